@@ -1,0 +1,5 @@
+//! Bytes on the wire and in the log: layouts, encoding, decoding, sealing.
+
+pub mod heartbeat;
+pub mod raft;
+pub mod seal;
