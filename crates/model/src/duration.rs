@@ -15,8 +15,13 @@ pub enum DurationError {
     Unit(String),
 }
 
-const UNITS: [(&str, f64); 5] =
-    [("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9), ("d", 86_400e9)];
+const UNITS: [(&str, f64); 5] = [
+    ("ms", 1e6),
+    ("s", 1e9),
+    ("m", 60e9),
+    ("h", 3600e9),
+    ("d", 86_400e9),
+];
 
 /// Reads one number with one unit.
 ///
@@ -24,7 +29,9 @@ const UNITS: [(&str, f64); 5] =
 /// When there is no number or no known unit.
 pub fn parse(text: &str) -> Result<Duration, DurationError> {
     let text = text.trim();
-    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .unwrap_or(text.len());
     let number: f64 = text[..end].parse().map_err(|_| DurationError::Number)?;
     let unit = text[end..].trim();
     let (_, nanos) = UNITS

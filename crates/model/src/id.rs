@@ -67,7 +67,9 @@ pub enum NameError {
     #[error("a name has at most {NAME_LENGTH_MAX} characters, this one has {0}")]
     TooLong(usize),
     /// A character other than letters, digits, `-`, `_` and `.`, or a bad first one.
-    #[error("`{0}` cannot stand here in a name: letters, digits, `-`, `_` and `.` can, and the first is a letter or digit")]
+    #[error(
+        "`{0}` cannot stand here in a name: letters, digits, `-`, `_` and `.` can, and the first is a letter or digit"
+    )]
     Character(char),
 }
 
@@ -75,14 +77,19 @@ pub enum NameError {
 pub const NAME_LENGTH_MAX: usize = 63;
 
 fn check_name(text: &str) -> Result<(), NameError> {
-    let Some(first) = text.chars().next() else { return Err(NameError::Empty) };
+    let Some(first) = text.chars().next() else {
+        return Err(NameError::Empty);
+    };
     if NAME_LENGTH_MAX < text.len() {
         return Err(NameError::TooLong(text.len()));
     }
     if !first.is_ascii_alphanumeric() {
         return Err(NameError::Character(first));
     }
-    match text.chars().find(|c| !(c.is_ascii_alphanumeric() || "-_.".contains(*c))) {
+    match text
+        .chars()
+        .find(|c| !(c.is_ascii_alphanumeric() || "-_.".contains(*c)))
+    {
         Some(bad) => Err(NameError::Character(bad)),
         None => Ok(()),
     }

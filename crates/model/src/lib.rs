@@ -5,12 +5,23 @@
 //! construction, printing and parsing of single values; no clock, no I/O, no
 //! randomness.
 
+pub mod command;
 pub mod duration;
+pub mod history;
 pub mod id;
+pub mod operation;
+pub mod reason;
+pub mod seen;
+pub mod spec;
 pub mod time;
 
+pub use command::{Command, Rejected, Stamped};
+pub use history::{Happening, HistoryEntry};
 pub use id::{
     BootId, CardName, ClaimEpoch, DeviceName, Epoch, FenceId, Lineage, NetworkName, NodeId,
     NodeName, OperationId, PlanId, ResourceName, ServiceName, UserName,
 };
+pub use reason::Reason;
+pub use seen::Seen;
+pub use spec::Spec;
 pub use time::{Instant, WallTime};

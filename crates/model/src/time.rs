@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 /// A moment of one machine's monotonic clock: nanoseconds since some fixed moment of its
 /// boot. Moments of two machines cannot be compared. It never jumps when somebody sets
 /// the wall clock.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Instant(pub u64);
 
@@ -33,7 +35,9 @@ impl std::ops::Add<Duration> for Instant {
 
 /// What a wall clock showed: milliseconds since 1970 (UTC). Data for people; no decision
 /// that matters for safety may follow from it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct WallTime(pub u64);
 
@@ -60,7 +64,10 @@ impl fmt::Display for WallTime {
         let month = if mp < 10 { mp + 3 } else { mp - 9 };
         let year = yoe + era * 400 + u64::from(month <= 2);
         let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
+        )
     }
 }
 
@@ -71,7 +78,13 @@ mod tests {
     #[test]
     fn wall_time_prints_as_rfc_3339() {
         assert_eq!(WallTime(0).to_string(), "1970-01-01T00:00:00.000Z");
-        assert_eq!(WallTime(1_709_210_096_007).to_string(), "2024-02-29T12:34:56.007Z");
-        assert_eq!(WallTime(1_795_215_599_999).to_string(), "2026-11-20T22:59:59.999Z");
+        assert_eq!(
+            WallTime(1_709_210_096_007).to_string(),
+            "2024-02-29T12:34:56.007Z"
+        );
+        assert_eq!(
+            WallTime(1_795_215_599_999).to_string(),
+            "2026-11-20T22:59:59.999Z"
+        );
     }
 }

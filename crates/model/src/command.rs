@@ -1,0 +1,343 @@
+//! What is decided: the commands of the replicated log.
+//!
+//! They travel as JSON inside log entries, so that fields can be added while nodes of two
+//! versions run side by side. A command that cannot be applied is `Rejected`, with a
+//! reason, on all nodes alike.
+
+use serde::{Deserialize, Serialize};
+
+use crate::seen::{FenceResult, Found, Maintenance, ResourceFailure, ResourceState, RestartScope};
+use crate::spec::Spec;
+use crate::{
+    BootId, ClaimEpoch, FenceId, NodeId, NodeName, PlanId, Reason, ResourceName, ServiceName,
+    UserName, WallTime,
+};
+
+/// A command with what the proposer knew.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// The proposer's wall clock. Data only.
+    pub at: WallTime,
+    /// The command.
+    pub command: Command,
+}
+
+/// Everything that can change the replicated state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "do")]
+pub enum Command {
+    /// A new version of the spec becomes live.
+    SetSpec {
+        /// The version that it was made from; another one means that somebody was faster.
+        base: u64,
+        /// The text as it was given, with comments.
+        source: String,
+        /// What was read from it.
+        spec: Box<Spec>,
+        /// Who.
+        by: UserName,
+    },
+    /// A one-time right to join.
+    AddToken {
+        /// SHA-256 of the secret, in hexadecimal.
+        digest: String,
+        /// Not valid after this time.
+        expires: WallTime,
+        /// Who made it.
+        by: UserName,
+    },
+    /// A node joins; the token is used up.
+    AddMember {
+        /// Its name.
+        name: NodeName,
+        /// Its public key (Ed25519).
+        key: [u8; 32],
+        /// Digest of the token's secret; empty for the first node.
+        token: String,
+        /// The next version of the spec (text and what was read from it), where the live one
+        /// does not describe the node yet.
+        spec: Option<Box<(String, Spec)>>,
+    },
+    /// A node leaves the cluster for good.
+    RemoveMember {
+        /// Its name.
+        name: NodeName,
+        /// Who.
+        by: UserName,
+    },
+    /// A node is heard under this boot.
+    NodeUp {
+        /// Which.
+        node: NodeName,
+        /// This boot. Another one than before proves that all it ran is gone.
+        boot: BootId,
+    },
+    /// A node tells what it found running. From then on it may be given services.
+    Probed {
+        /// Which.
+        node: NodeName,
+        /// This boot.
+        boot: BootId,
+        /// What runs there, beyond what is stopped.
+        found: Vec<Found>,
+    },
+    /// A node's daemon is closed, its kernel lives.
+    DaemonDown {
+        /// Which.
+        node: NodeName,
+        /// This boot.
+        boot: BootId,
+    },
+    /// A node is lost.
+    NodeLost {
+        /// Which.
+        node: NodeName,
+        /// The boot that was lost; none: never heard since the cluster started.
+        boot: Option<BootId>,
+        /// The evidence.
+        because: Reason,
+    },
+    /// A node asks to leave the view: its services shall move away.
+    Leave {
+        /// Which.
+        node: NodeName,
+        /// This boot.
+        boot: BootId,
+    },
+    /// A leaving node runs nothing any more and is down from now on.
+    Left {
+        /// Which.
+        node: NodeName,
+        /// This boot.
+        boot: BootId,
+    },
+    /// A node is given the right to run a service. Rejected unless every other node that
+    /// may hold it is proven not to (S2).
+    Grant {
+        /// Which service.
+        service: ServiceName,
+        /// To which node.
+        node: NodeName,
+        /// In which boot.
+        boot: BootId,
+        /// By which plan.
+        plan: PlanId,
+        /// Why.
+        because: Reason,
+    },
+    /// The holder of a claim shall stop the service.
+    Revoke {
+        /// Which service.
+        service: ServiceName,
+        /// Which claim.
+        epoch: ClaimEpoch,
+        /// By which plan.
+        plan: PlanId,
+        /// Why.
+        because: Reason,
+        /// Whether the node is barred for the service from now on.
+        bar: BarNode,
+    },
+    /// The holder of a claim shall restart the service in place.
+    Restart {
+        /// Which service.
+        service: ServiceName,
+        /// Which claim.
+        epoch: ClaimEpoch,
+        /// What is restarted.
+        scope: RestartScope,
+        /// By which plan.
+        plan: PlanId,
+        /// Why.
+        because: Reason,
+    },
+    /// The holder of a claim tells how it is.
+    Report {
+        /// Who.
+        node: NodeName,
+        /// In which boot.
+        boot: BootId,
+        /// Which service.
+        service: ServiceName,
+        /// Which claim.
+        epoch: ClaimEpoch,
+        /// Under which incarnation of it.
+        incarnation: u32,
+        /// What.
+        report: Report,
+        /// State of each resource, in start order.
+        resources: Vec<(ResourceName, ResourceState)>,
+    },
+    /// A stray (a service found running without a claim) has been stopped.
+    StrayStopped {
+        /// Where.
+        node: NodeName,
+        /// In which boot.
+        boot: BootId,
+        /// Which service.
+        service: ServiceName,
+    },
+    /// A node shall be fenced.
+    Fence {
+        /// Which.
+        target: NodeName,
+        /// Which boot of it must be proven ended.
+        boot: Option<BootId>,
+        /// Who carries it out.
+        executor: NodeName,
+        /// Why.
+        because: Reason,
+    },
+    /// A fence has ended.
+    FenceEnded {
+        /// Which.
+        id: FenceId,
+        /// Whom.
+        target: NodeName,
+        /// Who carried it out, in which boot; a confirmation is void when it rebooted.
+        executor: (NodeName, BootId),
+        /// How.
+        result: FenceResult,
+    },
+    /// A person vouches that a node is off.
+    ConfirmFence {
+        /// Which.
+        target: NodeName,
+        /// Who vouches.
+        by: UserName,
+    },
+    /// What operators do to services.
+    Service {
+        /// Which.
+        service: ServiceName,
+        /// What.
+        order: ServiceOrder,
+        /// Who.
+        by: UserName,
+    },
+    /// A node is set aside, or back.
+    SetStandby {
+        /// Which.
+        node: NodeName,
+        /// Aside, or back.
+        standby: Maintenance,
+        /// Who.
+        by: UserName,
+    },
+    /// Maintenance of the whole cluster begins or ends.
+    SetMaintenance {
+        /// Begins or ends.
+        maintenance: Maintenance,
+        /// Who.
+        by: UserName,
+    },
+}
+
+/// Whether a revoked node is barred for the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BarNode {
+    /// It may run it again.
+    No,
+    /// Not until somebody clears it.
+    UntilCleared,
+}
+
+/// What operators can do to a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceOrder {
+    /// Run it.
+    Start,
+    /// Stop it, and leave it stopped.
+    Stop,
+    /// Stop and start it where it is.
+    Restart,
+    /// Take it to another node.
+    Move {
+        /// Where to; none: the best other node.
+        to: Option<NodeName>,
+    },
+    /// Leave it as it is, whatever happens.
+    Freeze,
+    /// End of `Freeze`.
+    Thaw,
+    /// Forget failures and bars.
+    Clear,
+}
+
+/// What the holder of a claim can report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Report {
+    /// Something changed in `resources`, nothing else.
+    Progress,
+    /// All resources run.
+    Running,
+    /// A resource failed; the node waits for a decision.
+    Failed(ResourceFailure),
+    /// All is stopped; the claim is given back.
+    Stopped,
+    /// The lease ended, and all was stopped without being asked; the claim is given back.
+    LeaseEnded,
+    /// A stop failed after all its stages.
+    StopFailed(ResourceFailure),
+}
+
+/// A command that was not applied, and why. Every node comes to the same answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rejected {
+    /// Somebody else was faster.
+    #[error("configuration version {live} is live, this change was made from {base}")]
+    StaleSpec {
+        /// The version that the change was made from.
+        base: u64,
+        /// The live version.
+        live: u64,
+    },
+    /// No such node.
+    #[error("there is no node {0}")]
+    NoSuchNode(NodeName),
+    /// No such service.
+    #[error("there is no service {0}")]
+    NoSuchService(ServiceName),
+    /// The name is taken.
+    #[error("a node {0} is a member already")]
+    NodeExists(NodeName),
+    /// The token is unknown, used up or too old.
+    #[error("the token is unknown, used or expired")]
+    BadToken,
+    /// The claim or boot that it speaks of is not the present one.
+    #[error("late: it speaks of {0}, which is over")]
+    Late(String),
+    /// S2: another node may still run the service.
+    #[error("{service} may still run on {node}")]
+    MayStillRun {
+        /// Which service.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+    },
+    /// The node cannot run services now.
+    #[error("{node} is {state}")]
+    NodeNotReady {
+        /// Which.
+        node: NodeName,
+        /// A word of `NodeState`.
+        state: String,
+    },
+    /// The order makes no sense now.
+    #[error("{0}")]
+    Refused(String),
+    /// A newer version made this command; this one must not guess.
+    #[error("this version does not know the command")]
+    Unknown,
+}
+
+/// Numbers the members; also tells a joiner its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// The number given to it.
+    pub id: NodeId,
+}

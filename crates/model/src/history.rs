@@ -1,0 +1,220 @@
+//! What happened, as data with one sentence each.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::seen::{FenceResult, ResourceFailure};
+use crate::{FenceId, NodeName, PlanId, Reason, ServiceName, UserName, WallTime};
+
+/// One entry of the history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    /// The log index of the command that caused it.
+    pub index: u64,
+    /// When, by the clock of the node that proposed the command.
+    pub at: WallTime,
+    /// What.
+    pub what: Happening,
+}
+
+/// What can happen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Happening {
+    /// A node changed its state.
+    Node {
+        /// Which.
+        node: NodeName,
+        /// To what (a word of `NodeState`).
+        state: String,
+        /// Why, where there is more to say.
+        because: Option<Reason>,
+    },
+    /// A service was given to a node.
+    Granted {
+        /// Which service.
+        service: ServiceName,
+        /// To which node.
+        node: NodeName,
+        /// By which plan.
+        plan: PlanId,
+        /// Why.
+        because: Reason,
+    },
+    /// A service is to be restarted in place.
+    Restarted {
+        /// Which service.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+        /// By which plan.
+        plan: PlanId,
+        /// Why.
+        because: Reason,
+    },
+    /// A service is to be stopped.
+    Revoked {
+        /// Which service.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+        /// By which plan.
+        plan: PlanId,
+        /// Why.
+        because: Reason,
+    },
+    /// A service runs.
+    Running {
+        /// Which service.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+    },
+    /// A service is stopped.
+    Stopped {
+        /// Which service.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+        /// Why its claim ended.
+        because: Reason,
+    },
+    /// A resource failed.
+    Failed {
+        /// Which service.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+        /// What.
+        failure: ResourceFailure,
+    },
+    /// A fence was asked for.
+    FenceAsked {
+        /// Names it.
+        id: FenceId,
+        /// Who is to be fenced.
+        target: NodeName,
+        /// Who carries it out.
+        executor: NodeName,
+        /// Why.
+        because: Reason,
+    },
+    /// A fence ended.
+    FenceEnded {
+        /// Names it.
+        id: FenceId,
+        /// Who was to be fenced.
+        target: NodeName,
+        /// How it ended.
+        result: FenceResult,
+    },
+    /// A new version of the spec is live.
+    Configured {
+        /// The version.
+        version: u64,
+        /// By whom.
+        by: UserName,
+    },
+    /// An operator did something; the text is the command that was given.
+    Operator {
+        /// Who.
+        by: UserName,
+        /// What.
+        did: String,
+    },
+}
+
+impl fmt::Display for Happening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node {
+                node,
+                state,
+                because: Some(because),
+            } => {
+                write!(f, "{node} is {state}: {because}")
+            }
+            Self::Node {
+                node,
+                state,
+                because: None,
+            } => write!(f, "{node} is {state}"),
+            Self::Granted {
+                service,
+                node,
+                plan,
+                because,
+            } => {
+                write!(f, "plan {plan}: start {service} on {node}: {because}")
+            }
+            Self::Restarted {
+                service,
+                node,
+                plan,
+                because,
+            } => {
+                write!(f, "plan {plan}: restart {service} on {node}: {because}")
+            }
+            Self::Revoked {
+                service,
+                node,
+                plan,
+                because,
+            } => {
+                write!(f, "plan {plan}: stop {service} on {node}: {because}")
+            }
+            Self::Running { service, node } => write!(f, "{service} runs on {node}"),
+            Self::Stopped {
+                service,
+                node,
+                because,
+            } => {
+                write!(f, "{service} stopped on {node}: {because}")
+            }
+            Self::Failed {
+                service,
+                node,
+                failure,
+            } => {
+                let during = failure
+                    .verb
+                    .map(|verb| format!(" in {verb}"))
+                    .unwrap_or_default();
+                write!(
+                    f,
+                    "{service} failed on {node}: {}{during}: {}",
+                    failure.resource, failure.how
+                )
+            }
+            Self::FenceAsked {
+                id,
+                target,
+                executor,
+                because,
+            } => {
+                write!(f, "fence {id}: {executor} fences {target}: {because}")
+            }
+            Self::FenceEnded { id, target, result } => write!(f, "fence {id}: {target} {result}"),
+            Self::Configured { version, by } => {
+                write!(f, "configuration version {version} by {by}")
+            }
+            Self::Operator { by, did } => write!(f, "{by}: {did}"),
+        }
+    }
+}
+
+impl fmt::Display for FenceResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Confirmed { device } => write!(f, "confirmed off by {device}"),
+            Self::ConfirmedByOperator { user } => write!(f, "confirmed off by {user} in person"),
+            Self::Failed {
+                device: Some(device),
+                how,
+            } => write!(f, "not fenced by {device}: {how}"),
+            Self::Failed { device: None, how } => write!(f, "not fenced: {how}"),
+            Self::Rebooted => write!(f, "came back under a newer boot"),
+        }
+    }
+}

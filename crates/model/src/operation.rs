@@ -1,0 +1,101 @@
+//! One act on one resource: what `node` orders and `agents` carries out.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::spec::ResourceSpec;
+use crate::{CardName, ClaimEpoch, OperationId, PlanId, ResourceName, ServiceName};
+
+/// Names a resource of a service.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ResourceAddress {
+    /// The service.
+    pub service: ServiceName,
+    /// The resource within it.
+    pub resource: ResourceName,
+}
+
+impl std::fmt::Display for ResourceAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.service, self.resource)
+    }
+}
+
+/// What is done to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// Find out whether it runs, without touching it; what runs is adopted (watched).
+    Probe,
+    /// Bring it up. Done when it is up already.
+    Start,
+    /// Take it down, by stages if it resists. Done when it is down already.
+    Stop,
+    /// Ask for its state.
+    Status,
+}
+
+impl std::fmt::Display for Verb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Probe => "probe",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Status => "status",
+        })
+    }
+}
+
+/// One act on one resource. Acts on one resource are carried out one after the other,
+/// those on different resources at the same time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// Names it in the answer.
+    pub id: OperationId,
+    /// Which resource.
+    pub address: ResourceAddress,
+    /// What is done.
+    pub verb: Verb,
+    /// What the resource is.
+    pub spec: ResourceSpec,
+    /// For addresses: this node's cards of the network, best first.
+    pub cards: Vec<CardName>,
+    /// Under which claim. An executor refuses an epoch older than one it has seen for the
+    /// same service.
+    pub epoch: ClaimEpoch,
+    /// The plan that it follows.
+    pub plan: PlanId,
+    /// How long it may take; a warning is due at half of it.
+    pub limit: Duration,
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The resource is up (and watched from now on, where its kind can be).
+    Running,
+    /// The resource is down.
+    Stopped,
+    /// It did not work; the text says who, what, how.
+    Failed(String),
+    /// It did not end within its limit and was ended.
+    TimedOut,
+}
+
+/// What an executor says after an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationReport {
+    /// Which operation.
+    pub id: OperationId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The tail of what it printed, at most `OUTPUT_TAIL_MAX` bytes of UTF-8.
+    pub output: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// A screenful: what fits into a report, a history entry and an eye.
+pub const OUTPUT_TAIL_MAX: usize = 2000;

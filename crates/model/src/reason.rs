@@ -1,0 +1,266 @@
+//! Why: the data behind each decision, and the one sentence that log, command line and
+//! tests print from it.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DeviceName, NodeName, ResourceName, ServiceName, UserName, duration};
+
+/// Why a step is taken, or why none is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// A node has been silent on all links and a majority agrees.
+    NodeSilent {
+        /// Which.
+        node: NodeName,
+        /// For how long, when it was declared lost.
+        #[serde(with = "duration")]
+        silent_for: Duration,
+        /// Who agrees.
+        agreed_by: Vec<NodeName>,
+    },
+    /// A daemon stayed closed for longer than it may.
+    DaemonDownTooLong {
+        /// Whose.
+        node: NodeName,
+    },
+    /// A member has not been heard since the cluster started.
+    NeverHeard {
+        /// Which.
+        node: NodeName,
+    },
+    /// A stop failed, so that only fencing can prove that the service is down.
+    StopFailed {
+        /// Which service.
+        service: ServiceName,
+        /// On which node.
+        node: NodeName,
+    },
+    /// The service should run and runs nowhere.
+    ShouldRun,
+    /// The node that ran it is proven off.
+    NodeFenced {
+        /// Which.
+        node: NodeName,
+    },
+    /// The node that ran it has rebooted.
+    NodeRebooted {
+        /// Which.
+        node: NodeName,
+    },
+    /// The node is on its way out.
+    NodeLeaving {
+        /// Which.
+        node: NodeName,
+    },
+    /// The node is on standby.
+    NodeStandby {
+        /// Which.
+        node: NodeName,
+    },
+    /// A resource failed; a restart in place is still allowed.
+    ResourceFailed {
+        /// Which.
+        resource: ResourceName,
+        /// How.
+        how: String,
+        /// The how-manieth failure in the window.
+        count: u32,
+        /// Failures mended in place.
+        allowed: u32,
+    },
+    /// A resource failed too often here; the node is barred for the service.
+    FailedTooOften {
+        /// Which.
+        resource: ResourceName,
+        /// Where.
+        node: NodeName,
+        /// Failures in the window.
+        count: u32,
+    },
+    /// An operator asked.
+    AskedByOperator {
+        /// Who.
+        user: UserName,
+    },
+    /// The new version of the spec has no such service, or it changed.
+    SpecChanged {
+        /// The version.
+        version: u64,
+    },
+    /// A node higher in `prefer` is ready, and the service may return to it.
+    Failback {
+        /// To which.
+        node: NodeName,
+    },
+    /// The service was found running there, and is adopted.
+    FoundRunning {
+        /// Where.
+        node: NodeName,
+    },
+    /// The service was found running where it must not run.
+    FoundElsewhere {
+        /// Where it was found.
+        node: NodeName,
+    },
+    /// We wait for a fence to be confirmed.
+    WaitsForFence {
+        /// Of which node.
+        node: NodeName,
+    },
+    /// We wait for a stop.
+    WaitsForStop {
+        /// Where.
+        node: NodeName,
+    },
+    /// We wait for another service.
+    WaitsForService {
+        /// Which.
+        service: ServiceName,
+    },
+    /// Stopped, because a service that needs this one stopped... in reverse order.
+    StopsBefore {
+        /// The service that will be stopped after this one.
+        service: ServiceName,
+    },
+    /// We wait for a node to tell what runs there.
+    WaitsForProbe {
+        /// Which.
+        node: NodeName,
+    },
+    /// A closed daemon is left alone; its services are believed to run.
+    WaitsForDaemon {
+        /// Whose.
+        node: NodeName,
+    },
+    /// No node may run it.
+    NoNode {
+        /// For each node, why not.
+        nodes: Vec<(NodeName, String)>,
+    },
+    /// The service is stopped on request.
+    Disabled,
+    /// The service is frozen.
+    Frozen,
+    /// Maintenance is on.
+    Maintenance,
+    /// No device is configured that could fence the node.
+    NoFenceDevice {
+        /// Which.
+        node: NodeName,
+    },
+    /// The node was fenced too often; a person must look.
+    FencedTooOften {
+        /// Which.
+        node: NodeName,
+        /// Times within the last hour.
+        times: u32,
+    },
+    /// A device failed to fence, another try follows.
+    FenceFailed {
+        /// Which node.
+        node: NodeName,
+        /// Which device was last.
+        device: Option<DeviceName>,
+        /// How.
+        how: String,
+    },
+}
+
+impl fmt::Display for Reason {
+    #[allow(clippy::too_many_lines, reason = "one line per reason")]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NodeSilent {
+                node,
+                silent_for,
+                agreed_by,
+            } => write!(
+                f,
+                "{node} silent for {} ms, agreed by {}",
+                silent_for.as_millis(),
+                join(agreed_by)
+            ),
+            Self::DaemonDownTooLong { node } => {
+                write!(f, "the daemon of {node} stayed down for too long")
+            }
+            Self::NeverHeard { node } => write!(f, "{node} not heard since the cluster started"),
+            Self::StopFailed { service, node } => {
+                write!(f, "{service} could not be stopped on {node}")
+            }
+            Self::ShouldRun => write!(f, "it should run and runs nowhere"),
+            Self::NodeFenced { node } => write!(f, "{node} is proven off"),
+            Self::NodeRebooted { node } => write!(f, "{node} has rebooted"),
+            Self::NodeLeaving { node } => write!(f, "{node} is leaving"),
+            Self::NodeStandby { node } => write!(f, "{node} is on standby"),
+            Self::ResourceFailed {
+                resource,
+                how,
+                count,
+                allowed,
+            } => {
+                write!(
+                    f,
+                    "{resource} failed ({how}), failure {count}, {allowed} allowed here"
+                )
+            }
+            Self::FailedTooOften {
+                resource,
+                node,
+                count,
+            } => {
+                write!(
+                    f,
+                    "{resource} failed {count} times on {node}, which is barred until cleared"
+                )
+            }
+            Self::AskedByOperator { user } => write!(f, "asked by {user}"),
+            Self::SpecChanged { version } => write!(f, "configuration version {version}"),
+            Self::Failback { node } => write!(f, "{node} is preferred and ready again"),
+            Self::FoundRunning { node } => write!(f, "found running on {node}"),
+            Self::FoundElsewhere { node } => {
+                write!(f, "found running on {node}, where it must not")
+            }
+            Self::WaitsForFence { node } => write!(f, "waits until {node} is proven off"),
+            Self::WaitsForStop { node } => write!(f, "waits for the stop on {node}"),
+            Self::WaitsForService { service } => write!(f, "waits for {service} to run"),
+            Self::StopsBefore { service } => write!(f, "{service} stops next, and this needs it"),
+            Self::WaitsForProbe { node } => write!(f, "waits for {node} to tell what runs there"),
+            Self::WaitsForDaemon { node } => write!(
+                f,
+                "the daemon of {node} is down, its services are left alone"
+            ),
+            Self::NoNode { nodes } => {
+                write!(f, "no node may run it")?;
+                nodes.iter().enumerate().try_for_each(|(i, (node, why))| {
+                    write!(f, "{} {node}: {why}", if i == 0 { ":" } else { ";" })
+                })
+            }
+            Self::Disabled => write!(f, "stopped on request"),
+            Self::Frozen => write!(f, "frozen on request"),
+            Self::Maintenance => write!(f, "maintenance is on"),
+            Self::NoFenceDevice { node } => write!(f, "no fence device is configured for {node}"),
+            Self::FencedTooOften { node, times } => {
+                write!(
+                    f,
+                    "{node} was fenced {times} times within an hour; `mainstay fence confirm {node}` after a look"
+                )
+            }
+            Self::FenceFailed { node, device, how } => match device {
+                Some(device) => write!(f, "{device} could not fence {node}: {how}"),
+                None => write!(f, "{node} could not be fenced: {how}"),
+            },
+        }
+    }
+}
+
+fn join(names: &[NodeName]) -> String {
+    names
+        .iter()
+        .map(NodeName::as_str)
+        .collect::<Vec<_>>()
+        .join(" and ")
+}

@@ -1,0 +1,417 @@
+//! What is observed: the replicated picture of nodes, services and fences.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::operation::{ResourceAddress, Verb};
+use crate::{
+    BootId, ClaimEpoch, DeviceName, FenceId, NodeId, NodeName, PlanId, Reason, ResourceName,
+    ServiceName, UserName, WallTime,
+};
+
+/// The picture of the cluster that all nodes share.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Every member, also those that are down.
+    pub nodes: BTreeMap<NodeName, NodeSeen>,
+    /// Every service of the spec, and those no longer in it that still run.
+    pub services: BTreeMap<ServiceName, ServiceSeen>,
+    /// Fences that are asked for and not yet settled, by target.
+    pub fences: BTreeMap<NodeName, FenceSeen>,
+    /// Whether the whole cluster is in maintenance: nothing is started, stopped or fenced.
+    pub maintenance: Maintenance,
+}
+
+/// Whether something is in maintenance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Maintenance {
+    /// Mainstay acts.
+    #[default]
+    Off,
+    /// Mainstay watches and keeps its hands off.
+    On,
+}
+
+/// A member as it is seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeSeen {
+    /// Its number.
+    pub id: NodeId,
+    /// Its public key (Ed25519).
+    pub key: [u8; 32],
+    /// How it is.
+    pub state: NodeState,
+    /// Since when.
+    pub since: WallTime,
+    /// Whether it may run services.
+    pub standby: Standby,
+    /// When it was fenced lately (at most the last ten times).
+    #[serde(default)]
+    pub fenced_at: Vec<WallTime>,
+}
+
+/// Whether a node may run services.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standby {
+    /// It may.
+    #[default]
+    Off,
+    /// An operator set it aside.
+    On {
+        /// Who.
+        by: UserName,
+    },
+}
+
+/// How a member is.
+///
+/// ```text
+///             NodeUp                 Probed
+///   Down ──────────────► Starting ──────────► Online ◄──────┐ NodeUp
+///    ▲ fence confirmed,      │                 │  │         │ (same boot)
+///    │ clean leave           ▼ NodeLost        │  └──► DaemonDown
+///    └──────────────────── Lost ◄──────────────┘             │
+///                            ▲───────────────────────────────┘
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeState {
+    /// Proven to run nothing: never started, left cleanly, or fenced.
+    Down,
+    /// Heard under this boot; has not yet told what runs there.
+    Starting {
+        /// This boot.
+        boot: BootId,
+    },
+    /// A member that may run services.
+    Online {
+        /// This boot.
+        boot: BootId,
+    },
+    /// Its daemon is closed, its kernel lives; its services are left alone.
+    DaemonDown {
+        /// This boot.
+        boot: BootId,
+    },
+    /// Silent. What it ran may still run: it must be fenced.
+    Lost {
+        /// The boot that must be proven ended; none when it was never heard since the
+        /// whole cluster started.
+        boot: Option<BootId>,
+        /// The evidence.
+        because: Reason,
+    },
+    /// It asked to leave: its services move away, then it is down.
+    Leaving {
+        /// This boot.
+        boot: BootId,
+    },
+}
+
+impl NodeState {
+    /// The word for it in `status`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Starting { .. } => "starting",
+            Self::Online { .. } => "online",
+            Self::DaemonDown { .. } => "daemon-down",
+            Self::Lost { .. } => "lost",
+            Self::Leaving { .. } => "leaving",
+        }
+    }
+
+    /// The boot that may be running things, where one is known.
+    #[must_use]
+    pub fn boot(&self) -> Option<BootId> {
+        match self {
+            Self::Down => None,
+            Self::Lost { boot, .. } => *boot,
+            Self::Starting { boot }
+            | Self::Online { boot }
+            | Self::DaemonDown { boot }
+            | Self::Leaving { boot } => Some(*boot),
+        }
+    }
+}
+
+/// A service as it is seen.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServiceSeen {
+    /// Who may run it now. There is never a second claim (S1).
+    pub claim: Option<Claim>,
+    /// What operators want of it.
+    pub wish: Wish,
+    /// Whether it is frozen: left as it is, whatever happens.
+    pub frozen: Maintenance,
+    /// A move that was asked for and is under way; gone when the service runs there.
+    pub moving: Option<MoveRequest>,
+    /// Failures, oldest first, at most `FAILURES_MAX`; those beyond the window are dropped.
+    #[serde(default)]
+    pub failures: Vec<Failure>,
+    /// Nodes barred for this service until cleared, and why.
+    #[serde(default)]
+    pub barred: BTreeMap<NodeName, Bar>,
+    /// Nodes where it was found running without a claim.
+    #[serde(default)]
+    pub strays: BTreeMap<NodeName, BootId>,
+    /// Why the last claim on it ended (told as reason of the next start).
+    pub last_end: Option<Reason>,
+    /// Version of the spec in which its resources last changed. A claim made from an older
+    /// one is stopped and granted anew.
+    #[serde(default)]
+    pub changed_in: u64,
+    /// Since when it is as it is.
+    pub since: WallTime,
+}
+
+/// Enough for any restart window that makes sense; more is noise.
+pub const FAILURES_MAX: usize = 100;
+
+/// What operators want of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wish {
+    /// As the spec's `autostart` says.
+    #[default]
+    Spec,
+    /// Run.
+    Run {
+        /// Who asked.
+        by: UserName,
+    },
+    /// Do not run.
+    Stop {
+        /// Who asked.
+        by: UserName,
+    },
+}
+
+/// A move that an operator asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoveRequest {
+    /// Where to; `None`: anywhere but where it is.
+    pub to: Option<NodeName>,
+    /// From where.
+    pub from: Option<NodeName>,
+    /// Who asked.
+    pub by: UserName,
+}
+
+/// The committed right of one node, in one boot, to run a service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The node.
+    pub node: NodeName,
+    /// Its boot.
+    pub boot: BootId,
+    /// Names this claim.
+    pub epoch: ClaimEpoch,
+    /// What the node shall do.
+    pub goal: Goal,
+    /// What the node reports.
+    pub phase: Phase,
+    /// How often it was restarted under this claim. The node restarts when this is more
+    /// than it has carried out.
+    pub incarnation: u32,
+    /// What a restart covers.
+    pub scope: RestartScope,
+    /// State of each resource, as reported, in start order.
+    pub resources: Vec<(ResourceName, ResourceState)>,
+    /// Version of the spec that the service was granted from.
+    pub made_from: u64,
+    /// The plan that made or last changed it.
+    pub plan: PlanId,
+    /// Why it was granted, restarted or revoked: the latest decision.
+    pub because: Reason,
+    /// Since when it is in this phase.
+    pub since: WallTime,
+}
+
+/// What a claim asks of its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Goal {
+    /// Run the service.
+    Run,
+    /// Stop it and give the claim back.
+    Stop,
+}
+
+/// What the holder of a claim reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Resources are being started (or stopped first, in a restart).
+    Starting,
+    /// All resources run.
+    Running,
+    /// A resource failed; the node waits for a decision.
+    Failed(ResourceFailure),
+    /// Resources are being stopped.
+    Stopping,
+    /// A stop failed after all its stages; only fencing helps, or a person.
+    StopFailed(ResourceFailure),
+}
+
+impl Phase {
+    /// The word for it in `status`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Failed(_) => "failed",
+            Self::Stopping => "stopping",
+            Self::StopFailed(_) => "stop-failed",
+        }
+    }
+}
+
+/// Which resource failed, in what and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceFailure {
+    /// Which.
+    pub resource: ResourceName,
+    /// In which operation; `None`: it ended or vanished by itself.
+    pub verb: Option<Verb>,
+    /// How: `exit 1`, `signal 9`, `address gone`, ...
+    pub how: String,
+    /// Tail of its output.
+    #[serde(default)]
+    pub output: String,
+}
+
+/// What a restart covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestartScope {
+    /// The failed resource and those after it in the order.
+    FailedOnward,
+    /// All resources.
+    All,
+}
+
+/// State of one resource on the node that holds the claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResourceState {
+    /// Not started, or stopped.
+    Stopped,
+    /// A start is under way.
+    Starting,
+    /// Up.
+    Running,
+    /// It failed.
+    Failed,
+    /// A stop is under way.
+    Stopping,
+}
+
+impl ResourceState {
+    /// The word for it in `status`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Failed => "failed",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
+/// One failure of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// When.
+    pub at: WallTime,
+    /// Where.
+    pub node: NodeName,
+    /// What.
+    pub failure: ResourceFailure,
+}
+
+/// A node that may not run a service until somebody clears it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bar {
+    /// Since when.
+    pub at: WallTime,
+    /// Why.
+    pub because: Reason,
+}
+
+/// A fence that is asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FenceSeen {
+    /// Names it.
+    pub id: FenceId,
+    /// The boot that must be proven ended.
+    pub boot: Option<BootId>,
+    /// Who carries it out.
+    pub executor: NodeName,
+    /// Tries so far which failed.
+    pub failed: u32,
+    /// Why.
+    pub because: Reason,
+    /// When it was asked for.
+    pub at: WallTime,
+}
+
+/// A fence that is settled, for the history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FenceRecord {
+    /// Names it.
+    pub id: FenceId,
+    /// Who was fenced.
+    pub target: NodeName,
+    /// Who carried it out.
+    pub executor: NodeName,
+    /// Why.
+    pub because: Reason,
+    /// When it was asked for.
+    pub asked_at: WallTime,
+    /// When it ended.
+    pub ended_at: WallTime,
+    /// How.
+    pub result: FenceResult,
+}
+
+/// How a fence ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FenceResult {
+    /// The device's own later status said off.
+    Confirmed {
+        /// Which device.
+        device: DeviceName,
+    },
+    /// A person vouched for it.
+    ConfirmedByOperator {
+        /// Who.
+        user: UserName,
+    },
+    /// It failed.
+    Failed {
+        /// Which device was last tried, if any.
+        device: Option<DeviceName>,
+        /// How.
+        how: String,
+    },
+    /// The target came back under a newer boot before the device had confirmed.
+    Rebooted,
+}
+
+/// What a node found when it looked at its resources at start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// Which resource.
+    pub address: ResourceAddress,
+    /// How it was found.
+    pub state: ResourceState,
+}

@@ -1,0 +1,402 @@
+//! What is wanted: the cluster as its administrator described it.
+//!
+//! The TOML text is read by the `config` crate; the log carries the finished `Spec`, so
+//! that every node works from the same values whatever its version of the reader.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::duration;
+use crate::{CardName, DeviceName, NetworkName, NodeName, ResourceName, ServiceName};
+
+/// The whole description of a cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    /// The cluster itself.
+    pub cluster: ClusterSpec,
+    /// Its networks.
+    #[serde(default)]
+    pub networks: BTreeMap<NetworkName, NetworkSpec>,
+    /// Its nodes.
+    #[serde(default)]
+    pub nodes: BTreeMap<NodeName, NodeSpec>,
+    /// Its fence devices.
+    #[serde(default)]
+    pub fence_devices: BTreeMap<DeviceName, FenceDeviceSpec>,
+    /// Its services.
+    #[serde(default)]
+    pub services: BTreeMap<ServiceName, ServiceSpec>,
+}
+
+/// What holds for the cluster as a whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClusterSpec {
+    /// Its name.
+    pub name: String,
+    /// Port of heartbeats (UDP) and of peer connections (TCP), on every network.
+    pub port: u16,
+    /// Every timing that an administrator may change.
+    pub timings: Timings,
+    /// Times that one node may be fenced within an hour before a person must look (L3).
+    pub fences_per_hour_max: u32,
+    /// What a node does with its services when it no longer hears a quorate leader.
+    pub no_quorum: NoQuorumPolicy,
+}
+
+/// The default port. Not registered to another service.
+pub const PORT_DEFAULT: u16 = 7411;
+
+/// What a node does with its services when quorum is lost for longer than the lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoQuorumPolicy {
+    /// Stop them.
+    Stop,
+    /// Let them run, start nothing.
+    Freeze,
+}
+
+/// Every timing of the cluster. `Timings::default()` is profile `default`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timings {
+    /// Between two heartbeats on each link.
+    #[serde(with = "duration")]
+    pub heartbeat: Duration,
+    /// Silence after which a node is suspected.
+    #[serde(with = "duration")]
+    pub suspect_after: Duration,
+    /// Silence after which a suspected node is lost, when a majority agrees.
+    #[serde(with = "duration")]
+    pub lost_after: Duration,
+    /// How long a closed daemon on a living kernel is left alone.
+    #[serde(with = "duration")]
+    pub daemon_down_grace: Duration,
+    /// How long a node may run services without hearing from a quorate leader.
+    #[serde(with = "duration")]
+    pub lease: Duration,
+    /// After a start of the whole cluster: how long members that were never heard are
+    /// waited for before they are fenced.
+    #[serde(with = "duration")]
+    pub start_grace: Duration,
+}
+
+impl Timings {
+    /// Profile `fast`: power loss to answering service in under 0.4 s on a quiet network.
+    pub const FAST: Self = Self {
+        heartbeat: Duration::from_millis(20),
+        suspect_after: Duration::from_millis(100),
+        lost_after: Duration::from_millis(160),
+        ..Self::DEFAULT
+    };
+    /// Profile `default`.
+    pub const DEFAULT: Self = Self {
+        heartbeat: Duration::from_millis(100),
+        suspect_after: Duration::from_millis(500),
+        lost_after: Duration::from_millis(800),
+        daemon_down_grace: Duration::from_secs(30),
+        lease: Duration::from_secs(3),
+        start_grace: Duration::from_secs(30),
+    };
+}
+
+impl Default for Timings {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// A named set of interchangeable cards on each node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkSpec {}
+
+/// A machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeSpec {
+    /// Where it sits on each network.
+    pub networks: BTreeMap<NetworkName, Attachment>,
+    /// Devices that can fence it, in the order in which they are tried.
+    #[serde(default)]
+    pub fence: Vec<DeviceName>,
+}
+
+/// How one node is attached to one network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// Its own address there, with the length of the prefix.
+    pub address: IpNet,
+    /// Cards of this network, best first; without any, the card that carries `address`.
+    #[serde(default)]
+    pub cards: Vec<CardName>,
+}
+
+/// A device that can prove that a node does no more harm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FenceDeviceSpec {
+    /// Name or absolute path of an agent that follows the fence-agents API.
+    pub agent: String,
+    /// Parameters of the agent.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
+    /// What the device calls each node; a node that is not listed goes by its own name.
+    #[serde(default)]
+    pub hosts: BTreeMap<NodeName, String>,
+    /// What follows a confirmed `off`.
+    pub action: FenceAction,
+    /// How long to wait before acting.
+    #[serde(with = "duration")]
+    pub delay: Duration,
+    /// Further tries after the first that failed.
+    pub retries: u32,
+    /// Limit of one run of the agent.
+    #[serde(with = "duration")]
+    pub limit: Duration,
+}
+
+/// What follows a confirmed `off`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FenceAction {
+    /// The node stays off.
+    Off,
+    /// The node is switched on again.
+    Reboot,
+}
+
+/// What clients use: resources that start in order and stop in reverse, on one node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceSpec {
+    /// Nodes in order of preference.
+    #[serde(default)]
+    pub prefer: Vec<NodeName>,
+    /// Whether nodes outside `prefer` may run it.
+    pub elsewhere: Elsewhere,
+    /// Whether it returns to a better node that comes back.
+    pub failback: Failback,
+    /// Services that must run before this one starts.
+    #[serde(default)]
+    pub after: Vec<ServiceName>,
+    /// Whether it starts without being asked.
+    pub autostart: Autostart,
+    /// Services with a higher number are recovered first.
+    pub priority: i32,
+    /// How much it wants to stay where it is, against one step in `prefer` (100 points).
+    pub stickiness: u32,
+    /// When a failure is mended on the same node, and when elsewhere.
+    pub restart: RestartPolicy,
+    /// What it is made of, in start order.
+    pub resources: Vec<ResourceSpec>,
+}
+
+/// Whether nodes outside `prefer` may run a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Elsewhere {
+    /// Any member may, the preferred ones first.
+    Allowed,
+    /// Only those in `prefer` (`only = true`).
+    Never,
+}
+
+/// Whether a service returns to a better node that comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Failback {
+    /// It stays put.
+    Never,
+    /// It moves as soon as the better node is ready.
+    WhenPossible,
+}
+
+/// Whether a service starts without being asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Autostart {
+    /// As soon as it can.
+    Yes,
+    /// Only after `mainstay start`.
+    No,
+}
+
+/// Up to `times` failures within `within` are mended by a restart in place; one more bars
+/// the node for the service until somebody clears it, and the service moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartPolicy {
+    /// Restarts allowed in the window.
+    pub times: u32,
+    /// The window.
+    #[serde(with = "duration")]
+    pub within: Duration,
+}
+
+impl Default for RestartPolicy {
+    fn default() -> Self {
+        Self {
+            times: 3,
+            within: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// One part of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceSpec {
+    /// Unique within the service.
+    pub name: ResourceName,
+    /// What it is.
+    pub kind: ResourceKind,
+    /// Limits of its operations.
+    pub limits: Limits,
+}
+
+/// How long each operation may take, and how often the state is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Of a start.
+    #[serde(with = "duration")]
+    pub start: Duration,
+    /// Of a stop (TERM); as long again is given after KILL.
+    #[serde(with = "duration")]
+    pub stop: Duration,
+    /// Of a question for the state.
+    #[serde(with = "duration")]
+    pub status: Duration,
+    /// Between two questions for the state.
+    #[serde(with = "duration")]
+    pub every: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            start: Duration::from_secs(60),
+            stop: Duration::from_secs(20),
+            status: Duration::from_secs(20),
+            every: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The kinds of resources.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResourceKind {
+    /// An IP address on a card of a network.
+    Address(AddressSpec),
+    /// A program that stays in the foreground.
+    Process(ProcessSpec),
+    /// Three programs that start, stop and tell the state.
+    Command(CommandSpec),
+    /// A mounted file system.
+    Mount(MountSpec),
+}
+
+impl ResourceKind {
+    /// The word for it in messages, files and JSON.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Address(_) => "address",
+            Self::Process(_) => "process",
+            Self::Command(_) => "command",
+            Self::Mount(_) => "mount",
+        }
+    }
+}
+
+/// An IP address (v4 or v6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressSpec {
+    /// The address and the length of its prefix.
+    pub address: IpNet,
+    /// On which network.
+    pub network: NetworkName,
+    /// How long to listen for another owner before the address is taken; zero: not at all.
+    #[serde(with = "duration")]
+    pub duplicate_wait: Duration,
+}
+
+/// A program that stays in the foreground and is supervised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessSpec {
+    /// Program (absolute path) and arguments; no shell is involved.
+    pub argv: Vec<String>,
+    /// Environment beside a minimal one.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// Account to run as; root without.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Working directory; `/` without.
+    #[serde(default)]
+    pub directory: Option<String>,
+    /// When it counts as started.
+    pub ready: Ready,
+}
+
+/// When a process counts as started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ready {
+    /// As soon as it has been executed.
+    Executed,
+    /// When something accepts TCP connections there (`ADDRESS:PORT`).
+    Port(std::net::SocketAddr),
+}
+
+/// Programs (absolute path, arguments) which start, stop and tell the state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandSpec {
+    /// Ends with 0 when started.
+    pub start: Vec<String>,
+    /// Ends with 0 when stopped, also when it was not running.
+    pub stop: Vec<String>,
+    /// Ends with 0 when running, 3 when stopped (as init scripts do), all else is a failure.
+    pub status: Vec<String>,
+}
+
+/// A mounted file system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountSpec {
+    /// What is mounted.
+    pub source: MountSource,
+    /// Where: an absolute path of a directory.
+    pub target: String,
+    /// Mount options, joined by commas.
+    #[serde(default)]
+    pub options: Vec<String>,
+    /// Whether the file system is checked before it is mounted.
+    pub check: FsckPolicy,
+}
+
+/// What a mount mounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MountSource {
+    /// A block device, or an image file through a loop device, with its file system's type.
+    Device {
+        /// Absolute path.
+        path: String,
+        /// `ext4`, `xfs`, ...
+        filesystem: String,
+    },
+    /// A directory shown at a second place.
+    Bind {
+        /// Absolute path.
+        path: String,
+    },
+}
+
+/// Whether a file system is checked before it is mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FsckPolicy {
+    /// Never.
+    Never,
+    /// Mend what can be mended without questions (`fsck -p`); refuse to mount otherwise.
+    Preen,
+    /// Even when it seems clean (`fsck -f -p`).
+    Force,
+}
