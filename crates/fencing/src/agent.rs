@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use serde::{Deserialize, Serialize};
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -180,7 +180,10 @@ fn start(program: &Path) -> io::Result<(Child, Group, AsyncFd<OwnedFd>)> {
     let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let leader = id.ok_or_else(|| io::Error::other("the child has no id"))?;
     let group = Group { leader: Some(leader) };
-    let ended = AsyncFd::register(pidfd_open(leader, PidfdFlags::empty())?)?;
+    let pidfd = pidfd_open(leader, PidfdFlags::empty())?;
+    // SAFETY: an `OwnedFd` is the only owner of its descriptor and keeps it open and the same
+    // for as long as the `AsyncFd` holds it.
+    let ended = unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE)? };
     Ok((child, group, ended))
 }
 
