@@ -80,6 +80,20 @@ pub enum Happening {
         /// Why its claim ended.
         because: Reason,
     },
+    /// A service was found running without a claim.
+    StrayFound {
+        /// Which service.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+    },
+    /// A service that was found running without a claim has been stopped.
+    StrayStopped {
+        /// Which service.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+    },
     /// A resource failed.
     Failed {
         /// Which service.
@@ -171,6 +185,12 @@ impl fmt::Display for Happening {
                 because,
             } => {
                 write!(f, "{service} stopped on {node}: {because}")
+            }
+            Self::StrayFound { service, node } => {
+                write!(f, "{service} was found running on {node}")
+            }
+            Self::StrayStopped { service, node } => {
+                write!(f, "{service}, found running on {node}, is stopped")
             }
             Self::Failed {
                 service,

@@ -51,6 +51,11 @@ pub enum Reason {
         /// Which.
         node: NodeName,
     },
+    /// The node did not hear a quorate leader for longer than its lease, and stopped it.
+    LeaseEnded {
+        /// Which.
+        node: NodeName,
+    },
     /// The node is on its way out.
     NodeLeaving {
         /// Which.
@@ -194,6 +199,7 @@ impl fmt::Display for Reason {
             Self::ShouldRun => write!(f, "it should run and runs nowhere"),
             Self::NodeFenced { node } => write!(f, "{node} is proven off"),
             Self::NodeRebooted { node } => write!(f, "{node} has rebooted"),
+            Self::LeaseEnded { node } => write!(f, "the lease of {node} ended"),
             Self::NodeLeaving { node } => write!(f, "{node} is leaving"),
             Self::NodeStandby { node } => write!(f, "{node} is on standby"),
             Self::ResourceFailed {

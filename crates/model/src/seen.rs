@@ -47,9 +47,34 @@ pub struct NodeSeen {
     pub since: WallTime,
     /// Whether it may run services.
     pub standby: Standby,
-    /// When it was fenced lately (at most the last ten times).
+    /// When it was fenced since a person last vouched for it, oldest first, at most
+    /// `FENCED_AT_MAX`.
     #[serde(default)]
     pub fenced_at: Vec<WallTime>,
+    /// The boot in which it last told what runs there. While this is not its present boot,
+    /// it may run anything.
+    #[serde(default)]
+    pub probed: Option<BootId>,
+}
+
+/// More fences of one node within an hour than any brake may allow.
+pub const FENCED_AT_MAX: usize = 100;
+
+impl NodeSeen {
+    /// Whether it may run things that nobody knows of: it has not told in its present boot
+    /// what runs there, and is not proven down.
+    #[must_use]
+    pub fn may_run_anything(&self) -> bool {
+        match &self.state {
+            NodeState::Down => false,
+            NodeState::Lost { boot: None, .. } => true,
+            NodeState::Starting { .. }
+            | NodeState::Online { .. }
+            | NodeState::DaemonDown { .. }
+            | NodeState::Lost { .. }
+            | NodeState::Leaving { .. } => self.probed != self.state.boot(),
+        }
+    }
 }
 
 /// Whether a node may run services.
@@ -361,6 +386,27 @@ pub struct FenceSeen {
     pub because: Reason,
     /// When it was asked for.
     pub at: WallTime,
+    /// How it stands.
+    #[serde(default)]
+    pub standing: FenceStanding,
+}
+
+/// How a fence that is not settled stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FenceStanding {
+    /// The executor is at it.
+    #[default]
+    Asked,
+    /// The last try failed; another one must be asked for.
+    Failed {
+        /// When.
+        at: WallTime,
+        /// Which device was last tried, if any.
+        device: Option<DeviceName>,
+        /// How.
+        how: String,
+    },
 }
 
 /// A fence that is settled, for the history.
