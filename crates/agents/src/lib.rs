@@ -1,1 +1,13 @@
-//! placeholder
+//! The hands that operate resources: addresses, processes, commands and mounts.
+//!
+//! `Agents` carries out `model::operation::Operation`s and tells by `Event`s how they ended
+//! and when something that ran has ended by itself. One task owns each resource: its
+//! operations are carried out one after the other; different resources never wait for each
+//! other. Nothing here decides what runs where, retries a failed operation or knows other
+//! nodes.
+
+mod event;
+mod settings;
+
+pub use event::Event;
+pub use settings::Settings;

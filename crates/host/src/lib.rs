@@ -1,1 +1,7 @@
-//! placeholder
+//! The machine under our hands: its clocks, cards, processes, cgroups and mounts.
+//!
+//! Everything here acts at once and decides nothing: what is done, to what and under which
+//! limit comes in as arguments. This crate knows Linux; it knows no service, claim or plan.
+
+pub mod boot;
+pub mod clock;

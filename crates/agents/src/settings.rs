@@ -1,0 +1,15 @@
+//! Where agents keep what they know.
+
+use std::path::PathBuf;
+
+/// Where agents keep what they know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Records of what runs (`/run/mainstay`). It must vanish when the machine boots.
+    pub run_dir: PathBuf,
+    /// Output of operations and processes (`/var/log/mainstay`), bounded per resource.
+    pub log_dir: PathBuf,
+    /// The cgroup (v2) under which services get theirs; `None`: look for one, and do
+    /// without where there is none.
+    pub cgroup_root: Option<PathBuf>,
+}
