@@ -6,8 +6,12 @@
 //! other. Nothing here decides what runs where, retries a failed operation or knows other
 //! nodes.
 
+mod agents;
 mod event;
+mod record;
 mod settings;
 
+pub use agents::Agents;
 pub use event::Event;
+pub use record::{Record, Trace};
 pub use settings::Settings;
