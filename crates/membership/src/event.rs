@@ -1,0 +1,323 @@
+//! What the detector tells and wants.
+
+use std::fmt;
+use std::time::Duration;
+
+use model::duration::format;
+use model::{BootId, NodeId};
+use wire::heartbeat::{Heartbeat, Incarnation, LinkId};
+
+/// What to do, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Seal this and send it to `peer` over `link`. The header is complete but for cluster
+    /// and origin, which the seal fills in.
+    Send {
+        /// To whom.
+        peer: NodeId,
+        /// Over which network.
+        link: LinkId,
+        /// What.
+        heartbeat: Box<Heartbeat>,
+    },
+    /// Tell the control loop.
+    Event(Event),
+}
+
+/// Whether a node's vote counts when the voters must agree on a loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voice {
+    /// A voter or a witness.
+    Voter,
+    /// A light node, or one that is not a voter yet or any more.
+    Listener,
+}
+
+/// Why a suspicion was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recovery {
+    /// The node was heard again.
+    Heard,
+    /// Another node hears it.
+    Relayed,
+    /// This node was itself not scheduled, so its silence may be our own.
+    OwnStall,
+    /// This node hears nobody at all.
+    OwnIsolation,
+}
+
+/// A change in what this node observes. The local view of one node; nothing here is agreed
+/// by log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Heard for the first time, after a loss, after a closed daemon, or by a new run of
+    /// its daemon.
+    Alive {
+        /// The node.
+        peer: NodeId,
+        /// Its boot.
+        boot: BootId,
+        /// Which start of its daemon.
+        incarnation: Incarnation,
+    },
+    /// Silent on all links, to us and to all that we hear. Prepare; do not act.
+    Suspected {
+        /// The node.
+        peer: NodeId,
+        /// For how long.
+        silent_for: Duration,
+    },
+    /// A suspicion that did not become a loss.
+    Recovered {
+        /// The node.
+        peer: NodeId,
+        /// Why we no longer suspect it.
+        because: Recovery,
+    },
+    /// Silent for too long, and enough voters agree. Its machine may still be running: only
+    /// fencing tells.
+    Lost {
+        /// The node.
+        peer: NodeId,
+        /// The boot that fell silent; `None` when it was never heard by this daemon.
+        boot: Option<BootId>,
+        /// For how long.
+        silent_for: Duration,
+        /// The voters that agree, in order; this node among them if it is one.
+        agreed_by: Vec<NodeId>,
+        /// How many voters there are, the lost one included.
+        of: usize,
+    },
+    /// Its kernel refuses our packets: the daemon is closed, the machine and its services
+    /// may live.
+    DaemonDown {
+        /// The node.
+        peer: NodeId,
+        /// The boot in which the daemon was last heard.
+        boot: Option<BootId>,
+    },
+    /// The daemon has been down for longer than its grace.
+    DaemonDownTooLong {
+        /// The node.
+        peer: NodeId,
+        /// For how long.
+        down_for: Duration,
+    },
+    /// It came back with another boot. What ran under the old one is gone.
+    Rebooted {
+        /// The node.
+        peer: NodeId,
+        /// The boot heard before.
+        old: BootId,
+        /// The boot heard now.
+        new: BootId,
+    },
+    /// Another node hears a later run of `peer`, of another boot, than we do.
+    RebootRelayed {
+        /// The node that seems to have booted again.
+        peer: NodeId,
+        /// Who hears it.
+        by: NodeId,
+    },
+    /// Nothing came over this link for the suspicion time.
+    LinkDown {
+        /// The node at the other end.
+        peer: NodeId,
+        /// Which network.
+        link: LinkId,
+        /// For how long.
+        silent_for: Duration,
+    },
+    /// The link carries packets (again).
+    LinkUp {
+        /// The node at the other end.
+        peer: NodeId,
+        /// Which network.
+        link: LinkId,
+    },
+    /// We hear the node over this link, and it does not hear us.
+    LinkOneWay {
+        /// The node at the other end.
+        peer: NodeId,
+        /// Which network.
+        link: LinkId,
+    },
+    /// A one-way link carries packets both ways again.
+    LinkBothWays {
+        /// The node at the other end.
+        peer: NodeId,
+        /// Which network.
+        link: LinkId,
+    },
+    /// A heartbeat is late enough to warn of, and not yet late enough to suspect.
+    Late {
+        /// The node at the other end.
+        peer: NodeId,
+        /// Which network.
+        link: LinkId,
+        /// How long after the packet before.
+        silent_for: Duration,
+    },
+    /// This node was not scheduled in time. All silence is counted anew.
+    Stalled {
+        /// For how long.
+        stalled_for: Duration,
+    },
+    /// Another node says that it was not scheduled in time.
+    PeerStalled {
+        /// The node.
+        peer: NodeId,
+        /// For how long.
+        stalled_for: Duration,
+    },
+    /// The node announces that its daemon stops cleanly. Its silence means no harm.
+    Leaving {
+        /// The node.
+        peer: NodeId,
+    },
+    /// This node hears no other at all. It accuses nobody until it does.
+    Isolated {
+        /// Since when the last of them is silent.
+        silent_for: Duration,
+    },
+    /// It hears one again.
+    Connected,
+}
+
+fn list(nodes: &[NodeId]) -> String {
+    nodes
+        .iter()
+        .map(NodeId::to_string)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alive {
+                peer,
+                boot,
+                incarnation,
+            } => {
+                write!(
+                    f,
+                    "node {peer} alive: boot {boot:.4}, start {}",
+                    incarnation.0
+                )
+            }
+            Self::Suspected { peer, silent_for } => {
+                write!(
+                    f,
+                    "node {peer} suspected: silent for {}",
+                    format(*silent_for)
+                )
+            }
+            Self::Recovered { peer, because } => write!(f, "node {peer} not suspected: {because}"),
+            Self::Lost {
+                peer,
+                silent_for,
+                agreed_by,
+                of,
+                ..
+            } => write!(
+                f,
+                "node {peer} lost: silent for {}, agreed by {} of {of} ({})",
+                format(*silent_for),
+                agreed_by.len(),
+                list(agreed_by)
+            ),
+            Self::DaemonDown { peer, .. } => {
+                write!(f, "node {peer} daemon down: its kernel refuses packets")
+            }
+            Self::DaemonDownTooLong { peer, down_for } => {
+                write!(
+                    f,
+                    "node {peer} daemon still down after {}",
+                    format(*down_for)
+                )
+            }
+            Self::Rebooted { peer, old, new } => {
+                write!(
+                    f,
+                    "node {peer} rebooted: boot {old:.4} is gone, {new:.4} is here"
+                )
+            }
+            Self::RebootRelayed { peer, by } => {
+                write!(
+                    f,
+                    "node {peer} seems rebooted: node {by} hears a newer boot"
+                )
+            }
+            Self::LinkDown {
+                peer,
+                link,
+                silent_for,
+            } => {
+                write!(
+                    f,
+                    "link {} to node {peer} down: silent for {}",
+                    link.0,
+                    format(*silent_for)
+                )
+            }
+            Self::LinkUp { peer, link } => write!(f, "link {} to node {peer} up", link.0),
+            Self::LinkOneWay { peer, link } => {
+                write!(
+                    f,
+                    "link {} to node {peer} one-way: it does not hear us",
+                    link.0
+                )
+            }
+            Self::LinkBothWays { peer, link } => {
+                write!(f, "link {} to node {peer} works both ways again", link.0)
+            }
+            Self::Late {
+                peer,
+                link,
+                silent_for,
+            } => {
+                write!(
+                    f,
+                    "link {} to node {peer} late: {}",
+                    link.0,
+                    format(*silent_for)
+                )
+            }
+            Self::Stalled { stalled_for } => {
+                write!(
+                    f,
+                    "not scheduled for {}: silence is counted anew",
+                    format(*stalled_for)
+                )
+            }
+            Self::PeerStalled { peer, stalled_for } => {
+                write!(
+                    f,
+                    "node {peer} was not scheduled for {}",
+                    format(*stalled_for)
+                )
+            }
+            Self::Leaving { peer } => write!(f, "node {peer} leaves"),
+            Self::Isolated { silent_for } => {
+                write!(
+                    f,
+                    "isolated: nobody heard for {}, nobody accused",
+                    format(*silent_for)
+                )
+            }
+            Self::Connected => f.write_str("not isolated any more"),
+        }
+    }
+}
+
+impl fmt::Display for Recovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Heard => "heard again",
+            Self::Relayed => "another node hears it",
+            Self::OwnStall => "we were not scheduled ourselves",
+            Self::OwnIsolation => "we hear nobody",
+        })
+    }
+}

@@ -1,0 +1,249 @@
+//! What is known of one peer and of the links to it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::{Epoch, Instant, NodeId};
+use wire::heartbeat::{LinkId, Origin, Phase, Verdict};
+
+use crate::event::Voice;
+use crate::settings::Settings;
+use crate::status::{Condition, LinkCondition, LinkStatus, PeerStatus};
+
+/// Share of a new sample in the smoothed loss: the last few dozen packets count.
+const LOSS_WEIGHT: f64 = 1.0 / 32.0;
+
+/// More packets missing in one gap than this say nothing more about the loss.
+const MISSED_MAX: u32 = 64;
+
+/// A round trip longer than this is a packet from another time, not a measurement.
+const ROUND_TRIP_MAX: Duration = Duration::from_secs(10);
+
+/// Where a peer stands. Drawn at [`Condition`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Unseen,
+    Alive,
+    Suspected,
+    Lost,
+    /// Since when the daemon is down, and whether its grace is over.
+    DaemonDown {
+        since: Instant,
+        grace: Grace,
+    },
+    Left,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grace {
+    Running,
+    Over,
+}
+
+#[derive(Debug)]
+pub(crate) struct PeerState {
+    pub voice: Voice,
+    pub state: State,
+    pub links: BTreeMap<LinkId, Link>,
+    /// The accepted run; `None` before the first packet.
+    pub origin: Option<Origin>,
+    /// Silence is counted from here at the earliest: when the peer became known, or when
+    /// our own clocks were restarted.
+    pub counted_from: Instant,
+    pub heard_at: Option<Instant>,
+    pub refused_at: Option<Instant>,
+    /// Refusals since the last packet.
+    pub refusals: u32,
+    /// The latest direct sign of life that any other node told of.
+    pub relayed_at: Option<Instant>,
+    /// When another node last told that the kernel of this one refuses packets.
+    pub relayed_down_at: Option<Instant>,
+    /// When another node last told that this one left, in the boot known here.
+    pub relayed_left_at: Option<Instant>,
+    /// Latest incarnation (low half) that a relay told of, to tell of it once.
+    pub relayed_start: u32,
+    /// What this peer thinks of the others, as of its last packet.
+    pub claims: BTreeMap<NodeId, Verdict>,
+    pub stalls: u16,
+    pub epoch: Epoch,
+    pub applied: u64,
+    pub lease: Duration,
+    pub phase: Phase,
+}
+
+impl PeerState {
+    pub fn new(voice: Voice, now: Instant) -> Self {
+        Self {
+            voice,
+            state: State::Unseen,
+            links: BTreeMap::new(),
+            origin: None,
+            counted_from: now,
+            heard_at: None,
+            refused_at: None,
+            refusals: 0,
+            relayed_at: None,
+            relayed_down_at: None,
+            relayed_left_at: None,
+            relayed_start: 0,
+            claims: BTreeMap::new(),
+            stalls: 0,
+            epoch: Epoch(0),
+            applied: 0,
+            lease: Duration::ZERO,
+            phase: Phase::Starting,
+        }
+    }
+
+    /// Links that are new are counted from now; those no longer named are dropped.
+    pub fn set_links(&mut self, links: &[LinkId], now: Instant) {
+        self.links.retain(|link, _| links.contains(link));
+        for link in links {
+            self.links.entry(*link).or_insert_with(|| Link::new(now));
+        }
+    }
+
+    /// The last direct sign of life. A refusal counts as one for some time ahead.
+    pub fn life_at(&self, settings: &Settings) -> Option<Instant> {
+        self.heard_at
+            .max(self.refused_at.map(|at| at + settings.refusal_hold))
+    }
+
+    /// From when its silence towards ourselves counts.
+    pub fn silent_since(&self, settings: &Settings) -> Instant {
+        self.life_at(settings)
+            .unwrap_or(self.counted_from)
+            .max(self.counted_from)
+    }
+
+    /// From when its silence towards all that we hear counts.
+    pub fn silent_to_all_since(&self, settings: &Settings) -> Instant {
+        self.relayed_at
+            .map_or(Instant::ZERO, |at| at)
+            .max(self.silent_since(settings))
+    }
+
+    /// Whether its kernel refuses us, again and again, and its daemon says nothing. A single
+    /// refusal, or one beside living heartbeats, is a stray or forged message.
+    pub fn refuses(&self, settings: &Settings, now: Instant) -> bool {
+        let quiet_since = self.heard_at.unwrap_or(self.counted_from);
+        let held = self
+            .refused_at
+            .is_some_and(|at| now <= at + settings.refusal_hold);
+        held && REFUSALS_NEEDED <= self.refusals
+            && 2 * settings.heartbeat_interval <= now.saturating_duration_since(quiet_since)
+    }
+
+    /// Where it stands when there is nothing to object.
+    pub fn calm(&self) -> State {
+        if self.origin.is_some() {
+            State::Alive
+        } else {
+            State::Unseen
+        }
+    }
+
+    pub fn verdict(&self) -> Verdict {
+        match self.state {
+            State::Unseen | State::Alive => Verdict::Fine,
+            State::Suspected => Verdict::Suspected,
+            State::Lost => Verdict::Lost,
+            State::DaemonDown { .. } => Verdict::DaemonDown,
+            State::Left => Verdict::Left,
+        }
+    }
+
+    pub fn status(&self, peer: NodeId, now: Instant) -> PeerStatus {
+        let condition = match self.state {
+            State::Unseen => Condition::Unseen,
+            State::Alive => Condition::Alive,
+            State::Suspected => Condition::Suspected,
+            State::Lost => Condition::Lost,
+            State::DaemonDown { .. } => Condition::DaemonDown,
+            State::Left => Condition::Left,
+        };
+        PeerStatus {
+            peer,
+            condition,
+            boot: self.origin.map(|origin| origin.boot),
+            incarnation: self.origin.map(|origin| origin.incarnation),
+            epoch: self.epoch,
+            applied: self.applied,
+            lease: self.lease,
+            phase: self.phase,
+            heard_ago: self.heard_at.map(|at| now.saturating_duration_since(at)),
+        }
+    }
+}
+
+/// One refusal may be a stray; two without a heartbeat between them are a closed port.
+const REFUSALS_NEEDED: u32 = 2;
+
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub condition: LinkCondition,
+    pub counted_from: Instant,
+    pub heard_at: Option<Instant>,
+    pub refused_at: Option<Instant>,
+    /// Since when the peer tells us, over this link, that it does not hear us here.
+    pub unheard_since: Option<Instant>,
+    pub warned_at: Option<Instant>,
+    round_trip: Option<Duration>,
+    loss: f64,
+}
+
+impl Link {
+    fn new(now: Instant) -> Self {
+        Self {
+            condition: LinkCondition::Unseen,
+            counted_from: now,
+            heard_at: None,
+            refused_at: None,
+            unheard_since: None,
+            warned_at: None,
+            round_trip: None,
+            loss: 0.0,
+        }
+    }
+
+    pub fn silent_since(&self, settings: &Settings) -> Instant {
+        let refused = self.refused_at.map(|at| at + settings.refusal_hold);
+        self.heard_at
+            .max(refused)
+            .unwrap_or(self.counted_from)
+            .max(self.counted_from)
+    }
+
+    /// Notes a packet and estimates from the gap before it how many are missing.
+    pub fn note_heard(&mut self, settings: &Settings, now: Instant) {
+        if let Some(before) = self.heard_at {
+            let gap = now.saturating_duration_since(before).as_secs_f64();
+            let beats = (gap / settings.heartbeat_interval.as_secs_f64()).round() as u32;
+            for _ in 0..beats.saturating_sub(1).min(MISSED_MAX) {
+                self.loss += (1.0 - self.loss) * LOSS_WEIGHT;
+            }
+            self.loss -= self.loss * LOSS_WEIGHT;
+        }
+        self.heard_at = Some(now);
+    }
+
+    pub fn note_round_trip(&mut self, sample: Duration) {
+        if sample <= ROUND_TRIP_MAX {
+            self.round_trip = Some(
+                self.round_trip
+                    .map_or(sample, |smooth| (smooth * 7 + sample) / 8),
+            );
+        }
+    }
+
+    pub fn status(&self, peer: NodeId, link: LinkId, now: Instant) -> LinkStatus {
+        LinkStatus {
+            peer,
+            link,
+            condition: self.condition,
+            round_trip: self.round_trip,
+            loss_percent: self.loss * 100.0,
+            heard_ago: self.heard_at.map(|at| now.saturating_duration_since(at)),
+        }
+    }
+}
