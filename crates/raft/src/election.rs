@@ -1,0 +1,319 @@
+//! Elections: when to campaign, whom to vote for, and what the failure detector changes.
+//!
+//! A voter that still hears its leader keeps silent when others campaign, so a node that
+//! was cut off cannot disturb a working cluster. The silence ends when the failure detector
+//! says that the leader is lost.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::{Instant, NodeId};
+use wire::raft::{Body, Verdict, VoteReason};
+
+use crate::Raft;
+use crate::outbox::Promise;
+use crate::raft::State;
+
+/// Asks kept while the leader is still believed in; there is one per member, and a cluster
+/// has at most 64 members.
+const DEFERRED_MAX: usize = 64;
+
+/// The answers to a campaign so far, one's own among them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Votes(BTreeMap<NodeId, Verdict>);
+
+/// What somebody asked in a pre-vote.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DeferredPreVote {
+    pub(crate) proposed_term: u64,
+    pub(crate) last_index: u64,
+    pub(crate) last_term: u64,
+}
+
+enum Tally {
+    Won,
+    Lost,
+    Open,
+}
+
+impl Raft {
+    /// Follows nobody, or `leader`, in `term`, which is the present one or a later one.
+    pub(crate) fn become_follower(&mut self, term: u64, leader: Option<NodeId>, now: Instant) {
+        assert!(
+            self.term <= term,
+            "terms do not fall: {term} after {}",
+            self.term
+        );
+        self.fail_leader_reads();
+        if self.leader != leader || self.term != term {
+            self.fail_forwarded();
+            self.incoming = None;
+            self.deferred_pre_votes.clear();
+        }
+        if self.term != term {
+            self.enter_term(term, None);
+        }
+        self.state = State::Follower;
+        self.leader = leader;
+        self.reset_election_deadline(now);
+    }
+
+    fn enter_term(&mut self, term: u64, vote: Option<NodeId>) {
+        self.term = term;
+        self.vote = vote;
+        self.leader_heard_at = None;
+        // Answers of an older term would be ignored by everybody.
+        self.outbox.drop_held();
+        self.persist_hard_state();
+    }
+
+    /// The leader of `term` spoke.
+    pub(crate) fn follow(&mut self, term: u64, from: NodeId, now: Instant) {
+        assert!(
+            self.term < term || !matches!(self.state, State::Leader(_)),
+            "{from} and {} both lead term {term}",
+            self.config.id
+        );
+        let settled = matches!(self.state, State::Follower) && self.leader == Some(from);
+        if !settled || self.term < term {
+            self.become_follower(term, Some(from), now);
+        }
+        self.leader_heard_at = Some(now);
+        self.hurry = false;
+        self.deferred_pre_votes.clear();
+        self.reset_election_deadline(now);
+    }
+
+    pub(crate) fn reset_election_deadline(&mut self, now: Instant) {
+        self.election_deadline = self.is_voter().then(|| {
+            let full = self.config.election_timeout;
+            // Nobody leads and all know it: waiting any longer only guards against
+            // colliding again, for which some round trips are enough.
+            let base = if self.hurry { full / 4 } else { full };
+            let nanos = u64::try_from(base.as_nanos()).unwrap_or(u64::MAX / 2);
+            now + base + Duration::from_nanos(self.random.below(nanos))
+        });
+    }
+
+    /// A membership that came with the log may have made a voter, or ended being one.
+    pub(crate) fn review_election_deadline(&mut self, now: Instant) {
+        if self.is_voter() != self.election_deadline.is_some() {
+            self.reset_election_deadline(now);
+        }
+    }
+
+    /// Whether this node still has a leader that it would not give up for a candidate.
+    pub(crate) fn keeps_leader(&self, reason: VoteReason, now: Instant) -> bool {
+        let Some(leader) = self.leader else {
+            return false;
+        };
+        if matches!(self.state, State::Leader(_)) {
+            return reason == VoteReason::LeaderGone && self.is_quorate(now);
+        }
+        let silent_for = self
+            .leader_heard_at
+            .map(|at| now.saturating_duration_since(at));
+        reason == VoteReason::LeaderGone
+            && !self.lost.contains(&leader)
+            && silent_for.is_some_and(|span| span < self.config.election_timeout)
+    }
+
+    /// The leader is lost, says the failure detector. The remaining voters campaign one
+    /// after the other; which of them has the best log cannot be known beforehand.
+    pub(crate) fn forget_leader(&mut self, now: Instant) {
+        self.fail_forwarded();
+        self.leader = None;
+        self.state = State::Follower;
+        self.incoming = None;
+        self.hurry = true;
+        if self.is_voter() {
+            let remaining = self.configuration().voters.difference(&self.lost);
+            let before = remaining.filter(|voter| **voter < self.config.id).count();
+            let before = u32::try_from(before).expect("a cluster has few members");
+            self.election_deadline = Some(now + self.config.election_stagger * before);
+        }
+        for (from, ask) in std::mem::take(&mut self.deferred_pre_votes) {
+            self.handle_pre_vote(from, ask, now);
+        }
+    }
+
+    /// Asks whether a campaign would be won, which disturbs nobody.
+    pub(crate) fn begin_pre_vote(&mut self, now: Instant) {
+        if !self.is_voter() {
+            self.election_deadline = None;
+            return;
+        }
+        self.fail_forwarded();
+        self.leader = None;
+        self.state = State::PreCandidate(Votes::default());
+        self.reset_election_deadline(now);
+        let (last_index, last_term) = (self.log.last_index(), self.log.last_term());
+        let proposed_term = self.term + 1;
+        for voter in self.other_voters() {
+            self.answer(
+                voter,
+                Body::PreVote {
+                    proposed_term,
+                    last_index,
+                    last_term,
+                },
+            );
+        }
+        self.record_pre_vote(self.config.id, Verdict::Granted, now);
+    }
+
+    pub(crate) fn begin_campaign(&mut self, reason: VoteReason, now: Instant) {
+        self.counters.campaigns += 1;
+        self.fail_forwarded();
+        self.leader = None;
+        self.enter_term(self.term + 1, Some(self.config.id));
+        self.state = State::Candidate(Votes::default());
+        self.reset_election_deadline(now);
+        let (last_index, last_term) = (self.log.last_index(), self.log.last_term());
+        for voter in self.other_voters() {
+            // An answer that comes back after a power loss must not elect a shorter log.
+            self.send(
+                voter,
+                Body::Vote {
+                    last_index,
+                    last_term,
+                    reason,
+                },
+                Promise::Log,
+            );
+        }
+    }
+
+    fn other_voters(&self) -> Vec<NodeId> {
+        let voters = self.configuration().voters.iter().copied();
+        voters.filter(|voter| *voter != self.config.id).collect()
+    }
+
+    pub(crate) fn handle_pre_vote(&mut self, from: NodeId, ask: DeferredPreVote, now: Instant) {
+        if self.keeps_leader(VoteReason::LeaderGone, now) {
+            if self.deferred_pre_votes.len() < DEFERRED_MAX {
+                self.deferred_pre_votes.insert(from, ask);
+            }
+            return;
+        }
+        let DeferredPreVote {
+            proposed_term,
+            last_index,
+            last_term,
+        } = ask;
+        let wins = self.term < proposed_term && self.log.is_up_to_date(last_index, last_term);
+        let verdict = if wins {
+            Verdict::Granted
+        } else {
+            Verdict::Refused
+        };
+        self.answer(
+            from,
+            Body::PreVoteReply {
+                proposed_term,
+                verdict,
+            },
+        );
+    }
+
+    pub(crate) fn handle_pre_vote_reply(
+        &mut self,
+        from: NodeId,
+        proposed_term: u64,
+        verdict: Verdict,
+        now: Instant,
+    ) {
+        if proposed_term == self.term + 1 {
+            self.record_pre_vote(from, verdict, now);
+        }
+    }
+
+    fn record_pre_vote(&mut self, from: NodeId, verdict: Verdict, now: Instant) {
+        let State::PreCandidate(votes) = &mut self.state else {
+            return;
+        };
+        votes.0.insert(from, verdict);
+        let votes = votes.clone();
+        match self.tally(&votes) {
+            Tally::Won => self.begin_campaign(VoteReason::LeaderGone, now),
+            // The deadline stays: the next try comes at its time.
+            Tally::Lost => self.state = State::Follower,
+            Tally::Open => {}
+        }
+    }
+
+    pub(crate) fn handle_vote(
+        &mut self,
+        from: NodeId,
+        last_index: u64,
+        last_term: u64,
+        now: Instant,
+    ) {
+        let free = self.vote.is_none() && self.leader.is_none();
+        let granted =
+            (free || self.vote == Some(from)) && self.log.is_up_to_date(last_index, last_term);
+        if !granted {
+            self.answer(
+                from,
+                Body::VoteReply {
+                    verdict: Verdict::Refused,
+                },
+            );
+            return;
+        }
+        if self.vote.is_none() {
+            self.vote = Some(from);
+            self.state = State::Follower;
+            self.persist_hard_state();
+            self.reset_election_deadline(now);
+        }
+        let body = Body::VoteReply {
+            verdict: Verdict::Granted,
+        };
+        self.send(from, body, Promise::HardState);
+    }
+
+    pub(crate) fn handle_vote_reply(&mut self, from: NodeId, verdict: Verdict, now: Instant) {
+        let State::Candidate(votes) = &mut self.state else {
+            return;
+        };
+        votes.0.insert(from, verdict);
+        let votes = votes.clone();
+        match self.tally(&votes) {
+            Tally::Won => self.become_leader(now),
+            Tally::Lost => self.state = State::Follower,
+            Tally::Open => {}
+        }
+    }
+
+    /// One's own vote counts like any other: once it is on disk.
+    pub(crate) fn count_own_vote(&mut self, now: Instant) {
+        if self.outbox.hard_state_is_persisted() {
+            self.handle_vote_reply(self.config.id, Verdict::Granted, now);
+        }
+    }
+
+    fn tally(&self, votes: &Votes) -> Tally {
+        let configuration = self.configuration();
+        let count = |wanted: Verdict| {
+            let voters = configuration.voters.iter();
+            voters
+                .filter(|voter| votes.0.get(voter) == Some(&wanted))
+                .count()
+        };
+        if configuration.majority() <= count(Verdict::Granted) {
+            Tally::Won
+        } else if configuration.voters.len() - count(Verdict::Refused) < configuration.majority() {
+            Tally::Lost
+        } else {
+            Tally::Open
+        }
+    }
+
+    /// The leader chose this node as its successor.
+    pub(crate) fn handle_timeout_now(&mut self, now: Instant) {
+        if self.is_voter() && !matches!(self.state, State::Leader(_)) {
+            self.begin_campaign(VoteReason::Transfer, now);
+        }
+    }
+}

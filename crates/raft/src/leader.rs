@@ -1,0 +1,494 @@
+//! What a leader does: sends entries, counts copies, commits, keeps its followers' belief
+//! in it, and gives up when a majority no longer answers.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use model::{Instant, NodeId};
+use wire::raft::{AppendOutcome, Body, Entry, Payload};
+
+use crate::change::Transfer;
+use crate::progress::{Progress, Snapshot, State as Mode};
+use crate::raft::State;
+use crate::read::Reads;
+use crate::{ProposeError, Raft};
+
+/// A leader without a majority must not fill the memory before it notices; this is far more
+/// than a healthy cluster ever has under way.
+const UNCOMMITTED_MAX: u64 = 4096;
+
+/// What only a leader has.
+#[derive(Debug)]
+pub(crate) struct Leadership {
+    /// All members but this node; a removed one until its removal is committed, so that it
+    /// learns of it.
+    pub(crate) peers: BTreeMap<NodeId, Progress>,
+    /// The first entry of this term. Once it is committed, the commit index is the truth.
+    pub(crate) own_term_index: u64,
+    pub(crate) heartbeat_at: Instant,
+    pub(crate) reads: Reads,
+    pub(crate) transfer: Option<Transfer>,
+}
+
+/// Whether a message without entries is worth sending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// Only if there is something to send.
+    NewEntries,
+    /// In any case: to ask, or to tell the commit index.
+    Always,
+}
+
+/// The value that a majority reaches: the `n / 2 + 1`-th largest of `n`.
+pub(crate) fn nth_largest<T: Ord + Default>(values: impl Iterator<Item = T>) -> T {
+    let mut values: Vec<T> = values.collect();
+    values.sort_unstable();
+    let reached = values.len().div_ceil(2).checked_sub(1);
+    reached.map(|at| values.swap_remove(at)).unwrap_or_default()
+}
+
+impl Leadership {
+    /// The failure detector lost a follower: what is under way to it will not arrive.
+    pub(crate) fn note_lost(&mut self, peer: NodeId) {
+        if let Some(progress) = self.peers.get_mut(&peer) {
+            progress.become_probe();
+        }
+    }
+}
+
+impl Raft {
+    pub(crate) fn become_leader(&mut self, now: Instant) {
+        assert!(
+            self.outbox.hard_state_is_persisted(),
+            "term {} is not on disk",
+            self.term
+        );
+        self.leader = Some(self.config.id);
+        self.leader_heard_at = None;
+        self.hurry = false;
+        self.election_deadline = None;
+        self.incoming = None;
+        self.deferred_pre_votes.clear();
+        self.state = State::Leader(Box::new(Leadership {
+            peers: BTreeMap::new(),
+            own_term_index: self.log.last_index() + 1,
+            heartbeat_at: now + self.config.heartbeat_interval,
+            reads: Reads::default(),
+            transfer: None,
+        }));
+        // Each voter counts as heard now: the election was the proof of life.
+        self.refresh_peers(Some(now));
+        self.lead_entry(Payload::Empty, now);
+    }
+
+    /// Proposes a command. It is accepted at the returned index of the present term, which
+    /// does not mean that it will be committed: another leader may put another one there.
+    ///
+    /// # Errors
+    /// When this node does not lead, or cannot take more right now.
+    pub fn propose(&mut self, data: Vec<u8>, now: Instant) -> Result<u64, ProposeError> {
+        self.check_accepts()?;
+        let index = self.lead_entry(Payload::Command(data), now);
+        self.finish();
+        Ok(index)
+    }
+
+    pub(crate) fn check_accepts(&self) -> Result<(), ProposeError> {
+        let State::Leader(leadership) = &self.state else {
+            return Err(ProposeError::NotLeader {
+                leader: self.leader,
+            });
+        };
+        let full = UNCOMMITTED_MAX <= self.log.last_index() - self.log.commit();
+        if full || leadership.transfer.is_some() || !self.is_voter() {
+            return Err(ProposeError::Busy);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn lead_entry(&mut self, payload: Payload, now: Instant) -> u64 {
+        let index = self.log.last_index() + 1;
+        self.append_entry(Entry {
+            index,
+            term: self.term,
+            payload,
+        });
+        if self.log.configuration().0 == index {
+            self.refresh_peers(None);
+        }
+        self.broadcast_append(Occasion::NewEntries, now);
+        index
+    }
+
+    /// Brings the list of followers in line with the membership.
+    pub(crate) fn refresh_peers(&mut self, heard_at: Option<Instant>) {
+        let (since, configuration) = self.log.configuration();
+        let before = self
+            .log
+            .previous_configuration()
+            .filter(|_| self.log.commit() < since);
+        let before = before
+            .into_iter()
+            .flat_map(|configuration| configuration.members());
+        let me = self.config.id;
+        let wanted: Vec<NodeId> = configuration
+            .members()
+            .chain(before)
+            .filter(|node| *node != me)
+            .collect();
+        let last_index = self.log.last_index();
+        // Entries that were just added are still to be sent.
+        let known = if heard_at.is_some() {
+            last_index
+        } else {
+            last_index.saturating_sub(1)
+        };
+        let State::Leader(leadership) = &mut self.state else {
+            return;
+        };
+        leadership.peers.retain(|peer, _| wanted.contains(peer));
+        for peer in wanted {
+            leadership
+                .peers
+                .entry(peer)
+                .or_insert_with(|| Progress::new(known, heard_at));
+        }
+    }
+
+    fn peer_ids(&self) -> Vec<NodeId> {
+        let State::Leader(leadership) = &self.state else {
+            return Vec::new();
+        };
+        leadership.peers.keys().copied().collect()
+    }
+
+    pub(crate) fn broadcast_append(&mut self, occasion: Occasion, now: Instant) {
+        for peer in self.peer_ids() {
+            self.send_append(peer, occasion, now);
+        }
+    }
+
+    pub(crate) fn broadcast_heartbeat(&mut self, now: Instant) {
+        if let State::Leader(leadership) = &mut self.state {
+            leadership.heartbeat_at = now + self.config.heartbeat_interval;
+        }
+        for peer in self.peer_ids() {
+            self.send_heartbeat(peer);
+        }
+    }
+
+    fn send_heartbeat(&mut self, to: NodeId) {
+        let State::Leader(leadership) = &self.state else {
+            return;
+        };
+        let Some(progress) = leadership.peers.get(&to) else {
+            return;
+        };
+        let commit = progress.matched.min(self.log.commit());
+        let read_round = leadership.reads.round;
+        self.answer(to, Body::Heartbeat { commit, read_round });
+    }
+
+    /// Sends as many entries as may be under way.
+    pub(crate) fn send_append(&mut self, to: NodeId, occasion: Occasion, now: Instant) {
+        let mut occasion = occasion;
+        for _ in 0..self.config.inflight_max {
+            let State::Leader(leadership) = &mut self.state else {
+                return;
+            };
+            let Some(progress) = leadership.peers.get_mut(&to) else {
+                return;
+            };
+            let has_news = progress.next <= self.log.last_index();
+            let may_send = match &progress.state {
+                Mode::Probe { asked_at } => asked_at.is_none(),
+                Mode::Replicate { inflight } => {
+                    let room = inflight.len() < self.config.inflight_max;
+                    occasion == Occasion::Always && !has_news || has_news && room
+                }
+                Mode::Snapshot { .. } => false,
+            };
+            if !may_send {
+                return;
+            }
+            let prev_index = progress.next - 1;
+            let Some(prev_term) = self.log.term_at(prev_index) else {
+                self.begin_snapshot(to, now);
+                return;
+            };
+            let max = self.config.entries_per_append_max;
+            let entries = self.log.copy(progress.next, self.log.last_index(), max);
+            match &mut progress.state {
+                Mode::Probe { asked_at } => *asked_at = Some(now),
+                Mode::Replicate { inflight } => {
+                    if let Some(last) = entries.last() {
+                        inflight.push_back(last.index);
+                        progress.next = last.index + 1;
+                    }
+                }
+                Mode::Snapshot { .. } => {}
+            }
+            let commit = self.log.commit();
+            self.answer(
+                to,
+                Body::Append {
+                    prev_index,
+                    prev_term,
+                    entries,
+                    commit,
+                },
+            );
+            occasion = Occasion::NewEntries;
+        }
+    }
+
+    fn begin_snapshot(&mut self, to: NodeId, now: Instant) {
+        let snapshot = self
+            .snapshot
+            .clone()
+            .expect("a compacted log has a snapshot");
+        let State::Leader(leadership) = &mut self.state else {
+            return;
+        };
+        let Some(progress) = leadership.peers.get_mut(&to) else {
+            return;
+        };
+        progress.state = Mode::Snapshot {
+            snapshot,
+            offset: 0,
+            sent_at: now,
+        };
+        self.send_snapshot_chunk(to, now);
+    }
+
+    fn send_snapshot_chunk(&mut self, to: NodeId, now: Instant) {
+        let State::Leader(leadership) = &mut self.state else {
+            return;
+        };
+        let Some(progress) = leadership.peers.get_mut(&to) else {
+            return;
+        };
+        let Mode::Snapshot {
+            snapshot,
+            offset,
+            sent_at,
+        } = &mut progress.state
+        else {
+            return;
+        };
+        *sent_at = now;
+        let body = chunk_of(snapshot, *offset, self.config.snapshot_chunk);
+        self.answer(to, body);
+    }
+
+    pub(crate) fn handle_snapshot_reply(
+        &mut self,
+        from: NodeId,
+        index: u64,
+        received: u64,
+        now: Instant,
+    ) {
+        let Some(progress) = self.hear(from, now) else {
+            return;
+        };
+        let Mode::Snapshot {
+            snapshot, offset, ..
+        } = &mut progress.state
+        else {
+            return;
+        };
+        let sent = snapshot.1.len() as u64;
+        // No progress is a repeated answer; what was really lost is sent again by the clock.
+        if snapshot.0.index != index || received == *offset || sent < received {
+            return;
+        }
+        *offset = received;
+        self.send_snapshot_chunk(from, now);
+    }
+
+    /// A follower answered.
+    fn hear(&mut self, from: NodeId, now: Instant) -> Option<&mut Progress> {
+        let State::Leader(leadership) = &mut self.state else {
+            return None;
+        };
+        let progress = leadership.peers.get_mut(&from)?;
+        progress.heard_at = Some(now);
+        Some(progress)
+    }
+
+    pub(crate) fn handle_append_reply(
+        &mut self,
+        from: NodeId,
+        outcome: AppendOutcome,
+        now: Instant,
+    ) {
+        let last_index = self.log.last_index();
+        let Some(progress) = self.hear(from, now) else {
+            return;
+        };
+        match outcome {
+            AppendOutcome::Matched { index } => {
+                assert!(
+                    index <= last_index,
+                    "{from} claims entry {index} of {last_index}"
+                );
+                if progress.matches(index) {
+                    self.advance_commit(now);
+                }
+            }
+            AppendOutcome::Rejected {
+                prev_index,
+                hint_index,
+                hint_term,
+            } => {
+                self.handle_rejection(from, prev_index, (hint_index, hint_term));
+            }
+        }
+        self.send_append(from, Occasion::NewEntries, now);
+        self.continue_transfer(from);
+    }
+
+    fn handle_rejection(&mut self, from: NodeId, prev_index: u64, hint: (u64, u64)) {
+        let State::Leader(leadership) = &mut self.state else {
+            return;
+        };
+        let Some(progress) = leadership.peers.get_mut(&from) else {
+            return;
+        };
+        match &progress.state {
+            Mode::Probe { .. } if prev_index + 1 == progress.next => {
+                let found = self.log.hint(hint.0, hint.1, self.log.base_index());
+                // Below our base: an index that we no longer have leads to a snapshot.
+                let found = found
+                    .unwrap_or(self.log.base_index().saturating_sub(1))
+                    .min(hint.0);
+                progress.next = (found + 1).min(prev_index.max(1)).max(progress.matched + 1);
+                progress.state = Mode::Probe { asked_at: None };
+            }
+            Mode::Replicate { .. } if progress.matched < prev_index => progress.become_probe(),
+            // Late answers to what was sent before.
+            Mode::Probe { .. } | Mode::Replicate { .. } | Mode::Snapshot { .. } => {}
+        }
+    }
+
+    pub(crate) fn handle_heartbeat_reply(&mut self, from: NodeId, read_round: u64, now: Instant) {
+        let last_index = self.log.last_index();
+        let patience = self.config.heartbeat_interval * 2;
+        let inflight_max = self.config.inflight_max;
+        let Some(progress) = self.hear(from, now) else {
+            return;
+        };
+        progress.read_round = progress.read_round.max(read_round);
+        let lacks = progress.matched < last_index;
+        let mut resend = false;
+        match &mut progress.state {
+            Mode::Probe { asked_at } => *asked_at = None,
+            Mode::Replicate { inflight } => make_room(inflight, inflight_max),
+            Mode::Snapshot { sent_at, .. } => {
+                resend = patience <= now.saturating_duration_since(*sent_at);
+            }
+        }
+        if resend {
+            self.send_snapshot_chunk(from, now);
+        }
+        if lacks {
+            self.send_append(from, Occasion::Always, now);
+        }
+        self.confirm_reads();
+    }
+
+    /// Commits what a majority has on disk, counting only entries of this term: an older
+    /// one may be on a majority of disks and still be replaced by a later leader.
+    pub(crate) fn advance_commit(&mut self, now: Instant) {
+        let State::Leader(leadership) = &self.state else {
+            return;
+        };
+        let matched = |voter: &NodeId| match leadership.peers.get(voter) {
+            Some(progress) => progress.matched,
+            None if *voter == self.config.id => self.outbox.persisted_index(),
+            None => 0,
+        };
+        let reached = nth_largest(self.configuration().voters.iter().map(matched));
+        let of_this_term = self.log.term_at(reached) == Some(self.term);
+        if self.log.commit() < reached && of_this_term {
+            self.commit_to(reached);
+            // Followers act on what is committed; they are told at once.
+            self.broadcast_append(Occasion::Always, now);
+            self.ask_reads(now);
+            self.settle_membership(now);
+        }
+    }
+
+    /// When a majority of the voters had last answered; this node always answers itself.
+    pub(crate) fn quorum_contact(&self, leadership: &Leadership, now: Instant) -> Instant {
+        let heard = |voter: &NodeId| match leadership.peers.get(voter) {
+            Some(progress) => progress.heard_at.unwrap_or_default(),
+            None if *voter == self.config.id => now,
+            None => Instant::ZERO,
+        };
+        nth_largest(self.configuration().voters.iter().map(heard))
+    }
+
+    pub(crate) fn leader_deadline(&self, leadership: &Leadership) -> Instant {
+        let contact = self.quorum_contact(leadership, Instant(u64::MAX));
+        let deadline = (contact + self.config.election_timeout).min(leadership.heartbeat_at);
+        let transfer = leadership
+            .transfer
+            .as_ref()
+            .map(|transfer| transfer.deadline);
+        transfer.map_or(deadline, |end| end.min(deadline))
+    }
+
+    pub(crate) fn handle_leader_timeout(&mut self, now: Instant) {
+        let State::Leader(leadership) = &mut self.state else {
+            return;
+        };
+        let heartbeat_is_due = leadership.heartbeat_at <= now;
+        if leadership
+            .transfer
+            .as_ref()
+            .is_some_and(|transfer| transfer.deadline <= now)
+        {
+            leadership.transfer = None;
+        }
+        if !self.is_quorate(now) {
+            self.become_follower(self.term, None, now);
+        } else if heartbeat_is_due {
+            self.broadcast_heartbeat(now);
+        }
+    }
+
+    /// A follower is back: asks at once what it has.
+    pub(crate) fn greet(&mut self, peer: NodeId, now: Instant) {
+        let State::Leader(leadership) = &mut self.state else {
+            return;
+        };
+        let Some(progress) = leadership.peers.get_mut(&peer) else {
+            return;
+        };
+        if let Mode::Probe { asked_at } = &mut progress.state {
+            *asked_at = None;
+        }
+        self.send_heartbeat(peer);
+        self.send_append(peer, Occasion::Always, now);
+    }
+}
+
+/// A follower that answers heartbeats but no appends has lost some; one more may go.
+fn make_room(inflight: &mut VecDeque<u64>, max: usize) {
+    if max <= inflight.len() {
+        inflight.pop_front();
+    }
+}
+
+fn chunk_of(snapshot: &Snapshot, offset: u64, size: usize) -> Body {
+    let (meta, bytes) = &**snapshot;
+    let start = (offset as usize).min(bytes.len());
+    let end = (start + size.max(1)).min(bytes.len());
+    let data = bytes[start..end].to_vec();
+    Body::SnapshotChunk {
+        meta: meta.clone(),
+        offset,
+        data,
+        last: end == bytes.len(),
+    }
+}

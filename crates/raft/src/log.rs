@@ -1,0 +1,193 @@
+//! The part of the log that is in memory: the entries behind a base, and the memberships
+//! that they bring.
+//!
+//! ```text
+//!   base ]  entries ...... commit ........ last
+//!   (index and term of the entry before the first one in memory; what is at or before it
+//!    is in the snapshot)
+//! ```
+//!
+//! It never forgets a committed entry other than into a snapshot.
+
+use std::collections::VecDeque;
+
+use wire::raft::{Configuration, Entry, Payload, SnapshotMeta};
+
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    base_index: u64,
+    base_term: u64,
+    entries: VecDeque<Entry>,
+    /// With the index of the entry that brought each; the first one counts at the base.
+    /// Never empty.
+    configurations: VecDeque<(u64, Configuration)>,
+    commit: u64,
+}
+
+impl Log {
+    pub(crate) fn new(base: &SnapshotMeta) -> Self {
+        Self {
+            base_index: base.index,
+            base_term: base.term,
+            entries: VecDeque::new(),
+            configurations: VecDeque::from([(base.index, base.configuration.clone())]),
+            commit: base.index,
+        }
+    }
+
+    pub(crate) fn base_index(&self) -> u64 {
+        self.base_index
+    }
+
+    pub(crate) fn last_index(&self) -> u64 {
+        self.base_index + self.entries.len() as u64
+    }
+
+    pub(crate) fn last_term(&self) -> u64 {
+        self.entries
+            .back()
+            .map_or(self.base_term, |entry| entry.term)
+    }
+
+    pub(crate) fn commit(&self) -> u64 {
+        self.commit
+    }
+
+    /// None when `index` is beyond the end or was compacted away.
+    pub(crate) fn term_at(&self, index: u64) -> Option<u64> {
+        if index == self.base_index {
+            return Some(self.base_term);
+        }
+        self.entry(index).map(|entry| entry.term)
+    }
+
+    fn entry(&self, index: u64) -> Option<&Entry> {
+        let offset = index.checked_sub(self.base_index + 1)?;
+        self.entries.get(usize::try_from(offset).ok()?)
+    }
+
+    /// Copies of the entries from `from` to `to`, both included; at most `max`.
+    pub(crate) fn copy(&self, from: u64, to: u64, max: usize) -> Vec<Entry> {
+        assert!(
+            self.base_index < from,
+            "entry {from} is compacted, base {}",
+            self.base_index
+        );
+        let skip = (from - self.base_index - 1) as usize;
+        let count = (to + 1).saturating_sub(from) as usize;
+        self.entries
+            .iter()
+            .skip(skip)
+            .take(count.min(max))
+            .cloned()
+            .collect()
+    }
+
+    /// Whether a candidate whose log ends there lacks nothing that may be committed.
+    pub(crate) fn is_up_to_date(&self, last_index: u64, last_term: u64) -> bool {
+        (self.last_term(), self.last_index()) <= (last_term, last_index)
+    }
+
+    /// The highest index from `floor` to `index` whose term is at most `term`; none when
+    /// there is none.
+    pub(crate) fn hint(&self, index: u64, term: u64, floor: u64) -> Option<u64> {
+        let top = index.min(self.last_index());
+        (floor..=top)
+            .rev()
+            .find(|at| self.term_at(*at).is_some_and(|found| found <= term))
+    }
+
+    /// Adds one entry at the end.
+    pub(crate) fn push(&mut self, entry: Entry) {
+        assert_eq!(entry.index, self.last_index() + 1, "a log has no gaps");
+        assert!(
+            self.last_term() <= entry.term,
+            "terms do not fall: {} after {}",
+            entry.term,
+            self.last_term()
+        );
+        if let Payload::Voters(configuration) = &entry.payload {
+            self.configurations
+                .push_back((entry.index, configuration.clone()));
+        }
+        self.entries.push_back(entry);
+    }
+
+    /// Removes the entries from `from` on.
+    pub(crate) fn truncate(&mut self, from: u64) {
+        assert!(
+            self.commit < from,
+            "entry {from} is committed (up to {}) and cannot be removed",
+            self.commit
+        );
+        self.entries.truncate((from - self.base_index - 1) as usize);
+        while 1 < self.configurations.len()
+            && self
+                .configurations
+                .back()
+                .is_some_and(|(index, _)| from <= *index)
+        {
+            self.configurations.pop_back();
+        }
+    }
+
+    /// Moves the commit index forward.
+    pub(crate) fn commit_to(&mut self, index: u64) {
+        assert!(
+            self.commit <= index && index <= self.last_index(),
+            "commit {index} is outside of {}..={}",
+            self.commit,
+            self.last_index()
+        );
+        self.commit = index;
+    }
+
+    /// Forgets the entries up to `base`, which are in a snapshot.
+    pub(crate) fn compact(&mut self, base: u64) {
+        assert!(
+            base <= self.commit,
+            "entry {base} is not committed (up to {})",
+            self.commit
+        );
+        if base <= self.base_index {
+            return;
+        }
+        self.base_term = self
+            .term_at(base)
+            .expect("a committed entry behind the base");
+        self.entries.drain(..(base - self.base_index) as usize);
+        self.base_index = base;
+        while self
+            .configurations
+            .get(1)
+            .is_some_and(|(index, _)| *index <= base)
+        {
+            self.configurations.pop_front();
+        }
+    }
+
+    /// The latest membership and where it came from.
+    pub(crate) fn configuration(&self) -> (u64, &Configuration) {
+        let (index, configuration) = self.configurations.back().expect("never empty");
+        (*index, configuration)
+    }
+
+    /// The membership before the latest one, while that one can be undone.
+    pub(crate) fn previous_configuration(&self) -> Option<&Configuration> {
+        let before = self.configurations.len().checked_sub(2)?;
+        self.configurations
+            .get(before)
+            .map(|(_, configuration)| configuration)
+    }
+
+    /// The membership as of `index`.
+    pub(crate) fn configuration_at(&self, index: u64) -> &Configuration {
+        let mut found = &self.configurations.front().expect("never empty").1;
+        for (since, configuration) in &self.configurations {
+            if *since <= index {
+                found = configuration;
+            }
+        }
+        found
+    }
+}

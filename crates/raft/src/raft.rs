@@ -1,0 +1,575 @@
+//! The state of one node, and the verbs that its owner calls.
+//!
+//! ```text
+//!               deadline               majority would            majority does
+//!   Follower ──────────► PreCandidate ───────────► Candidate ───────────► Leader
+//!      ▲                                   ▲                                │
+//!      │ asked by the leader (TimeoutNow) ─┘                                │
+//!      └── a higher term, another leader, no majority heard for too long ◄──┘
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{Instant, Lineage, NodeId};
+use wire::raft::{Body, Configuration, Entry, HardState, Message, SnapshotMeta, Verdict};
+
+use crate::election::{DeferredPreVote, Votes};
+use crate::follower::Incoming;
+use crate::leader::Leadership;
+use crate::log::Log;
+use crate::outbox::{Outbox, Promise};
+use crate::progress::Snapshot;
+use crate::random::Random;
+use crate::read::Forwarded;
+use crate::{Config, Counters, FollowerProgress, Output, PersistSeq, Restored, Role};
+
+/// What the node is right now, with what only matters while it is that.
+#[derive(Debug)]
+pub(crate) enum State {
+    Follower,
+    PreCandidate(Votes),
+    Candidate(Votes),
+    Leader(Box<Leadership>),
+}
+
+/// One node's part in the agreement. See the crate's documentation for the caller's duties.
+#[derive(Debug)]
+pub struct Raft {
+    pub(crate) config: Config,
+    pub(crate) random: Random,
+    pub(crate) lineage: Lineage,
+    pub(crate) term: u64,
+    pub(crate) vote: Option<NodeId>,
+    pub(crate) state: State,
+    pub(crate) leader: Option<NodeId>,
+    /// When the leader of this term was last heard, by a follower.
+    pub(crate) leader_heard_at: Option<Instant>,
+    /// When to campaign; none for those who may not.
+    pub(crate) election_deadline: Option<Instant>,
+    /// What the failure detector says.
+    pub(crate) lost: BTreeSet<NodeId>,
+    /// The leader is known to be lost and there is no other yet: campaigns may follow fast.
+    pub(crate) hurry: bool,
+    pub(crate) deferred_pre_votes: BTreeMap<NodeId, DeferredPreVote>,
+    pub(crate) log: Log,
+    /// Committed entries up to here were given out.
+    pub(crate) delivered: u64,
+    pub(crate) snapshot: Option<Snapshot>,
+    pub(crate) incoming: Option<Incoming>,
+    /// Reads that the leader was asked about, by the name given to them on the wire.
+    pub(crate) forwarded: BTreeMap<u64, Forwarded>,
+    pub(crate) outbox: Outbox,
+    pub(crate) counters: Counters,
+    announced: Option<(Role, u64, Option<NodeId>)>,
+}
+
+impl Raft {
+    /// Takes up what was on disk. Gives out the snapshot and what is known to be committed.
+    #[must_use]
+    pub fn new(config: Config, restored: Restored, now: Instant) -> Self {
+        let Restored {
+            hard_state,
+            snapshot,
+            entries,
+        } = restored;
+        let lineage = hard_state.lineage;
+        let snapshot = snapshot.map(Snapshot::new);
+        let first_on_disk = entries.first().map(|entry| entry.index);
+        let (log, used) = rebuild_log(snapshot.as_deref().map(|(meta, _)| meta), entries);
+        let mut outbox = Outbox::new(log.last_index());
+        if let (Some(first), LogUse::Discarded) = (first_on_disk, used) {
+            outbox.discard(first, log.last_index());
+        }
+        let mut raft = Self {
+            random: Random::new(config.seed ^ config.id.0.rotate_left(32)),
+            lineage,
+            // A log may only be ahead of its hard state when the two were not written in order.
+            term: hard_state.term.max(log.last_term()),
+            vote: hard_state.vote,
+            state: State::Follower,
+            leader: None,
+            leader_heard_at: None,
+            election_deadline: None,
+            lost: BTreeSet::new(),
+            hurry: false,
+            deferred_pre_votes: BTreeMap::new(),
+            delivered: snapshot.as_deref().map_or(0, |(meta, _)| meta.index),
+            log,
+            snapshot,
+            incoming: None,
+            forwarded: BTreeMap::new(),
+            outbox,
+            counters: Counters::default(),
+            announced: None,
+            config,
+        };
+        if let Some(snapshot) = &raft.snapshot {
+            let (meta, data) = (**snapshot).clone();
+            raft.outbox.push(Output::RestoreSnapshot(meta, data));
+        }
+        raft.resume(hard_state, now);
+        raft
+    }
+
+    fn resume(&mut self, hard_state: HardState, now: Instant) {
+        if hard_state.term < self.term {
+            self.vote = None;
+            self.persist_hard_state();
+        }
+        // The hint may have reached the disk before the entries it speaks of.
+        let commit = hard_state
+            .commit
+            .clamp(self.log.commit(), self.log.last_index());
+        self.commit_to(commit);
+        self.reset_election_deadline(now);
+        let alone = self.configuration().voters.len() == 1;
+        if alone && self.election_deadline.is_some() {
+            self.election_deadline = Some(now);
+        }
+        self.announced = Some((self.role(), self.term, self.leader));
+    }
+
+    /// A message has come.
+    pub fn handle_message(&mut self, message: Message, now: Instant) {
+        if message.to != self.config.id || message.from == self.config.id {
+            self.counters.misdirected += 1;
+            return;
+        }
+        if message.lineage != self.lineage {
+            self.counters.lineage_mismatches += 1;
+            let (peer, theirs) = (message.from, message.lineage);
+            self.outbox.push(Output::LineageMismatch { peer, theirs });
+            return;
+        }
+        if self.meets_term(&message, now) {
+            self.dispatch(message, now);
+        }
+        self.finish();
+    }
+
+    /// Compares the message's term with ours. Whether the message is worth looking into.
+    fn meets_term(&mut self, message: &Message, now: Instant) -> bool {
+        let newer = self.term < message.term;
+        let older = message.term < self.term;
+        match &message.body {
+            // Asking is free of consequences: it neither needs our term nor changes it.
+            Body::PreVote { .. } | Body::ReadIndex { .. } | Body::ReadIndexReply { .. } => true,
+            Body::Vote { reason, .. } => {
+                if newer && self.keeps_leader(*reason, now) {
+                    return false;
+                }
+                if newer {
+                    self.become_follower(message.term, None, now);
+                }
+                if older {
+                    self.answer(
+                        message.from,
+                        Body::VoteReply {
+                            verdict: Verdict::Refused,
+                        },
+                    );
+                }
+                !older
+            }
+            Body::Append { .. } | Body::Heartbeat { .. } | Body::SnapshotChunk { .. } => {
+                if older {
+                    self.answer(message.from, Body::Outdated);
+                    return false;
+                }
+                self.follow(message.term, message.from, now);
+                true
+            }
+            Body::PreVoteReply { .. }
+            | Body::VoteReply { .. }
+            | Body::AppendReply { .. }
+            | Body::HeartbeatReply { .. }
+            | Body::SnapshotReply { .. }
+            | Body::TimeoutNow
+            | Body::Outdated => {
+                if newer {
+                    self.become_follower(message.term, None, now);
+                }
+                !older
+            }
+        }
+    }
+
+    fn dispatch(&mut self, message: Message, now: Instant) {
+        let from = message.from;
+        match message.body {
+            Body::PreVote {
+                proposed_term,
+                last_index,
+                last_term,
+            } => {
+                self.handle_pre_vote(
+                    from,
+                    DeferredPreVote {
+                        proposed_term,
+                        last_index,
+                        last_term,
+                    },
+                    now,
+                );
+            }
+            Body::PreVoteReply {
+                proposed_term,
+                verdict,
+            } => {
+                self.handle_pre_vote_reply(from, proposed_term, verdict, now);
+            }
+            Body::Vote {
+                last_index,
+                last_term,
+                ..
+            } => {
+                self.handle_vote(from, last_index, last_term, now);
+            }
+            Body::VoteReply { verdict } => self.handle_vote_reply(from, verdict, now),
+            Body::Append {
+                prev_index,
+                prev_term,
+                entries,
+                commit,
+            } => {
+                self.handle_append(from, (prev_index, prev_term), entries, commit, now);
+            }
+            Body::AppendReply { outcome } => self.handle_append_reply(from, outcome, now),
+            Body::Heartbeat { commit, read_round } => {
+                self.handle_heartbeat(from, commit, read_round);
+            }
+            Body::HeartbeatReply { read_round } => {
+                self.handle_heartbeat_reply(from, read_round, now);
+            }
+            Body::SnapshotChunk {
+                meta,
+                offset,
+                data,
+                last,
+            } => {
+                self.handle_snapshot_chunk(from, meta, (offset, data, last), now);
+            }
+            Body::SnapshotReply { index, received } => {
+                self.handle_snapshot_reply(from, index, received, now);
+            }
+            Body::TimeoutNow => self.handle_timeout_now(now),
+            Body::ReadIndex { context } => self.handle_read_index(from, context, now),
+            Body::ReadIndexReply { context, index } => self.handle_read_index_reply(context, index),
+            Body::Outdated => {}
+        }
+    }
+
+    /// The next moment at which [`Raft::handle_timeout`] must be called.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let role = match &self.state {
+            State::Leader(leadership) => Some(self.leader_deadline(leadership)),
+            State::Follower | State::PreCandidate(_) | State::Candidate(_) => {
+                self.election_deadline
+            }
+        };
+        role.into_iter().chain(self.forwarded_deadline()).min()
+    }
+
+    /// Time has passed. Harmless when called too early.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.expire_forwarded(now);
+        match self.state {
+            State::Leader(_) => self.handle_leader_timeout(now),
+            State::Follower | State::PreCandidate(_) | State::Candidate(_) => {
+                if self
+                    .election_deadline
+                    .is_some_and(|deadline| deadline <= now)
+                {
+                    self.begin_pre_vote(now);
+                }
+            }
+        }
+        self.finish();
+    }
+
+    /// The disk has carried out the order `seq` and all before it.
+    pub fn handle_persisted(&mut self, seq: PersistSeq, now: Instant) {
+        self.outbox.handle_persisted(seq);
+        match &self.state {
+            State::Candidate(_) => self.count_own_vote(now),
+            State::Leader(_) => self.advance_commit(now),
+            State::Follower | State::PreCandidate(_) => {}
+        }
+        self.finish();
+    }
+
+    /// The failure detector says, agreed by a majority, that `peer` is lost or that its
+    /// daemon is down. A new run of the daemon on `peer` is also told like this, followed by
+    /// [`Raft::handle_peer_alive`].
+    pub fn handle_peer_lost(&mut self, peer: NodeId, now: Instant) {
+        self.lost.insert(peer);
+        match &mut self.state {
+            State::Leader(leadership) => leadership.note_lost(peer),
+            State::Follower | State::PreCandidate(_) | State::Candidate(_) => {
+                let leads = self.leader == Some(peer);
+                let may_lead = self.leader.is_none() && self.vote == Some(peer);
+                if leads || may_lead {
+                    self.forget_leader(now);
+                }
+            }
+        }
+        self.finish();
+    }
+
+    /// The failure detector hears `peer` again.
+    pub fn handle_peer_alive(&mut self, peer: NodeId, now: Instant) {
+        self.lost.remove(&peer);
+        if matches!(self.state, State::Leader(_)) {
+            self.greet(peer, now);
+        }
+        self.finish();
+    }
+
+    /// The next thing to do, until there is none.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outbox.poll()
+    }
+
+    /// This node.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.config.id
+    }
+
+    /// The present term.
+    #[must_use]
+    pub fn term(&self) -> u64 {
+        self.term
+    }
+
+    /// What this node is in it.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        match self.state {
+            State::Follower => Role::Follower,
+            State::PreCandidate(_) => Role::PreCandidate,
+            State::Candidate(_) => Role::Candidate,
+            State::Leader(_) => Role::Leader,
+        }
+    }
+
+    /// Who leads, as far as this node knows.
+    #[must_use]
+    pub fn leader(&self) -> Option<NodeId> {
+        self.leader
+    }
+
+    /// The history of this log.
+    #[must_use]
+    pub fn lineage(&self) -> Lineage {
+        self.lineage
+    }
+
+    /// Up to here all entries are committed, as far as this node knows.
+    #[must_use]
+    pub fn commit(&self) -> u64 {
+        self.log.commit()
+    }
+
+    /// The last entry of this node's log.
+    #[must_use]
+    pub fn last_index(&self) -> u64 {
+        self.log.last_index()
+    }
+
+    /// The members; counts from the moment the entry stands in the log.
+    #[must_use]
+    pub fn configuration(&self) -> &Configuration {
+        self.log.configuration().1
+    }
+
+    /// The latest change of members is committed.
+    #[must_use]
+    pub fn configuration_is_committed(&self) -> bool {
+        self.log.configuration().0 <= self.log.commit()
+    }
+
+    /// Whether this node leads and a majority has answered within the election timeout.
+    #[must_use]
+    pub fn is_quorate(&self, now: Instant) -> bool {
+        let State::Leader(leadership) = &self.state else {
+            return false;
+        };
+        let contact = self.quorum_contact(leadership, now);
+        now.saturating_duration_since(contact) < self.config.election_timeout
+    }
+
+    /// For a leader: when a majority had last answered. For a follower: when it last heard
+    /// the leader of its term.
+    #[must_use]
+    pub fn last_contact(&self, now: Instant) -> Option<Instant> {
+        match &self.state {
+            State::Leader(leadership) => Some(self.quorum_contact(leadership, now)),
+            State::Follower | State::PreCandidate(_) | State::Candidate(_) => self.leader_heard_at,
+        }
+    }
+
+    /// What a leader knows of its followers; empty for others.
+    #[must_use]
+    pub fn progress(&self) -> BTreeMap<NodeId, FollowerProgress> {
+        let State::Leader(leadership) = &self.state else {
+            return BTreeMap::new();
+        };
+        leadership
+            .peers
+            .iter()
+            .map(|(&peer, progress)| (peer, progress.report()))
+            .collect()
+    }
+
+    /// What was dropped and done since the start.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// The state machine's state after the entry `index`, which was given out as committed.
+    /// Entries at or before it need not be kept.
+    ///
+    /// # Panics
+    /// When `index` was not given out yet.
+    pub fn compact(&mut self, index: u64, snapshot: Vec<u8>) {
+        assert!(
+            index <= self.delivered,
+            "entry {index} was not given out ({})",
+            self.delivered
+        );
+        if self
+            .snapshot
+            .as_deref()
+            .is_some_and(|(meta, _)| index <= meta.index)
+        {
+            return;
+        }
+        let Some(term) = self.log.term_at(index) else {
+            return;
+        };
+        let configuration = self.log.configuration_at(index).clone();
+        let meta = SnapshotMeta {
+            index,
+            term,
+            configuration,
+            lineage: self.lineage,
+        };
+        self.outbox
+            .persist_own_snapshot(meta.clone(), snapshot.clone());
+        self.snapshot = Some(Snapshot::new((meta, snapshot)));
+        self.log
+            .compact(index.saturating_sub(self.config.log_tail_max as u64));
+    }
+
+    // ---- for all parts of this crate ----
+
+    pub(crate) fn is_voter(&self) -> bool {
+        self.configuration().voters.contains(&self.config.id)
+    }
+
+    /// Sends what promises nothing.
+    pub(crate) fn answer(&mut self, to: NodeId, body: Body) {
+        self.send(to, body, Promise::Nothing);
+    }
+
+    pub(crate) fn send(&mut self, to: NodeId, body: Body, promise: Promise) {
+        let (term, lineage, from) = (self.term, self.lineage, self.config.id);
+        self.outbox.send(
+            Message {
+                term,
+                lineage,
+                from,
+                to,
+                body,
+            },
+            promise,
+        );
+    }
+
+    pub(crate) fn hard_state(&self) -> HardState {
+        let (term, vote, lineage) = (self.term, self.vote, self.lineage);
+        HardState {
+            term,
+            vote,
+            commit: self.log.commit(),
+            lineage,
+        }
+    }
+
+    pub(crate) fn persist_hard_state(&mut self) {
+        self.outbox.persist_hard_state(self.hard_state());
+    }
+
+    /// Adds an entry to the log in memory and orders it to disk.
+    pub(crate) fn append_entry(&mut self, entry: Entry) {
+        self.log.push(entry.clone());
+        self.outbox.hint_commit(self.hard_state());
+        self.outbox.persist_entry(entry);
+    }
+
+    /// Moves the commit index and gives out what is new.
+    pub(crate) fn commit_to(&mut self, index: u64) {
+        if index <= self.log.commit() && index <= self.delivered {
+            return;
+        }
+        self.log.commit_to(index);
+        let entries = self.log.copy(self.delivered + 1, index, usize::MAX);
+        self.delivered = index;
+        if !entries.is_empty() {
+            self.outbox.push(Output::Committed(entries));
+        }
+    }
+
+    /// Says so when role, term or leader are new.
+    pub(crate) fn finish(&mut self) {
+        let now = (self.role(), self.term, self.leader);
+        if self.announced != Some(now) {
+            self.announced = Some(now);
+            let (role, term, leader) = now;
+            self.outbox.push(Output::RoleChanged { role, term, leader });
+        }
+    }
+}
+
+/// Whether the entries on disk could be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LogUse {
+    Kept,
+    Discarded,
+}
+
+/// Joins snapshot and entries. Entries that a snapshot of the leader has made void, but
+/// that were not deleted before the power failed, are recognised and left out.
+fn rebuild_log(snapshot: Option<&SnapshotMeta>, entries: Vec<Entry>) -> (Log, LogUse) {
+    let none = SnapshotMeta::default();
+    let meta = snapshot.unwrap_or(&none);
+    let fits = entries.first().is_none_or(|first| {
+        let at_end = entries.iter().find(|entry| entry.index == meta.index);
+        first.index == meta.index + 1 || at_end.is_some_and(|entry| entry.term == meta.term)
+    });
+    let mut log = Log::new(meta);
+    if !fits {
+        assert!(
+            entries
+                .first()
+                .is_none_or(|first| first.index <= meta.index),
+            "entries between the snapshot at {} and {:?} are missing",
+            meta.index,
+            entries.first().map(|entry| entry.index)
+        );
+        return (log, LogUse::Discarded);
+    }
+    for entry in entries.into_iter().filter(|entry| meta.index < entry.index) {
+        assert!(
+            entry.index == log.last_index() + 1,
+            "entry {} follows {} on disk",
+            entry.index,
+            log.last_index()
+        );
+        log.push(entry);
+    }
+    (log, LogUse::Kept)
+}
