@@ -56,6 +56,11 @@ pub enum Reason {
         /// Which.
         node: NodeName,
     },
+    /// The node stopped it without being asked, and gave it back.
+    GivenBack {
+        /// Which.
+        node: NodeName,
+    },
     /// The node is on its way out.
     NodeLeaving {
         /// Which.
@@ -200,6 +205,7 @@ impl fmt::Display for Reason {
             Self::NodeFenced { node } => write!(f, "{node} is proven off"),
             Self::NodeRebooted { node } => write!(f, "{node} has rebooted"),
             Self::LeaseEnded { node } => write!(f, "the lease of {node} ended"),
+            Self::GivenBack { node } => write!(f, "{node} stopped it without being asked"),
             Self::NodeLeaving { node } => write!(f, "{node} is leaving"),
             Self::NodeStandby { node } => write!(f, "{node} is on standby"),
             Self::ResourceFailed {

@@ -1,1 +1,364 @@
-//! placeholder
+//! The replicated state: what the log's commands make of the cluster.
+//!
+//! `apply` is deterministic: the same commands in the same order give the same state on
+//! every node, whatever the planner asked for. It enforces S1 and S2 by itself, so that a
+//! mistake of the planner cannot run a service twice. It never panics on what a command
+//! says, and a command that is rejected leaves the state as it was. It knows no clock; the
+//! times in it are those that proposers stamped on their commands, kept for people.
+
+mod claims;
+mod fences;
+mod members;
+mod orders;
+mod snapshot;
+mod specs;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use model::history::{Happening, HistoryEntry};
+use model::seen::{FenceRecord, NodeSeen, NodeState};
+use model::{
+    BootId, ClaimEpoch, Command, FenceId, NodeId, NodeName, Rejected, Seen, ServiceName, Spec,
+    Stamped, UserName, WallTime, command::Joined,
+};
+use serde::{Deserialize, Serialize};
+
+pub use snapshot::{SNAPSHOT_FORMAT, SnapshotError};
+
+/// Enough to read what happened in a bad night; more would make snapshots slow to send.
+pub const HISTORY_MAX: usize = 2000;
+/// Fences are rare, and each is worth remembering longer than other events.
+pub const FENCE_RECORDS_MAX: usize = 200;
+/// Versions of the spec that can be shown, compared and gone back to.
+pub const SPEC_VERSIONS_MAX: usize = 20;
+/// Tokens that wait to be used. A cluster of 64 nodes can be formed with one for each.
+pub const TOKENS_MAX: usize = 100;
+/// Ended boots remembered for each member. A command about an older boot would have had to
+/// travel through the log for longer than 64 boots of that machine took.
+pub const ENDED_BOOTS_MAX: usize = 64;
+
+/// What a command did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// What it says.
+    Done,
+    /// A node is a member now.
+    Joined(Joined),
+    /// A service may run under this claim.
+    Granted(ClaimEpoch),
+    /// A fence is asked for.
+    FenceAsked(FenceId),
+    /// This version of the spec is live.
+    SpecLive(u64),
+}
+
+/// One version of the spec.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpecVersion {
+    /// Numbers it, from 1.
+    pub version: u64,
+    /// When it became live.
+    pub at: WallTime,
+    /// Who made it live.
+    pub by: UserName,
+    /// The text as it was given.
+    pub source: String,
+}
+
+/// A right to join that is not used up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// Not valid after this time.
+    pub expires: WallTime,
+    /// Who made it.
+    pub by: UserName,
+}
+
+/// The replicated state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    spec: Option<Spec>,
+    /// Of the live spec; 0 before the first.
+    spec_version: u64,
+    versions: VecDeque<SpecVersion>,
+    seen: Seen,
+    history: VecDeque<HistoryEntry>,
+    fence_records: VecDeque<FenceRecord>,
+    /// By digest.
+    tokens: BTreeMap<String, Token>,
+    /// Given to the next member. Never goes down, so that no number is used twice.
+    next_node: NodeId,
+    /// Boots that are proven over, by member, oldest first. No member returns under one.
+    ended_boots: BTreeMap<NodeName, VecDeque<BootId>>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Where in the log a command stands, and what clock its proposer saw.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    index: u64,
+    at: WallTime,
+}
+
+type Outcome = Result<Applied, Rejected>;
+
+impl State {
+    /// The state before the first command.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            spec: None,
+            spec_version: 0,
+            versions: VecDeque::new(),
+            seen: Seen::default(),
+            history: VecDeque::new(),
+            fence_records: VecDeque::new(),
+            tokens: BTreeMap::new(),
+            next_node: NodeId(1),
+            ended_boots: BTreeMap::new(),
+        }
+    }
+
+    /// Applies the command at `index` of the log. Indexes grow from call to call.
+    ///
+    /// # Errors
+    /// Why the command was not applied; the state is as it was.
+    #[allow(clippy::too_many_lines, reason = "one arm per command")]
+    pub fn apply(&mut self, index: u64, stamped: &Stamped) -> Outcome {
+        let place = Place {
+            index,
+            at: stamped.at,
+        };
+        match &stamped.command {
+            Command::SetSpec {
+                base,
+                source,
+                spec,
+                by,
+            } => self.set_spec(place, *base, (source, spec), by),
+            Command::AddToken {
+                digest,
+                expires,
+                by,
+            } => {
+                let token = Token {
+                    expires: *expires,
+                    by: by.clone(),
+                };
+                self.add_token(place, digest, token)
+            }
+            Command::AddMember {
+                name,
+                key,
+                token,
+                spec,
+            } => self.add_member(place, (name, *key), token, spec.as_deref()),
+            Command::RemoveMember { name, by } => self.remove_member(place, name, by),
+            Command::NodeUp { node, boot } => self.node_up(place, node, *boot),
+            Command::Probed { node, boot, found } => self.probed(place, node, *boot, found),
+            Command::DaemonDown { node, boot } => self.daemon_down(place, node, *boot),
+            Command::NodeLost {
+                node,
+                boot,
+                because,
+            } => self.node_lost(place, node, *boot, because),
+            Command::Leave { node, boot } => self.leave(place, node, *boot),
+            Command::Left { node, boot } => self.left(place, node, *boot),
+            Command::Grant {
+                service,
+                node,
+                boot,
+                plan,
+                because,
+            } => self.grant(place, service, (node, *boot), (*plan, because)),
+            Command::Revoke {
+                service,
+                epoch,
+                plan,
+                because,
+                bar,
+            } => self.revoke(place, (service, *epoch), (*plan, because), *bar),
+            Command::Restart {
+                service,
+                epoch,
+                scope,
+                plan,
+                because,
+            } => self.restart(place, (service, *epoch), (*plan, because), *scope),
+            Command::Report {
+                node,
+                boot,
+                service,
+                epoch,
+                incarnation,
+                report,
+                resources,
+            } => {
+                let holder = claims::Holder {
+                    node,
+                    boot: *boot,
+                    epoch: *epoch,
+                    incarnation: *incarnation,
+                };
+                self.report(place, service, &holder, (report, resources))
+            }
+            Command::StrayStopped {
+                node,
+                boot,
+                service,
+            } => self.stray_stopped(place, node, *boot, service),
+            Command::Fence {
+                target,
+                boot,
+                executor,
+                because,
+            } => self.fence(place, (target, *boot), executor, because),
+            Command::FenceEnded {
+                id,
+                target,
+                executor,
+                result,
+            } => self.fence_ended(place, (*id, target), executor, result),
+            Command::ConfirmFence { target, by } => self.confirm_fence(place, target, by),
+            Command::Service { service, order, by } => self.order(place, service, order, by),
+            Command::SetStandby { node, standby, by } => {
+                self.set_standby(place, node, *standby, by)
+            }
+            Command::SetMaintenance { maintenance, by } => {
+                self.set_maintenance(place, *maintenance, by)
+            }
+        }
+    }
+
+    /// What is wanted; `None` before the first `SetSpec`.
+    #[must_use]
+    pub fn spec(&self) -> Option<&Spec> {
+        self.spec.as_ref()
+    }
+
+    /// Version of the live spec; 0 before the first.
+    #[must_use]
+    pub fn spec_version(&self) -> u64 {
+        self.spec_version
+    }
+
+    /// The live spec as it was written; `None` before the first.
+    #[must_use]
+    pub fn spec_source(&self) -> Option<&str> {
+        self.versions.back().map(|version| version.source.as_str())
+    }
+
+    /// The last `SPEC_VERSIONS_MAX` versions of the spec, oldest first.
+    #[must_use]
+    pub fn versions(&self) -> &VecDeque<SpecVersion> {
+        &self.versions
+    }
+
+    /// What is observed.
+    #[must_use]
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// The last `HISTORY_MAX` things that happened, oldest first.
+    #[must_use]
+    pub fn history(&self) -> &VecDeque<HistoryEntry> {
+        &self.history
+    }
+
+    /// The last `FENCE_RECORDS_MAX` tries to fence a node, oldest first.
+    #[must_use]
+    pub fn fence_records(&self) -> &VecDeque<FenceRecord> {
+        &self.fence_records
+    }
+
+    /// Every member with its number and public key.
+    pub fn members(&self) -> impl Iterator<Item = (&NodeName, NodeId, &[u8; 32])> {
+        self.seen
+            .nodes
+            .iter()
+            .map(|(name, node)| (name, node.id, &node.key))
+    }
+
+    /// What people call the member with this number.
+    #[must_use]
+    pub fn node_name(&self, id: NodeId) -> Option<&NodeName> {
+        self.seen
+            .nodes
+            .iter()
+            .find(|(_, node)| node.id == id)
+            .map(|(name, _)| name)
+    }
+
+    /// The number of the member with this name.
+    #[must_use]
+    pub fn node_id(&self, name: &NodeName) -> Option<NodeId> {
+        self.seen.nodes.get(name).map(|node| node.id)
+    }
+
+    /// Rights to join that are not used up, by digest; some may have expired.
+    #[must_use]
+    pub fn tokens(&self) -> &BTreeMap<String, Token> {
+        &self.tokens
+    }
+
+    fn record(&mut self, place: Place, what: Happening) {
+        push_bounded(
+            &mut self.history,
+            HistoryEntry {
+                index: place.index,
+                at: place.at,
+                what,
+            },
+            HISTORY_MAX,
+        );
+    }
+
+    fn record_operator(&mut self, place: Place, by: &UserName, did: String) {
+        self.record(
+            place,
+            Happening::Operator {
+                by: by.clone(),
+                did,
+            },
+        );
+    }
+
+    fn node(&self, name: &NodeName) -> Result<&NodeSeen, Rejected> {
+        self.seen
+            .nodes
+            .get(name)
+            .ok_or_else(|| Rejected::NoSuchNode(name.clone()))
+    }
+
+    fn require_spec_of(&self, service: &ServiceName) -> Result<(), Rejected> {
+        let known = self
+            .spec
+            .as_ref()
+            .is_some_and(|spec| spec.services.contains_key(service));
+        if known {
+            Ok(())
+        } else {
+            Err(Rejected::NoSuchService(service.clone()))
+        }
+    }
+}
+
+fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, max: usize) {
+    while max <= queue.len() {
+        queue.pop_front();
+    }
+    queue.push_back(item);
+}
+
+fn not_ready(name: &NodeName, state: &NodeState) -> Rejected {
+    Rejected::NodeNotReady {
+        node: name.clone(),
+        state: state.word().to_string(),
+    }
+}

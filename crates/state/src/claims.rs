@@ -1,0 +1,491 @@
+//! Commands about claims. Here S1 and S2 are enforced: there is one claim at most, and it
+//! ends only when its holder says that all is stopped, or the holder's boot is proven over.
+
+use std::time::Duration;
+
+use model::command::{BarNode, Report};
+use model::history::Happening;
+use model::seen::{
+    Bar, Claim, FAILURES_MAX, Failure, Goal, Maintenance, NodeState, Phase, ResourceFailure,
+    ResourceState, RestartScope, ServiceSeen, Standby, Wish,
+};
+use model::{
+    BootId, ClaimEpoch, NodeName, PlanId, Reason, Rejected, ResourceName, ServiceName, WallTime,
+};
+
+use crate::{Applied, Outcome, Place, State, not_ready};
+
+/// Who reports about which claim.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Holder<'a> {
+    pub(crate) node: &'a NodeName,
+    pub(crate) boot: BootId,
+    pub(crate) epoch: ClaimEpoch,
+    pub(crate) incarnation: u32,
+}
+
+type Resources = Vec<(ResourceName, ResourceState)>;
+
+impl State {
+    pub(crate) fn grant(
+        &mut self,
+        place: Place,
+        service: &ServiceName,
+        (name, boot): (&NodeName, BootId),
+        (plan, because): (PlanId, &Reason),
+    ) -> Outcome {
+        self.require_spec_of(service)?;
+        self.require_ready(name, boot)?;
+        self.require_hands_on(service)?;
+        self.require_proven_stopped(service, name)?;
+        let made_from = self.spec_version;
+        let epoch = ClaimEpoch(place.index);
+        let seen = self.seen.services.entry(service.clone()).or_default();
+        if let Wish::Stop { by } = &seen.wish {
+            return Err(Rejected::Refused(format!("{by} wants {service} stopped")));
+        }
+        seen.strays.remove(name);
+        seen.moving = None;
+        seen.last_end = None;
+        seen.since = place.at;
+        seen.claim = Some(Claim {
+            node: name.clone(),
+            boot,
+            epoch,
+            goal: Goal::Run,
+            phase: Phase::Starting,
+            incarnation: 0,
+            scope: RestartScope::All,
+            resources: Vec::new(),
+            made_from,
+            plan,
+            because: because.clone(),
+            since: place.at,
+        });
+        self.record(
+            place,
+            Happening::Granted {
+                service: service.clone(),
+                node: name.clone(),
+                plan,
+                because: because.clone(),
+            },
+        );
+        Ok(Applied::Granted(epoch))
+    }
+
+    fn require_ready(&self, name: &NodeName, boot: BootId) -> Result<(), Rejected> {
+        let node = self.node(name)?;
+        if node.state != (NodeState::Online { boot }) {
+            return Err(not_ready(name, &node.state));
+        }
+        if node.standby != Standby::Off {
+            return Err(Rejected::NodeNotReady {
+                node: name.clone(),
+                state: "on standby".into(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Neither maintenance nor a freeze forbids to act on the service.
+    fn require_hands_on(&self, service: &ServiceName) -> Result<(), Rejected> {
+        if self.seen.maintenance == Maintenance::On {
+            return Err(Rejected::Refused(Reason::Maintenance.to_string()));
+        }
+        let frozen = self.seen.services.get(service).map(|seen| seen.frozen);
+        if frozen == Some(Maintenance::On) {
+            return Err(Rejected::Refused(format!("{service} is frozen")));
+        }
+        Ok(())
+    }
+
+    /// S1 and S2: no claim anywhere, and no other node that may run the service.
+    fn require_proven_stopped(
+        &self,
+        service: &ServiceName,
+        name: &NodeName,
+    ) -> Result<(), Rejected> {
+        let may_run_on = |node: &NodeName| Rejected::MayStillRun {
+            service: service.clone(),
+            node: node.clone(),
+        };
+        if let Some(seen) = self.seen.services.get(service) {
+            if let Some(claim) = &seen.claim {
+                return Err(may_run_on(&claim.node));
+            }
+            if let Some(stray) = seen.strays.keys().find(|stray| *stray != name) {
+                return Err(may_run_on(stray));
+            }
+        }
+        let unproven = self
+            .seen
+            .nodes
+            .iter()
+            .find(|(_, node)| node.may_run_anything());
+        unproven.map_or(Ok(()), |(node, _)| Err(may_run_on(node)))
+    }
+
+    fn claimed(
+        &self,
+        service: &ServiceName,
+        epoch: ClaimEpoch,
+    ) -> Result<(&ServiceSeen, &Claim), Rejected> {
+        let late = || Rejected::Late(format!("claim {epoch} on {service}"));
+        let seen = self
+            .seen
+            .services
+            .get(service)
+            .ok_or_else(|| Rejected::NoSuchService(service.clone()))?;
+        let claim = seen
+            .claim
+            .as_ref()
+            .filter(|claim| claim.epoch == epoch)
+            .ok_or_else(late)?;
+        Ok((seen, claim))
+    }
+
+    pub(crate) fn revoke(
+        &mut self,
+        place: Place,
+        (service, epoch): (&ServiceName, ClaimEpoch),
+        (plan, because): (PlanId, &Reason),
+        bar: BarNode,
+    ) -> Outcome {
+        let (_, claim) = self.claimed(service, epoch)?;
+        self.require_hands_on(service)?;
+        require_runs(service, claim)?;
+        let node = claim.node.clone();
+        self.change_claim(service, |seen, claim| {
+            claim.goal = Goal::Stop;
+            claim.phase = Phase::Stopping;
+            claim.plan = plan;
+            claim.because = because.clone();
+            claim.since = place.at;
+            seen.since = place.at;
+            if bar == BarNode::UntilCleared {
+                let bar = Bar {
+                    at: place.at,
+                    because: because.clone(),
+                };
+                seen.barred.insert(claim.node.clone(), bar);
+            }
+        });
+        let because = because.clone();
+        self.record(
+            place,
+            Happening::Revoked {
+                service: service.clone(),
+                node,
+                plan,
+                because,
+            },
+        );
+        Ok(Applied::Done)
+    }
+
+    pub(crate) fn restart(
+        &mut self,
+        place: Place,
+        (service, epoch): (&ServiceName, ClaimEpoch),
+        (plan, because): (PlanId, &Reason),
+        scope: RestartScope,
+    ) -> Outcome {
+        let (_, claim) = self.claimed(service, epoch)?;
+        self.require_hands_on(service)?;
+        require_runs(service, claim)?;
+        let node = claim.node.clone();
+        self.begin_restart(place, service, (plan, because), scope);
+        let because = because.clone();
+        self.record(
+            place,
+            Happening::Restarted {
+                service: service.clone(),
+                node,
+                plan,
+                because,
+            },
+        );
+        Ok(Applied::Done)
+    }
+
+    fn begin_restart(
+        &mut self,
+        place: Place,
+        service: &ServiceName,
+        (plan, because): (PlanId, &Reason),
+        scope: RestartScope,
+    ) {
+        self.change_claim(service, |seen, claim| {
+            claim.incarnation = claim.incarnation.saturating_add(1);
+            claim.phase = Phase::Starting;
+            claim.scope = scope;
+            claim.plan = plan;
+            claim.because = because.clone();
+            claim.since = place.at;
+            seen.since = place.at;
+        });
+    }
+
+    /// A restart that an operator asked for: no plan is needed to choose anything.
+    pub(crate) fn order_restart(
+        &mut self,
+        place: Place,
+        service: &ServiceName,
+        because: &Reason,
+    ) -> Result<(), Rejected> {
+        self.require_hands_on(service)?;
+        let claim = self
+            .seen
+            .services
+            .get(service)
+            .and_then(|seen| seen.claim.as_ref());
+        let Some(claim) = claim else {
+            return Err(Rejected::Refused(format!("{service} does not run")));
+        };
+        require_runs(service, claim)?;
+        let plan = claim.plan;
+        self.begin_restart(place, service, (plan, because), RestartScope::All);
+        Ok(())
+    }
+
+    /// A person has mended what made a stop fail: the stop is tried again.
+    pub(crate) fn retry_stop(&mut self, place: Place, service: &ServiceName, because: &Reason) {
+        self.change_claim(service, |seen, claim| {
+            if matches!(claim.phase, Phase::StopFailed(_)) {
+                claim.incarnation = claim.incarnation.saturating_add(1);
+                claim.goal = Goal::Stop;
+                claim.phase = Phase::Stopping;
+                claim.because = because.clone();
+                claim.since = place.at;
+                seen.since = place.at;
+            }
+        });
+    }
+
+    pub(crate) fn report(
+        &mut self,
+        place: Place,
+        service: &ServiceName,
+        holder: &Holder<'_>,
+        (report, resources): (&Report, &Resources),
+    ) -> Outcome {
+        let (_, claim) = self.claimed(service, holder.epoch)?;
+        let gives_back = matches!(report, Report::Stopped | Report::LeaseEnded);
+        let current = claim.incarnation == holder.incarnation || gives_back;
+        if claim.node != *holder.node || claim.boot != holder.boot || !current {
+            return Err(Rejected::Late(format!(
+                "claim {} on {service}",
+                holder.epoch
+            )));
+        }
+        let (goal, node) = (claim.goal, claim.node.clone());
+        let stop_because = claim.because.clone();
+        self.change_claim(service, |_, claim| claim.resources.clone_from(resources));
+        match (report, goal) {
+            (Report::Progress, Goal::Run | Goal::Stop)
+            | (Report::Running | Report::Failed(_), Goal::Stop) => {}
+            (Report::Running, Goal::Run) => self.now_running(place, service, &node),
+            (Report::Failed(failure), Goal::Run) => {
+                self.now_failed(place, service, &node, failure);
+            }
+            (Report::StopFailed(failure), Goal::Run | Goal::Stop) => {
+                self.now_stop_failed(place, service, &node, failure);
+            }
+            (Report::Stopped, Goal::Stop) => self.end_claim(place, service, stop_because),
+            (Report::Stopped, Goal::Run) => {
+                self.end_claim(place, service, Reason::GivenBack { node });
+            }
+            (Report::LeaseEnded, Goal::Run | Goal::Stop) => {
+                self.end_claim(place, service, Reason::LeaseEnded { node });
+            }
+        }
+        Ok(Applied::Done)
+    }
+
+    fn now_running(&mut self, place: Place, service: &ServiceName, node: &NodeName) {
+        let mut is_new = false;
+        self.change_claim(service, |seen, claim| {
+            is_new = claim.phase != Phase::Running;
+            if is_new {
+                claim.phase = Phase::Running;
+                claim.since = place.at;
+                seen.since = place.at;
+            }
+        });
+        if is_new {
+            let what = Happening::Running {
+                service: service.clone(),
+                node: node.clone(),
+            };
+            self.record(place, what);
+        }
+    }
+
+    fn now_failed(
+        &mut self,
+        place: Place,
+        service: &ServiceName,
+        node: &NodeName,
+        failure: &ResourceFailure,
+    ) {
+        let window = self.restart_window(service);
+        let mut is_new = false;
+        self.change_claim(service, |seen, claim| {
+            // What fails while the node waits for a decision is part of the same failure.
+            is_new = !matches!(claim.phase, Phase::Failed(_) | Phase::StopFailed(_));
+            if is_new {
+                claim.phase = Phase::Failed(failure.clone());
+                claim.since = place.at;
+                seen.since = place.at;
+                let entry = Failure {
+                    at: place.at,
+                    node: node.clone(),
+                    failure: failure.clone(),
+                };
+                push_failure(&mut seen.failures, entry, place.at, window);
+            }
+        });
+        if is_new {
+            self.record_failure(place, service, node, failure);
+        }
+    }
+
+    fn now_stop_failed(
+        &mut self,
+        place: Place,
+        service: &ServiceName,
+        node: &NodeName,
+        failure: &ResourceFailure,
+    ) {
+        let mut is_new = false;
+        self.change_claim(service, |seen, claim| {
+            is_new = !matches!(claim.phase, Phase::StopFailed(_));
+            claim.phase = Phase::StopFailed(failure.clone());
+            claim.since = place.at;
+            seen.since = place.at;
+        });
+        if is_new {
+            self.record_failure(place, service, node, failure);
+        }
+    }
+
+    fn record_failure(
+        &mut self,
+        place: Place,
+        service: &ServiceName,
+        node: &NodeName,
+        failure: &ResourceFailure,
+    ) {
+        self.record(
+            place,
+            Happening::Failed {
+                service: service.clone(),
+                node: node.clone(),
+                failure: failure.clone(),
+            },
+        );
+    }
+
+    fn restart_window(&self, service: &ServiceName) -> Duration {
+        self.spec
+            .as_ref()
+            .and_then(|spec| spec.services.get(service))
+            .map(|spec| spec.restart.within)
+            .unwrap_or_default()
+    }
+
+    /// Ends the claim on a service; the caller has the proof that nothing of it runs.
+    pub(crate) fn end_claim(&mut self, place: Place, service: &ServiceName, because: Reason) {
+        let Some(seen) = self.seen.services.get_mut(service) else {
+            return;
+        };
+        let Some(claim) = seen.claim.take() else {
+            return;
+        };
+        seen.since = place.at;
+        seen.last_end = Some(because.clone());
+        let what = Happening::Stopped {
+            service: service.clone(),
+            node: claim.node,
+            because,
+        };
+        self.record(place, what);
+        self.forget_if_over(service);
+    }
+
+    pub(crate) fn stray_stopped(
+        &mut self,
+        place: Place,
+        node: &NodeName,
+        boot: BootId,
+        service: &ServiceName,
+    ) -> Outcome {
+        let stray = self
+            .seen
+            .services
+            .get(service)
+            .and_then(|seen| seen.strays.get(node));
+        if stray != Some(&boot) {
+            return Err(Rejected::Late(format!("{service} found running on {node}")));
+        }
+        let what = Happening::StrayStopped {
+            service: service.clone(),
+            node: node.clone(),
+        };
+        self.record(place, what);
+        self.drop_stray(service, node);
+        Ok(Applied::Done)
+    }
+
+    pub(crate) fn drop_stray(&mut self, service: &ServiceName, node: &NodeName) {
+        let Some(seen) = self.seen.services.get_mut(service) else {
+            return;
+        };
+        if seen.strays.remove(node).is_some() {
+            self.forget_if_over(service);
+        }
+    }
+
+    fn change_claim(
+        &mut self,
+        service: &ServiceName,
+        change: impl FnOnce(&mut ServiceSeen, &mut Claim),
+    ) {
+        let Some(seen) = self.seen.services.get_mut(service) else {
+            return;
+        };
+        if let Some(mut claim) = seen.claim.take() {
+            change(seen, &mut claim);
+            seen.claim = Some(claim);
+        }
+    }
+}
+
+/// The claim is one that can still be revoked or restarted.
+fn require_runs(service: &ServiceName, claim: &Claim) -> Result<(), Rejected> {
+    let node = &claim.node;
+    match (claim.goal, &claim.phase) {
+        (Goal::Stop, _) => Err(Rejected::Refused(format!(
+            "{service} is being stopped on {node} already"
+        ))),
+        (Goal::Run, Phase::StopFailed(_)) => Err(Rejected::Refused(
+            Reason::StopFailed {
+                service: service.clone(),
+                node: node.clone(),
+            }
+            .to_string(),
+        )),
+        (Goal::Run, Phase::Starting | Phase::Running | Phase::Failed(_) | Phase::Stopping) => {
+            Ok(())
+        }
+    }
+}
+
+fn push_failure(failures: &mut Vec<Failure>, entry: Failure, now: WallTime, window: Duration) {
+    failures.retain(|old| now.saturating_duration_since(old.at) < window);
+    if FAILURES_MAX <= failures.len() {
+        failures.remove(0);
+    }
+    failures.push(entry);
+}

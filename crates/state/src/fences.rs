@@ -1,0 +1,247 @@
+//! Commands about fences. A confirmation proves that one boot of the target is over; it is
+//! void when the target or the executor has booted anew since the fence was asked for.
+
+use std::time::Duration;
+
+use model::history::Happening;
+use model::seen::{
+    FENCED_AT_MAX, FenceRecord, FenceResult, FenceSeen, FenceStanding, Maintenance, NodeState,
+};
+use model::{BootId, FenceId, NodeName, Reason, Rejected, UserName};
+
+use crate::members::BootEnd;
+use crate::{Applied, FENCE_RECORDS_MAX, Outcome, Place, State, not_ready, push_bounded};
+
+/// The span in which `fences_per_hour_max` counts.
+const HOUR: Duration = Duration::from_secs(3600);
+
+impl State {
+    pub(crate) fn fence(
+        &mut self,
+        place: Place,
+        (target, boot): (&NodeName, Option<BootId>),
+        executor: &NodeName,
+        because: &Reason,
+    ) -> Outcome {
+        self.require_fencing_allowed(place, (target, boot), executor)?;
+        let id = FenceId(place.index);
+        let failed = self.seen.fences.get(target).map_or(0, |fence| fence.failed);
+        let fence = FenceSeen {
+            id,
+            boot,
+            executor: executor.clone(),
+            failed,
+            because: because.clone(),
+            at: place.at,
+            standing: FenceStanding::Asked,
+        };
+        self.seen.fences.insert(target.clone(), fence);
+        self.record(
+            place,
+            Happening::FenceAsked {
+                id,
+                target: target.clone(),
+                executor: executor.clone(),
+                because: because.clone(),
+            },
+        );
+        Ok(Applied::FenceAsked(id))
+    }
+
+    fn require_fencing_allowed(
+        &self,
+        place: Place,
+        (target, boot): (&NodeName, Option<BootId>),
+        executor: &NodeName,
+    ) -> Result<(), Rejected> {
+        let node = self.node(target)?;
+        let by = self.node(executor)?;
+        if !matches!(&node.state, NodeState::Lost { boot: lost, .. } if *lost == boot) {
+            return Err(not_ready(target, &node.state));
+        }
+        if executor == target || !matches!(by.state, NodeState::Online { .. }) {
+            return Err(not_ready(executor, &by.state));
+        }
+        if self.seen.maintenance == Maintenance::On {
+            return Err(Rejected::Refused(Reason::Maintenance.to_string()));
+        }
+        let asked = self.seen.fences.get(target);
+        if asked.is_some_and(|fence| fence.standing == FenceStanding::Asked) {
+            return Err(Rejected::Refused(format!(
+                "{target} is being fenced already"
+            )));
+        }
+        let lately = node
+            .fenced_at
+            .iter()
+            .filter(|at| place.at.saturating_duration_since(**at) < HOUR)
+            .count();
+        let max = self
+            .spec
+            .as_ref()
+            .map_or(0, |spec| spec.cluster.fences_per_hour_max);
+        if max as usize <= lately {
+            let times = u32::try_from(lately).unwrap_or(u32::MAX);
+            let because = Reason::FencedTooOften {
+                node: target.clone(),
+                times,
+            };
+            return Err(Rejected::Refused(because.to_string()));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn fence_ended(
+        &mut self,
+        place: Place,
+        (id, target): (FenceId, &NodeName),
+        (executor, boot): &(NodeName, BootId),
+        result: &FenceResult,
+    ) -> Outcome {
+        let node = self.node(target)?;
+        let late = || Rejected::Late(format!("fence {id} of {target}"));
+        let fence = self
+            .seen
+            .fences
+            .get(target)
+            .filter(|fence| fence.id == id)
+            .ok_or_else(late)?;
+        let by = self.node(executor)?;
+        let same_executor = fence.executor == *executor && by.state.boot() == Some(*boot);
+        // A fence that was written off because its executor went away stays written off.
+        if !same_executor
+            || fence.standing != FenceStanding::Asked
+            || fence.boot != node.state.boot()
+        {
+            return Err(late());
+        }
+        match result {
+            FenceResult::Confirmed { .. } | FenceResult::ConfirmedByOperator { .. } => {
+                if let Some(node) = self.seen.nodes.get_mut(target) {
+                    push_fenced_at(&mut node.fenced_at, place);
+                }
+                self.settle_fence(place, target, result);
+                self.node_off(place, target);
+            }
+            FenceResult::Failed { device, how } => {
+                let standing = FenceStanding::Failed {
+                    at: place.at,
+                    device: device.clone(),
+                    how: how.clone(),
+                };
+                self.fence_failed(place, target, standing, result);
+            }
+            // Only the target itself can prove this, by being heard under another boot.
+            FenceResult::Rebooted => return Err(late()),
+        }
+        Ok(Applied::Done)
+    }
+
+    fn fence_failed(
+        &mut self,
+        place: Place,
+        target: &NodeName,
+        standing: FenceStanding,
+        result: &FenceResult,
+    ) {
+        self.record_fence(place, target, result);
+        if let Some(fence) = self.seen.fences.get_mut(target) {
+            fence.failed = fence.failed.saturating_add(1);
+            fence.standing = standing;
+        }
+    }
+
+    pub(crate) fn confirm_fence(
+        &mut self,
+        place: Place,
+        target: &NodeName,
+        by: &UserName,
+    ) -> Outcome {
+        let node = self.node(target)?;
+        if !matches!(node.state, NodeState::Lost { .. }) {
+            return Err(not_ready(target, &node.state));
+        }
+        let result = FenceResult::ConfirmedByOperator { user: by.clone() };
+        self.record_operator(place, by, format!("fence confirm {target}"));
+        if !self.seen.fences.contains_key(target) {
+            self.vouch_unasked(place, target, result.clone());
+        }
+        self.settle_fence(place, target, &result);
+        // A person has looked: the brake against fence loops starts anew.
+        if let Some(node) = self.seen.nodes.get_mut(target) {
+            node.fenced_at.clear();
+        }
+        self.node_off(place, target);
+        Ok(Applied::Done)
+    }
+
+    /// A record of a node that a person declares off before anybody was asked to fence it.
+    fn vouch_unasked(&mut self, place: Place, target: &NodeName, result: FenceResult) {
+        let because = match self.seen.nodes.get(target).map(|node| &node.state) {
+            Some(NodeState::Lost { because, .. }) => because.clone(),
+            Some(_) | None => return,
+        };
+        let record = FenceRecord {
+            id: FenceId(place.index),
+            target: target.clone(),
+            executor: target.clone(),
+            because,
+            asked_at: place.at,
+            ended_at: place.at,
+            result: result.clone(),
+        };
+        push_bounded(&mut self.fence_records, record, FENCE_RECORDS_MAX);
+        let id = FenceId(place.index);
+        self.record(
+            place,
+            Happening::FenceEnded {
+                id,
+                target: target.clone(),
+                result,
+            },
+        );
+    }
+
+    fn node_off(&mut self, place: Place, target: &NodeName) {
+        self.end_boot(place, target, BootEnd::Fenced);
+        self.set_node(place, target, NodeState::Down, None);
+    }
+
+    /// Ends the fence that is asked for, if there is one, and records how.
+    pub(crate) fn settle_fence(&mut self, place: Place, target: &NodeName, result: &FenceResult) {
+        self.record_fence(place, target, result);
+        self.seen.fences.remove(target);
+    }
+
+    fn record_fence(&mut self, place: Place, target: &NodeName, result: &FenceResult) {
+        let Some(fence) = self.seen.fences.get(target) else {
+            return;
+        };
+        let record = FenceRecord {
+            id: fence.id,
+            target: target.clone(),
+            executor: fence.executor.clone(),
+            because: fence.because.clone(),
+            asked_at: fence.at,
+            ended_at: place.at,
+            result: result.clone(),
+        };
+        let id = fence.id;
+        push_bounded(&mut self.fence_records, record, FENCE_RECORDS_MAX);
+        self.record(
+            place,
+            Happening::FenceEnded {
+                id,
+                target: target.clone(),
+                result: result.clone(),
+            },
+        );
+    }
+}
+
+fn push_fenced_at(times: &mut Vec<model::WallTime>, place: Place) {
+    if FENCED_AT_MAX <= times.len() {
+        times.remove(0);
+    }
+    times.push(place.at);
+}

@@ -1,0 +1,430 @@
+//! Commands about members: joining, coming up, being lost, leaving.
+
+use std::collections::BTreeSet;
+
+use model::command::Joined;
+use model::history::Happening;
+use model::seen::{
+    FenceResult, FenceStanding, Found, Maintenance, NodeSeen, NodeState, ResourceState, Standby,
+};
+use model::{BootId, NodeName, Reason, Rejected, ServiceName, Spec, UserName};
+
+use crate::{
+    Applied, ENDED_BOOTS_MAX, Outcome, Place, State, TOKENS_MAX, Token, not_ready, push_bounded,
+};
+
+/// Why a boot of a node is known to be over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BootEnd {
+    Fenced,
+    Rebooted,
+}
+
+impl State {
+    pub(crate) fn add_token(&mut self, place: Place, digest: &str, token: Token) -> Outcome {
+        if digest.is_empty() {
+            return Err(Rejected::BadToken);
+        }
+        let fresh = self
+            .tokens
+            .values()
+            .filter(|token| place.at <= token.expires)
+            .count();
+        if TOKENS_MAX <= fresh {
+            return Err(Rejected::Refused(format!(
+                "{TOKENS_MAX} tokens wait to be used already"
+            )));
+        }
+        self.tokens.retain(|_, token| place.at <= token.expires);
+        let by = token.by.clone();
+        self.tokens.insert(digest.to_string(), token);
+        self.record_operator(place, &by, "token".to_string());
+        Ok(Applied::Done)
+    }
+
+    pub(crate) fn add_member(
+        &mut self,
+        place: Place,
+        (name, key): (&NodeName, [u8; 32]),
+        token: &str,
+        spec: Option<&(String, Spec)>,
+    ) -> Outcome {
+        if self.seen.nodes.contains_key(name) {
+            return Err(Rejected::NodeExists(name.clone()));
+        }
+        let by = self.joins_by(place, token)?;
+        if let Some((_, spec)) = spec {
+            self.require_nodes_kept(spec)?;
+        }
+        self.tokens.remove(token);
+        let id = self.next_node;
+        self.next_node = id.next();
+        let node = NodeSeen {
+            id,
+            key,
+            state: NodeState::Down,
+            since: place.at,
+            standby: Standby::Off,
+            fenced_at: Vec::new(),
+            probed: None,
+        };
+        self.seen.nodes.insert(name.clone(), node);
+        self.record_node(place, name, "a member", None);
+        if let Some((source, spec)) = spec {
+            self.install_spec(place, (source, spec), &by);
+        }
+        Ok(Applied::Joined(Joined { id }))
+    }
+
+    /// In whose name a node joins with this token.
+    fn joins_by(&self, place: Place, token: &str) -> Result<UserName, Rejected> {
+        if token.is_empty() && self.seen.nodes.is_empty() {
+            return Ok(UserName::new("mainstay").expect("a plain word is a name"));
+        }
+        match self.tokens.get(token) {
+            Some(found) if place.at <= found.expires => Ok(found.by.clone()),
+            Some(_) | None => Err(Rejected::BadToken),
+        }
+    }
+
+    /// A joiner's spec was made from an older one when it lacks a node that has joined since.
+    fn require_nodes_kept(&self, spec: &Spec) -> Result<(), Rejected> {
+        let live = self.spec_version;
+        let lacks = self
+            .spec
+            .iter()
+            .flat_map(|live| live.nodes.keys())
+            .any(|node| !spec.nodes.contains_key(node));
+        if lacks {
+            Err(Rejected::StaleSpec {
+                base: live.saturating_sub(1),
+                live,
+            })
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(crate) fn remove_member(
+        &mut self,
+        place: Place,
+        name: &NodeName,
+        by: &UserName,
+    ) -> Outcome {
+        let node = self.node(name)?;
+        if node.state != NodeState::Down {
+            return Err(not_ready(name, &node.state));
+        }
+        self.seen.nodes.remove(name);
+        self.ended_boots.remove(name);
+        for service in self.seen.services.values_mut() {
+            service.barred.remove(name);
+        }
+        self.drop_moves_to(name);
+        self.record_operator(place, by, format!("node remove {name}"));
+        Ok(Applied::Done)
+    }
+
+    pub(crate) fn node_up(&mut self, place: Place, name: &NodeName, boot: BootId) -> Outcome {
+        let node = self.node(name)?;
+        if self
+            .ended_boots
+            .get(name)
+            .is_some_and(|ended| ended.contains(&boot))
+        {
+            return Err(Rejected::Late(format!("boot {boot} of {name}")));
+        }
+        let known = node.state.boot();
+        match &node.state {
+            NodeState::Starting { .. } if known == Some(boot) => return Ok(Applied::Done),
+            NodeState::Lost { .. } if known == Some(boot) && !self.may_come_back(name) => {
+                return Err(not_ready(name, &node.state));
+            }
+            NodeState::Down
+            | NodeState::Starting { .. }
+            | NodeState::Online { .. }
+            | NodeState::DaemonDown { .. }
+            | NodeState::Lost { .. }
+            | NodeState::Leaving { .. } => {}
+        }
+        if known.is_some_and(|known| known != boot) || self.lost_unheard(name) {
+            self.settle_fence(place, name, &FenceResult::Rebooted);
+            self.end_boot(place, name, BootEnd::Rebooted);
+        }
+        self.set_node(place, name, NodeState::Starting { boot }, None);
+        Ok(Applied::Done)
+    }
+
+    /// A lost node comes back in the same boot only when nothing can be fenced and nothing
+    /// is at stake: otherwise somebody may already act on its loss.
+    fn may_come_back(&self, name: &NodeName) -> bool {
+        let has_device = self
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.nodes.get(name))
+            .is_some_and(|node| !node.fence.is_empty());
+        !has_device && !self.holds_anything(name) && !self.seen.fences.contains_key(name)
+    }
+
+    fn lost_unheard(&self, name: &NodeName) -> bool {
+        self.seen
+            .nodes
+            .get(name)
+            .is_some_and(|node| matches!(node.state, NodeState::Lost { boot: None, .. }))
+    }
+
+    /// Whether there is a claim of the node, or a stray on it.
+    fn holds_anything(&self, name: &NodeName) -> bool {
+        self.seen.services.values().any(|service| {
+            service
+                .claim
+                .as_ref()
+                .is_some_and(|claim| claim.node == *name)
+                || service.strays.contains_key(name)
+        })
+    }
+
+    pub(crate) fn probed(
+        &mut self,
+        place: Place,
+        name: &NodeName,
+        boot: BootId,
+        found: &[Found],
+    ) -> Outcome {
+        let node = self.node(name)?;
+        if node.state != (NodeState::Starting { boot }) {
+            return Err(Rejected::Late(format!(
+                "the start of {name} in boot {boot}"
+            )));
+        }
+        let running: BTreeSet<&ServiceName> = found
+            .iter()
+            .filter(|found| found.state != ResourceState::Stopped)
+            .map(|found| &found.address.service)
+            .collect();
+        let earlier: Vec<ServiceName> = self.strays_on(name);
+        for service in earlier.iter().filter(|service| !running.contains(service)) {
+            self.drop_stray(service, name);
+        }
+        for service in running {
+            self.note_stray(place, service, name, boot);
+        }
+        if let Some(node) = self.seen.nodes.get_mut(name) {
+            node.probed = Some(boot);
+        }
+        self.set_node(place, name, NodeState::Online { boot }, None);
+        Ok(Applied::Done)
+    }
+
+    fn note_stray(&mut self, place: Place, service: &ServiceName, name: &NodeName, boot: BootId) {
+        let seen = self.seen.services.entry(service.clone()).or_default();
+        let own = seen.claim.as_ref().is_some_and(|claim| claim.node == *name);
+        if own || seen.strays.insert(name.clone(), boot).is_some() {
+            return;
+        }
+        let what = Happening::StrayFound {
+            service: service.clone(),
+            node: name.clone(),
+        };
+        self.record(place, what);
+    }
+
+    pub(crate) fn strays_on(&self, name: &NodeName) -> Vec<ServiceName> {
+        self.seen
+            .services
+            .iter()
+            .filter(|(_, seen)| seen.strays.contains_key(name))
+            .map(|(service, _)| service.clone())
+            .collect()
+    }
+
+    pub(crate) fn daemon_down(&mut self, place: Place, name: &NodeName, boot: BootId) -> Outcome {
+        let node = self.node(name)?;
+        match &node.state {
+            NodeState::Starting { boot: known }
+            | NodeState::Online { boot: known }
+            | NodeState::Leaving { boot: known }
+                if *known == boot =>
+            {
+                self.set_node(place, name, NodeState::DaemonDown { boot }, None);
+                Ok(Applied::Done)
+            }
+            NodeState::DaemonDown { boot: known } if *known == boot => Ok(Applied::Done),
+            NodeState::Down
+            | NodeState::Starting { .. }
+            | NodeState::Online { .. }
+            | NodeState::DaemonDown { .. }
+            | NodeState::Lost { .. }
+            | NodeState::Leaving { .. } => {
+                Err(Rejected::Late(format!("{name} running in boot {boot}")))
+            }
+        }
+    }
+
+    pub(crate) fn node_lost(
+        &mut self,
+        place: Place,
+        name: &NodeName,
+        boot: Option<BootId>,
+        because: &Reason,
+    ) -> Outcome {
+        let node = self.node(name)?;
+        let known = node.state.boot();
+        match &node.state {
+            NodeState::Down => return Err(not_ready(name, &node.state)),
+            NodeState::Lost { .. } => return Ok(Applied::Done),
+            NodeState::Starting { .. }
+            | NodeState::Online { .. }
+            | NodeState::DaemonDown { .. }
+            | NodeState::Leaving { .. } => {}
+        }
+        if boot.is_some() && boot != known {
+            return Err(Rejected::Late(format!("an earlier boot of {name}")));
+        }
+        let state = NodeState::Lost {
+            boot: known,
+            because: because.clone(),
+        };
+        self.set_node(place, name, state, Some(because.clone()));
+        Ok(Applied::Done)
+    }
+
+    pub(crate) fn leave(&mut self, place: Place, name: &NodeName, boot: BootId) -> Outcome {
+        let node = self.node(name)?;
+        match &node.state {
+            NodeState::Leaving { boot: known } if *known == boot => Ok(Applied::Done),
+            NodeState::Starting { boot: known } | NodeState::Online { boot: known }
+                if *known == boot =>
+            {
+                self.set_node(place, name, NodeState::Leaving { boot }, None);
+                Ok(Applied::Done)
+            }
+            NodeState::Down
+            | NodeState::Starting { .. }
+            | NodeState::Online { .. }
+            | NodeState::DaemonDown { .. }
+            | NodeState::Lost { .. }
+            | NodeState::Leaving { .. } => Err(not_ready(name, &node.state)),
+        }
+    }
+
+    pub(crate) fn left(&mut self, place: Place, name: &NodeName, boot: BootId) -> Outcome {
+        let node = self.node(name)?;
+        if node.state != (NodeState::Leaving { boot }) {
+            return Err(not_ready(name, &node.state));
+        }
+        if self.holds_anything(name) || node.may_run_anything() {
+            return Err(Rejected::Refused(format!("{name} still runs services")));
+        }
+        self.set_node(place, name, NodeState::Down, None);
+        Ok(Applied::Done)
+    }
+
+    pub(crate) fn set_standby(
+        &mut self,
+        place: Place,
+        name: &NodeName,
+        standby: Maintenance,
+        by: &UserName,
+    ) -> Outcome {
+        self.node(name)?;
+        let (standby, did) = match standby {
+            Maintenance::On => (Standby::On { by: by.clone() }, format!("standby {name}")),
+            Maintenance::Off => (Standby::Off, format!("online {name}")),
+        };
+        if standby != Standby::Off {
+            self.drop_moves_to(name);
+        }
+        if let Some(node) = self.seen.nodes.get_mut(name) {
+            node.standby = standby;
+        }
+        self.record_operator(place, by, did);
+        Ok(Applied::Done)
+    }
+
+    /// Changes the state of a member, with all that follows for moves and fences.
+    pub(crate) fn set_node(
+        &mut self,
+        place: Place,
+        name: &NodeName,
+        state: NodeState,
+        because: Option<Reason>,
+    ) {
+        let Some(node) = self.seen.nodes.get_mut(name) else {
+            return;
+        };
+        let word = state.word();
+        let is_online = matches!(state, NodeState::Online { .. });
+        node.state = state;
+        node.since = place.at;
+        if !is_online {
+            self.drop_moves_to(name);
+            self.fail_fences_by(place, name);
+        }
+        self.record_node(place, name, word, because);
+    }
+
+    fn record_node(&mut self, place: Place, name: &NodeName, word: &str, because: Option<Reason>) {
+        let what = Happening::Node {
+            node: name.clone(),
+            state: word.to_string(),
+            because,
+        };
+        self.record(place, what);
+    }
+
+    /// A target that cannot take the service leaves the choice to the planner again.
+    fn drop_moves_to(&mut self, name: &NodeName) {
+        for service in self.seen.services.values_mut() {
+            let there = service
+                .moving
+                .as_ref()
+                .is_some_and(|moving| moving.to.as_ref() == Some(name));
+            if there {
+                service.moving = None;
+            }
+        }
+    }
+
+    /// An executor that is not a running member cannot be counted on: its tries have failed.
+    fn fail_fences_by(&mut self, place: Place, name: &NodeName) {
+        for fence in self.seen.fences.values_mut() {
+            if fence.executor == *name && fence.standing == FenceStanding::Asked {
+                fence.failed = fence.failed.saturating_add(1);
+                fence.standing = FenceStanding::Failed {
+                    at: place.at,
+                    device: None,
+                    how: format!("{name}, which was at it, is no longer online"),
+                };
+            }
+        }
+    }
+
+    /// All that ran under the node's present boot is over.
+    pub(crate) fn end_boot(&mut self, place: Place, name: &NodeName, end: BootEnd) {
+        let Some(node) = self.seen.nodes.get_mut(name) else {
+            return;
+        };
+        node.probed = None;
+        if let Some(boot) = node.state.boot() {
+            let ended = self.ended_boots.entry(name.clone()).or_default();
+            push_bounded(ended, boot, ENDED_BOOTS_MAX);
+        }
+        let because = match end {
+            BootEnd::Fenced => Reason::NodeFenced { node: name.clone() },
+            BootEnd::Rebooted => Reason::NodeRebooted { node: name.clone() },
+        };
+        let names: Vec<ServiceName> = self.seen.services.keys().cloned().collect();
+        for service in &names {
+            self.drop_stray(service, name);
+            let held = self
+                .seen
+                .services
+                .get(service)
+                .and_then(|seen| seen.claim.as_ref());
+            if held.is_some_and(|claim| claim.node == *name) {
+                self.end_claim(place, service, because.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What operators order: services and maintenance.
+
+use model::command::ServiceOrder;
+use model::seen::{Goal, Maintenance, MoveRequest, NodeState, ServiceSeen, Standby, Wish};
+use model::spec::{Elsewhere, ServiceSpec};
+use model::{NodeName, Reason, Rejected, ServiceName, UserName};
+
+use crate::{Applied, Outcome, Place, State};
+
+impl State {
+    pub(crate) fn set_maintenance(
+        &mut self,
+        place: Place,
+        maintenance: Maintenance,
+        by: &UserName,
+    ) -> Outcome {
+        self.seen.maintenance = maintenance;
+        let did = match maintenance {
+            Maintenance::On => "maintenance on",
+            Maintenance::Off => "maintenance off",
+        };
+        self.record_operator(place, by, did.to_string());
+        Ok(Applied::Done)
+    }
+
+    pub(crate) fn order(
+        &mut self,
+        place: Place,
+        service: &ServiceName,
+        order: &ServiceOrder,
+        by: &UserName,
+    ) -> Outcome {
+        self.require_spec_of(service)?;
+        let because = Reason::AskedByOperator { user: by.clone() };
+        match order {
+            ServiceOrder::Start => self.change(service, |seen| {
+                seen.wish = Wish::Run { by: by.clone() };
+                if seen.claim.is_none() {
+                    seen.last_end = None;
+                }
+            }),
+            ServiceOrder::Stop => self.change(service, |seen| {
+                seen.wish = Wish::Stop { by: by.clone() };
+                seen.moving = None;
+            }),
+            ServiceOrder::Restart => self.order_restart(place, service, &because)?,
+            ServiceOrder::Move { to } => self.order_move(service, to.as_ref(), by)?,
+            ServiceOrder::Freeze => self.change(service, |seen| seen.frozen = Maintenance::On),
+            ServiceOrder::Thaw => self.change(service, |seen| seen.frozen = Maintenance::Off),
+            ServiceOrder::Clear => {
+                self.change(service, |seen| {
+                    seen.failures.clear();
+                    seen.barred.clear();
+                });
+                self.retry_stop(place, service, &because);
+            }
+        }
+        self.record_operator(place, by, words(service, order));
+        Ok(Applied::Done)
+    }
+
+    fn change(&mut self, service: &ServiceName, change: impl FnOnce(&mut ServiceSeen)) {
+        change(self.seen.services.entry(service.clone()).or_default());
+    }
+
+    fn order_move(
+        &mut self,
+        service: &ServiceName,
+        to: Option<&NodeName>,
+        by: &UserName,
+    ) -> Result<(), Rejected> {
+        let claim = self
+            .seen
+            .services
+            .get(service)
+            .and_then(|seen| seen.claim.as_ref());
+        let Some(claim) = claim.filter(|claim| claim.goal == Goal::Run) else {
+            return Err(Rejected::Refused(format!(
+                "{service} does not run, so it cannot move"
+            )));
+        };
+        let from = claim.node.clone();
+        match to {
+            Some(to) if *to == from => {
+                return Err(Rejected::Refused(format!("{service} runs on {to} already")));
+            }
+            Some(to) => self.may_move_to(service, to).map_err(Rejected::Refused)?,
+            None => {
+                let others = self.seen.nodes.keys().filter(|name| **name != from);
+                let mut ready = others.filter(|name| self.may_move_to(service, name).is_ok());
+                if ready.next().is_none() {
+                    let text = format!("no other node than {from} may run {service} now");
+                    return Err(Rejected::Refused(text));
+                }
+            }
+        }
+        let moving = MoveRequest {
+            to: to.cloned(),
+            from: Some(from),
+            by: by.clone(),
+        };
+        self.change(service, |seen| seen.moving = Some(moving));
+        Ok(())
+    }
+
+    /// Whether an operator may send the service to the node now; if not, in a sentence why.
+    fn may_move_to(&self, service: &ServiceName, to: &NodeName) -> Result<(), String> {
+        let node = self.node(to).map_err(|rejected| rejected.to_string())?;
+        let wanted = self
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.services.get(service));
+        if wanted.is_some_and(|spec| !allows(spec, to)) {
+            return Err(format!(
+                "the configuration does not allow {service} on {to}"
+            ));
+        }
+        if node.standby != Standby::Off {
+            return Err(format!("{to} is on standby"));
+        }
+        if !matches!(node.state, NodeState::Online { .. }) {
+            return Err(format!("{to} is {}", node.state.word()));
+        }
+        match self
+            .seen
+            .services
+            .get(service)
+            .and_then(|seen| seen.barred.get(to))
+        {
+            Some(bar) => Err(format!(
+                "{to} is barred for {service}: {}; `mainstay clear {service}` lifts it",
+                bar.because
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+fn allows(spec: &ServiceSpec, node: &NodeName) -> bool {
+    match spec.elsewhere {
+        Elsewhere::Allowed => true,
+        Elsewhere::Never => spec.prefer.contains(node),
+    }
+}
+
+/// The order as an operator would type it.
+fn words(service: &ServiceName, order: &ServiceOrder) -> String {
+    match order {
+        ServiceOrder::Start => format!("start {service}"),
+        ServiceOrder::Stop => format!("stop {service}"),
+        ServiceOrder::Restart => format!("restart {service}"),
+        ServiceOrder::Move { to: Some(to) } => format!("move {service} to {to}"),
+        ServiceOrder::Move { to: None } => format!("move {service}"),
+        ServiceOrder::Freeze => format!("freeze {service}"),
+        ServiceOrder::Thaw => format!("thaw {service}"),
+        ServiceOrder::Clear => format!("clear {service}"),
+    }
+}

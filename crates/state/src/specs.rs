@@ -1,0 +1,83 @@
+//! Commands that change what is wanted.
+
+use model::history::Happening;
+use model::{Rejected, ServiceName, Spec, UserName};
+
+use crate::{Applied, Outcome, Place, SPEC_VERSIONS_MAX, SpecVersion, State, push_bounded};
+
+impl State {
+    pub(crate) fn set_spec(
+        &mut self,
+        place: Place,
+        base: u64,
+        (source, spec): (&str, &Spec),
+        by: &UserName,
+    ) -> Outcome {
+        if base != self.spec_version {
+            return Err(Rejected::StaleSpec {
+                base,
+                live: self.spec_version,
+            });
+        }
+        Ok(Applied::SpecLive(self.install_spec(
+            place,
+            (source, spec),
+            by,
+        )))
+    }
+
+    pub(crate) fn install_spec(
+        &mut self,
+        place: Place,
+        (source, spec): (&str, &Spec),
+        by: &UserName,
+    ) -> u64 {
+        let version = self.spec_version + 1;
+        let old = self.spec.replace(spec.clone());
+        self.spec_version = version;
+        let entry = SpecVersion {
+            version,
+            at: place.at,
+            by: by.clone(),
+            source: source.into(),
+        };
+        push_bounded(&mut self.versions, entry, SPEC_VERSIONS_MAX);
+        for (name, wanted) in &spec.services {
+            let before = old.as_ref().and_then(|old| old.services.get(name));
+            let is_new = !self.seen.services.contains_key(name);
+            let seen = self.seen.services.entry(name.clone()).or_default();
+            if is_new {
+                seen.since = place.at;
+            }
+            if before.is_none_or(|before| before.resources != wanted.resources) {
+                seen.changed_in = version;
+            }
+        }
+        let names: Vec<ServiceName> = self.seen.services.keys().cloned().collect();
+        names.iter().for_each(|name| self.forget_if_over(name));
+        self.record(
+            place,
+            Happening::Configured {
+                version,
+                by: by.clone(),
+            },
+        );
+        version
+    }
+
+    /// Drops a service that is no longer wanted and proven to run nowhere.
+    pub(crate) fn forget_if_over(&mut self, name: &ServiceName) {
+        let wanted = self
+            .spec
+            .as_ref()
+            .is_some_and(|spec| spec.services.contains_key(name));
+        let over = self
+            .seen
+            .services
+            .get(name)
+            .is_some_and(|seen| seen.claim.is_none() && seen.strays.is_empty());
+        if over && !wanted {
+            self.seen.services.remove(name);
+        }
+    }
+}
