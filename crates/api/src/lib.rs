@@ -1,1 +1,43 @@
-//! placeholder
+//! What Mainstay says and hears over its socket: the types of the JSON interface, its
+//! routes and its errors.
+//!
+//! The JSON is a promise to scripts: fields are added, never renamed, removed or given
+//! another meaning; a script ignores what it does not know. Times are RFC 3339 in UTC with
+//! milliseconds, spans are whole milliseconds in fields that end in `_ms`, states are
+//! lower-case words. There is no I/O here; `server` serves these types, `cli` asks for them.
+
+pub mod config;
+pub mod error;
+pub mod explain;
+pub mod history;
+pub mod order;
+pub mod plan;
+pub mod routes;
+pub mod status;
+pub mod time;
+mod view;
+mod warn;
+
+pub use config::{ApplyReply, ApplyRequest, CheckReply, ConfigVersion, ConfigVersions};
+pub use error::{ApiError, ErrorCode};
+pub use explain::{Explanation, NodeVerdict};
+pub use history::{
+    Events, FenceRecordView, Fences, History, HistoryEntryView, LogLine, LogView, TokenReply,
+    TokenRequest,
+};
+pub use order::{Order, OrderReply, OrderRequest, Switch};
+pub use plan::{PlanView, StayView, StepView, WaitView};
+pub use status::{
+    BarView, FenceView, LinkState, LinkStatus, NodeStatus, ResourceStatus, ServiceState,
+    ServiceStatus, Status,
+};
+pub use time::Timestamp;
+pub use view::StatusExtra;
+
+/// Where the daemon listens unless it is told otherwise.
+pub const SOCKET_DEFAULT: &str = "/run/mainstay/mainstay.sock";
+/// The environment variable that names another socket.
+pub const SOCKET_VARIABLE: &str = "MAINSTAY_SOCKET";
+/// Longest body of a request or an answer. The largest is a configuration: a cluster of 64
+/// nodes and thousands of resources stays under it; more would be a mistake or an attack.
+pub const BODY_MAX: usize = 1024 * 1024;

@@ -1,1 +1,19 @@
-//! placeholder
+//! The daemon's face: JSON over HTTP on a Unix socket.
+//!
+//! ```text
+//!   cli ──HTTP──► socket ──uid allowed?──► route ──ControlRequest──► control loop
+//!                                            ▲                           │
+//!                                            └───────── oneshot ◄────────┘
+//! ```
+//!
+//! It decides nothing: every request becomes a `ControlRequest`, and the control loop
+//! answers it. It never holds state of the cluster, and never listens on a network.
+
+mod control;
+mod listen;
+mod peer;
+mod routes;
+
+pub use control::{CONTROL_QUEUE_MAX, ControlHandle, ControlRequest, HistoryQuery, Mode, Reply};
+pub use listen::{SocketError, bind, serve};
+pub use peer::Allowed;

@@ -1,0 +1,291 @@
+//! What goes wrong, with a code, a sentence and a next step.
+//!
+//! `E02xx` services, `E03xx` fencing, `E04xx` forming and transport, `E05xx` interface and
+//! command line. Each has a paragraph in `docs/errors-operations.md`. Codes are never
+//! given another meaning.
+
+use std::fmt;
+
+use model::Rejected;
+use serde::{Deserialize, Serialize};
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal $status:literal $title:literal, $help:literal;)*) => {
+        /// Everything that can go wrong beyond the configuration itself.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum ErrorCode { $($(#[$doc])* $name,)* }
+
+        impl ErrorCode {
+            /// All of them, by number.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// `E0201`.
+            #[must_use]
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The HTTP status it is answered with.
+            #[must_use]
+            pub fn http_status(self) -> u16 {
+                match self { $(Self::$name => $status,)* }
+            }
+
+            /// What is wrong in general.
+            #[must_use]
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+
+            /// What to do next.
+            #[must_use]
+            pub fn next_step(self) -> &'static str {
+                match self { $(Self::$name => $help,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// No service of this name.
+    NoSuchService = "E0201" 404 "there is no such service",
+        "`mainstay status` lists the services";
+    /// The order makes no sense as things are.
+    OrderRefused = "E0202" 409 "the order makes no sense now",
+        "`mainstay status` shows how things are";
+    /// The node cannot run services now.
+    NodeNotReady = "E0203" 409 "the node cannot run services now",
+        "`mainstay status` shows why; `mainstay online NODE` ends a standby";
+    /// Another node may still run it.
+    MayStillRun = "E0204" 409 "the service may still run elsewhere",
+        "wait until the other node is proven off: `mainstay fence status`";
+    /// Frozen, or maintenance is on.
+    HandsOff = "E0205" 409 "hands are kept off",
+        "`mainstay thaw SERVICE` or `mainstay maintenance off` first";
+    /// A service did not become what was waited for.
+    WaitFailed = "E0206" 409 "it did not come to what was waited for",
+        "`mainstay explain SERVICE` says why, `mainstay log SERVICE` what was printed";
+    /// No device for the node.
+    NoFenceDevice = "E0301" 409 "no fence device is configured for the node",
+        "add one to the configuration, or switch the node off by hand and `mainstay fence confirm NODE`";
+    /// A device did not do it.
+    FenceFailed = "E0302" 409 "the node could not be fenced",
+        "`mainstay fence history` shows each try; switched off by hand: `mainstay fence confirm NODE`";
+    /// Too often in an hour.
+    FencedTooOften = "E0303" 409 "the node was fenced too often within an hour",
+        "find out why it fails, then `mainstay fence confirm NODE`";
+    /// There is nothing to vouch for.
+    NothingToConfirm = "E0304" 409 "the node is not waiting to be confirmed off",
+        "`mainstay fence status` shows the nodes that are";
+    /// The typed confirmation is missing or wrong.
+    ConfirmationMissing = "E0305" 409 "this order needs its confirmation",
+        "look at the plan, then give the node's name as `confirm`, or use `--yes`";
+    /// The daemon runs, the node is in no cluster.
+    NotAMember = "E0401" 409 "this node is in no cluster yet",
+        "`mainstay init` starts a cluster, `mainstay join TOKEN` joins one";
+    /// No quorum.
+    NoQuorum = "E0402" 503 "there is no quorum, so nothing can be decided",
+        "bring more nodes back; `mainstay status` shows who is missing";
+    /// No leader at the moment.
+    NoLeader = "E0403" 503 "there is no leader at the moment",
+        "an election takes about a second: try again";
+    /// Unknown, used or too old.
+    BadToken = "E0404" 403 "the token is unknown, used or expired",
+        "make a new one on a member: `mainstay token`";
+    /// The name is taken.
+    NodeExists = "E0405" 409 "a node of this name is a member already",
+        "choose another name, or `mainstay node remove NODE` first";
+    /// No node of this name.
+    NoSuchNode = "E0406" 404 "there is no such node",
+        "`mainstay status` lists the nodes";
+    /// A node that is up cannot be removed from outside.
+    NodeIsUp = "E0407" 409 "the node is up",
+        "run `mainstay leave` on it, or fence it first";
+    /// Nobody listens on the socket.
+    NotReachable = "E0501" 503 "the daemon cannot be reached",
+        "start it: `systemctl start mainstay`, or `mainstay daemon`; another socket: `--socket PATH`";
+    /// Not allowed.
+    NotAllowed = "E0502" 403 "you may not talk to the daemon",
+        "use root, or the account that the daemon runs as: `sudo mainstay ...`";
+    /// No such path.
+    NoSuchRoute = "E0503" 404 "there is no such path",
+        "docs/formats/api.md lists the paths; is the client newer than the daemon?";
+    /// Wrong method.
+    WrongMethod = "E0504" 405 "the path does not take this method",
+        "GET asks, POST changes: docs/formats/api.md";
+    /// Not the JSON that is expected.
+    BadRequest = "E0505" 400 "the request cannot be read",
+        "compare it with docs/formats/api.md";
+    /// More than `BODY_MAX`.
+    TooLarge = "E0506" 413 "the request is too large",
+        "the limit is 1 MiB";
+    /// No answer in time.
+    TimedOut = "E0507" 504 "no answer within the time limit",
+        "it may still happen: look at `mainstay status` before you try again";
+    /// Too many requests wait.
+    Busy = "E0508" 503 "the daemon has too much to do",
+        "try again in a moment";
+    /// Somebody was faster.
+    StaleBase = "E0509" 409 "somebody changed the configuration meanwhile",
+        "`mainstay config diff` shows what; take it over and apply again";
+    /// Not on a terminal, and no `--yes`.
+    NeedsYes = "E0510" 409 "a change needs a yes, and there is no terminal to ask on",
+        "look at the plan above, then repeat the command with `--yes`";
+    /// No such version.
+    NoSuchVersion = "E0511" 404 "there is no such version of the configuration",
+        "`mainstay config history` lists those that are kept";
+    /// An answer that cannot be read.
+    BadAnswer = "E0512" 502 "the answer of the daemon cannot be read",
+        "compare `mainstay version` with the daemon's version in `mainstay status --json`";
+    /// The daemon ends.
+    Stopping = "E0513" 503 "the daemon is stopping",
+        "try again when it runs, or ask another node";
+    /// A file that cannot be read.
+    FileUnreadable = "E0514" 400 "the file cannot be read",
+        "check its name and its permissions";
+    /// The person said no.
+    Declined = "E0515" 409 "nothing was changed",
+        "answer `yes` to go on";
+    /// The editor failed.
+    EditorFailed = "E0516" 400 "the editor did not end well",
+        "set EDITOR to an editor that works, or use `mainstay config show` and `mainstay apply`";
+    /// `--wait` ran out.
+    WaitEnded = "E0517" 504 "it is not done within the time of --wait",
+        "it goes on: follow it with `mainstay watch`";
+    /// This version cannot do it yet.
+    NotYet = "E0518" 501 "this version cannot do that yet",
+        "see the changelog for what it can";
+}
+
+impl ErrorCode {
+    /// Whether the same request may work a moment later.
+    #[must_use]
+    pub fn is_retryable(self) -> bool {
+        // 503 is the promise "not now"; every other status says that something must change.
+        self.http_status() == 503
+    }
+
+    /// An error of this kind.
+    pub fn error(self, message: impl Into<String>) -> ApiError {
+        ApiError {
+            code: self.code().to_string(),
+            status: self.http_status(),
+            message: message.into(),
+            details: Vec::new(),
+            help: self.next_step().to_string(),
+            retryable: self.is_retryable(),
+        }
+    }
+}
+
+/// What went wrong. Its `Display` is what the command line prints.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiError {
+    /// `E0201`: the paragraph of the error guide.
+    pub code: String,
+    /// The HTTP status it is answered with.
+    #[serde(default)]
+    pub status: u16,
+    /// What went wrong, with names.
+    pub message: String,
+    /// What else is known, one line each.
+    #[serde(default)]
+    pub details: Vec<String>,
+    /// The next step.
+    #[serde(default)]
+    pub help: String,
+    /// Whether the same request may work a moment later.
+    #[serde(default)]
+    pub retryable: bool,
+}
+
+impl ApiError {
+    /// The same with one more line of what is known.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.details.push(detail.into());
+        self
+    }
+
+    /// The same with another next step.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = help.into();
+        self
+    }
+
+    /// Whether it is an error of this kind.
+    #[must_use]
+    pub fn is(&self, code: ErrorCode) -> bool {
+        self.code == code.code()
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error {}: {}", self.code, self.message)?;
+        for line in self.details.iter().flat_map(|detail| detail.lines()) {
+            write!(f, "\n  {line}")?;
+        }
+        if !self.help.is_empty() {
+            write!(f, "\n  help: {}", self.help)?;
+        }
+        Ok(())
+    }
+}
+
+impl From<Rejected> for ApiError {
+    fn from(rejected: Rejected) -> Self {
+        let code = match &rejected {
+            Rejected::StaleSpec { .. } => ErrorCode::StaleBase,
+            Rejected::NoSuchNode(_) => ErrorCode::NoSuchNode,
+            Rejected::NoSuchService(_) => ErrorCode::NoSuchService,
+            Rejected::NodeExists(_) => ErrorCode::NodeExists,
+            Rejected::BadToken => ErrorCode::BadToken,
+            Rejected::MayStillRun { .. } => ErrorCode::MayStillRun,
+            Rejected::NodeNotReady { .. } => ErrorCode::NodeNotReady,
+            Rejected::Late(_) | Rejected::Refused(_) => ErrorCode::OrderRefused,
+            Rejected::Unknown => ErrorCode::NotYet,
+        };
+        code.error(rejected.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_its_paragraph_in_the_error_guide() {
+        let guide = include_str!("../../../docs/errors-operations.md");
+        for code in ErrorCode::ALL {
+            let heading = format!("## {}: {}\n", code.code(), code.title());
+            assert!(
+                guide.contains(&heading),
+                "no paragraph `{}`",
+                heading.trim()
+            );
+        }
+        assert_eq!(guide.matches("\n## E").count(), ErrorCode::ALL.len());
+    }
+
+    #[test]
+    fn codes_are_unique_and_in_order() {
+        let codes: Vec<_> = ErrorCode::ALL.iter().map(|code| code.code()).collect();
+        assert!(codes.is_sorted_by(|a, b| a < b), "{codes:?}");
+    }
+
+    #[test]
+    fn an_error_prints_its_code_what_is_known_and_the_next_step() {
+        let error = ErrorCode::NoSuchService
+            .error("there is no service wep")
+            .with_detail("did you mean web?");
+        assert_eq!(
+            error.to_string(),
+            "error E0201: there is no service wep\n  did you mean web?\n  \
+             help: `mainstay status` lists the services"
+        );
+    }
+}

@@ -1,0 +1,235 @@
+//! What operators can order.
+
+use std::fmt;
+
+use model::{NodeName, ServiceName};
+use serde::{Deserialize, Serialize};
+
+use crate::PlanView;
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+/// An order of an operator. Its `Display` is the command that gives it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "do")]
+pub enum Order {
+    /// Run a service.
+    Start {
+        /// Which.
+        service: ServiceName,
+    },
+    /// Stop a service and leave it stopped.
+    Stop {
+        /// Which.
+        service: ServiceName,
+    },
+    /// Stop and start a service where it is.
+    Restart {
+        /// Which.
+        service: ServiceName,
+    },
+    /// Take a service to another node.
+    Move {
+        /// Which.
+        service: ServiceName,
+        /// Where to; none: the best other node.
+        #[serde(default)]
+        to: Option<NodeName>,
+    },
+    /// Leave a service as it is, whatever happens.
+    Freeze {
+        /// Which.
+        service: ServiceName,
+    },
+    /// End of `Freeze`.
+    Thaw {
+        /// Which.
+        service: ServiceName,
+    },
+    /// Forget the failures and bars of a service.
+    Clear {
+        /// Which.
+        service: ServiceName,
+    },
+    /// Set a node aside: it stays a member and runs nothing.
+    Standby {
+        /// Which.
+        node: NodeName,
+    },
+    /// End of `Standby`.
+    Online {
+        /// Which.
+        node: NodeName,
+    },
+    /// Maintenance of the whole cluster.
+    Maintenance {
+        /// Begin or end.
+        switch: Switch,
+    },
+    /// Prove that a node does no more harm: its fence devices switch it off.
+    Fence {
+        /// Which.
+        node: NodeName,
+    },
+    /// The operator vouches that a node is off.
+    ConfirmFence {
+        /// Which.
+        node: NodeName,
+    },
+    /// Ask the fence devices of a node for its state; nothing is switched.
+    TestFence {
+        /// Which; none: every node.
+        #[serde(default)]
+        node: Option<NodeName>,
+    },
+    /// The node that is asked gives its services away and its daemon ends; it stays a
+    /// member and comes back when its daemon starts.
+    Halt,
+    /// The node that is asked gives its services away and leaves the cluster for good.
+    Leave,
+    /// Another node, which is down, is taken out of the cluster for good.
+    RemoveNode {
+        /// Which.
+        node: NodeName,
+    },
+}
+
+impl Order {
+    /// What must be typed to carry this order out: the name of the node for orders that
+    /// switch a node off, vouch for it or forget it; none for all that can be undone.
+    #[must_use]
+    pub fn confirmation(&self) -> Option<&str> {
+        match self {
+            Self::Fence { node } | Self::ConfirmFence { node } | Self::RemoveNode { node } => {
+                Some(node.as_str())
+            }
+            Self::Start { .. }
+            | Self::Stop { .. }
+            | Self::Restart { .. }
+            | Self::Move { .. }
+            | Self::Freeze { .. }
+            | Self::Thaw { .. }
+            | Self::Clear { .. }
+            | Self::Standby { .. }
+            | Self::Online { .. }
+            | Self::Maintenance { .. }
+            | Self::TestFence { .. }
+            | Self::Halt
+            | Self::Leave => None,
+        }
+    }
+
+    /// The service that the order is about.
+    #[must_use]
+    pub fn service(&self) -> Option<&ServiceName> {
+        match self {
+            Self::Start { service }
+            | Self::Stop { service }
+            | Self::Restart { service }
+            | Self::Move { service, .. }
+            | Self::Freeze { service }
+            | Self::Thaw { service }
+            | Self::Clear { service } => Some(service),
+            Self::Standby { .. }
+            | Self::Online { .. }
+            | Self::Maintenance { .. }
+            | Self::Fence { .. }
+            | Self::ConfirmFence { .. }
+            | Self::TestFence { .. }
+            | Self::RemoveNode { .. }
+            | Self::Halt
+            | Self::Leave => None,
+        }
+    }
+
+    /// The node that the order names.
+    #[must_use]
+    pub fn node(&self) -> Option<&NodeName> {
+        match self {
+            Self::Move { to, .. } => to.as_ref(),
+            Self::TestFence { node } => node.as_ref(),
+            Self::Standby { node }
+            | Self::Online { node }
+            | Self::Fence { node }
+            | Self::ConfirmFence { node }
+            | Self::RemoveNode { node } => Some(node),
+            Self::Start { .. }
+            | Self::Stop { .. }
+            | Self::Restart { .. }
+            | Self::Freeze { .. }
+            | Self::Thaw { .. }
+            | Self::Clear { .. }
+            | Self::Maintenance { .. }
+            | Self::Halt
+            | Self::Leave => None,
+        }
+    }
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start { service } => write!(f, "start {service}"),
+            Self::Stop { service } => write!(f, "stop {service}"),
+            Self::Restart { service } => write!(f, "restart {service}"),
+            Self::Move { service, to: None } => write!(f, "move {service}"),
+            Self::Move {
+                service,
+                to: Some(to),
+            } => write!(f, "move {service} --to {to}"),
+            Self::Freeze { service } => write!(f, "freeze {service}"),
+            Self::Thaw { service } => write!(f, "thaw {service}"),
+            Self::Clear { service } => write!(f, "clear {service}"),
+            Self::Standby { node } => write!(f, "standby {node}"),
+            Self::Online { node } => write!(f, "online {node}"),
+            Self::Maintenance { switch: Switch::On } => f.write_str("maintenance on"),
+            Self::Maintenance {
+                switch: Switch::Off,
+            } => f.write_str("maintenance off"),
+            Self::Fence { node } => write!(f, "fence {node}"),
+            Self::ConfirmFence { node } => write!(f, "fence confirm {node}"),
+            Self::TestFence { node: Some(node) } => write!(f, "fence test {node}"),
+            Self::TestFence { node: None } => f.write_str("fence test"),
+            Self::Halt => f.write_str("halt"),
+            Self::Leave => f.write_str("leave"),
+            Self::RemoveNode { node } => write!(f, "node remove {node}"),
+        }
+    }
+}
+
+/// Asks for an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderRequest {
+    /// Which.
+    pub order: Order,
+    /// Whether only the plan is wanted.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// `Order::confirmation`, typed by a person who has seen the plan. Orders that need
+    /// one are refused without it.
+    #[serde(default)]
+    pub confirm: Option<String>,
+}
+
+/// The answer to an order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderReply {
+    /// Whether the order is carried out; `false` for a preview.
+    pub accepted: bool,
+    /// What follows from it.
+    pub plan: PlanView,
+    /// The log index of the order, once it is accepted: what happens after it follows from
+    /// it.
+    pub index: Option<u64>,
+    /// What else should be known, one sentence each.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}

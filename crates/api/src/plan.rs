@@ -1,0 +1,67 @@
+//! Plans as they are shown: what will happen, why, what stays, what waits.
+
+use serde::{Deserialize, Serialize};
+
+/// A plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanView {
+    /// Its number; none while it is only a preview.
+    pub id: Option<u64>,
+    /// What will be done, in order.
+    pub steps: Vec<StepView>,
+    /// Services that the plan does not touch.
+    pub stays: Vec<StayView>,
+    /// Services that should run and cannot yet.
+    pub waits: Vec<WaitView>,
+}
+
+impl PlanView {
+    /// Services that do not answer for a while if the plan is carried out: those with a
+    /// step that stops or restarts them. In order of the steps, each once.
+    #[must_use]
+    pub fn interrupted(&self) -> Vec<&str> {
+        let mut services: Vec<&str> = Vec::new();
+        for step in &self.steps {
+            let Some(service) = step.service.as_deref() else {
+                continue;
+            };
+            if ["stop", "restart"].contains(&step.action.as_str()) && !services.contains(&service) {
+                services.push(service);
+            }
+        }
+        services
+    }
+}
+
+/// One step.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepView {
+    /// `start`, `stop`, `restart`, `fence`, ...
+    pub action: String,
+    /// Which service it touches.
+    pub service: Option<String>,
+    /// On which node; for a fence, its target.
+    pub node: Option<String>,
+    /// The step in words: `stop web on alpha`.
+    pub sentence: String,
+    /// Why, in words.
+    pub because: String,
+}
+
+/// A service that stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StayView {
+    /// Which.
+    pub service: String,
+    /// Where it runs; none: it stays stopped.
+    pub node: Option<String>,
+}
+
+/// A service that should run and cannot yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitView {
+    /// Which.
+    pub service: String,
+    /// What it waits for, in words.
+    pub because: String,
+}

@@ -1,0 +1,40 @@
+//! The paths of the interface. Bodies and answers are JSON.
+//!
+//! | Request | Answer |
+//! |---|---|
+//! | `GET /v1/status` | `Status` |
+//! | `POST /v1/orders` (`OrderRequest`) | `OrderReply` |
+//! | `POST /v1/apply` (`ApplyRequest`) | `ApplyReply` |
+//! | `GET /v1/history?after=&since=&limit=` | `History` |
+//! | `GET /v1/events?after=` (waits until there is something newer) | `Events` |
+//! | `GET /v1/config`, `GET /v1/config/VERSION` | `ConfigVersion` with its text |
+//! | `GET /v1/configs` | `ConfigVersions`, without their texts |
+//! | `GET /v1/fences` | `Fences` |
+//! | `POST /v1/tokens` (`TokenRequest`) | `TokenReply` |
+//! | `GET /v1/log/SERVICE?resource=` | `LogView` |
+//! | `GET /v1/explain/SERVICE` | `Explanation` |
+//!
+//! What goes wrong is answered with an HTTP status of 400 or more and an `ApiError`.
+
+/// The state of everything.
+pub const STATUS: &str = "/v1/status";
+/// Orders of operators: preview and commit.
+pub const ORDERS: &str = "/v1/orders";
+/// A new configuration: preview and commit.
+pub const APPLY: &str = "/v1/apply";
+/// What happened.
+pub const HISTORY: &str = "/v1/history";
+/// What happens: answers as soon as something newer than `after` is applied.
+pub const EVENTS: &str = "/v1/events";
+/// The live configuration; with `/VERSION`, an older one.
+pub const CONFIG: &str = "/v1/config";
+/// The kept versions of the configuration.
+pub const CONFIGS: &str = "/v1/configs";
+/// Settled fences.
+pub const FENCES: &str = "/v1/fences";
+/// Join tokens.
+pub const TOKENS: &str = "/v1/tokens";
+/// With `/SERVICE`: what its operations printed.
+pub const LOG: &str = "/v1/log";
+/// With `/SERVICE`: why it is where it is.
+pub const EXPLAIN: &str = "/v1/explain";

@@ -1,0 +1,65 @@
+//! What a person should look at, found in a status.
+
+use model::{NodeName, Spec};
+
+use crate::{LinkState, NodeStatus, Status};
+
+/// One sentence per thing that a person should look at.
+pub(crate) fn warnings(spec: &Spec, status: &Status) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if !status.quorate {
+        warnings.push(format!(
+            "{} is not in contact with a quorum: what it shows may be old, and nothing is decided here",
+            status.seen_by
+        ));
+    }
+    if status.maintenance {
+        warnings.push(
+            "maintenance is on: nothing is started, stopped or fenced (`mainstay maintenance off` ends it)"
+                .to_string(),
+        );
+    }
+    warnings.extend(status.nodes.iter().filter_map(|node| no_device(spec, node)));
+    warnings.extend(status.nodes.iter().flat_map(links));
+    for service in &status.services {
+        if service.frozen {
+            let name = &service.name;
+            warnings.push(format!(
+                "{name} is frozen: it is left as it is (`mainstay thaw {name}` ends it)"
+            ));
+        }
+        for bar in &service.barred {
+            let (name, node) = (&service.name, &bar.node);
+            warnings.push(format!(
+                "{name} is barred from {node}: {} (`mainstay clear {name}` allows it again)",
+                bar.because
+            ));
+        }
+    }
+    warnings
+}
+
+fn no_device(spec: &Spec, node: &NodeStatus) -> Option<String> {
+    let name = NodeName::new(node.name.clone()).ok()?;
+    let described = spec.nodes.get(&name)?;
+    described.fence.is_empty().then(|| {
+        format!("{name} has no fence device: if it is lost, its services wait for a person")
+    })
+}
+
+fn links(node: &NodeStatus) -> impl Iterator<Item = String> + '_ {
+    node.links.iter().filter_map(move |link| {
+        // Of a node that is down or lost, silence is no news.
+        if node.state != "online" {
+            return None;
+        }
+        let (name, network, peer) = (&node.name, &link.network, &link.peer);
+        match link.state {
+            LinkState::Up => None,
+            LinkState::OneWay => Some(format!(
+                "network {network} works in one direction only between {name} and {peer}"
+            )),
+            LinkState::Down => Some(format!("network {network}: {name} does not hear {peer}")),
+        }
+    })
+}
