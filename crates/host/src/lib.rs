@@ -3,5 +3,14 @@
 //! Everything here acts at once and decides nothing: what is done, to what and under which
 //! limit comes in as arguments. This crate knows Linux; it knows no service, claim or plan.
 
+pub mod account;
 pub mod boot;
+pub mod cgroup;
 pub mod clock;
+pub mod frame;
+pub mod heartbeat;
+pub mod neighbours;
+pub mod netlink;
+pub mod process;
+pub mod spawn;
+mod watched;
