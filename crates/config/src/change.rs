@@ -1,0 +1,379 @@
+//! What differs between two descriptions of a cluster, for `plan`, `apply` and `diff`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use model::duration::format as time;
+use model::spec::{
+    Attachment, Autostart, ClusterSpec, Elsewhere, Failback, FenceAction, FenceDeviceSpec,
+    FsckPolicy, MountSource, NoQuorumPolicy, NodeSpec, Ready, ResourceKind, ResourceSpec,
+    ServiceSpec,
+};
+use model::{DeviceName, NetworkName, NodeName, ServiceName, Spec};
+use similar::TextDiff;
+
+/// What a change is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// The cluster as a whole.
+    Cluster,
+    /// A network.
+    Network(NetworkName),
+    /// A node.
+    Node(NodeName),
+    /// A fence device.
+    Device(DeviceName),
+    /// A service.
+    Service(ServiceName),
+}
+
+/// What happens to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// It is new.
+    Added,
+    /// It is no longer described.
+    Removed,
+    /// One of its values becomes another.
+    Value {
+        /// The key, with the resource before it if there is one (`address-2 address`).
+        what: String,
+        /// The old value, as text.
+        from: String,
+        /// The new value, as text.
+        to: String,
+    },
+    /// A value that must not be shown becomes another.
+    Secret {
+        /// The key.
+        what: String,
+    },
+    /// One of its resources is new.
+    ResourceAdded(String),
+    /// One of its resources is no longer described.
+    ResourceRemoved(String),
+}
+
+/// One difference between two descriptions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What it is about.
+    pub subject: Subject,
+    /// What happens to it.
+    pub kind: ChangeKind,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster => f.write_str("cluster"),
+            Self::Network(name) => write!(f, "network {name}"),
+            Self::Node(name) => write!(f, "node {name}"),
+            Self::Device(name) => write!(f, "fence device {name}"),
+            Self::Service(name) => write!(f, "service {name}"),
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.subject)?;
+        match &self.kind {
+            ChangeKind::Added => f.write_str("is new"),
+            ChangeKind::Removed => f.write_str("is removed"),
+            ChangeKind::Value { what, from, to } => {
+                write!(f, "{what} changes from {from} to {to}")
+            }
+            ChangeKind::Secret { what } => write!(f, "{what} changes (not shown)"),
+            ChangeKind::ResourceAdded(name) => write!(f, "resource {name} is new"),
+            ChangeKind::ResourceRemoved(name) => write!(f, "resource {name} is removed"),
+        }
+    }
+}
+
+/// Each difference between `old` and `new`, in the order cluster, networks, nodes, fence
+/// devices, services. Empty when both mean the same.
+#[must_use]
+pub fn spec_changes(old: &Spec, new: &Spec) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let subjects = [(
+        Subject::Cluster,
+        cluster(&old.cluster),
+        cluster(&new.cluster),
+    )];
+    for (subject, old, new) in subjects {
+        compare(&mut changes, &subject, (&old, &new));
+    }
+    sections(
+        &mut changes,
+        (&old.networks, &new.networks),
+        Subject::Network,
+        |_| Facts::new(),
+    );
+    sections(&mut changes, (&old.nodes, &new.nodes), Subject::Node, node);
+    sections(
+        &mut changes,
+        (&old.fence_devices, &new.fence_devices),
+        Subject::Device,
+        device,
+    );
+    sections(
+        &mut changes,
+        (&old.services, &new.services),
+        Subject::Service,
+        service,
+    );
+    changes
+}
+
+/// The lines that differ between two texts, in unified form with three lines around; empty
+/// when they are the same.
+#[must_use]
+pub fn text_diff(old: &str, new: &str) -> String {
+    TextDiff::from_lines(old, new)
+        .unified_diff()
+        .context_radius(3)
+        .header("old", "new")
+        .to_string()
+}
+
+/// The values of one section as text: key, then value.
+type Facts = BTreeMap<String, String>;
+
+/// What an absent value is called.
+const NOTHING: &str = "nothing";
+
+fn sections<N: Ord + Clone, T>(
+    changes: &mut Vec<Change>,
+    (old, new): (&BTreeMap<N, T>, &BTreeMap<N, T>),
+    subject: impl Fn(N) -> Subject,
+    facts: impl Fn(&T) -> Facts,
+) {
+    let names: BTreeSet<&N> = old.keys().chain(new.keys()).collect();
+    for name in names {
+        let subject = subject(name.clone());
+        match (old.get(name), new.get(name)) {
+            (Some(old), Some(new)) => compare(changes, &subject, (&facts(old), &facts(new))),
+            (Some(_), None) => changes.push(Change {
+                subject,
+                kind: ChangeKind::Removed,
+            }),
+            (None, _) => changes.push(Change {
+                subject,
+                kind: ChangeKind::Added,
+            }),
+        }
+    }
+}
+
+/// Facts of a resource stand under `NAME/KEY`; its kind under `NAME/`.
+fn compare(changes: &mut Vec<Change>, subject: &Subject, (old, new): (&Facts, &Facts)) {
+    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    for key in keys {
+        let (from, to) = (old.get(key), new.get(key));
+        if from == to {
+            continue;
+        }
+        let resource = key
+            .split_once('/')
+            .map(|(resource, _)| format!("{resource}/"));
+        let kind = match (&resource, from, to) {
+            (Some(resource), None, _) if key == resource => {
+                ChangeKind::ResourceAdded(bare(resource))
+            }
+            (Some(resource), _, None) if key == resource => {
+                ChangeKind::ResourceRemoved(bare(resource))
+            }
+            // The keys of a resource that comes or goes, or becomes another kind, say nothing new.
+            (Some(resource), _, _) if key != resource && old.get(resource) != new.get(resource) => {
+                continue;
+            }
+            _ if is_secret(key) => ChangeKind::Secret {
+                what: key.replace('/', " "),
+            },
+            _ => ChangeKind::Value {
+                what: key.replace('/', " ").trim_end().to_string(),
+                from: from.map_or(NOTHING.into(), Clone::clone),
+                to: to.map_or(NOTHING.into(), Clone::clone),
+            },
+        };
+        changes.push(Change {
+            subject: subject.clone(),
+            kind,
+        });
+    }
+}
+
+fn bare(resource: &str) -> String {
+    resource.trim_end_matches('/').to_string()
+}
+
+/// Options of fence devices and variables that hold passwords are not printed.
+fn is_secret(key: &str) -> bool {
+    let key = key.to_lowercase();
+    let word = ["passw", "secret", "token", "private"]
+        .iter()
+        .any(|word| key.contains(word));
+    word && !key.ends_with("_file") && !key.ends_with("_script")
+}
+
+fn list(items: &[impl ToString]) -> String {
+    match items {
+        [] => NOTHING.to_string(),
+        items => items
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
+    }
+}
+
+fn cluster(spec: &ClusterSpec) -> Facts {
+    let timings = spec.timings;
+    let no_quorum = match spec.no_quorum {
+        NoQuorumPolicy::Stop => "stop",
+        NoQuorumPolicy::Freeze => "freeze",
+    };
+    facts([
+        ("name", spec.name.clone()),
+        ("port", spec.port.to_string()),
+        ("no_quorum", no_quorum.into()),
+        ("fences_per_hour", spec.fences_per_hour_max.to_string()),
+        ("heartbeat", time(timings.heartbeat)),
+        ("suspect_after", time(timings.suspect_after)),
+        ("lost_after", time(timings.lost_after)),
+        ("daemon_down_grace", time(timings.daemon_down_grace)),
+        ("lease", time(timings.lease)),
+        ("start_grace", time(timings.start_grace)),
+    ])
+}
+
+fn facts<const N: usize>(pairs: [(&str, String); N]) -> Facts {
+    pairs
+        .into_iter()
+        .map(|(key, value)| (key.to_string(), value))
+        .collect()
+}
+
+fn node(spec: &NodeSpec) -> Facts {
+    let mut facts = facts([("fence", list(&spec.fence))]);
+    for (network, Attachment { address, cards }) in &spec.networks {
+        facts.insert(format!("address on {network}"), address.to_string());
+        facts.insert(format!("cards on {network}"), list(cards));
+    }
+    facts
+}
+
+fn device(spec: &FenceDeviceSpec) -> Facts {
+    let action = match spec.action {
+        FenceAction::Off => "off",
+        FenceAction::Reboot => "reboot",
+    };
+    let mut facts = facts([
+        ("agent", spec.agent.clone()),
+        ("action", action.into()),
+        ("delay", time(spec.delay)),
+        ("retries", spec.retries.to_string()),
+        ("limit", time(spec.limit)),
+    ]);
+    let options = spec
+        .options
+        .iter()
+        .map(|(key, value)| (format!("option {key}"), value.clone()));
+    let hosts = spec
+        .hosts
+        .iter()
+        .map(|(node, host)| (format!("host of {node}"), host.clone()));
+    facts.extend(options.chain(hosts));
+    facts
+}
+
+fn service(spec: &ServiceSpec) -> Facts {
+    let truth = |truth: bool| if truth { "true" } else { "false" }.to_string();
+    let mut facts = facts([
+        ("prefer", list(&spec.prefer)),
+        ("only", truth(spec.elsewhere == Elsewhere::Never)),
+        ("failback", truth(spec.failback == Failback::WhenPossible)),
+        ("after", list(&spec.after)),
+        ("autostart", truth(spec.autostart == Autostart::Yes)),
+        ("priority", spec.priority.to_string()),
+        ("stickiness", spec.stickiness.to_string()),
+        ("restart times", spec.restart.times.to_string()),
+        ("restart within", time(spec.restart.within)),
+    ]);
+    let names: Vec<_> = spec
+        .resources
+        .iter()
+        .map(|resource| &resource.name)
+        .collect();
+    facts.insert("order of resources".into(), list(&names));
+    for resource in &spec.resources {
+        for (key, value) in self::resource(resource) {
+            facts.insert(format!("{}/{key}", resource.name), value);
+        }
+    }
+    facts
+}
+
+fn resource(spec: &ResourceSpec) -> Facts {
+    let limits = spec.limits;
+    let mut facts = facts([
+        ("", spec.kind.word().into()),
+        ("start_limit", time(limits.start)),
+        ("stop_limit", time(limits.stop)),
+        ("status_limit", time(limits.status)),
+        ("every", time(limits.every)),
+    ]);
+    facts.extend(kind(&spec.kind));
+    facts
+}
+
+fn kind(kind: &ResourceKind) -> Facts {
+    match kind {
+        ResourceKind::Address(spec) => facts([
+            ("address", spec.address.to_string()),
+            ("network", spec.network.to_string()),
+            ("duplicate_wait", time(spec.duplicate_wait)),
+        ]),
+        ResourceKind::Process(spec) => {
+            let ready = match &spec.ready {
+                Ready::Executed => "executed".to_string(),
+                Ready::Port(port) => port.to_string(),
+            };
+            let mut facts = facts([
+                ("process", spec.argv.join(" ")),
+                ("user", spec.user.clone().unwrap_or_else(|| "root".into())),
+                (
+                    "directory",
+                    spec.directory.clone().unwrap_or_else(|| "/".into()),
+                ),
+                ("ready", ready),
+            ]);
+            let variables = spec.environment.iter();
+            facts.extend(variables.map(|(key, value)| (format!("variable {key}"), value.clone())));
+            facts
+        }
+        ResourceKind::Command(spec) => facts([
+            ("start", spec.start.join(" ")),
+            ("stop", spec.stop.join(" ")),
+            ("status", spec.status.join(" ")),
+        ]),
+        ResourceKind::Mount(spec) => {
+            let source = match &spec.source {
+                MountSource::Device { path, filesystem } => format!("{path} ({filesystem})"),
+                MountSource::Bind { path } => format!("{path} (bind)"),
+            };
+            let fsck = match spec.check {
+                FsckPolicy::Never => "never",
+                FsckPolicy::Preen => "preen",
+                FsckPolicy::Force => "force",
+            };
+            facts([
+                ("mount", spec.target.clone()),
+                ("source", source),
+                ("options", list(&spec.options)),
+                ("fsck", fsck.into()),
+            ])
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Checks across sections: references, doubles, what cannot work together.
+//!
+//! Each check reads the finished `Spec`; the places come from `Places`. A check that would
+//! only repeat what is wrong elsewhere stays silent.
+
+mod addresses;
+mod machines;
+mod mounts;
+mod order;
+
+use std::fmt::Display;
+use std::ops::Range;
+
+use crate::read::Context;
+use crate::suggest::nearest;
+use crate::{Code, Problem};
+
+/// All checks.
+pub(crate) fn check(context: &mut Context<'_>) {
+    machines::check(context);
+    order::check(context);
+    addresses::check(context);
+    mounts::check(context);
+}
+
+/// A reference to something that the file does not describe.
+pub(crate) fn unknown(
+    code: Code,
+    name: &impl Display,
+    at: Range<usize>,
+    known: &[String],
+) -> Problem {
+    let what = match code {
+        Code::UnknownNode => "node",
+        Code::UnknownService => "service",
+        Code::UnknownDevice => "fence device",
+        _ => "network",
+    };
+    let section = match code {
+        Code::UnknownDevice => "fence",
+        _ => what,
+    };
+    let problem = Problem::new(code, format!("there is no {what} `{name}`"));
+    let meant = nearest(&name.to_string(), known.iter().map(String::as_str));
+    match (meant, known) {
+        (Some(meant), _) => problem
+            .at(at, format!("did you mean `{meant}`?"))
+            .help(format!("write \"{meant}\"")),
+        (None, []) => problem
+            .at(at, "unknown")
+            .help(format!("describe it in a section `[{section}.{name}]`")),
+        (None, known) => problem.at(at, "unknown").help(format!(
+            "write one of {}, or describe it in a section `[{section}.{name}]`",
+            known.join(", ")
+        )),
+    }
+}

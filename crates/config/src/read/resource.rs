@@ -1,0 +1,414 @@
+//! `[[service.X.resource]]`: one of the kinds, its keys, its limits.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use model::spec::{
+    AddressSpec, CommandSpec, FsckPolicy, Limits, MountSource, MountSpec, ProcessSpec, Ready,
+    ResourceKind, ResourceSpec,
+};
+use model::{NetworkName, ResourceName, ServiceName, UserName};
+
+use super::section::{Entry, Section};
+use super::value::TimeBounds;
+use super::{Addresses, Context, Placed};
+use crate::{Code, Problem};
+
+/// The keys that say what a resource is, each with the keys that go with it.
+const KINDS: [(&str, &[&str]); 4] = [
+    ("address", &["network", "duplicate_wait"]),
+    ("process", &["environment", "user", "directory", "ready"]),
+    ("command", &[]),
+    (
+        "mount",
+        &["device", "bind", "filesystem", "options", "fsck"],
+    ),
+];
+
+/// Kinds and keys that later versions read.
+const LATER: &[&str] = &["volume", "systemd", "agent", "route", "check"];
+
+/// Long enough to hear a defender on a local network, short enough not to be felt.
+const DUPLICATE_WAIT_DEFAULT: Duration = Duration::from_millis(20);
+
+/// Reads one resource, the `place`-th of its service. The place in the file is that of its
+/// name, else of the key that says its kind.
+pub(super) fn read(
+    context: &mut Context<'_>,
+    entry: &Entry<'_>,
+    (service, place): (&ServiceName, usize),
+) -> Option<Placed<ResourceSpec>> {
+    let title = format!("resource {place} of service {service}");
+    let mut section = entry.table(context, title.clone())?;
+    let limits = read_limits(context, &mut section);
+    let given = section
+        .get("name")
+        .map(|entry| entry.name::<ResourceName>(context));
+    let Some(kind_entry) = kind_entry(context, &mut section, &title) else {
+        section.finish(context, LATER);
+        return None;
+    };
+    let name = match given {
+        Some(name) => name?,
+        None => Placed {
+            value: ResourceName::new(format!("{}-{place}", kind_entry.key))
+                .expect("a kind and a number make a name"),
+            at: kind_entry.key_at.clone(),
+        },
+    };
+    let path = format!("service/{service}/{}", name.value);
+    context.places.put(path.clone(), kind_entry.value.span());
+    let kind = match kind_entry.key.as_str() {
+        "address" => read_address(context, &mut section, &kind_entry),
+        "process" => read_process(context, &mut section, &kind_entry),
+        "command" => read_command(context, &kind_entry),
+        _ => read_mount(context, &mut section, &kind_entry, &path),
+    };
+    finish(context, section, &kind_entry.key);
+    Some(Placed {
+        value: ResourceSpec {
+            name: name.value,
+            kind: kind?,
+            limits,
+        },
+        at: name.at,
+    })
+}
+
+/// The one key that says what the resource is.
+fn kind_entry<'a>(
+    context: &mut Context<'_>,
+    section: &mut Section<'a>,
+    title: &str,
+) -> Option<Entry<'a>> {
+    let mut found: Vec<Entry<'a>> = Vec::new();
+    for (kind, _) in KINDS {
+        found.extend(section.get(kind));
+    }
+    if LATER.iter().any(|key| section.has(key)) {
+        // Reported as such; whatever else stands here goes with it.
+        for (_, keys) in KINDS {
+            for key in keys {
+                section.get(key);
+            }
+        }
+        return None;
+    }
+    match found.as_slice() {
+        [] => {
+            let problem = Problem::new(Code::NoKind, format!("{title} does not say what it is"))
+                .at(section.at(), "what is it?")
+                .help(
+                    "add one of `address = ...`, `process = ...`, `command = ...`, `mount = ...`",
+                );
+            context.report(problem);
+        }
+        [_] => return found.pop(),
+        [first, second, ..] => {
+            let (a, b) = (&first.key, &second.key);
+            let problem = Problem::new(Code::TwoKinds, format!("{title} is two things at once"))
+                .at(second.key_at.clone(), format!("this makes it a resource of kind {b}"))
+                .at(first.key_at.clone(), format!("and this one of kind {a}"))
+                .help(format!(
+                    "give `{b}` its own `[[service.NAME.resource]]`; resources start in the order of the file"
+                ));
+            context.report(problem);
+        }
+    }
+    for (_, keys) in KINDS {
+        for key in keys {
+            section.get(key);
+        }
+    }
+    None
+}
+
+/// Reports the keys that nobody asked for; those of other kinds are told apart.
+fn finish(context: &mut Context<'_>, mut section: Section<'_>, kind: &str) {
+    for (other, keys) in KINDS {
+        for key in keys {
+            let asked_before = !section.rest().iter().any(|entry| entry.key == *key);
+            if other == kind || asked_before {
+                continue;
+            }
+            if let Some(entry) = section.get(key) {
+                let problem = Problem::new(
+                    Code::DoesNotBelong,
+                    format!("`{key}` does not go with `{kind}`"),
+                )
+                .at(entry.key_at, format!("goes with `{other}`"))
+                .help("remove it, or move it to the resource that it is meant for");
+                context.report(problem);
+            }
+        }
+    }
+    section.finish(context, LATER);
+}
+
+fn read_limits(context: &mut Context<'_>, section: &mut Section<'_>) -> Limits {
+    let mut limits = Limits::default();
+    let fields = [
+        ("start_limit", &mut limits.start),
+        ("stop_limit", &mut limits.stop),
+        ("status_limit", &mut limits.status),
+        ("every", &mut limits.every),
+    ];
+    for (key, field) in fields {
+        if let Some(entry) = section.get(key)
+            && let Some(time) = entry.time(context, TimeBounds::POSITIVE)
+        {
+            *field = time;
+        }
+    }
+    limits
+}
+
+fn read_address(
+    context: &mut Context<'_>,
+    section: &mut Section<'_>,
+    entry: &Entry<'_>,
+) -> Option<ResourceKind> {
+    let mut duplicate_wait = DUPLICATE_WAIT_DEFAULT;
+    if let Some(entry) = section.get("duplicate_wait") {
+        let time = entry.time(context, TimeBounds::OR_ZERO);
+        duplicate_wait = time.unwrap_or(duplicate_wait);
+    }
+    let given = section.get("network");
+    let address = entry.address(context);
+    let network = match given {
+        Some(given) => {
+            let network = given.name::<NetworkName>(context)?;
+            let known = context.spec.networks.keys();
+            if !context.spec.networks.contains_key(&network.value) {
+                let known: Vec<String> = known.map(ToString::to_string).collect();
+                let problem =
+                    crate::check::unknown(Code::UnknownNetwork, &network.value, network.at, &known);
+                context.report(problem);
+            }
+            network.value
+        }
+        None => network_of(context, address.as_ref()?)?,
+    };
+    Some(ResourceKind::Address(AddressSpec {
+        address: address?.value,
+        network,
+        duplicate_wait,
+    }))
+}
+
+/// The network of an address that does not say it: the one that contains it.
+fn network_of(context: &mut Context<'_>, address: &Placed<IpNet>) -> Option<NetworkName> {
+    let ip = address.value.addr();
+    let subnets = context.subnets();
+    let mut networks: Vec<&NetworkName> = subnets
+        .iter()
+        .filter(|(_, subnets)| subnets.iter().any(|subnet| subnet.contains(&ip)))
+        .map(|(network, _)| network)
+        .collect();
+    if networks.len() <= 1 {
+        let found = networks.pop().cloned();
+        if found.is_none() && context.addresses == Addresses::Complete {
+            let known: Vec<String> = subnets
+                .iter()
+                .flat_map(|(name, subnets)| subnets.iter().map(move |s| format!("{name} {s}")))
+                .collect();
+            let problem = Problem::new(Code::AddressOutside, format!("{ip} is on no network"))
+                .at(address.at.clone(), "no node has an address in this subnet")
+                .help(match known.is_empty() {
+                    true => "describe networks and nodes first".to_string(),
+                    false => format!("use an address of {}", known.join(", ")),
+                });
+            context.report(problem);
+        }
+        return found;
+    }
+    let names: Vec<String> = networks.iter().map(ToString::to_string).collect();
+    let problem = Problem::new(
+        Code::NetworkUnclear,
+        format!("{ip} may be on {}", names.join(" or ")),
+    )
+    .at(address.at.clone(), "several networks contain it")
+    .help(format!("add `network = \"{}\"`", names[0]));
+    context.report(problem);
+    None
+}
+
+fn read_process(
+    context: &mut Context<'_>,
+    section: &mut Section<'_>,
+    entry: &Entry<'_>,
+) -> Option<ResourceKind> {
+    let argv = entry.argv(context);
+    let mut environment = BTreeMap::new();
+    if let Some(entry) = section.get("environment") {
+        for (key, text) in entry.texts(context) {
+            if key.is_empty() || key.contains(['=', '\0']) || text.value.contains('\0') {
+                let problem = Problem::new(
+                    Code::BadName,
+                    format!(
+                        "`{}` cannot be a variable of the environment",
+                        key.escape_debug()
+                    ),
+                )
+                .at(text.at, "`=` and NUL are not possible")
+                .help("write `environment = { NAME = \"value\" }`");
+                context.report(problem);
+                continue;
+            }
+            environment.insert(key, text.value);
+        }
+    }
+    let user = section
+        .get("user")
+        .and_then(|entry| entry.name::<UserName>(context))
+        .map(|user| user.value.to_string());
+    let directory = section
+        .get("directory")
+        .and_then(|entry| entry.path(context))
+        .map(|path| path.value);
+    let ready = match section.get("ready") {
+        Some(entry) => read_ready(context, &entry)?,
+        None => Ready::Executed,
+    };
+    Some(ResourceKind::Process(ProcessSpec {
+        argv: argv?,
+        environment,
+        user,
+        directory,
+        ready,
+    }))
+}
+
+fn read_ready(context: &mut Context<'_>, entry: &Entry<'_>) -> Option<Ready> {
+    let mut section = entry.table(context, "`ready`".into())?;
+    let mut ready = None;
+    if section.require(context, "port", "ready = { port = \"127.0.0.1:80\" }")
+        && let Some(entry) = section.get("port")
+        && let Some(text) = entry.text(context)
+    {
+        match text.value.parse::<SocketAddr>() {
+            Ok(port) if port.port() != 0 => ready = Some(Ready::Port(port)),
+            _ => {
+                let problem = Problem::new(
+                    Code::BadAddress,
+                    format!("`{}` is no address with port", text.value),
+                )
+                .at(text.at, "nothing can be connected to here")
+                .help("write \"127.0.0.1:80\" or \"[::1]:80\"");
+                context.report(problem);
+            }
+        }
+    }
+    section.finish(context, &["notify", "file", "http"]);
+    ready
+}
+
+fn read_command(context: &mut Context<'_>, entry: &Entry<'_>) -> Option<ResourceKind> {
+    let mut section = entry.table(context, "`command`".into())?;
+    let mut argv = |key: &'static str| {
+        let example = format!("{key} = [\"/path/of/program\", \"{key}\"]");
+        section
+            .require(context, key, &example)
+            .then(|| section.get(key)?.argv(context))
+            .flatten()
+    };
+    let (start, stop, status) = (argv("start"), argv("stop"), argv("status"));
+    section.finish(context, &["reload", "promote", "demote"]);
+    Some(ResourceKind::Command(CommandSpec {
+        start: start?,
+        stop: stop?,
+        status: status?,
+    }))
+}
+
+fn read_mount(
+    context: &mut Context<'_>,
+    section: &mut Section<'_>,
+    entry: &Entry<'_>,
+    path: &str,
+) -> Option<ResourceKind> {
+    let target = entry.path(context);
+    if let Some(target) = &target {
+        context.places.put(path.to_string(), target.at.clone());
+        if target.value == "/" {
+            let problem = Problem::new(Code::BadPath, "nothing can be mounted on `/`")
+                .at(target.at.clone(), "the root of the node")
+                .help("choose a directory of its own, like \"/srv/web\"");
+            context.report(problem);
+        }
+    }
+    let mut options = Vec::new();
+    if let Some(entry) = section.get("options") {
+        for item in entry.items(context).unwrap_or_default() {
+            options.extend(item.some_text(context).map(|text| text.value));
+        }
+    }
+    let words = [
+        ("never", FsckPolicy::Never),
+        ("preen", FsckPolicy::Preen),
+        ("force", FsckPolicy::Force),
+    ];
+    let fsck = section.get("fsck");
+    let check = fsck.as_ref().and_then(|entry| entry.word(context, &words));
+    let source = read_source(context, section, entry)?;
+    let check = match (&source, check) {
+        (MountSource::Device { .. }, check) => check.unwrap_or(FsckPolicy::Preen),
+        (MountSource::Bind { .. }, _) => FsckPolicy::Never,
+    };
+    Some(ResourceKind::Mount(MountSpec {
+        source,
+        target: target?.value,
+        options,
+        check,
+    }))
+}
+
+/// Either `device` with `filesystem`, or `bind`.
+fn read_source(
+    context: &mut Context<'_>,
+    section: &mut Section<'_>,
+    mount: &Entry<'_>,
+) -> Option<MountSource> {
+    let (device, bind) = (section.get("device"), section.get("bind"));
+    let filesystem = section.get("filesystem");
+    match (device, bind) {
+        (None, None) => {
+            let problem = Problem::new(Code::MissingKey, "a mount needs `device` or `bind`")
+                .at(mount.key_at.clone(), "what is mounted here?")
+                .help("add `device = \"/dev/...\"` and `filesystem = \"ext4\"`, or `bind = \"/directory\"`");
+            context.report(problem);
+            None
+        }
+        (Some(_), Some(bind)) => {
+            context.report(does_not_go(&bind, "device"));
+            None
+        }
+        (None, Some(bind)) => {
+            for other in [filesystem, section.get("fsck")].into_iter().flatten() {
+                context.report(does_not_go(&other, "bind"));
+            }
+            let path = bind.path(context)?.value;
+            Some(MountSource::Bind { path })
+        }
+        (Some(device), None) => {
+            let path = device.path(context);
+            section.require(context, "filesystem", "filesystem = \"ext4\"");
+            let filesystem = filesystem?.name::<ResourceName>(context)?;
+            Some(MountSource::Device {
+                path: path?.value,
+                filesystem: filesystem.value.to_string(),
+            })
+        }
+    }
+}
+
+fn does_not_go(entry: &Entry<'_>, with: &str) -> Problem {
+    Problem::new(
+        Code::DoesNotBelong,
+        format!("`{}` does not go with `{with}`", entry.key),
+    )
+    .at(entry.key_at.clone(), "one of the two is too many")
+    .help(format!("remove `{}` or `{with}`", entry.key))
+}
