@@ -1,1 +1,53 @@
-//! placeholder
+//! The planner: from what is wanted and what is observed to the next steps, each with its
+//! reason.
+//!
+//! `plan` is a pure function. There is no transition of the whole cluster: each service is
+//! planned on its own, again after every change, and what is under way is part of what is
+//! observed. Planning from the result of a plan asks for nothing twice. Where nothing is
+//! done although something is wished, the plan says what it waits for.
+//!
+//! The planner proposes; `state` has the last word on S1 and S2. `checker` is a second,
+//! independent opinion on every plan.
+//!
+//! ```text
+//!   Spec, Seen, now ──► fences (safety) ──► services, by priority ──► Plan { steps, waits }
+//! ```
+
+pub mod checker;
+mod fences;
+mod placement;
+mod services;
+mod step;
+mod strays;
+mod view;
+
+use model::{PlanId, Seen, Spec, WallTime};
+
+pub use placement::{Verdict, placement};
+pub use step::{Action, Plan, Step, Subject, Wait};
+pub use strays::{StrayVerdict, strays};
+
+/// What a plan is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// What is wanted.
+    pub spec: &'a Spec,
+    /// Its version.
+    pub spec_version: u64,
+    /// What is observed.
+    pub seen: &'a Seen,
+    /// Names the plan.
+    pub id: PlanId,
+    /// The wall clock of whoever plans. Only brakes, pauses and windows of failures follow
+    /// from it; no safety does.
+    pub now: WallTime,
+}
+
+/// The next steps, in the order in which they shall be proposed.
+#[must_use]
+pub fn plan(input: &Input<'_>) -> Plan {
+    let mut draft = view::Draft::new(input);
+    fences::plan_fences(&mut draft);
+    services::plan_services(&mut draft);
+    draft.finish()
+}

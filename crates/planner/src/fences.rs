@@ -1,0 +1,197 @@
+//! Safety first: who must be fenced, and by whom.
+
+use std::time::Duration;
+
+use model::seen::{FenceSeen, FenceStanding, Maintenance, NodeSeen, NodeState, Phase};
+use model::{BootId, NodeName, Reason, ServiceName, WallTime};
+
+use crate::view::Draft;
+use crate::{Action, Subject};
+
+/// The span in which `fences_per_hour_max` counts.
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Between two tries once every member has failed: long enough not to flood a device that
+/// is restarting, short against the outage that a person would need to end.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
+
+pub(crate) fn plan_fences(draft: &mut Draft<'_>) {
+    let input = draft.input;
+    for (name, node) in &input.seen.nodes {
+        match &node.state {
+            NodeState::Lost { boot, because } => {
+                fence_lost(draft, (name, node), *boot, because);
+            }
+            NodeState::Online { boot } | NodeState::Leaving { boot } => {
+                give_up_where_stop_failed(draft, (name, node), *boot);
+            }
+            NodeState::Down | NodeState::Starting { .. } | NodeState::DaemonDown { .. } => {}
+        }
+    }
+}
+
+fn fence_lost(
+    draft: &mut Draft<'_>,
+    (name, node): (&NodeName, &NodeSeen),
+    boot: Option<BootId>,
+    because: &Reason,
+) {
+    let fence = draft.input.seen.fences.get(name);
+    let asked = fence.is_some_and(|fence| fence.standing == FenceStanding::Asked);
+    let found = if asked {
+        Err(Reason::WaitsForFence { node: name.clone() })
+    } else {
+        executor_for(draft, (name, node), fence)
+    };
+    match found {
+        Ok(executor) => {
+            let action = Action::Fence {
+                target: name.clone(),
+                boot,
+                executor,
+            };
+            draft.step(action, because.clone());
+        }
+        Err(because) => draft.wait(Subject::Node(name.clone()), because),
+    }
+}
+
+/// A node whose service cannot be stopped is given up only when it can then be fenced:
+/// otherwise its other services would lose a node that still serves them.
+fn give_up_where_stop_failed<'a>(
+    draft: &mut Draft<'a>,
+    (name, node): (&'a NodeName, &NodeSeen),
+    boot: BootId,
+) {
+    let Some(service) = stop_failed_on(draft, name) else {
+        return;
+    };
+    match executor_for(draft, (name, node), None) {
+        Ok(_) => {
+            draft.given_up.insert(name);
+            let because = Reason::StopFailed {
+                service: service.clone(),
+                node: name.clone(),
+            };
+            draft.step(
+                Action::Lose {
+                    node: name.clone(),
+                    boot,
+                },
+                because,
+            );
+        }
+        Err(because) => draft.wait(Subject::Node(name.clone()), because),
+    }
+}
+
+fn stop_failed_on<'a>(draft: &Draft<'a>, name: &NodeName) -> Option<&'a ServiceName> {
+    let services = draft.input.seen.services.iter();
+    services
+        .filter(|(service, _)| draft.input.hands_off(service).is_none())
+        .find(|(_, seen)| {
+            seen.claim.as_ref().is_some_and(|claim| {
+                claim.node == *name && matches!(claim.phase, Phase::StopFailed(_))
+            })
+        })
+        .map(|(service, _)| service)
+}
+
+/// Who is to fence the node now; if nobody, why.
+fn executor_for(
+    draft: &mut Draft<'_>,
+    (name, node): (&NodeName, &NodeSeen),
+    fence: Option<&FenceSeen>,
+) -> Result<NodeName, Reason> {
+    let input = draft.input;
+    if input.seen.maintenance == Maintenance::On {
+        return Err(Reason::Maintenance);
+    }
+    let devices = input
+        .spec
+        .nodes
+        .get(name)
+        .map_or(0, |node| node.fence.len());
+    if devices == 0 {
+        return Err(Reason::NoFenceDevice { node: name.clone() });
+    }
+    brake(draft, (name, node))?;
+    let executors: Vec<&NodeName> = input
+        .seen
+        .nodes
+        .iter()
+        .filter(|(other, seen)| {
+            *other != name
+                && matches!(seen.state, NodeState::Online { .. })
+                && !draft.given_up.contains(other)
+        })
+        .map(|(other, _)| other)
+        .collect();
+    if executors.is_empty() {
+        let how = "no other member is online to do it".to_string();
+        return Err(Reason::FenceFailed {
+            node: name.clone(),
+            device: None,
+            how,
+        });
+    }
+    let failed = fence.map_or(0, |fence| fence.failed) as usize;
+    if executors.len() <= failed {
+        pause_after_failure(draft, name, fence)?;
+    }
+    Ok(executors[failed % executors.len()].clone())
+}
+
+/// L3: a node that was fenced too often lately waits for a person, or for the hour to pass.
+fn brake(draft: &mut Draft<'_>, (name, node): (&NodeName, &NodeSeen)) -> Result<(), Reason> {
+    let now = draft.input.now;
+    let lately: Vec<WallTime> = node
+        .fenced_at
+        .iter()
+        .copied()
+        .filter(|at| now.saturating_duration_since(*at) < HOUR)
+        .collect();
+    let max = draft.input.spec.cluster.fences_per_hour_max as usize;
+    if lately.len() < max {
+        return Ok(());
+    }
+    // With a limit of zero nothing in `lately` has to pass: only a person helps.
+    if let Some(oldest) = lately
+        .len()
+        .checked_sub(max.max(1))
+        .and_then(|at| lately.get(at))
+    {
+        draft.again_at(after(*oldest, HOUR));
+    }
+    let times = u32::try_from(lately.len()).unwrap_or(u32::MAX);
+    Err(Reason::FencedTooOften {
+        node: name.clone(),
+        times,
+    })
+}
+
+fn pause_after_failure(
+    draft: &mut Draft<'_>,
+    name: &NodeName,
+    fence: Option<&FenceSeen>,
+) -> Result<(), Reason> {
+    match fence.map(|fence| &fence.standing) {
+        Some(FenceStanding::Failed { at, device, how })
+            if draft.input.now.saturating_duration_since(*at) < RETRY_PAUSE =>
+        {
+            draft.again_at(after(*at, RETRY_PAUSE));
+            let (device, how) = (device.clone(), how.clone());
+            Err(Reason::FenceFailed {
+                node: name.clone(),
+                device,
+                how,
+            })
+        }
+        Some(FenceStanding::Failed { .. } | FenceStanding::Asked) | None => Ok(()),
+    }
+}
+
+fn after(at: WallTime, span: Duration) -> WallTime {
+    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    WallTime(at.0.saturating_add(millis))
+}

@@ -1,0 +1,210 @@
+//! What a plan is made of.
+
+use std::fmt;
+
+use model::command::BarNode;
+use model::seen::RestartScope;
+use model::{BootId, ClaimEpoch, Command, NodeName, PlanId, Reason, ServiceName, WallTime};
+
+/// The next steps and what is waited for. Complete: whoever carries it out has no choices
+/// left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Names it.
+    pub id: PlanId,
+    /// In the order in which they shall be proposed: safety first, then by priority.
+    pub steps: Vec<Step>,
+    /// Where nothing is done although something is wished.
+    pub waits: Vec<Wait>,
+    /// When to plan again although nothing changed, because a wait is for a time.
+    pub again_at: Option<WallTime>,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What.
+    pub action: Action,
+    /// Why.
+    pub because: Reason,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Give a node up which is heard but cannot be trusted any more; it is fenced next.
+    Lose {
+        /// Which.
+        node: NodeName,
+        /// In which boot.
+        boot: BootId,
+    },
+    /// Have a node fenced.
+    Fence {
+        /// Which.
+        target: NodeName,
+        /// The boot that must be proven ended.
+        boot: Option<BootId>,
+        /// Who carries it out.
+        executor: NodeName,
+    },
+    /// Give a node the right to run a service.
+    Grant {
+        /// Which service.
+        service: ServiceName,
+        /// Which node.
+        node: NodeName,
+        /// In which boot.
+        boot: BootId,
+    },
+    /// Have the holder of a claim stop the service.
+    Revoke {
+        /// Which service.
+        service: ServiceName,
+        /// Where it runs.
+        node: NodeName,
+        /// Which claim.
+        epoch: ClaimEpoch,
+        /// Whether the node is barred for the service from now on.
+        bar: BarNode,
+    },
+    /// Have the holder of a claim restart the service in place.
+    Restart {
+        /// Which service.
+        service: ServiceName,
+        /// Where it runs.
+        node: NodeName,
+        /// Which claim.
+        epoch: ClaimEpoch,
+        /// What is restarted.
+        scope: RestartScope,
+    },
+}
+
+impl Action {
+    /// The service that it is about, if any.
+    #[must_use]
+    pub fn service(&self) -> Option<&ServiceName> {
+        match self {
+            Self::Lose { .. } | Self::Fence { .. } => None,
+            Self::Grant { service, .. }
+            | Self::Revoke { service, .. }
+            | Self::Restart { service, .. } => Some(service),
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lose { node, .. } => write!(f, "give up {node}"),
+            Self::Fence {
+                target, executor, ..
+            } => write!(f, "fence {target} from {executor}"),
+            Self::Grant { service, node, .. } => write!(f, "start {service} on {node}"),
+            Self::Revoke { service, node, .. } => write!(f, "stop {service} on {node}"),
+            Self::Restart { service, node, .. } => write!(f, "restart {service} on {node}"),
+        }
+    }
+}
+
+impl Step {
+    /// The command that carries it out.
+    #[must_use]
+    pub fn command(&self, plan: PlanId) -> Command {
+        let because = self.because.clone();
+        match self.action.clone() {
+            Action::Lose { node, boot } => Command::NodeLost {
+                node,
+                boot: Some(boot),
+                because,
+            },
+            Action::Fence {
+                target,
+                boot,
+                executor,
+            } => Command::Fence {
+                target,
+                boot,
+                executor,
+                because,
+            },
+            Action::Grant {
+                service,
+                node,
+                boot,
+            } => Command::Grant {
+                service,
+                node,
+                boot,
+                plan,
+                because,
+            },
+            Action::Revoke {
+                service,
+                epoch,
+                bar,
+                ..
+            } => Command::Revoke {
+                service,
+                epoch,
+                plan,
+                because,
+                bar,
+            },
+            Action::Restart {
+                service,
+                epoch,
+                scope,
+                ..
+            } => Command::Restart {
+                service,
+                epoch,
+                scope,
+                plan,
+                because,
+            },
+        }
+    }
+
+    /// The step for people: `start web on beta: alpha is proven off`.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        format!("{}: {}", self.action, self.because)
+    }
+}
+
+/// Who or what waits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A service.
+    Service(ServiceName),
+    /// A node.
+    Node(NodeName),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service(service) => service.fmt(f),
+            Self::Node(node) => node.fmt(f),
+        }
+    }
+}
+
+/// Something wished that is not done now, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// Who or what waits.
+    pub subject: Subject,
+    /// For what.
+    pub because: Reason,
+}
+
+impl Wait {
+    /// The wait for people: `web: waits until alpha is proven off`.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        format!("{}: {}", self.subject, self.because)
+    }
+}
