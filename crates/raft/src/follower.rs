@@ -156,12 +156,11 @@ impl Raft {
 
     /// The snapshot takes the place of log and state.
     fn restore(&mut self, meta: SnapshotMeta, data: Vec<u8>) {
-        let first = self.log.base_index() + 1;
         self.log = Log::new(&meta);
         self.delivered = meta.index;
         self.outbox.hint_commit(self.hard_state());
         self.outbox
-            .persist_foreign_snapshot(meta.clone(), data.clone(), first);
+            .persist_foreign_snapshot(meta.clone(), data.clone());
         self.snapshot = Some(Snapshot::new((meta.clone(), data.clone())));
         self.outbox.push(Output::RestoreSnapshot(meta, data));
     }

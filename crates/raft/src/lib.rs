@@ -148,10 +148,12 @@ pub struct Persist {
     pub seq: PersistSeq,
     /// Replaces the hard state.
     pub hard_state: Option<HardState>,
-    /// Replaces the snapshot, atomically. Entries at or before its index may be deleted
-    /// from then on.
+    /// Replaces the snapshot, atomically. Entries at or before its index may be deleted, but
+    /// only after this whole order has been carried out: as long as the truncation below has
+    /// not happened, the entry at the snapshot's index is what tells a log that fits the
+    /// snapshot from one that does not.
     pub snapshot: Option<(SnapshotMeta, Vec<u8>)>,
-    /// Entries from this index on are to be deleted.
+    /// Entries from this index on are to be deleted; 1 means all that are on disk.
     pub truncate_from: Option<u64>,
     /// Entries to add behind what is then left. After a snapshot from the leader the first
     /// one follows that snapshot.

@@ -61,7 +61,7 @@ impl Log {
         self.entry(index).map(|entry| entry.term)
     }
 
-    fn entry(&self, index: u64) -> Option<&Entry> {
+    pub(crate) fn entry(&self, index: u64) -> Option<&Entry> {
         let offset = index.checked_sub(self.base_index + 1)?;
         self.entries.get(usize::try_from(offset).ok()?)
     }

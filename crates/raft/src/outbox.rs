@@ -111,9 +111,10 @@ impl Outbox {
         self.note_log_end(from - 1);
     }
 
-    /// The log, which began at `first`, makes place for a snapshot that ends at `end`.
-    pub(crate) fn discard(&mut self, first: u64, end: u64) {
-        self.truncate(first);
+    /// All entries make place for a snapshot that ends at `end`; on disk there may be more
+    /// of them than in memory.
+    pub(crate) fn discard_log(&mut self, end: u64) {
+        self.truncate(1);
         self.note_log_end(end);
     }
 
@@ -122,14 +123,9 @@ impl Outbox {
         self.open.snapshot = Some((meta, data));
     }
 
-    /// A snapshot from the leader takes the place of the log, which began at `first`.
-    pub(crate) fn persist_foreign_snapshot(
-        &mut self,
-        meta: SnapshotMeta,
-        data: Vec<u8>,
-        first: u64,
-    ) {
-        self.discard(first, meta.index);
+    /// A snapshot from the leader takes the place of the log.
+    pub(crate) fn persist_foreign_snapshot(&mut self, meta: SnapshotMeta, data: Vec<u8>) {
+        self.discard_log(meta.index);
         self.open.snapshot = Some((meta, data));
     }
 

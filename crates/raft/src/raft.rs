@@ -74,11 +74,10 @@ impl Raft {
         } = restored;
         let lineage = hard_state.lineage;
         let snapshot = snapshot.map(Snapshot::new);
-        let first_on_disk = entries.first().map(|entry| entry.index);
         let (log, used) = rebuild_log(snapshot.as_deref().map(|(meta, _)| meta), entries);
         let mut outbox = Outbox::new(log.last_index());
-        if let (Some(first), LogUse::Discarded) = (first_on_disk, used) {
-            outbox.discard(first, log.last_index());
+        if used == LogUse::Discarded {
+            outbox.discard_log(log.last_index());
         }
         let mut raft = Self {
             random: Random::new(config.seed ^ config.id.0.rotate_left(32)),
@@ -326,6 +325,15 @@ impl Raft {
         self.finish();
     }
 
+    /// A person wants an election now; it begins with the question whether it would be won.
+    /// Nothing happens at a leader or at a node that does not vote.
+    pub fn campaign(&mut self, now: Instant) {
+        if !matches!(self.state, State::Leader(_)) {
+            self.begin_pre_vote(now);
+        }
+        self.finish();
+    }
+
     /// The next thing to do, until there is none.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outbox.poll()
@@ -376,6 +384,18 @@ impl Raft {
     #[must_use]
     pub fn last_index(&self) -> u64 {
         self.log.last_index()
+    }
+
+    /// The entry at `index`, while it is in memory.
+    #[must_use]
+    pub fn entry(&self, index: u64) -> Option<&Entry> {
+        self.log.entry(index)
+    }
+
+    /// The first entry in memory is the one after this index.
+    #[must_use]
+    pub fn base_index(&self) -> u64 {
+        self.log.base_index()
     }
 
     /// The members; counts from the moment the entry stands in the log.
@@ -440,11 +460,8 @@ impl Raft {
             "entry {index} was not given out ({})",
             self.delivered
         );
-        if self
-            .snapshot
-            .as_deref()
-            .is_some_and(|(meta, _)| index <= meta.index)
-        {
+        let covered = self.snapshot.as_deref().map_or(0, |(meta, _)| meta.index);
+        if index <= covered {
             return;
         }
         let Some(term) = self.log.term_at(index) else {
