@@ -85,7 +85,7 @@ impl Raft {
     }
 
     pub(crate) fn reset_election_deadline(&mut self, now: Instant) {
-        self.election_deadline = self.is_voter().then(|| {
+        self.election_deadline = self.may_campaign().then(|| {
             let full = self.config.election_timeout;
             // Nobody leads and all know it: waiting any longer only guards against
             // colliding again, for which some round trips are enough.
@@ -95,9 +95,17 @@ impl Raft {
         });
     }
 
+    /// Voters may. So may one whose removal is not settled: its log may be the only one with
+    /// the entry that removes it, and then nobody else can win. It counts no vote of its own.
+    fn may_campaign(&self) -> bool {
+        let before = self.log.previous_configuration();
+        let was_voter = before.is_some_and(|before| before.voters.contains(&self.config.id));
+        self.is_voter() || was_voter && !self.configuration_is_committed()
+    }
+
     /// A membership that came with the log may have made a voter, or ended being one.
     pub(crate) fn review_election_deadline(&mut self, now: Instant) {
-        if self.is_voter() != self.election_deadline.is_some() {
+        if self.may_campaign() != self.election_deadline.is_some() {
             self.reset_election_deadline(now);
         }
     }
@@ -126,7 +134,7 @@ impl Raft {
         self.state = State::Follower;
         self.incoming = None;
         self.hurry = true;
-        if self.is_voter() {
+        if self.may_campaign() {
             let remaining = self.configuration().voters.difference(&self.lost);
             let before = remaining.filter(|voter| **voter < self.config.id).count();
             let before = u32::try_from(before).expect("a cluster has few members");
@@ -139,7 +147,7 @@ impl Raft {
 
     /// Asks whether a campaign would be won, which disturbs nobody.
     pub(crate) fn begin_pre_vote(&mut self, now: Instant) {
-        if !self.is_voter() {
+        if !self.may_campaign() {
             self.election_deadline = None;
             return;
         }

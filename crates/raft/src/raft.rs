@@ -178,8 +178,14 @@ impl Raft {
                 self.follow(message.term, message.from, now);
                 true
             }
-            Body::PreVoteReply { .. }
-            | Body::VoteReply { .. }
+            // A voter that has slept through terms may well say yes to the next one.
+            Body::PreVoteReply { .. } => {
+                if newer {
+                    self.become_follower(message.term, None, now);
+                }
+                true
+            }
+            Body::VoteReply { .. }
             | Body::AppendReply { .. }
             | Body::HeartbeatReply { .. }
             | Body::SnapshotReply { .. }

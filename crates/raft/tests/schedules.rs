@@ -153,6 +153,14 @@ fn check_recovers(cluster: &mut Cluster) {
             }
         }
     }
+    for node in cluster.nodes.values() {
+        let raft = node.raft.as_ref().expect("all run again");
+        eprintln!("{} {:?} term {} last {} commit {} {:?} {:?}", cluster::words::name(raft.id()),
+            raft.role(), raft.term(), raft.last_index(), raft.commit(), raft.configuration(), raft.progress());
+    }
+    for line in cluster.lines.iter().rev().take(60).rev() {
+        eprintln!("{line}");
+    }
     panic!("no progress within {RECOVERY_MAX:?} after the faults have stopped");
 }
 
@@ -165,6 +173,7 @@ fn play(seed: u64) {
         cluster.run(Duration::from_millis(span));
     }
     mend(&mut cluster);
+    cluster.shows_messages = environment("RAFT_SEED").is_some();
     check_recovers(&mut cluster);
 }
 
