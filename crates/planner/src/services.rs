@@ -84,11 +84,10 @@ impl<'a> Relations<'a> {
     fn find_what_must_stop(&mut self, input: &Input<'a>) {
         let mut queue = VecDeque::new();
         for (name, seen) in &input.seen.services {
-            if seen.claim.is_some() && input.hands_off(name).is_none() {
-                if let Some(because) = unwanted(input, name) {
-                    self.must_stop.insert(name, because);
-                    queue.push_back(name);
-                }
+            let acts = seen.claim.is_some() && input.hands_off(name).is_none();
+            if let Some(because) = unwanted(input, name).filter(|_| acts) {
+                self.must_stop.insert(name, because);
+                queue.push_back(name);
             }
         }
         // Each service is queued once at most, so this ends.

@@ -1,0 +1,601 @@
+//! A cluster of numbers: `state` and `planner` driven in turn by lines of text, with nodes
+//! that do at once what their claims ask for. What it prints is what an operator would
+//! read in the history, and the waits of the last plan.
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+use std::time::Duration;
+
+use model::command::{Report, ServiceOrder};
+use model::operation::ResourceAddress;
+use model::seen::*;
+use model::spec::*;
+use model::*;
+use planner::{Input, StrayVerdict, checker};
+use state::{Applied, State};
+
+/// Far more plans than any story needs until nothing is left to do.
+const ROUNDS_MAX: usize = 60;
+
+pub fn name<T: FromStr>(text: &str) -> T
+where
+    T::Err: std::fmt::Debug,
+{
+    text.parse().unwrap()
+}
+
+pub struct World {
+    pub state: State,
+    pub now: u64,
+    index: u64,
+    plan: u64,
+    boots: BTreeMap<NodeName, u8>,
+    next_boot: u8,
+    spec: Spec,
+    /// Services whose nodes do not act by themselves.
+    slow: BTreeSet<ServiceName>,
+    printed: usize,
+    waits: Vec<String>,
+    pub out: String,
+    pub steps_rejected: Vec<String>,
+}
+
+pub fn empty_spec() -> Spec {
+    Spec {
+        cluster: ClusterSpec {
+            name: "test".into(),
+            port: PORT_DEFAULT,
+            timings: Timings::DEFAULT,
+            fences_per_hour_max: 3,
+            no_quorum: NoQuorumPolicy::Stop,
+        },
+        networks: BTreeMap::new(),
+        nodes: BTreeMap::new(),
+        fence_devices: BTreeMap::new(),
+        services: BTreeMap::new(),
+    }
+}
+
+pub fn process(text: &str) -> ResourceSpec {
+    ResourceSpec {
+        name: name("program"),
+        kind: ResourceKind::Process(ProcessSpec {
+            argv: vec![text.to_string()],
+            environment: BTreeMap::new(),
+            user: None,
+            directory: None,
+            ready: Ready::Executed,
+        }),
+        limits: Limits::default(),
+    }
+}
+
+pub fn address(network: &str) -> ResourceSpec {
+    ResourceSpec {
+        name: name("address"),
+        kind: ResourceKind::Address(AddressSpec {
+            address: "10.0.0.100/24".parse().unwrap(),
+            network: name(network),
+            duplicate_wait: Duration::ZERO,
+        }),
+        limits: Limits::default(),
+    }
+}
+
+/// Reads `prefer=a,b only failback after=x priority=5 sticky=50 restart=1 manual`.
+pub fn service_spec(words: &[&str]) -> ServiceSpec {
+    let mut spec = ServiceSpec {
+        prefer: Vec::new(),
+        elsewhere: Elsewhere::Allowed,
+        failback: Failback::Never,
+        after: Vec::new(),
+        autostart: Autostart::Yes,
+        priority: 0,
+        stickiness: 0,
+        restart: RestartPolicy {
+            times: 1,
+            within: Duration::from_secs(3600),
+        },
+        resources: vec![process("/bin/true")],
+    };
+    for word in words {
+        match word.split_once('=').unwrap_or((word, "")) {
+            ("prefer", list) => spec.prefer = list.split(',').map(name).collect(),
+            ("only", _) => spec.elsewhere = Elsewhere::Never,
+            ("failback", _) => spec.failback = Failback::WhenPossible,
+            ("after", list) => spec.after = list.split(',').map(name).collect(),
+            ("manual", _) => spec.autostart = Autostart::No,
+            ("priority", number) => spec.priority = number.parse().unwrap(),
+            ("sticky", number) => spec.stickiness = number.parse().unwrap(),
+            ("restart", number) => spec.restart.times = number.parse().unwrap(),
+            ("runs", program) => spec.resources = vec![process(program)],
+            ("address", network) => spec.resources.insert(0, address(network)),
+            other => panic!("a service cannot be {other:?}"),
+        }
+    }
+    spec
+}
+
+pub fn failure(how: &str) -> ResourceFailure {
+    ResourceFailure {
+        resource: name("program"),
+        verb: None,
+        how: how.into(),
+        output: String::new(),
+    }
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self {
+            state: State::new(),
+            now: 0,
+            index: 0,
+            plan: 0,
+            boots: BTreeMap::new(),
+            next_boot: 0,
+            spec: empty_spec(),
+            slow: BTreeSet::new(),
+            printed: 0,
+            waits: Vec::new(),
+            out: String::new(),
+            steps_rejected: Vec::new(),
+        }
+    }
+
+    pub fn play(&mut self, script: &str) {
+        for line in script
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+        {
+            let quiet = line.starts_with("nodes") || line.starts_with("network");
+            if !quiet {
+                self.out += &format!("> {line}\n");
+            }
+            self.line(&line.split_whitespace().collect::<Vec<_>>());
+            if quiet {
+                self.printed = self.total();
+            }
+            self.settle();
+        }
+    }
+
+    /// Indexes of the history are unique per entry only in order; count what was added.
+    fn total(&self) -> usize {
+        self.state.history().len()
+    }
+
+    pub fn line(&mut self, words: &[&str]) {
+        match words {
+            ["nodes", names @ ..] => self.nodes(names),
+            ["network", network, names @ ..] => self.network(network, names),
+            ["no-device", node] => {
+                self.spec
+                    .nodes
+                    .get_mut(&name::<NodeName>(node))
+                    .unwrap()
+                    .fence
+                    .clear();
+                self.set_spec();
+            }
+            ["service", service, rest @ ..] => {
+                self.spec.services.insert(name(service), service_spec(rest));
+                self.set_spec();
+            }
+            ["no-service", service] => {
+                self.spec.services.remove(&name::<ServiceName>(service));
+                self.set_spec();
+            }
+            ["slow", service] => {
+                self.slow.insert(name(service));
+            }
+            ["quick", service] => {
+                self.slow.remove(&name::<ServiceName>(service));
+            }
+            ["wait", span] => {
+                self.now += duration::parse(span).unwrap().as_millis() as u64;
+            }
+            ["operator", rest @ ..] => self.operator(rest),
+            [verb, rest @ ..] => self.event(verb, rest),
+            [] => {}
+        }
+    }
+
+    fn nodes(&mut self, names: &[&str]) {
+        for node in names {
+            let spec = NodeSpec {
+                networks: BTreeMap::new(),
+                fence: vec![name("power")],
+            };
+            self.spec.nodes.insert(name(node), spec);
+        }
+        self.set_spec();
+        for (number, node) in names.iter().enumerate() {
+            let token = if number == 0 {
+                String::new()
+            } else {
+                format!("token-{node}")
+            };
+            if number != 0 {
+                self.apply(Command::AddToken {
+                    digest: token.clone(),
+                    expires: WallTime(u64::MAX),
+                    by: name("ann"),
+                });
+            }
+            let key = [number as u8; 32];
+            self.apply(Command::AddMember {
+                name: name(node),
+                key,
+                token,
+                spec: None,
+            });
+        }
+        for node in names {
+            self.event("up", &[node]);
+        }
+    }
+
+    fn network(&mut self, network: &str, names: &[&str]) {
+        self.spec.networks.insert(name(network), NetworkSpec {});
+        for node in names {
+            let attachment = Attachment {
+                address: "10.0.0.1/24".parse().unwrap(),
+                cards: Vec::new(),
+            };
+            let node = self.spec.nodes.get_mut(&name::<NodeName>(node)).unwrap();
+            node.networks.insert(name(network), attachment);
+        }
+        self.set_spec();
+    }
+
+    pub fn set_spec(&mut self) {
+        self.apply(Command::SetSpec {
+            base: self.state.spec_version(),
+            source: String::new(),
+            spec: Box::new(self.spec.clone()),
+            by: name("ann"),
+        });
+    }
+
+    fn operator(&mut self, words: &[&str]) {
+        let by: UserName = name("ann");
+        let switch = |word: &str| match word {
+            "standby" | "on" => Maintenance::On,
+            _ => Maintenance::Off,
+        };
+        let service = |service: &str, order| Command::Service {
+            service: name(service),
+            order,
+            by: name("ann"),
+        };
+        let command = match words {
+            ["start", of] => service(of, ServiceOrder::Start),
+            ["stop", of] => service(of, ServiceOrder::Stop),
+            ["restart", of] => service(of, ServiceOrder::Restart),
+            ["move", of, "to", to] => service(of, ServiceOrder::Move { to: Some(name(to)) }),
+            ["move", of] => service(of, ServiceOrder::Move { to: None }),
+            ["freeze", of] => service(of, ServiceOrder::Freeze),
+            ["thaw", of] => service(of, ServiceOrder::Thaw),
+            ["clear", of] => service(of, ServiceOrder::Clear),
+            ["maintenance", word] => Command::SetMaintenance {
+                maintenance: switch(word),
+                by,
+            },
+            ["confirms", node] => Command::ConfirmFence {
+                target: name(node),
+                by,
+            },
+            ["remove", node] => Command::RemoveMember {
+                name: name(node),
+                by,
+            },
+            [word @ ("standby" | "online"), node] => Command::SetStandby {
+                node: name(node),
+                standby: switch(word),
+                by,
+            },
+            other => panic!("no operator can {other:?}"),
+        };
+        self.apply(command);
+    }
+
+    pub fn boot(&self, node: &str) -> BootId {
+        BootId(
+            [self.boots
+                .get(&name::<NodeName>(node))
+                .copied()
+                .unwrap_or(0); 16],
+        )
+    }
+
+    fn new_boot(&mut self, node: &str) {
+        self.next_boot = self.next_boot.wrapping_add(1);
+        self.boots.insert(name(node), self.next_boot);
+    }
+
+    pub fn event(&mut self, verb: &str, words: &[&str]) {
+        let first = words.first().copied().unwrap_or_default();
+        match verb {
+            // A machine boots, is heard and tells what runs.
+            "up" => {
+                self.event("boot", &[first]);
+                self.event("probed", words);
+            }
+            "boot" => {
+                self.new_boot(first);
+                self.event("heard", &[first]);
+            }
+            "heard" => {
+                let boot = self.boot(first);
+                self.apply(Command::NodeUp {
+                    node: name(first),
+                    boot,
+                });
+            }
+            "heard-in-old-boot" => {
+                let boot = BootId([words[1].parse().unwrap(); 16]);
+                self.apply(Command::NodeUp {
+                    node: name(first),
+                    boot,
+                });
+            }
+            "probed" => self.probed(first, &words[1..]),
+            "lost" => self.lost(first),
+            "daemon-down" => {
+                let boot = self.boot(first);
+                self.apply(Command::DaemonDown {
+                    node: name(first),
+                    boot,
+                });
+            }
+            "leaves" => {
+                let boot = self.boot(first);
+                self.apply(Command::Leave {
+                    node: name(first),
+                    boot,
+                });
+            }
+            "left" => {
+                let boot = self.boot(first);
+                self.apply(Command::Left {
+                    node: name(first),
+                    boot,
+                });
+            }
+            "fenced" => self.fence_ended(
+                first,
+                &FenceResult::Confirmed {
+                    device: name("power"),
+                },
+            ),
+            "fence-fails" => {
+                let how = "no answer".to_string();
+                let device = Some(name("power"));
+                self.fence_ended(first, &FenceResult::Failed { device, how });
+            }
+            "runs" => self.report(first, Report::Running),
+            "fails" => self.report(first, Report::Failed(failure("exit 1"))),
+            "stopped" => self.report(first, Report::Stopped),
+            "lease-ends" => self.report(first, Report::LeaseEnded),
+            "stop-fails" => self.report(first, Report::StopFailed(failure("still there"))),
+            "stray-stops" => {
+                let (node, boot) = (name(words[1]), self.boot(words[1]));
+                self.apply(Command::StrayStopped {
+                    node,
+                    boot,
+                    service: name(first),
+                });
+            }
+            other => panic!("nothing happens by {other}"),
+        }
+    }
+
+    fn probed(&mut self, node: &str, services: &[&str]) {
+        let found = services.iter().map(|service| Found {
+            address: ResourceAddress {
+                service: name(service),
+                resource: name("program"),
+            },
+            state: ResourceState::Running,
+        });
+        let (found, boot) = (found.collect(), self.boot(node));
+        self.apply(Command::Probed {
+            node: name(node),
+            boot,
+            found,
+        });
+    }
+
+    fn lost(&mut self, node: &str) {
+        let online = self.state.seen().nodes.iter();
+        let agreed_by = online
+            .filter(|(other, seen)| {
+                other.as_str() != node && matches!(seen.state, NodeState::Online { .. })
+            })
+            .map(|(other, _)| other.clone())
+            .collect();
+        let silent_for = Duration::from_millis(800);
+        let because = Reason::NodeSilent {
+            node: name(node),
+            silent_for,
+            agreed_by,
+        };
+        let boot = Some(self.boot(node));
+        self.apply(Command::NodeLost {
+            node: name(node),
+            boot,
+            because,
+        });
+    }
+
+    fn fence_ended(&mut self, target: &str, result: &FenceResult) {
+        let target: NodeName = name(target);
+        let (id, executor) = match self.state.seen().fences.get(&target) {
+            Some(fence) => (fence.id, fence.executor.clone()),
+            None => (
+                FenceId(1),
+                self.state.seen().nodes.keys().next().unwrap().clone(),
+            ),
+        };
+        let executor = (executor.clone(), self.boot(executor.as_str()));
+        self.apply(Command::FenceEnded {
+            id,
+            target,
+            executor,
+            result: result.clone(),
+        });
+    }
+
+    /// The holder of the claim reports.
+    pub fn report(&mut self, service: &str, report: Report) {
+        let service: ServiceName = name(service);
+        let Some(claim) = self.claim(&service) else {
+            self.out += &format!("{service} has no claim\n");
+            return;
+        };
+        self.apply(Command::Report {
+            node: claim.node,
+            boot: claim.boot,
+            service,
+            epoch: claim.epoch,
+            incarnation: claim.incarnation,
+            report,
+            resources: Vec::new(),
+        });
+    }
+
+    pub fn claim(&self, service: &ServiceName) -> Option<Claim> {
+        self.state.seen().services.get(service)?.claim.clone()
+    }
+
+    pub fn apply(&mut self, command: Command) -> Option<Applied> {
+        self.index += 1;
+        match self.state.apply(
+            self.index,
+            &Stamped {
+                at: WallTime(self.now),
+                command,
+            },
+        ) {
+            Ok(applied) => Some(applied),
+            Err(rejected) => {
+                self.flush();
+                self.out += &format!("rejected: {rejected}\n");
+                None
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        let new: Vec<String> = self
+            .state
+            .history()
+            .iter()
+            .skip(self.printed)
+            .map(|e| e.what.to_string())
+            .collect();
+        new.iter().for_each(|line| self.out += &format!("{line}\n"));
+        self.printed = self.total();
+    }
+
+    fn settled(&mut self) -> bool {
+        let Some(spec) = self.state.spec().cloned() else {
+            return true;
+        };
+        let seen = self.state.seen().clone();
+        let input = Input {
+            spec: &spec,
+            spec_version: self.state.spec_version(),
+            seen: &seen,
+            id: PlanId(self.plan + 1),
+            now: WallTime(self.now),
+        };
+        let plan = planner::plan(&input);
+        let violations = checker::check(&input, &plan);
+        assert!(
+            violations.is_empty(),
+            "{violations:?} in {plan:#?} for {seen:#?}\n{}",
+            self.out
+        );
+        if !plan.steps.is_empty() {
+            self.plan += 1;
+        }
+        for step in &plan.steps {
+            if self.apply(step.command(plan.id)).is_none() {
+                self.steps_rejected.push(step.sentence());
+            }
+        }
+        let mut waits: Vec<String> = plan.waits.iter().map(planner::Wait::sentence).collect();
+        waits.sort();
+        let acted = self.nodes_act();
+        self.flush();
+        if plan.steps.is_empty() && !acted {
+            for wait in waits.iter().filter(|wait| !self.waits.contains(wait)) {
+                self.out += &format!("  {wait}\n");
+            }
+            self.waits = waits;
+            return true;
+        }
+        false
+    }
+
+    /// Plans until nothing is left to do.
+    pub fn settle(&mut self) {
+        let rounds = (0..ROUNDS_MAX).find(|_| self.settled());
+        assert!(
+            rounds.is_some(),
+            "planning does not come to rest:\n{}",
+            self.out
+        );
+    }
+
+    /// Each node that is online does what its claims ask, and stops what it must not run.
+    fn nodes_act(&mut self) -> bool {
+        let seen = self.state.seen().clone();
+        let mut acted = false;
+        for (service, of) in &seen.services {
+            let Some(claim) = of.claim.as_ref().filter(|_| !self.slow.contains(service)) else {
+                continue;
+            };
+            let able = matches!(
+                seen.nodes[&claim.node].state,
+                NodeState::Online { .. } | NodeState::Leaving { .. }
+            );
+            let report = match (claim.goal, &claim.phase) {
+                (Goal::Run, Phase::Starting) if able => Report::Running,
+                (Goal::Stop, Phase::Stopping) if able => Report::Stopped,
+                _ => continue,
+            };
+            self.report(service.as_str(), report);
+            acted = true;
+        }
+        acted | self.nodes_stop_strays(&seen)
+    }
+
+    fn nodes_stop_strays(&mut self, seen: &Seen) -> bool {
+        let Some(spec) = self.state.spec().cloned() else {
+            return false;
+        };
+        let mut acted = false;
+        for node in seen.nodes.keys() {
+            let now = self.state.seen().clone();
+            let input = Input {
+                spec: &spec,
+                spec_version: self.state.spec_version(),
+                seen: &now,
+                id: PlanId(0),
+                now: WallTime(self.now),
+            };
+            for (service, verdict) in planner::strays(&input, node) {
+                if matches!(verdict, StrayVerdict::Stop(_)) && !self.slow.contains(&service) {
+                    self.event("stray-stops", &[service.as_str(), node.as_str()]);
+                    acted = true;
+                }
+            }
+        }
+        acted
+    }
+}
