@@ -1,0 +1,129 @@
+//! All processes that belong to a resource, however often they forked, and their end by
+//! stages.
+//!
+//! With a cgroup, it names them. Without, they are recognised by the marker in their
+//! environment, which children inherit, or by their session.
+
+use std::time::Duration;
+
+use host::process::{self, Stat};
+use tokio::time::Instant;
+
+use crate::context::{Context, MARKER};
+
+/// Between two looks at processes that were told to end. It grows: most end at once, the
+/// others take their time.
+const PAUSE_FIRST: Duration = Duration::from_millis(1);
+/// Long enough not to be felt as load, short enough not to be felt as delay.
+const PAUSE_MAX: Duration = Duration::from_millis(20);
+
+/// How ending processes begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// TERM, then KILL.
+    Term,
+    /// KILL at once.
+    Kill,
+}
+
+/// All processes of a resource that are alive.
+pub(crate) fn members(context: &Context) -> Vec<Stat> {
+    if let Some(cgroup) = context.cgroup() {
+        let members = cgroup.members().into_iter();
+        return members
+            .filter_map(|pid| Stat::read(pid).ok())
+            .filter(|stat| stat.life == process::Life::Alive)
+            .collect();
+    }
+    let all = process::all();
+    let leaders: Vec<i32> = all
+        .iter()
+        .filter(|stat| is_marked(context, stat.pid))
+        .map(|stat| stat.session)
+        .collect();
+    all.into_iter()
+        .filter(|stat| leaders.contains(&stat.session) || is_marked(context, stat.pid))
+        .collect()
+}
+
+/// Whether the environment of a process says that it belongs to the resource.
+pub(crate) fn is_marked(context: &Context, pid: i32) -> bool {
+    process::variable(pid, MARKER).is_some_and(|value| value.starts_with(&context.marker()))
+}
+
+/// The process among them that was started first by us: it leads a session of its own.
+pub(crate) fn leader(context: &Context, members: &[Stat]) -> Option<Stat> {
+    members
+        .iter()
+        .filter(|stat| stat.pid == stat.session && is_marked(context, stat.pid))
+        .min_by_key(|stat| stat.started)
+        .cloned()
+}
+
+/// Ends all processes of a resource: TERM, and after `limit` KILL, and `limit` again for
+/// that to work. What is left then is returned; nobody can end it (it hangs in the kernel).
+pub(crate) async fn end_all(context: &Context, first: Stage, limit: Duration) -> Vec<Stat> {
+    if first == Stage::Term {
+        let left = members(context);
+        if left.is_empty() {
+            return left;
+        }
+        signal_all(&left, libc::SIGTERM);
+        if wait_for_none(context, limit).await.is_empty() {
+            return Vec::new();
+        }
+    }
+    kill_all(context);
+    wait_for_none(context, limit).await
+}
+
+fn kill_all(context: &Context) {
+    if let Some(cgroup) = context.cgroup()
+        && let Err(error) = cgroup.kill()
+    {
+        tracing::warn!(resource = %context.address, %error, "cannot kill its cgroup");
+    }
+    // Twice: between the first look and the first signal more may have been forked.
+    for _ in 0..2 {
+        signal_all(&members(context), libc::SIGKILL);
+    }
+}
+
+fn signal_all(members: &[Stat], signal: i32) {
+    for stat in members {
+        if let Err(error) = process::signal(stat, signal) {
+            tracing::warn!(pid = stat.pid, signal, %error, "cannot signal");
+        }
+    }
+}
+
+async fn wait_for_none(context: &Context, limit: Duration) -> Vec<Stat> {
+    let until = Instant::now() + limit;
+    let mut pause = PAUSE_FIRST;
+    loop {
+        let left = members(context);
+        if left.is_empty() || until <= Instant::now() {
+            return left;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// Processes for people: `1234 (nginx: worker), ...`.
+pub(crate) fn list(members: &[Stat]) -> String {
+    /// More do not help whoever reads it.
+    const SHOWN_MAX: usize = 5;
+    let shown: Vec<String> = members
+        .iter()
+        .take(SHOWN_MAX)
+        .map(|stat| format!("{} ({})", stat.pid, process::command_line(stat.pid)))
+        .collect();
+    let more = members.len().saturating_sub(SHOWN_MAX);
+    let shown = shown.join(", ");
+    if more == 0 {
+        shown
+    } else {
+        format!("{shown} and {more} more")
+    }
+}
