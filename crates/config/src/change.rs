@@ -96,14 +96,8 @@ impl fmt::Display for Change {
 #[must_use]
 pub fn spec_changes(old: &Spec, new: &Spec) -> Vec<Change> {
     let mut changes = Vec::new();
-    let subjects = [(
-        Subject::Cluster,
-        cluster(&old.cluster),
-        cluster(&new.cluster),
-    )];
-    for (subject, old, new) in subjects {
-        compare(&mut changes, &subject, (&old, &new));
-    }
+    let (before, after) = (cluster(&old.cluster), cluster(&new.cluster));
+    compare(&mut changes, &Subject::Cluster, (&before, &after));
     sections(
         &mut changes,
         (&old.networks, &new.networks),
@@ -171,7 +165,7 @@ fn compare(changes: &mut Vec<Change>, subject: &Subject, (old, new): (&Facts, &F
     let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     for key in keys {
         let (from, to) = (old.get(key), new.get(key));
-        if from == to {
+        if from == to || (key == ORDER && same_order(from, to)) {
             continue;
         }
         let resource = key
@@ -202,6 +196,21 @@ fn compare(changes: &mut Vec<Change>, subject: &Subject, (old, new): (&Facts, &F
             kind,
         });
     }
+}
+
+/// The fact that lists the resources of a service.
+const ORDER: &str = "order of resources";
+
+/// Whether what is in both lists stands in the same order; what comes and goes is told
+/// elsewhere.
+fn same_order(from: Option<&String>, to: Option<&String>) -> bool {
+    let (Some(from), Some(to)) = (from, to) else {
+        return false;
+    };
+    let from: Vec<&str> = from.split(", ").collect();
+    let to: Vec<&str> = to.split(", ").collect();
+    let kept = from.iter().filter(|name| to.contains(name));
+    kept.eq(to.iter().filter(|name| from.contains(name)))
 }
 
 fn bare(resource: &str) -> String {
@@ -306,7 +315,7 @@ fn service(spec: &ServiceSpec) -> Facts {
         .iter()
         .map(|resource| &resource.name)
         .collect();
-    facts.insert("order of resources".into(), list(&names));
+    facts.insert(ORDER.into(), list(&names));
     for resource in &spec.resources {
         for (key, value) in self::resource(resource) {
             facts.insert(format!("{}/{key}", resource.name), value);

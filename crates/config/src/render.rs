@@ -3,7 +3,9 @@
 use std::fmt;
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::{
+    AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
+};
 
 use crate::{Problem, Problems, Severity};
 
@@ -50,9 +52,10 @@ impl Problems {
             .primary_title(problem.message.as_str())
             .id(problem.code.code());
         let mut group = Group::with_title(title);
-        if !problem.spans.is_empty() {
-            group = group.element(self.snippet(&problem.spans));
-        }
+        group = match problem.spans.as_slice() {
+            [] => group.element(Origin::path(self.file_name.as_str())),
+            spans => group.element(self.snippet(spans)),
+        };
         match &problem.help {
             Some(help) => group.element(Level::HELP.message(normalize_untrusted_str(help))),
             None => group,

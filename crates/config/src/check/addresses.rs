@@ -33,8 +33,9 @@ pub(super) fn check(context: &mut Context<'_>) {
             let path = format!("service/{service}/{}", resource.name);
             let at = context.places.of(&path);
             let ip = address.address.addr();
-            problems.extend(unusable(address.address, at.clone()));
-            if let Some(node_path) = own.get(&ip) {
+            if let Some(problem) = unusable(address.address, at.clone()) {
+                problems.push(problem);
+            } else if let Some(node_path) = own.get(&ip) {
                 let node = node_path.split('/').nth(1).unwrap_or_default();
                 problems.push(
                     Problem::new(

@@ -26,7 +26,8 @@ pub(super) fn check(context: &mut Context<'_>) {
 
 fn check_number(context: &mut Context<'_>) {
     let count = context.spec.nodes.len();
-    if count == 0 && context.addresses == Addresses::Complete {
+    let services = !context.spec.services.is_empty();
+    if count == 0 && services && context.addresses == Addresses::Complete {
         context.report(
             Problem::new(Code::NoNodes, "the file describes no node").help(
                 "add a section `[node.NAME]` for each machine, or let `mainstay join` add it",

@@ -50,7 +50,7 @@ pub(crate) fn unknown(
             .at(at, "unknown")
             .help(format!("describe it in a section `[{section}.{name}]`")),
         (None, known) => problem.at(at, "unknown").help(format!(
-            "write one of {}, or describe it in a section `[{section}.{name}]`",
+            "known are {}; use one of them, or describe it in a section `[{section}.{name}]`",
             known.join(", ")
         )),
     }

@@ -5,6 +5,7 @@ mod machines;
 mod resource;
 mod section;
 mod service;
+mod syntax;
 mod value;
 
 use std::collections::BTreeMap;
@@ -155,7 +156,7 @@ impl<'a> Context<'a> {
             return;
         }
         let (table, errors) = DeTable::parse_recoverable(self.source);
-        let problems: Vec<Problem> = errors.iter().map(syntax_problem).collect();
+        let problems = syntax::problems(self.source, &errors);
         // A key written twice leaves the rest readable; after other faults, what the parser
         // made of the rest is a guess.
         let readable = problems.iter().all(|each| each.code == Code::DuplicateKey);
@@ -205,16 +206,3 @@ impl<'a> Context<'a> {
 
 /// Sections of the file format that later versions read.
 const SECTIONS_LATER: &[&str] = &["volume", "witness", "ticket", "monitor", "user"];
-
-fn syntax_problem(error: &toml::de::Error) -> Problem {
-    let at = error.span().unwrap_or(0..0);
-    let message = error.message();
-    if message.starts_with("duplicate key") {
-        return Problem::new(Code::DuplicateKey, "this key is written twice")
-            .at(at, "the second time")
-            .help("remove one of the two, or give this one its own name");
-    }
-    Problem::new(Code::Syntax, format!("the file is not TOML: {message}"))
-        .at(at, "")
-        .help("texts stand in quotes, lists in `[ ]`, tables in `{ }`, each key on its own line")
-}

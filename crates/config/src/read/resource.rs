@@ -10,6 +10,7 @@ use model::spec::{
     ResourceKind, ResourceSpec,
 };
 use model::{NetworkName, ResourceName, ServiceName, UserName};
+use toml::de::DeValue;
 
 use super::section::{Entry, Section};
 use super::value::TimeBounds;
@@ -129,8 +130,7 @@ fn kind_entry<'a>(
 fn finish(context: &mut Context<'_>, mut section: Section<'_>, kind: &str) {
     for (other, keys) in KINDS {
         for key in keys {
-            let asked_before = !section.rest().iter().any(|entry| entry.key == *key);
-            if other == kind || asked_before {
+            if other == kind {
                 continue;
             }
             if let Some(entry) = section.get(key) {
@@ -141,7 +141,12 @@ fn finish(context: &mut Context<'_>, mut section: Section<'_>, kind: &str) {
                 .at(entry.key_at, format!("goes with `{other}`"))
                 .help("remove it, or move it to the resource that it is meant for");
                 context.report(problem);
+            } else {
+                section.forget(key);
             }
+        }
+        if other != kind {
+            section.forget(other);
         }
     }
     section.finish(context, LATER);
@@ -286,7 +291,7 @@ fn read_ready(context: &mut Context<'_>, entry: &Entry<'_>) -> Option<Ready> {
     let mut ready = None;
     if section.require(context, "port", "ready = { port = \"127.0.0.1:80\" }")
         && let Some(entry) = section.get("port")
-        && let Some(text) = entry.text(context)
+        && let Some(text) = port_text(context, &entry)
     {
         match text.value.parse::<SocketAddr>() {
             Ok(port) if port.port() != 0 => ready = Some(Ready::Port(port)),
@@ -303,6 +308,18 @@ fn read_ready(context: &mut Context<'_>, entry: &Entry<'_>) -> Option<Ready> {
     }
     section.finish(context, &["notify", "file", "http"]);
     ready
+}
+
+/// A port alone is a likely slip; the address belongs to it.
+fn port_text(context: &mut Context<'_>, entry: &Entry<'_>) -> Option<Placed<String>> {
+    if let DeValue::Integer(port) = entry.value.get_ref() {
+        let problem = entry
+            .wrong_type(context, "a text")
+            .help(format!("write the address as well: \"127.0.0.1:{port}\""));
+        context.report(problem);
+        return None;
+    }
+    entry.text(context)
 }
 
 fn read_command(context: &mut Context<'_>, entry: &Entry<'_>) -> Option<ResourceKind> {

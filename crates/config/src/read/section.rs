@@ -2,10 +2,10 @@
 //! in it is a problem.
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
 use std::ops::Range;
 use std::str::FromStr;
 
+use model::id::NameError;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -66,6 +66,11 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// Makes `key` unknown again: it was asked for only to be told apart.
+    pub(crate) fn forget(&mut self, key: &str) {
+        self.asked.remove(key);
+    }
+
     /// Entries that nobody asked for so far.
     pub(crate) fn rest(&self) -> Vec<Entry<'a>> {
         self.entries()
@@ -113,7 +118,7 @@ impl<'a> Section<'a> {
         kind: &'static str,
     ) -> Vec<(Section<'a>, N)>
     where
-        N: FromStr<Err: Display>,
+        N: FromStr<Err = NameError>,
     {
         let Some(entry) = self.get(kind) else {
             return Vec::new();
@@ -161,7 +166,10 @@ impl<'a> Section<'a> {
                 .help(format!("write `{meant}`")),
             None => problem
                 .at(entry.key_at.clone(), "unknown")
-                .help(format!("remove it; known are {}", known.join(", "))),
+                .help(match known.as_slice() {
+                    [] => "remove it; nothing can stand here".to_string(),
+                    known => format!("remove it; known are {}", known.join(", ")),
+                }),
         }
     }
 }
@@ -182,9 +190,11 @@ impl<'a> Entry<'a> {
         match self.value.get_ref() {
             DeValue::Table(table) => Some(Section::new(title, self.key_at.clone(), table)),
             _ => {
-                let problem = self
-                    .wrong_type(context, "a table")
-                    .help(format!("write `{} = {{ KEY = VALUE }}`", self.key));
+                let mend = match title.starts_with('[') {
+                    true => format!("write `{title}`, and its keys below"),
+                    false => format!("write `{} = {{ KEY = VALUE }}`", self.key),
+                };
+                let problem = self.wrong_type(context, "a table").help(mend);
                 context.report(problem);
                 None
             }
@@ -194,7 +204,7 @@ impl<'a> Entry<'a> {
     /// The key itself as a name.
     fn name_of_section<N>(&self, context: &mut Context<'_>) -> Option<N>
     where
-        N: FromStr<Err: Display>,
+        N: FromStr<Err = NameError>,
     {
         match self.key.parse() {
             Ok(name) => Some(name),
@@ -215,8 +225,17 @@ impl<'a> Entry<'a> {
 }
 
 /// The problem with a text that cannot be a name.
-pub(crate) fn bad_name(text: &str, error: &impl Display, at: Range<usize>) -> Problem {
-    Problem::new(Code::BadName, format!("`{text}` cannot be a name"))
-        .at(at, error.to_string())
-        .help("use 1 to 63 letters, digits, `-`, `_` and `.`, the first a letter or digit")
+pub(crate) fn bad_name(text: &str, error: &NameError, at: Range<usize>) -> Problem {
+    let label = match error {
+        NameError::Empty => "empty".to_string(),
+        NameError::TooLong(length) => format!("{length} characters"),
+        NameError::Character(' ') => "a space is not possible here".to_string(),
+        NameError::Character(bad) => format!("`{}` is not possible here", bad.escape_debug()),
+    };
+    Problem::new(
+        Code::BadName,
+        format!("`{}` cannot be a name", text.escape_debug()),
+    )
+    .at(at, label)
+    .help("use 1 to 63 letters, digits, `-`, `_` and `.`, the first a letter or digit")
 }

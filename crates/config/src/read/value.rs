@@ -7,7 +7,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use model::duration;
+use model::duration::{self, DurationError};
+use model::id::NameError;
 use toml::de::{DeInteger, DeValue};
 
 use super::section::{Entry, bad_name};
@@ -49,7 +50,15 @@ impl<'a> Entry<'a> {
             ("a text", DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_)) => {
                 problem.help(format!("put it in quotes: `\"{raw}\"`"))
             }
-            ("a number" | "true or false", DeValue::String(text)) => {
+            ("true or false", DeValue::String(text)) => {
+                let meant = match text.to_lowercase().as_str() {
+                    "yes" | "on" | "true" | "1" => "`true`",
+                    "no" | "off" | "false" | "0" => "`false`",
+                    _ => "`true` or `false`",
+                };
+                problem.help(format!("write {meant}, without quotes"))
+            }
+            ("a number", DeValue::String(text)) if text.parse::<i64>().is_ok() => {
                 problem.help(format!("write it without quotes: `{text}`"))
             }
             ("a list", DeValue::String(_)) => {
@@ -129,7 +138,13 @@ impl<'a> Entry<'a> {
 
     pub(crate) fn time(&self, context: &mut Context<'_>, bounds: TimeBounds) -> Option<Duration> {
         let parsed = match self.value.get_ref() {
-            DeValue::String(text) => duration::parse(text).map_err(|error| error.to_string()),
+            DeValue::String(text) => duration::parse(text).map_err(|error| match error {
+                DurationError::Number => "no number at the start".to_string(),
+                DurationError::Unit(unit) if unit.is_empty() => "the unit is missing".to_string(),
+                DurationError::Unit(unit) => {
+                    format!("`{}` is no unit of time", unit.escape_debug())
+                }
+            }),
             DeValue::Integer(_) | DeValue::Float(_) => Err("the unit is missing".to_string()),
             _ => {
                 context.report(self.wrong_type(context, "a time like \"30s\""));
@@ -178,7 +193,7 @@ impl<'a> Entry<'a> {
 
     pub(crate) fn name<N>(&self, context: &mut Context<'_>) -> Option<Placed<N>>
     where
-        N: FromStr<Err: Display>,
+        N: FromStr<Err = NameError>,
     {
         let text = self.text(context)?;
         match text.value.parse() {
@@ -233,7 +248,7 @@ impl<'a> Entry<'a> {
     /// A list of names, none of them twice.
     pub(crate) fn names<N>(&self, context: &mut Context<'_>) -> Vec<Placed<N>>
     where
-        N: FromStr<Err: Display> + PartialEq + Display,
+        N: FromStr<Err = NameError> + PartialEq + Display,
     {
         let mut names: Vec<Placed<N>> = Vec::new();
         for item in self.items(context).unwrap_or_default() {

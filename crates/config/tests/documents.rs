@@ -1,0 +1,106 @@
+//! The pages say what the reader does.
+
+use std::fs;
+use std::path::Path;
+
+use config::{Code, EXAMPLE, Severity, read};
+use model::spec::{Elsewhere, Limits, RestartPolicy, Timings};
+
+fn page(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../docs")
+        .join(name);
+    fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn the_example_is_read_without_problems() {
+    let loaded = match read("example.toml", EXAMPLE) {
+        Ok(loaded) => loaded,
+        Err(problems) => panic!("{problems}"),
+    };
+    assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+    let web = &loaded.spec.services[&"web".parse().unwrap()];
+    assert_eq!(web.after, ["db".parse().unwrap()]);
+    assert_eq!(web.elsewhere, Elsewhere::Allowed);
+    assert_eq!(web.restart, RestartPolicy::default());
+    let names: Vec<&str> = web
+        .resources
+        .iter()
+        .map(|each| each.name.as_str())
+        .collect();
+    assert_eq!(names, ["mount-1", "address-2", "process-3"]);
+    assert_eq!(web.resources[0].limits, Limits::default());
+    assert_eq!(loaded.spec.cluster.timings, Timings::DEFAULT);
+}
+
+#[test]
+fn each_code_has_its_paragraph_and_each_paragraph_its_code() {
+    let page = page("errors.md");
+    for code in Code::ALL {
+        let heading = match code.severity() {
+            Severity::Error => format!("\n### {} ", code.code()),
+            Severity::Warning => format!("\n### {} (warning) ", code.code()),
+        };
+        assert_eq!(
+            page.matches(&heading).count(),
+            1,
+            "{heading:?} in docs/errors.md"
+        );
+    }
+    let described = page
+        .lines()
+        .filter(|line| line.starts_with("### E01"))
+        .count();
+    assert_eq!(described, Code::ALL.len());
+}
+
+#[test]
+fn no_two_problems_share_a_code() {
+    let mut codes: Vec<&str> = Code::ALL.iter().map(|code| code.code()).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    assert_eq!(codes.len(), Code::ALL.len());
+    assert!(
+        codes
+            .iter()
+            .all(|code| code.starts_with("E01") && code.len() == 5)
+    );
+}
+
+/// Each example of the guide is a file of its own that can be read.
+#[test]
+fn the_examples_of_the_guide_are_read() {
+    let page = page("configuration.md");
+    let mut count = 0;
+    for block in page.split("```toml\n").skip(1) {
+        let text = block.split("```").next().unwrap();
+        if text.starts_with("[cluster]") {
+            count += 1;
+            if let Err(problems) = read("configuration.md", text) {
+                panic!("{text}\n{problems}");
+            }
+        }
+    }
+    assert!(1 <= count, "the guide has no complete example");
+}
+
+#[test]
+fn the_guide_shows_the_example_word_by_word() {
+    assert!(page("configuration.md").contains(&format!("```toml\n{EXAMPLE}```")));
+}
+
+#[test]
+fn json_tells_line_and_column() {
+    let problems = read(
+        "x.toml",
+        "[cluster]\nname = \"shop\"\n\"ä\" = 1\nprot = 1\n",
+    )
+    .unwrap_err();
+    let json = problems.to_json();
+    assert_eq!(json[1]["code"], "E0105");
+    assert_eq!(json[1]["file"], "x.toml");
+    assert_eq!(json[1]["places"][0]["line"], 4);
+    assert_eq!(json[1]["places"][0]["column"], 1);
+    assert_eq!(json[1]["help"], "write `port`");
+}
