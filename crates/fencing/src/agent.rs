@@ -82,14 +82,19 @@ const OUTPUT_LINGER: Duration = Duration::from_millis(100);
 const AGENT_DIRECTORIES: [&str; 2] = ["/usr/sbin", "/usr/bin"];
 
 fn is_executable(path: &Path) -> bool {
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    path.metadata()
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 /// Where the agent is.
 pub(crate) fn locate(agent: &str) -> Result<PathBuf, FailureKind> {
     if agent.starts_with('/') {
         let path = PathBuf::from(agent);
-        return if is_executable(&path) { Ok(path) } else { Err(FailureKind::AgentMissing) };
+        return if is_executable(&path) {
+            Ok(path)
+        } else {
+            Err(FailureKind::AgentMissing)
+        };
     }
     if agent.is_empty() || agent.contains('/') {
         return Err(FailureKind::AgentMissing);
@@ -117,21 +122,36 @@ async fn make_input(
     action: Action,
 ) -> Result<Input, FailureKind> {
     if let Some(path) = lines.remove("password_file") {
-        let what = |e: io::Error| FailureKind::BadOption { what: format!("password_file: {e}") };
+        let what = |e: io::Error| FailureKind::BadOption {
+            what: format!("password_file: {e}"),
+        };
         let secret = tokio::fs::read_to_string(path).await.map_err(what)?;
-        lines.insert("password".into(), secret.trim_end_matches(['\r', '\n']).to_string());
+        lines.insert(
+            "password".into(),
+            secret.trim_end_matches(['\r', '\n']).to_string(),
+        );
     }
     // The action is ours to choose; an option of that name would contradict it.
     lines.remove("option");
     lines.insert("action".into(), action.word().into());
     let breaks = |text: &str| text.contains(['\n', '\0']);
-    if let Some((key, _)) = lines.iter().find(|(key, value)| breaks(key) || breaks(value)) {
-        return Err(FailureKind::BadOption { what: format!("{key:?} has a line break") });
+    if let Some((key, _)) = lines
+        .iter()
+        .find(|(key, value)| breaks(key) || breaks(value))
+    {
+        return Err(FailureKind::BadOption {
+            what: format!("{key:?} has a line break"),
+        });
     }
-    let secrets = SECRET_OPTIONS.iter().filter_map(|key| lines.get(*key).cloned());
+    let secrets = SECRET_OPTIONS
+        .iter()
+        .filter_map(|key| lines.get(*key).cloned());
     Ok(Input {
         secrets: secrets.filter(|secret| !secret.is_empty()).collect(),
-        text: lines.iter().map(|(key, value)| format!("{key}={value}\n")).collect(),
+        text: lines
+            .iter()
+            .map(|(key, value)| format!("{key}={value}\n"))
+            .collect(),
     })
 }
 
@@ -179,7 +199,9 @@ fn start(program: &Path) -> io::Result<(Child, Group, AsyncFd<OwnedFd>)> {
         .spawn()?;
     let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let leader = id.ok_or_else(|| io::Error::other("the child has no id"))?;
-    let group = Group { leader: Some(leader) };
+    let group = Group {
+        leader: Some(leader),
+    };
     let pidfd = pidfd_open(leader, PidfdFlags::empty())?;
     // SAFETY: an `OwnedFd` is the only owner of its descriptor and keeps it open and the same
     // for as long as the `AsyncFd` holds it.
@@ -200,7 +222,9 @@ async fn end_group(group: &Group, ended: &AsyncFd<OwnedFd>) {
 }
 
 fn exit_code(status: std::process::ExitStatus) -> i32 {
-    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+    status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
 /// Runs `program` with `text` on its standard input.
@@ -221,7 +245,11 @@ async fn converse(
     };
     let in_time = {
         let talk = async {
-            tokio::join!(feed, read_bounded(stdout, &mut out), read_bounded(stderr, &mut err));
+            tokio::join!(
+                feed,
+                read_bounded(stdout, &mut out),
+                read_bounded(stderr, &mut err)
+            );
         };
         tokio::pin!(talk);
         let (in_time, silent) = tokio::select! {
@@ -254,7 +282,9 @@ async fn converse(
 
 fn shown(bytes: &[u8], secrets: &[String]) -> String {
     let text = String::from_utf8_lossy(bytes).into_owned();
-    secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), "***"))
+    secrets
+        .iter()
+        .fold(text, |text, secret| text.replace(secret.as_str(), "***"))
 }
 
 /// Runs the agent once.
@@ -264,7 +294,11 @@ pub(crate) async fn run(
     action: Action,
     limit: Duration,
 ) -> Ran {
-    let nothing = |kind| Ran { result: Err(kind), stdout: String::new(), stderr: String::new() };
+    let nothing = |kind| Ran {
+        result: Err(kind),
+        stdout: String::new(),
+        stderr: String::new(),
+    };
     let program = match locate(agent) {
         Ok(program) => program,
         Err(kind) => return nothing(kind),
@@ -279,6 +313,8 @@ pub(crate) async fn run(
             stdout: shown(&out, &input.secrets),
             stderr: shown(&err, &input.secrets),
         },
-        Err(error) => nothing(FailureKind::NotStarted { why: error.to_string() }),
+        Err(error) => nothing(FailureKind::NotStarted {
+            why: error.to_string(),
+        }),
     }
 }

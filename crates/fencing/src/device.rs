@@ -113,7 +113,11 @@ impl Device {
             action: spec.action,
             delay: spec.delay,
             retries: spec.retries,
-            limits: Limits { off: spec.limit, status: limits.status.min(spec.limit), ..limits },
+            limits: Limits {
+                off: spec.limit,
+                status: limits.status.min(spec.limit),
+                ..limits
+            },
             ..Self::new(name.clone(), spec.agent.clone())
         }
     }
@@ -135,7 +139,12 @@ impl Device {
         let given = lines.remove("plug").or_else(|| lines.get("port").cloned());
         lines.remove("port");
         let own_name = || target.to_string();
-        let plug = self.hosts.get(target).cloned().or(given).unwrap_or_else(own_name);
+        let plug = self
+            .hosts
+            .get(target)
+            .cloned()
+            .or(given)
+            .unwrap_or_else(own_name);
         let keys: &[&str] = match self.plug_option {
             PlugOption::Unknown => &["plug", "port"],
             PlugOption::Plug => &["plug"],
@@ -156,7 +165,10 @@ mod tests {
         let mut device = Device::new(DeviceName::new("power").unwrap(), "fence_lab");
         edit(&mut device);
         let lines = device.lines_for(Some(&NodeName::new("alpha").unwrap()));
-        let text: Vec<String> = lines.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let text: Vec<String> = lines
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
         assert_eq!(text.join(" "), expected);
     }
 
@@ -164,18 +176,30 @@ mod tests {
     fn a_node_goes_by_its_own_name_unless_the_device_calls_it_otherwise() {
         check(|_| {}, "nodename=alpha plug=alpha port=alpha");
         let alpha = NodeName::new("alpha").unwrap();
-        check(|d| drop(d.hosts.insert(alpha, "7".into())), "nodename=alpha plug=7 port=7");
+        check(
+            |d| drop(d.hosts.insert(alpha, "7".into())),
+            "nodename=alpha plug=7 port=7",
+        );
     }
 
     #[test]
     fn a_device_for_one_node_may_carry_the_outlet_among_its_options() {
-        check(|d| drop(d.options.insert("port".into(), "9".into())), "nodename=alpha plug=9 port=9");
+        check(
+            |d| drop(d.options.insert("port".into(), "9".into())),
+            "nodename=alpha plug=9 port=9",
+        );
     }
 
     #[test]
     fn the_agent_is_told_the_outlet_under_the_name_that_it_knows() {
-        check(|d| d.plug_option = PlugOption::Plug, "nodename=alpha plug=alpha");
-        check(|d| d.plug_option = PlugOption::Port, "nodename=alpha port=alpha");
+        check(
+            |d| d.plug_option = PlugOption::Plug,
+            "nodename=alpha plug=alpha",
+        );
+        check(
+            |d| d.plug_option = PlugOption::Port,
+            "nodename=alpha port=alpha",
+        );
         check(|d| d.plug_option = PlugOption::Nothing, "nodename=alpha");
     }
 }

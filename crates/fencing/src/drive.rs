@@ -61,7 +61,13 @@ pub(crate) async fn step(
     let said = shorten(&format!("{}\n{}", ran.stderr.trim(), ran.stdout));
     let at = start.saturating_duration_since(began);
     let took: Duration = start.elapsed();
-    let step = Step { at, took, action, outcome, output: said };
+    let step = Step {
+        at,
+        took,
+        action,
+        outcome,
+        output: said,
+    };
     tracing::debug!(device = %device.name, agent = %device.agent, %step, "fence agent ran");
     (step, ran.stdout)
 }
@@ -113,9 +119,16 @@ pub async fn list(device: &Device) -> Result<Vec<Plug>, FailureKind> {
     let (_, text) = ask(device, Action::List, None).await?;
     let plug = |line: &str| {
         let (name, alias) = line.split_once(',').unwrap_or((line, ""));
-        Plug { name: name.trim().into(), alias: alias.trim().into() }
+        Plug {
+            name: name.trim().into(),
+            alias: alias.trim().into(),
+        }
     };
-    Ok(text.lines().filter(|line| !line.trim().is_empty()).map(plug).collect())
+    Ok(text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(plug)
+        .collect())
 }
 
 /// Asks the agent to describe itself.

@@ -169,7 +169,11 @@ impl Attempt<'_> {
         Err(match last {
             Try::SaysOff => {
                 let (device, target) = (report.device.clone(), report.target.clone());
-                return Ok(Confirmed { device, target, report: *report });
+                return Ok(Confirmed {
+                    device,
+                    target,
+                    report: *report,
+                });
             }
             Try::StillOn => FenceError::StillOn(report),
             Try::StatusUnknown(kind) => FenceError::StatusUnknown { kind, report },
@@ -191,8 +195,16 @@ impl Attempt<'_> {
 /// Why it is not proven off. The node may be off all the same.
 pub async fn fence(device: &Device, target: &NodeName) -> Result<Confirmed, FenceError> {
     sleep(device.delay).await;
-    let report = Report { device: device.name.clone(), target: target.clone(), steps: Vec::new() };
-    let mut attempt = Attempt { device, began: Instant::now(), report };
+    let report = Report {
+        device: device.name.clone(),
+        target: target.clone(),
+        steps: Vec::new(),
+    };
+    let mut attempt = Attempt {
+        device,
+        began: Instant::now(),
+        report,
+    };
     let mut last = attempt.once().await;
     for _ in 0..device.retries {
         match last {
@@ -226,7 +238,9 @@ pub async fn fence_with_any(
         }
     }
     if errors.is_empty() {
-        errors.push(FenceError::NoDevice { target: target.clone() });
+        errors.push(FenceError::NoDevice {
+            target: target.clone(),
+        });
     }
     Err(errors)
 }

@@ -87,7 +87,10 @@ fn attribute(tag: &str, wanted: &str) -> Option<String> {
     let mut rest = tag;
     loop {
         let equals = rest.find('=')?;
-        let key = rest[..equals].split_whitespace().next_back().unwrap_or_default();
+        let key = rest[..equals]
+            .split_whitespace()
+            .next_back()
+            .unwrap_or_default();
         let value = rest[equals + 1..].trim_start();
         let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
         let end = value[1..].find(quote)? + 1;
@@ -99,9 +102,15 @@ fn attribute(tag: &str, wanted: &str) -> Option<String> {
 }
 
 fn unescape(text: &str) -> String {
-    [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")]
-        .iter()
-        .fold(text.to_string(), |text, (from, to)| text.replace(from, to))
+    [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&apos;", "'"),
+        ("&amp;", "&"),
+    ]
+    .iter()
+    .fold(text.to_string(), |text, (from, to)| text.replace(from, to))
 }
 
 #[cfg(test)]
@@ -127,8 +136,16 @@ mod tests {
 
     #[test]
     fn a_text_that_breaks_off_gives_what_came_before() {
-        assert_eq!(parse("<parameter name=\"a\"><parameter name=\"b").parameters.len(), 1);
+        assert_eq!(
+            parse("<parameter name=\"a\"><parameter name=\"b")
+                .parameters
+                .len(),
+            1
+        );
         assert_eq!(parse("no tags"), Metadata::default());
-        assert_eq!(parse("<!-- never closed <action name=\"off\"/>"), Metadata::default());
+        assert_eq!(
+            parse("<!-- never closed <action name=\"off\"/>"),
+            Metadata::default()
+        );
     }
 }

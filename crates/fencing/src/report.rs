@@ -97,6 +97,8 @@ impl fmt::Display for Step {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "fence {} by {}", self.target, self.device)?;
-        self.steps.iter().try_for_each(|step| writeln!(f, "  {step}"))
+        self.steps
+            .iter()
+            .try_for_each(|step| writeln!(f, "  {step}"))
     }
 }

@@ -1,0 +1,92 @@
+//! Forms a cluster of the bare nodes of a laboratory, by the same commands that a person
+//! would give on real machines.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::handle::{Lab, LabError};
+use crate::layout;
+use crate::protocol::Status;
+
+/// A daemon that has just been started answers in a fraction of a second.
+const DAEMON_LIMIT: Duration = Duration::from_secs(15);
+
+/// Whether and how to form a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cluster {
+    /// One cluster of all nodes.
+    Formed,
+    /// Nodes know nothing of each other.
+    Bare,
+}
+
+/// The description of the cluster: networks, nodes and power, no services.
+#[must_use]
+pub fn cluster_toml(status: &Status) -> String {
+    let mut text = format!("[cluster]\nname = \"{}\"\n", status.name);
+    for network in &status.networks {
+        let _ = write!(text, "\n[network.{network}]\n");
+    }
+    for (index, node) in status.nodes.iter().enumerate() {
+        let _ = write!(text, "\n[node.{}]\n", node.name);
+        for (number, network) in status.networks.iter().enumerate() {
+            let address = format!("10.{}.0.{}/24", 77 + number, 11 + index);
+            let _ = writeln!(
+                text,
+                "{network} = {{ address = \"{address}\", cards = [\"eth{number}\"] }}"
+            );
+        }
+        let _ = writeln!(text, "fence = [\"power-{}\"]", node.name);
+    }
+    for node in &status.nodes {
+        let name = &node.name;
+        let _ = write!(
+            text,
+            "\n[fence.power-{name}]\nagent = \"fence_lab\"\noptions = {{ port = \"{name}\" }}\n"
+        );
+    }
+    text
+}
+
+/// Initialises the first node and joins the others, one after the other. `config` is the
+/// description of the cluster; that of [`cluster_toml`] when there is none.
+///
+/// # Errors
+/// The first command that failed.
+pub fn form(lab: &Lab, config: Option<&str>) -> Result<(), LabError> {
+    let status = lab.status()?;
+    let path = lab.dir().join("cluster.toml");
+    let text = config.map_or_else(|| cluster_toml(&status), Into::into);
+    let doing = "writing the description of the cluster";
+    std::fs::write(&path, text).map_err(|source| LabError::System { doing, source })?;
+    let path = path.display().to_string();
+    let Some((first, others)) = status.nodes.split_first() else {
+        return Ok(());
+    };
+    lab.exec_ok(
+        &first.name,
+        &["mainstay", "init", "--file", &path, "--name", &first.name],
+    )?;
+    for node in others {
+        // A token lets one node in; the daemon must answer to give one.
+        let token = lab.wait_until("an answer of the first daemon", DAEMON_LIMIT, |lab| {
+            lab.exec_ok(&first.name, &["mainstay", "token"]).ok()
+        })?;
+        lab.exec_ok(
+            &node.name,
+            &["mainstay", "join", token.trim(), "--name", &node.name],
+        )?;
+    }
+    Ok(())
+}
+
+/// Adds services to the cluster.
+///
+/// # Errors
+/// When the command failed.
+pub fn apply(lab: &Lab, file: &str) -> Result<String, LabError> {
+    let first = layout::node_names(1).remove(0);
+    let status = lab.status()?;
+    let node = status.nodes.first().map_or(first, |node| node.name.clone());
+    lab.exec_ok(&node, &["mainstay", "apply", "--yes", file])
+}

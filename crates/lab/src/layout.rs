@@ -1,0 +1,268 @@
+//! What a laboratory looks like: its machines, networks, addresses and places.
+//!
+//! Pure arithmetic on names and numbers; nothing here touches the system.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Names of nodes, in order; beyond these, `node25` and so on.
+const GREEK: [&str; 24] = [
+    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa",
+    "lambda", "mu", "nu", "xi", "omicron", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi",
+    "psi", "omega",
+];
+
+/// More nodes than a cluster may have; their addresses end below that of the client.
+pub const NODES_MAX: usize = 64;
+/// More networks than anybody has; one card each.
+pub const NETWORKS_MAX: usize = 8;
+/// The name of the machine for test clients.
+pub const CLIENT: &str = "client";
+/// Length of the name: it becomes part of a socket path, which the kernel limits to 107.
+pub const NAME_LENGTH_MAX: usize = 32;
+
+/// Why a laboratory cannot look like this.
+#[derive(Debug, thiserror::Error)]
+pub enum LayoutError {
+    /// Too few or too many nodes.
+    #[error("a laboratory has 1 to {NODES_MAX} nodes, not {0}")]
+    Nodes(usize),
+    /// Too few or too many networks.
+    #[error("a laboratory has 1 to {NETWORKS_MAX} networks, not {0}")]
+    Networks(usize),
+    /// A name that cannot be part of a path, or stands twice.
+    #[error(
+        "`{0}` cannot be a name here: 1 to {NAME_LENGTH_MAX} of a-z, 0-9 and `-`, each name once"
+    )]
+    Name(String),
+}
+
+/// Everything that the processes of one laboratory must agree on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    /// Names the laboratory among those of one user.
+    pub name: String,
+    /// The user to whom it belongs.
+    pub uid: u32,
+    /// The nodes, in order.
+    pub nodes: Vec<String>,
+    /// The networks, in order: the first is `eth0` on each node.
+    pub networks: Vec<String>,
+    /// Where state, logs and sockets are; removed with the laboratory.
+    pub dir: PathBuf,
+    /// The program that plays all roles.
+    pub exe: PathBuf,
+}
+
+/// One card of a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    /// Its name in the machine.
+    pub name: String,
+    /// Its addresses, with the length of the prefix.
+    pub addresses: Vec<(IpAddr, u8)>,
+}
+
+fn is_name(text: &str) -> bool {
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !text.is_empty() && text.len() <= NAME_LENGTH_MAX && text.chars().all(good)
+}
+
+/// `count` names of nodes.
+#[must_use]
+pub fn node_names(count: usize) -> Vec<String> {
+    let name = |i: usize| {
+        GREEK
+            .get(i)
+            .map_or_else(|| format!("node{}", i + 1), ToString::to_string)
+    };
+    (0..count).map(name).collect()
+}
+
+impl Layout {
+    /// Checks names and numbers.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self) -> Result<(), LayoutError> {
+        if self.nodes.is_empty() || NODES_MAX < self.nodes.len() {
+            return Err(LayoutError::Nodes(self.nodes.len()));
+        }
+        if self.networks.is_empty() || NETWORKS_MAX < self.networks.len() {
+            return Err(LayoutError::Networks(self.networks.len()));
+        }
+        let mut seen = std::collections::BTreeSet::from([CLIENT]);
+        let bad_node = self
+            .nodes
+            .iter()
+            .find(|name| !is_name(name) || !seen.insert(name));
+        let bad_network = self.networks.iter().find(|name| !is_name(name));
+        match bad_node
+            .or(bad_network)
+            .or(Some(&self.name).filter(|name| !is_name(name)))
+        {
+            Some(bad) => Err(LayoutError::Name(bad.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// The abstract socket of the keeper.
+    #[must_use]
+    pub fn socket_name(&self) -> String {
+        socket_name(self.uid, &self.name)
+    }
+
+    /// The socket by which `fence_lab` speaks to the power switch, reachable from all machines.
+    #[must_use]
+    pub fn switch_path(&self) -> PathBuf {
+        self.dir.join("switch.sock")
+    }
+
+    /// What belongs to one machine.
+    #[must_use]
+    pub fn machine_dir(&self, machine: &str) -> PathBuf {
+        self.dir.join("nodes").join(machine)
+    }
+
+    /// What a node keeps when it loses power.
+    #[must_use]
+    pub fn state_dir(&self, machine: &str) -> PathBuf {
+        self.machine_dir(machine).join("state")
+    }
+
+    /// Begin of `PATH` in each machine.
+    #[must_use]
+    pub fn bin_dir(&self) -> PathBuf {
+        self.dir.join("bin")
+    }
+
+    /// For files that several machines share.
+    #[must_use]
+    pub fn shared_dir(&self) -> PathBuf {
+        self.dir.join("shared")
+    }
+
+    /// The last number of a machine's addresses: nodes from 11 on, the client 200.
+    #[must_use]
+    pub fn host_number(&self, machine: &str) -> Option<u8> {
+        if machine == CLIENT {
+            return Some(200);
+        }
+        let index = self.nodes.iter().position(|name| name == machine)?;
+        u8::try_from(11 + index).ok()
+    }
+
+    /// The IPv4 address of a machine on a network.
+    #[must_use]
+    pub fn address(&self, machine: &str, network: &str) -> Option<Ipv4Addr> {
+        let network = self.networks.iter().position(|name| name == network)?;
+        let network = u8::try_from(network).ok()?;
+        Some(Ipv4Addr::new(
+            10,
+            77 + network,
+            0,
+            self.host_number(machine)?,
+        ))
+    }
+
+    /// The cards of a machine: one per network; the client is on the first only.
+    #[must_use]
+    pub fn cards(&self, machine: &str) -> Vec<Card> {
+        let count = if machine == CLIENT {
+            1
+        } else {
+            self.networks.len()
+        };
+        let Some(host) = self.host_number(machine) else {
+            return Vec::new();
+        };
+        let card = |network: &String| {
+            let v4 = self.address(machine, network)?;
+            let index = v4.octets()[1];
+            // Written in decimal digits, so that 10.77.0.11 and fd77::11 look alike.
+            let digits = |n: u8| u16::from_str_radix(&n.to_string(), 16).unwrap_or(0);
+            let v6 = Ipv6Addr::new(0xfd00 | digits(index), 0, 0, 0, 0, 0, 0, digits(host));
+            let addresses = vec![(v4.into(), 24), (v6.into(), 64)];
+            Some(Card {
+                name: format!("eth{}", index - 77),
+                addresses,
+            })
+        };
+        self.networks.iter().take(count).filter_map(card).collect()
+    }
+}
+
+/// The abstract socket of the keeper of a laboratory.
+#[must_use]
+pub fn socket_name(uid: u32, name: &str) -> String {
+    format!("mainstay-lab-{uid}-{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(nodes: usize, networks: &[&str]) -> Layout {
+        Layout {
+            name: "t".into(),
+            uid: 0,
+            nodes: node_names(nodes),
+            networks: networks.iter().map(ToString::to_string).collect(),
+            dir: "/x".into(),
+            exe: "/x".into(),
+        }
+    }
+
+    #[test]
+    fn addresses_are_easy_to_remember() {
+        let layout = layout(3, &["lan", "san"]);
+        let text = |machine: &str| {
+            let cards = layout.cards(machine);
+            let line = |card: &Card| {
+                let all: Vec<_> = card
+                    .addresses
+                    .iter()
+                    .map(|(a, n)| format!("{a}/{n}"))
+                    .collect();
+                format!("{} {}", card.name, all.join(" "))
+            };
+            cards.iter().map(line).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(
+            text("alpha"),
+            "eth0 10.77.0.11/24 fd77::11/64, eth1 10.78.0.11/24 fd78::11/64"
+        );
+        assert_eq!(
+            text("gamma"),
+            "eth0 10.77.0.13/24 fd77::13/64, eth1 10.78.0.13/24 fd78::13/64"
+        );
+        assert_eq!(text("client"), "eth0 10.77.0.200/24 fd77::200/64");
+    }
+
+    #[test]
+    fn impossible_laboratories_are_refused() {
+        assert!(layout(0, &["lan"]).check().is_err());
+        assert!(layout(65, &["lan"]).check().is_err());
+        assert!(layout(1, &[]).check().is_err());
+        assert!(layout(1, &["../lan"]).check().is_err());
+        assert!(
+            Layout {
+                nodes: vec!["a".into(), "a".into()],
+                ..layout(1, &["lan"])
+            }
+            .check()
+            .is_err()
+        );
+        assert!(
+            Layout {
+                nodes: vec!["client".into()],
+                ..layout(1, &["lan"])
+            }
+            .check()
+            .is_err()
+        );
+        assert!(layout(64, &["lan", "san"]).check().is_ok());
+    }
+}
