@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ApiError, PlanView, Timestamp};
+use crate::{PlanView, Timestamp};
 
 /// Asks for a new configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,10 +46,9 @@ pub struct ApplyReply {
 pub struct CheckReply {
     /// Whether the file can be applied.
     pub ok: bool,
-    /// All that is wrong with it.
-    pub problems: Vec<ApiError>,
-    /// What is allowed and yet looks wrong, rendered with file and line.
-    pub warnings: Vec<String>,
+    /// All that is wrong with it, and what is allowed and yet looks wrong, in the order of
+    /// the file: `{code, severity, message, help, file, places}`.
+    pub problems: serde_json::Value,
     /// How many nodes it describes.
     pub nodes: usize,
     /// How many services it describes.

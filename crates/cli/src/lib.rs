@@ -1,1 +1,28 @@
-//! placeholder
+//! The command line: what people type, shown and asked before it is done.
+//!
+//! It talks to the daemon on this machine over its socket, and to nothing else; it decides
+//! nothing about the cluster. What the binary itself has to do (run a daemon, form a
+//! cluster, the laboratory) is parsed here and handed back as an `Action`.
+//!
+//! Exit codes are a promise: 0 done, 1 refused or failed, 2 wrong usage, 3 not reachable,
+//! 4 degraded (`status --check`).
+
+pub mod args;
+mod client;
+mod config_commands;
+mod config_file;
+mod exit;
+mod history_text;
+mod order;
+mod plan_text;
+mod run;
+mod screen;
+mod status_text;
+mod suggest;
+mod table;
+mod wait;
+
+pub use args::{Cli, DaemonArgs, InitArgs, JoinArgs};
+pub use exit::Exit;
+pub use run::{Action, command, run, run_on};
+pub use screen::{Interactive, Screen};

@@ -1,0 +1,480 @@
+//! What can be typed. Help, completions and parser come from here.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use model::spec::Attachment;
+use model::{NetworkName, NodeName, ResourceName, ServiceName};
+
+/// How long `--wait` waits without a time.
+const WAIT_DEFAULT: &str = "60s";
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mainstay",
+    version,
+    about = "Keeps services running when machines, networks, disks or programs fail.",
+    after_help = "Examples:
+  mainstay status                 how is everything?
+  mainstay explain web            why is it here, and not there?
+  mainstay plan shop.toml         what would this change do?
+  mainstay move web --to beta     shows what will happen, then asks
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 not reachable, 4 degraded (status --check)",
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What holds for every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Answer in JSON, for scripts
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub json: bool,
+    /// Socket of the daemon to ask
+    #[arg(long, global = true, value_name = "PATH", env = api::SOCKET_VARIABLE,
+          default_value = api::SOCKET_DEFAULT, hide_env_values = true, help_heading = "Everywhere")]
+    pub socket: PathBuf,
+}
+
+/// Every command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// How everything is: nodes, services, fences, warnings
+    #[command(after_help = "Examples:
+  mainstay status
+  mainstay status web
+  mainstay status --check && echo all is well")]
+    Status(StatusArgs),
+    /// Follow what happens
+    #[command(after_help = "Example:
+  mainstay watch")]
+    Watch,
+    /// What happened
+    #[command(after_help = "Examples:
+  mainstay history --since 1h
+  mainstay history --limit 20")]
+    History(HistoryArgs),
+    /// What the operations of a service printed on this node
+    #[command(after_help = "Example:
+  mainstay log web --resource process-3")]
+    Log(LogArgs),
+    /// Why a service is where it is, and not elsewhere
+    #[command(after_help = "Example:
+  mainstay explain web")]
+    Explain {
+        /// Which service
+        service: ServiceName,
+    },
+
+    /// Run a service
+    #[command(after_help = "Example:
+  mainstay start web --wait")]
+    Start(ServiceArgs),
+    /// Stop a service, and leave it stopped
+    #[command(after_help = "Example:
+  mainstay stop web")]
+    Stop(ServiceArgs),
+    /// Stop and start a service where it is
+    #[command(after_help = "Example:
+  mainstay restart web --wait=2m")]
+    Restart(ServiceArgs),
+    /// Take a service to another node
+    #[command(after_help = "Examples:
+  mainstay move web --to beta
+  mainstay move web --yes --wait")]
+    Move(MoveArgs),
+    /// Leave a service as it is, whatever happens
+    #[command(after_help = "Example:
+  mainstay freeze web")]
+    Freeze(ServiceArgs),
+    /// End a freeze
+    #[command(after_help = "Example:
+  mainstay thaw web")]
+    Thaw(ServiceArgs),
+    /// Forget failures of a service; barred nodes may run it again
+    #[command(after_help = "Example:
+  mainstay clear web")]
+    Clear(ServiceArgs),
+    /// Set a node aside: its services move, it stays a member
+    #[command(after_help = "Example:
+  mainstay standby alpha --wait")]
+    Standby(NodeArgs),
+    /// End a standby
+    #[command(after_help = "Example:
+  mainstay online alpha")]
+    Online(NodeArgs),
+    /// Keep Mainstay's hands off the whole cluster, or end that
+    #[command(after_help = "Examples:
+  mainstay maintenance on
+  mainstay maintenance off")]
+    Maintenance(MaintenanceArgs),
+    /// Prove that a node does no more harm, and what was fenced
+    #[command(after_help = "Examples:
+  mainstay fence gamma            switch it off through its fence devices
+  mainstay fence status           fences under way
+  mainstay fence confirm gamma    vouch for it: it is off, I have seen it")]
+    Fence(FenceArgs),
+
+    /// Look at a configuration file: everything that is wrong with it (needs no daemon)
+    #[command(after_help = "Example:
+  mainstay check shop.toml")]
+    Check(FileArgs),
+    /// What would this configuration change?
+    #[command(after_help = "Example:
+  mainstay plan shop.toml")]
+    Plan(FileArgs),
+    /// Make this configuration live, after showing what follows
+    #[command(after_help = "Examples:
+  mainstay apply shop.toml
+  mainstay apply shop.toml --yes --wait")]
+    Apply(ApplyArgs),
+    /// The live configuration and its versions
+    #[command(subcommand)]
+    Config(ConfigCommand),
+
+    /// Start a new cluster with this node
+    #[command(after_help = "Examples:
+  mainstay init shop --address lan=10.0.0.11/24
+  mainstay init --file shop.toml")]
+    Init(InitArgs),
+    /// Make a token that lets one node join
+    #[command(after_help = "Example:
+  mainstay token --valid 10m")]
+    Token(TokenArgs),
+    /// Join a cluster with a token made on one of its nodes
+    #[command(after_help = "Example:
+  mainstay join TOKEN --address lan=10.0.0.12/24")]
+    Join(JoinArgs),
+    /// Take this node out of the cluster for good; its services move first
+    #[command(after_help = "Example:
+  mainstay leave --wait")]
+    Leave(ActArgs),
+    /// Stop this node cleanly: its services move, then its daemon ends
+    #[command(after_help = "Example:
+  mainstay halt --wait")]
+    Halt(ActArgs),
+    /// Other nodes of the cluster
+    #[command(subcommand)]
+    Node(NodeCommand),
+
+    /// Run the daemon (one per node)
+    Daemon(DaemonArgs),
+    /// A whole cluster on this machine
+    #[command(disable_help_flag = true)]
+    Lab {
+        /// What the laboratory shall do
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Completions for a shell
+    #[command(after_help = "Example:
+  mainstay completions bash > /usr/share/bash-completion/completions/mainstay")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// The version of this program
+    Version,
+}
+
+/// How a change is agreed to and followed.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct ActArgs {
+    /// Do it without asking
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Show what would happen, change nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub dry_run: bool,
+    /// Wait until it is done, at most TIME (60s without)
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true,
+          default_missing_value = WAIT_DEFAULT, value_parser = model::duration::parse)]
+    pub wait: Option<Duration>,
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// One service or node, in depth
+    #[arg(value_name = "SERVICE|NODE")]
+    pub name: Option<String>,
+    /// Exit with 4 when something is not as it should be
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// `history`.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// From this time on: `2026-11-20T03:00:00Z`, or a span before now like `1h`
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// The newest N entries
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: usize,
+}
+
+/// `log`.
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// Which service
+    pub service: ServiceName,
+    /// One of its resources
+    #[arg(long, value_name = "NAME")]
+    pub resource: Option<ResourceName>,
+}
+
+/// Orders about a service.
+#[derive(Debug, Args)]
+pub struct ServiceArgs {
+    /// Which service
+    pub service: ServiceName,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub act: ActArgs,
+}
+
+/// `move`.
+#[derive(Debug, Args)]
+pub struct MoveArgs {
+    /// Which service
+    pub service: ServiceName,
+    /// Where to; without, the best other node
+    #[arg(long, value_name = "NODE")]
+    pub to: Option<NodeName>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub act: ActArgs,
+}
+
+/// Orders about a node.
+#[derive(Debug, Args)]
+pub struct NodeArgs {
+    /// Which node
+    pub node: NodeName,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub act: ActArgs,
+}
+
+/// `maintenance`.
+#[derive(Debug, Args)]
+pub struct MaintenanceArgs {
+    /// Begin or end
+    pub switch: OnOff,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub act: ActArgs,
+}
+
+/// `on` or `off`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnOff {
+    /// Nothing is started, stopped or fenced
+    On,
+    /// Mainstay acts again
+    Off,
+}
+
+/// `fence`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct FenceArgs {
+    /// Something else than fencing a node.
+    #[command(subcommand)]
+    pub command: Option<FenceCommand>,
+    /// Which node to switch off
+    #[arg(required = true)]
+    pub node: Option<NodeName>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub act: ActArgs,
+}
+
+/// `fence ...`.
+#[derive(Debug, Subcommand)]
+pub enum FenceCommand {
+    /// Fences under way
+    Status,
+    /// Fences that are settled
+    History,
+    /// Ask the fence devices whether they answer; nothing is switched
+    Test {
+        /// Of which node; without, of every node
+        node: Option<NodeName>,
+    },
+    /// Vouch for a node: it is off, I have seen it
+    #[command(
+        after_help = "Only do this when you have seen that the node has no power. If it still
+runs, its services may run twice and destroy their data."
+    )]
+    Confirm(NodeArgs),
+}
+
+/// A configuration file.
+#[derive(Debug, Args)]
+pub struct FileArgs {
+    /// The file; `-` reads the standard input
+    pub file: PathBuf,
+}
+
+/// `apply`.
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// The file; `-` reads the standard input
+    pub file: PathBuf,
+    /// The version that it was made from; refused when another one is live
+    #[arg(long, value_name = "VERSION")]
+    pub base: Option<u64>,
+    /// Make it live although somebody else was faster
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub act: ActArgs,
+}
+
+/// `config ...`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print the live configuration, or an older version
+    Show {
+        /// Which version
+        version: Option<u64>,
+    },
+    /// The kept versions: when, by whom
+    History,
+    /// What differs: `A B` two versions, `A` that version and the live one, or a file
+    #[command(after_help = "Examples:
+  mainstay config diff            the last change
+  mainstay config diff 3          version 3 and the live one
+  mainstay config diff 3 5
+  mainstay config diff shop.toml  the live one and the file")]
+    Diff {
+        /// A version, or a file
+        from: Option<String>,
+        /// A version
+        to: Option<u64>,
+    },
+    /// Make an older version live again, after showing what follows
+    Rollback {
+        /// Which version
+        version: u64,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        act: ActArgs,
+    },
+    /// Edit the live configuration, then apply it
+    Edit {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        act: ActArgs,
+    },
+}
+
+/// `node ...`.
+#[derive(Debug, Subcommand)]
+pub enum NodeCommand {
+    /// Take a node that is down out of the cluster for good
+    #[command(after_help = "Example:
+  mainstay node remove gamma")]
+    Remove(NodeArgs),
+}
+
+/// `token`.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// For how long it is valid
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = model::duration::parse)]
+    pub valid: Duration,
+}
+
+/// Where the daemon keeps its state.
+const STATE_DEFAULT: &str = "/var/lib/mainstay";
+
+/// `init`. Carried out by the binary.
+#[derive(Debug, Clone, Args)]
+pub struct InitArgs {
+    /// Name of the cluster
+    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    pub cluster: Option<String>,
+    /// A configuration to start with
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Name of this node; without, the host's name
+    #[arg(long, value_name = "NODE")]
+    pub name: Option<NodeName>,
+    /// This node's address on a network, `NETWORK=ADDRESS/PREFIX[@CARD,...]`; once per network
+    #[arg(long = "address", value_name = "NETWORK=ADDRESS/PREFIX", value_parser = place)]
+    pub addresses: Vec<(NetworkName, Attachment)>,
+    /// Where the daemon keeps its state
+    #[arg(long, value_name = "DIRECTORY", default_value = STATE_DEFAULT)]
+    pub state: PathBuf,
+}
+
+/// `join`. Carried out by the binary.
+#[derive(Debug, Clone, Args)]
+pub struct JoinArgs {
+    /// The token, as `mainstay token` printed it
+    pub token: String,
+    /// Name of this node; without, the host's name
+    #[arg(long, value_name = "NODE")]
+    pub name: Option<NodeName>,
+    /// This node's address on a network, `NETWORK=ADDRESS/PREFIX[@CARD,...]`; once per
+    /// network. Not needed when the live configuration describes this node
+    #[arg(long = "address", value_name = "NETWORK=ADDRESS/PREFIX", value_parser = place)]
+    pub addresses: Vec<(NetworkName, Attachment)>,
+    /// Where the daemon keeps its state
+    #[arg(long, value_name = "DIRECTORY", default_value = STATE_DEFAULT)]
+    pub state: PathBuf,
+}
+
+/// `daemon`. Carried out by the binary. The socket is that of `Global`.
+#[derive(Debug, Clone, Args)]
+pub struct DaemonArgs {
+    /// Where the daemon keeps its state
+    #[arg(long, value_name = "DIRECTORY", default_value = STATE_DEFAULT)]
+    pub state: PathBuf,
+    /// Where it keeps what does not outlive a boot
+    #[arg(long, value_name = "DIRECTORY", default_value = "/run/mainstay")]
+    pub run: PathBuf,
+}
+
+/// Reads `lan=10.0.0.11/24@eth0,eth1`.
+fn place(text: &str) -> Result<(NetworkName, Attachment), String> {
+    let (network, rest) = text
+        .split_once('=')
+        .ok_or("write it like lan=10.0.0.11/24, or lan=10.0.0.11/24@eth0")?;
+    let (address, cards) = match rest.split_once('@') {
+        Some((address, cards)) => (address, cards.split(',').collect()),
+        None => (rest, Vec::new()),
+    };
+    let attachment = Attachment {
+        address: address
+            .parse()
+            .map_err(|_| format!("`{address}` is no address with its prefix, like 10.0.0.11/24"))?,
+        cards: cards
+            .into_iter()
+            .map(|card| {
+                card.parse()
+                    .map_err(|error| format!("card `{card}`: {error}"))
+            })
+            .collect::<Result<_, String>>()?,
+    };
+    let network = network
+        .parse()
+        .map_err(|error| format!("network `{network}`: {error}"))?;
+    Ok((network, attachment))
+}

@@ -1,0 +1,148 @@
+//! HTTP over the daemon's socket: one request at a time, each with a time limit.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use api::{ApiError, ErrorCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+/// How long a request may take. The daemon answers within 30 s, or says why not.
+pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(35);
+
+/// Longest answer. A thousand entries of history with a screenful of output each stay far
+/// below; more is not from our daemon.
+const ANSWER_MAX: usize = 16 * 1024 * 1024;
+
+/// The daemon's end of the socket.
+pub(crate) struct Client {
+    socket: PathBuf,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Client {
+    pub(crate) fn new(socket: &Path) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a process may open a handful of files");
+        Self {
+            socket: socket.to_path_buf(),
+            runtime,
+        }
+    }
+
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+        self.get_within(path, REQUEST_LIMIT)
+    }
+
+    pub(crate) fn get_within<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        limit: Duration,
+    ) -> Result<T, ApiError> {
+        self.send(Request::get(path), Bytes::new(), limit)
+    }
+
+    pub(crate) fn post<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, ApiError> {
+        let body = serde_json::to_vec(body).expect("our types have string keys only");
+        self.send(Request::post(path), body.into(), REQUEST_LIMIT)
+    }
+
+    fn send<T: DeserializeOwned>(
+        &self,
+        builder: hyper::http::request::Builder,
+        body: Bytes,
+        limit: Duration,
+    ) -> Result<T, ApiError> {
+        let request = builder
+            .header("host", "mainstay")
+            .header("content-type", "application/json")
+            .body(Full::new(body))
+            .map_err(|error| ErrorCode::BadRequest.error(error.to_string()))?;
+        let exchange = async { tokio::time::timeout(limit, self.exchange(request)).await };
+        let (status, answer) = self.runtime.block_on(exchange).map_err(|_elapsed| {
+            ErrorCode::TimedOut.error(format!("no answer within {} s", limit.as_secs()))
+        })??;
+        read_answer(status, &answer)
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, Bytes), ApiError> {
+        let stream = UnixStream::connect(&self.socket)
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        let broken = |error: hyper::Error| {
+            ErrorCode::NotReachable
+                .error("the daemon closed the connection before it answered")
+                .with_detail(chain(&error))
+        };
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(broken)?;
+        let driver = tokio::spawn(connection);
+        let response = sender.send_request(request).await.map_err(broken)?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), ANSWER_MAX)
+            .collect()
+            .await
+            .map_err(|error| ErrorCode::BadAnswer.error(error.to_string()))?;
+        driver.abort();
+        Ok((status, body.to_bytes()))
+    }
+
+    fn unreachable(&self, error: &io::Error) -> ApiError {
+        let socket = self.socket.display();
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => ErrorCode::NotAllowed
+                .error(format!("you may not use the socket {socket}"))
+                .with_detail("only root and the account that the daemon runs as may"),
+            io::ErrorKind::NotFound => ErrorCode::NotReachable
+                .error("the daemon of this node does not run")
+                .with_detail(format!("there is no socket {socket}")),
+            io::ErrorKind::ConnectionRefused => ErrorCode::NotReachable
+                .error("the daemon of this node does not run")
+                .with_detail(format!(
+                    "nobody listens on {socket}, which an ended daemon left"
+                )),
+            _other => ErrorCode::NotReachable
+                .error(format!("cannot connect to {socket}"))
+                .with_detail(error.to_string()),
+        }
+    }
+}
+
+fn read_answer<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, ApiError> {
+    if status.is_success() {
+        return serde_json::from_slice(body).map_err(|error| {
+            ErrorCode::BadAnswer.error(format!("the daemon's answer cannot be read: {error}"))
+        });
+    }
+    Err(serde_json::from_slice(body).unwrap_or_else(|_| {
+        ErrorCode::BadAnswer
+            .error(format!("the daemon answered {status} without saying why"))
+            .with_detail(String::from_utf8_lossy(body).into_owned())
+    }))
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

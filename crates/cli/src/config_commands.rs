@@ -1,0 +1,328 @@
+//! Configurations: check, plan, apply, versions.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use api::{ApiError, ApplyReply, ApplyRequest, ConfigVersion, ConfigVersions, ErrorCode, routes};
+
+use crate::args::{ActArgs, ApplyArgs, ConfigCommand};
+use crate::client::Client;
+use crate::config_file::{File, check_reply};
+use crate::exit::Exit;
+use crate::order::agree;
+use crate::plan_text;
+use crate::screen::{Form, Screen};
+use crate::table::{Cell, cell, table};
+use crate::wait::{Goal, wait_for};
+
+/// `check FILE`: everything that is wrong, without a daemon.
+pub(crate) fn check(screen: &mut Screen, form: Form, path: &Path) -> Result<Exit, ApiError> {
+    let file = File::open(path)?;
+    let loaded = file.load();
+    let reply = check_reply(&loaded);
+    if form == Form::Json {
+        screen.print_json(&reply);
+    } else {
+        let colour = screen.colour;
+        match &loaded {
+            Err(problems) => screen.print(problems.render(colour)),
+            Ok(loaded) => {
+                screen.print(loaded.warnings.render(colour));
+                screen.print(format_args!(
+                    "{}: {}, {}: it can be applied\n",
+                    file.name,
+                    count(reply.nodes, "node"),
+                    count(reply.services, "service"),
+                ));
+            }
+        }
+    }
+    Ok(if reply.ok { Exit::Done } else { Exit::Failed })
+}
+
+fn count(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
+/// `plan FILE`: what would follow.
+pub(crate) fn plan(
+    client: &Client,
+    screen: &mut Screen,
+    form: Form,
+    path: &Path,
+) -> Result<Exit, ApiError> {
+    let Some(request) = request_of(screen, form, path)? else {
+        return Ok(Exit::Failed);
+    };
+    let preview: ApplyReply = client.post(routes::APPLY, &request)?;
+    show(screen, form, &preview);
+    Ok(Exit::Done)
+}
+
+/// `apply FILE`.
+pub(crate) fn apply(
+    client: &Client,
+    screen: &mut Screen,
+    form: Form,
+    args: &ApplyArgs,
+) -> Result<Exit, ApiError> {
+    let Some(mut request) = request_of(screen, form, &args.file)? else {
+        return Ok(Exit::Failed);
+    };
+    request.base_version = args.base;
+    request.force = args.force;
+    carry_out(client, screen, form, (request, args.act))
+}
+
+/// The request for a file that is right; what is wrong has been shown otherwise.
+fn request_of(
+    screen: &mut Screen,
+    form: Form,
+    path: &Path,
+) -> Result<Option<ApplyRequest>, ApiError> {
+    let file = File::open(path)?;
+    let loaded = file.load();
+    if loaded.is_err() {
+        check_shown(screen, form, &loaded);
+        return Ok(None);
+    }
+    Ok(Some(ApplyRequest {
+        source: String::from_utf8(file.bytes).expect("what was understood is UTF-8"),
+        file_name: file.name,
+        base_version: None,
+        dry_run: true,
+        force: false,
+    }))
+}
+
+fn check_shown(screen: &mut Screen, form: Form, loaded: &Result<config::Loaded, config::Problems>) {
+    match (form, loaded) {
+        (Form::Json, loaded) => screen.print_json(&check_reply(loaded)),
+        (Form::Text, Err(problems)) => screen.print(problems.render(screen.colour)),
+        (Form::Text, Ok(_)) => {}
+    }
+}
+
+/// Shows the plan of `request`, asks, and makes it live, against the version that the plan
+/// was made from: what was agreed to is what happens.
+fn carry_out(
+    client: &Client,
+    screen: &mut Screen,
+    form: Form,
+    (mut request, act): (ApplyRequest, ActArgs),
+) -> Result<Exit, ApiError> {
+    request.dry_run = true;
+    let preview: ApplyReply = client.post(routes::APPLY, &request)?;
+    if form == Form::Text || act.dry_run {
+        show(screen, form, &preview);
+    }
+    if act.dry_run {
+        return Ok(Exit::Done);
+    }
+    agree(screen, form, act, None)?;
+    request.dry_run = false;
+    request.base_version = request.base_version.or(Some(preview.base_version));
+    let reply: ApplyReply = client.post(routes::APPLY, &request)?;
+    if let (Form::Text, Some(version)) = (form, reply.version) {
+        screen.print(format_args!("configuration version {version} is live\n"));
+    }
+    if let (Some(limit), Some(index)) = (act.wait, reply.index) {
+        let goals = Goal::of_plan(&reply.plan);
+        wait_for(client, (screen, form), &goals, (index, limit))?;
+        if form == Form::Text {
+            screen.print("done\n");
+        }
+    }
+    if form == Form::Json {
+        screen.print_json(&reply);
+    }
+    Ok(Exit::Done)
+}
+
+fn show(screen: &mut Screen, form: Form, reply: &ApplyReply) {
+    match form {
+        Form::Json => screen.print_json(reply),
+        Form::Text => {
+            for warning in &reply.warnings {
+                screen.print(format_args!("{}\n", warning.trim_end()));
+            }
+            let text = plan_text::plan(&reply.plan, screen.colour);
+            screen.print(text);
+        }
+    }
+}
+
+/// `config ...`.
+pub(crate) fn config(
+    client: &Client,
+    screen: &mut Screen,
+    form: Form,
+    command: &ConfigCommand,
+) -> Result<Exit, ApiError> {
+    match command {
+        ConfigCommand::Show { version } => {
+            let found = fetch(client, *version)?;
+            match form {
+                Form::Json => screen.print_json(&found),
+                Form::Text => screen.print(found.source.unwrap_or_default()),
+            }
+            Ok(Exit::Done)
+        }
+        ConfigCommand::History => history(client, screen, form),
+        ConfigCommand::Diff { from, to } => diff(client, screen, form, (from.as_deref(), *to)),
+        ConfigCommand::Rollback { version, act } => {
+            let request = source_of(fetch(client, Some(*version))?);
+            carry_out(client, screen, form, (request, *act))
+        }
+        ConfigCommand::Edit { act } => edit(client, screen, form, *act),
+    }
+}
+
+fn fetch(client: &Client, version: Option<u64>) -> Result<ConfigVersion, ApiError> {
+    match version {
+        Some(version) => client.get(&format!("{}/{version}", routes::CONFIG)),
+        None => client.get(routes::CONFIG),
+    }
+}
+
+fn source_of(version: ConfigVersion) -> ApplyRequest {
+    ApplyRequest {
+        source: version.source.unwrap_or_default(),
+        file_name: format!("version {}", version.version),
+        base_version: None,
+        dry_run: true,
+        force: false,
+    }
+}
+
+fn history(client: &Client, screen: &mut Screen, form: Form) -> Result<Exit, ApiError> {
+    let versions: ConfigVersions = client.get(routes::CONFIGS)?;
+    if form == Form::Json {
+        screen.print_json(&versions);
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<Cell>> = versions
+        .versions
+        .iter()
+        .map(|version| {
+            let live = if version.version == versions.live {
+                "live"
+            } else {
+                ""
+            };
+            vec![
+                cell(version.version.to_string()),
+                cell(version.at.to_string()),
+                cell(&version.by),
+                cell(live),
+            ]
+        })
+        .collect();
+    let text = table(&["VERSION", "SINCE", "BY", ""], &rows, 0, screen.colour);
+    screen.print(text);
+    Ok(Exit::Done)
+}
+
+fn diff(
+    client: &Client,
+    screen: &mut Screen,
+    form: Form,
+    (from, to): (Option<&str>, Option<u64>),
+) -> Result<Exit, ApiError> {
+    let (old, new) = match (from, from.and_then(|from| from.parse::<u64>().ok())) {
+        (Some(_), Some(version)) => (fetch(client, Some(version))?, fetch(client, to)?),
+        (Some(file), None) => {
+            let file = File::open(Path::new(file))?;
+            let new = ConfigVersion {
+                source: Some(String::from_utf8_lossy(&file.bytes).into_owned()),
+                ..ConfigVersion::default()
+            };
+            (fetch(client, None)?, new)
+        }
+        (None, _) => {
+            let live = fetch(client, None)?;
+            match live.version {
+                0 | 1 => (ConfigVersion::default(), live),
+                version => (fetch(client, Some(version - 1))?, live),
+            }
+        }
+    };
+    let text = config::text_diff(
+        old.source.as_deref().unwrap_or_default(),
+        new.source.as_deref().unwrap_or_default(),
+    );
+    match form {
+        Form::Json => screen.print_json(&serde_json::json!({
+            "from": old.version, "to": new.version, "diff": text,
+        })),
+        Form::Text if text.is_empty() => screen.print("no difference\n"),
+        Form::Text => screen.print(text),
+    }
+    Ok(Exit::Done)
+}
+
+/// `config edit`: the live text, in the person's editor, applied if it is right.
+fn edit(client: &Client, screen: &mut Screen, form: Form, act: ActArgs) -> Result<Exit, ApiError> {
+    let live = fetch(client, None)?;
+    let before = live.source.clone().unwrap_or_default();
+    let path = scratch_file(&before)?;
+    let edited = edited(&path);
+    let keep = |error: ApiError| error.with_detail(format!("your text: {}", path.display()));
+    edited.map_err(keep)?;
+    let after = File::open(&path)?;
+    if after.bytes == before.as_bytes() {
+        // Nothing of worth is lost with it.
+        let _ = std::fs::remove_file(&path);
+        screen.print("nothing was changed\n");
+        return Ok(Exit::Done);
+    }
+    let Some(mut request) = request_of(screen, form, &path)? else {
+        screen.print(format_args!("your text is kept in {}\n", path.display()));
+        return Ok(Exit::Failed);
+    };
+    request.base_version = Some(live.version);
+    let done = carry_out(client, screen, form, (request, act)).map_err(keep)?;
+    // It is live, and `config show` prints it.
+    let _ = std::fs::remove_file(&path);
+    Ok(done)
+}
+
+/// A new file that only this account reads, with `text`. The kernel's random bytes in its
+/// name keep others from preparing it.
+fn scratch_file(text: &str) -> Result<PathBuf, ApiError> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let unique = std::fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap_or_default();
+    let path = std::env::temp_dir().join(format!("mainstay-{}.toml", unique.trim()));
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
+    made.map_err(|error| {
+        ErrorCode::EditorFailed
+            .error(format!("cannot write {}", path.display()))
+            .with_detail(error.to_string())
+    })?;
+    Ok(path)
+}
+
+fn edited(path: &Path) -> Result<(), ApiError> {
+    let named = ["VISUAL", "EDITOR"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    let line = named.unwrap_or_else(|| "vi".to_string());
+    let mut words = line.split_whitespace();
+    let program = words.next().unwrap_or("vi");
+    match Command::new(program).args(words).arg(path).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(ErrorCode::EditorFailed.error(format!("{program} ended with {status}"))),
+        Err(error) => Err(ErrorCode::EditorFailed
+            .error(format!("cannot start {program}"))
+            .with_detail(error.to_string())),
+    }
+}

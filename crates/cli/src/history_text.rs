@@ -1,0 +1,103 @@
+//! What happened, as people read it.
+
+use api::{Explanation, Fences, HistoryEntryView, LogView};
+use config::Colour;
+
+use crate::screen::{Tone, paint};
+use crate::table::{Cell, cell, span, table, toned};
+
+/// One line of history.
+pub(crate) fn entry(entry: &HistoryEntryView, colour: Colour) -> String {
+    let tone = match entry.kind.as_str() {
+        "failed" => Tone::Bad,
+        "fence-asked" | "fence-ended" => Tone::Care,
+        "running" => Tone::Good,
+        _other => Tone::Plain,
+    };
+    let at = paint(&entry.at.to_string(), Tone::Quiet, colour);
+    format!("{at}  {}\n", paint(&entry.text, tone, colour))
+}
+
+/// Settled fences.
+pub(crate) fn fences(fences: &Fences, colour: Colour) -> String {
+    if fences.fences.is_empty() {
+        return "no node was ever fenced\n".to_string();
+    }
+    let rows: Vec<Vec<Cell>> = fences
+        .fences
+        .iter()
+        .map(|fence| {
+            let took = fence.ended_at.0.saturating_duration_since(fence.asked_at.0);
+            let tone = if fence.result == "failed" {
+                Tone::Bad
+            } else {
+                Tone::Plain
+            };
+            vec![
+                cell(fence.asked_at.to_string()),
+                cell(&fence.target),
+                cell(format!("by {}", fence.executor)),
+                toned(&fence.text, tone),
+                cell(format!("after {}", span(took.as_millis() as u64))),
+                cell(&fence.because),
+            ]
+        })
+        .collect();
+    let head = ["ASKED AT", "NODE", "", "RESULT", "", "WHY"];
+    table(&head, &rows, 0, colour)
+}
+
+/// What operations printed.
+pub(crate) fn log(log: &LogView, colour: Colour) -> String {
+    if log.lines.is_empty() {
+        return format!("{} has done nothing on {} yet\n", log.service, log.node);
+    }
+    let mut text = String::new();
+    for line in &log.lines {
+        let what = [line.resource.as_str(), line.verb.as_str()];
+        let what: Vec<&str> = what.into_iter().filter(|word| !word.is_empty()).collect();
+        let at = paint(&line.at.to_string(), Tone::Quiet, colour);
+        let head = format!("{}: {} ({} ms)", what.join(" "), line.outcome, line.took_ms);
+        text.push_str(&format!("{at}  {}\n", paint(&head, Tone::Strong, colour)));
+        for printed in line.output.lines() {
+            text.push_str(&format!("    {printed}\n"));
+        }
+    }
+    text
+}
+
+/// Why a service is where it is.
+pub(crate) fn explanation(answer: &Explanation, colour: Colour) -> String {
+    let place = answer.node.as_ref().map(|node| format!(" on {node}"));
+    let mut text = format!(
+        "{} is {}{}: {}\n",
+        answer.service,
+        answer.state,
+        place.unwrap_or_default(),
+        answer.because
+    );
+    let rows: Vec<Vec<Cell>> = answer
+        .nodes
+        .iter()
+        .map(|verdict| {
+            let (word, tone) = match (answer.node.as_ref() == Some(&verdict.node), verdict.allowed)
+            {
+                (true, _) => ("here", Tone::Good),
+                (false, true) => ("possible", Tone::Plain),
+                (false, false) => ("not", Tone::Care),
+            };
+            let score = verdict.score.map(|score| format!("{score} points"));
+            vec![
+                cell(&verdict.node),
+                toned(word, tone),
+                cell(score.unwrap_or_default()),
+                cell(verdict.because.join("; ")),
+            ]
+        })
+        .collect();
+    text.push_str(&table(&[], &rows, 2, colour));
+    for wait in &answer.waits {
+        text.push_str(&format!("waits: {wait}\n"));
+    }
+    text
+}

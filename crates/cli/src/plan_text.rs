@@ -1,0 +1,58 @@
+//! A plan as people read it: what happens and why, what stays, what waits.
+
+use api::PlanView;
+use config::Colour;
+
+use crate::screen::{Tone, paint};
+use crate::table::{Cell, cell, table, toned};
+
+/// The plan; what it consists of is never left out, and an empty one says so.
+pub(crate) fn plan(plan: &PlanView, colour: Colour) -> String {
+    let mut text = String::new();
+    if plan.steps.is_empty() {
+        text.push_str("nothing has to be done\n");
+    } else {
+        text.push_str(&format!(
+            "{}\n",
+            paint("this will happen", Tone::Strong, colour)
+        ));
+        let rows: Vec<Vec<Cell>> = plan
+            .steps
+            .iter()
+            .enumerate()
+            .map(|(number, step)| {
+                let tone = match step.action.as_str() {
+                    "stop" | "restart" | "move" => Tone::Care,
+                    "fence" => Tone::Bad,
+                    _other => Tone::Plain,
+                };
+                vec![
+                    cell((number + 1).to_string()),
+                    toned(&step.sentence, tone),
+                    toned(&step.because, Tone::Quiet),
+                ]
+            })
+            .collect();
+        text.push_str(&table(&[], &rows, 2, colour));
+    }
+    let interrupted = plan.interrupted();
+    if !interrupted.is_empty() {
+        let line = format!("interrupted meanwhile: {}\n", interrupted.join(", "));
+        text.push_str(&paint(&line, Tone::Care, colour));
+    }
+    if !plan.stays.is_empty() {
+        let stays: Vec<String> = plan
+            .stays
+            .iter()
+            .map(|stay| match &stay.node {
+                Some(node) => format!("{} on {node}", stay.service),
+                None => format!("{} stopped", stay.service),
+            })
+            .collect();
+        text.push_str(&format!("stays as it is: {}\n", stays.join(", ")));
+    }
+    for wait in &plan.waits {
+        text.push_str(&format!("cannot yet: {}: {}\n", wait.service, wait.because));
+    }
+    text
+}

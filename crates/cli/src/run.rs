@@ -1,0 +1,360 @@
+//! From what was typed to what is done.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use api::{
+    ApiError, ErrorCode, Events, Explanation, Fences, History, LogView, Order, Status, Switch,
+    Timestamp, TokenReply, TokenRequest, routes,
+};
+use clap::CommandFactory;
+use model::WallTime;
+
+use crate::args::{
+    ActArgs, Cli, Command, DaemonArgs, FenceArgs, FenceCommand, Global, HistoryArgs, InitArgs,
+    JoinArgs, LogArgs, NodeCommand, OnOff, StatusArgs, TokenArgs,
+};
+use crate::client::Client;
+use crate::exit::Exit;
+use crate::screen::{Form, Screen};
+use crate::status_text::Look;
+use crate::suggest::nearest;
+use crate::{config_commands, history_text, order, status_text};
+
+/// What is left to do for the binary.
+#[derive(Debug)]
+pub enum Action {
+    /// Nothing: the command is over.
+    Done(Exit),
+    /// Form a cluster.
+    Init(InitArgs, Global),
+    /// Join a cluster.
+    Join(JoinArgs, Global),
+    /// Run the daemon, with its socket at `Global::socket`.
+    Daemon(DaemonArgs, Global),
+    /// Run the laboratory with these arguments.
+    Lab(Vec<OsString>),
+}
+
+/// The whole command line, for help and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs a command on the process's own input and output.
+#[must_use]
+pub fn run(cli: Cli) -> Action {
+    run_on(cli, &mut Screen::of_process())
+}
+
+/// Runs a command on `screen`.
+#[must_use]
+pub fn run_on(cli: Cli, screen: &mut Screen) -> Action {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Init(args) => Action::Init(args, global),
+        Command::Join(args) => Action::Join(args, global),
+        Command::Daemon(args) => Action::Daemon(args, global),
+        Command::Lab { arguments } => Action::Lab(arguments),
+        command => {
+            let form = match global.json {
+                true => Form::Json,
+                false => Form::Text,
+            };
+            let asker = Asker {
+                client: Client::new(&global.socket),
+                form,
+            };
+            let exit = asker.run(command, screen).unwrap_or_else(|error| {
+                screen.print_error(&error, form);
+                Exit::of(&error)
+            });
+            Action::Done(exit)
+        }
+    }
+}
+
+struct Asker {
+    client: Client,
+    form: Form,
+}
+
+type Done = Result<Exit, ApiError>;
+
+impl Asker {
+    fn run(&self, command: Command, screen: &mut Screen) -> Done {
+        let (client, form) = (&self.client, self.form);
+        match command {
+            Command::Status(args) => self.status(&args, screen),
+            Command::Watch => self.watch(screen),
+            Command::History(args) => self.history(&args, screen),
+            Command::Log(args) => self.log(&args, screen),
+            Command::Explain { service } => self.explain(service.as_str(), screen),
+            Command::Fence(args) => self.fence(args, screen),
+            Command::Check(args) => config_commands::check(screen, form, &args.file),
+            Command::Plan(args) => config_commands::plan(client, screen, form, &args.file),
+            Command::Apply(args) => config_commands::apply(client, screen, form, &args),
+            Command::Config(command) => config_commands::config(client, screen, form, &command),
+            Command::Token(args) => self.token(&args, screen),
+            Command::Completions { shell } => {
+                clap_complete::generate(shell, &mut self::command(), "mainstay", &mut screen.out);
+                Ok(Exit::Done)
+            }
+            Command::Version => {
+                version(screen, form);
+                Ok(Exit::Done)
+            }
+            Command::Init(_) | Command::Join(_) | Command::Daemon(_) | Command::Lab { .. } => {
+                unreachable!("handed back to the binary before")
+            }
+            order => order::give(client, screen, form, order_of(order)),
+        }
+    }
+
+    fn look(&self, screen: &Screen) -> Look {
+        Look {
+            now: (screen.now)(),
+            colour: screen.colour,
+        }
+    }
+
+    fn status(&self, args: &StatusArgs, screen: &mut Screen) -> Done {
+        let status: Status = self.client.get(routes::STATUS)?;
+        let look = self.look(screen);
+        match (&args.name, self.form) {
+            (None, Form::Json) => screen.print_json(&status),
+            (None, Form::Text) => screen.print(status_text::whole(&status, look)),
+            (Some(name), form) => self.status_of(name, &status, (screen, form))?,
+        }
+        match args.check && status.is_degraded() {
+            true => Ok(Exit::Degraded),
+            false => Ok(Exit::Done),
+        }
+    }
+
+    fn status_of(
+        &self,
+        name: &str,
+        status: &Status,
+        (screen, form): (&mut Screen, Form),
+    ) -> Result<(), ApiError> {
+        let look = self.look(screen);
+        let service = status.services.iter().find(|s| s.name == name);
+        let node = status.nodes.iter().find(|n| n.name == name);
+        if service.is_none() && node.is_none() {
+            let services = status.services.iter().map(|s| s.name.as_str());
+            let nodes = status.nodes.iter().map(|n| n.name.as_str());
+            let near = nearest(name, services.chain(nodes));
+            let code = ErrorCode::NoSuchService;
+            return Err(order::unknown(code, "service or node", name, near));
+        }
+        if let Some(service) = service {
+            match form {
+                Form::Json => screen.print_json(service),
+                Form::Text => screen.print(status_text::service(service, status, look)),
+            }
+        }
+        if let Some(node) = node {
+            match form {
+                Form::Json => screen.print_json(node),
+                Form::Text => screen.print(status_text::node(node, status, look)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows events until the daemon goes away or the person does.
+    fn watch(&self, screen: &mut Screen) -> Done {
+        let status: Status = self.client.get(routes::STATUS)?;
+        if self.form == Form::Text {
+            screen.print(format_args!("{}\n", status_text::summary(&status)));
+        }
+        let mut after = status.index;
+        // Ends with the first error, at the latest when the daemon ends.
+        loop {
+            let path = format!("{}?after={after}", routes::EVENTS);
+            let events: Events = self.client.get(&path)?;
+            for entry in &events.entries {
+                match self.form {
+                    Form::Json => screen.print_json(entry),
+                    Form::Text => screen.print(history_text::entry(entry, screen.colour)),
+                }
+            }
+            after = events.index;
+        }
+    }
+
+    fn history(&self, args: &HistoryArgs, screen: &mut Screen) -> Done {
+        let mut path = format!("{}?limit={}", routes::HISTORY, args.limit);
+        if let Some(since) = &args.since {
+            path.push_str(&format!("&since={}", since_time(since, (screen.now)())?));
+        }
+        let history: History = self.client.get(&path)?;
+        match self.form {
+            Form::Json => screen.print_json(&history),
+            Form::Text => {
+                for entry in &history.entries {
+                    screen.print(history_text::entry(entry, screen.colour));
+                }
+            }
+        }
+        Ok(Exit::Done)
+    }
+
+    fn log(&self, args: &LogArgs, screen: &mut Screen) -> Done {
+        let mut path = format!("{}/{}", routes::LOG, args.service);
+        if let Some(resource) = &args.resource {
+            path.push_str(&format!("?resource={resource}"));
+        }
+        let log: LogView = self.suggesting(args.service.as_str(), self.client.get(&path))?;
+        match self.form {
+            Form::Json => screen.print_json(&log),
+            Form::Text => screen.print(history_text::log(&log, screen.colour)),
+        }
+        Ok(Exit::Done)
+    }
+
+    fn explain(&self, service: &str, screen: &mut Screen) -> Done {
+        let answer = self.client.get(&format!("{}/{service}", routes::EXPLAIN));
+        let answer: Explanation = self.suggesting(service, answer)?;
+        match self.form {
+            Form::Json => screen.print_json(&answer),
+            Form::Text => screen.print(history_text::explanation(&answer, screen.colour)),
+        }
+        Ok(Exit::Done)
+    }
+
+    /// When the daemon does not know the service: the nearest name that it knows.
+    fn suggesting<T>(&self, service: &str, answer: Result<T, ApiError>) -> Result<T, ApiError> {
+        match answer {
+            Err(error) if error.is(ErrorCode::NoSuchService) => {
+                let status: Status = self.client.get(routes::STATUS)?;
+                order::known_service(service, &status)?;
+                Err(error)
+            }
+            answer => answer,
+        }
+    }
+
+    fn fence(&self, args: FenceArgs, screen: &mut Screen) -> Done {
+        let (client, form) = (&self.client, self.form);
+        match (args.command, args.node) {
+            (Some(FenceCommand::Status), _) => self.fence_status(screen),
+            (Some(FenceCommand::History), _) => {
+                let fences: Fences = client.get(routes::FENCES)?;
+                match form {
+                    Form::Json => screen.print_json(&fences),
+                    Form::Text => screen.print(history_text::fences(&fences, screen.colour)),
+                }
+                Ok(Exit::Done)
+            }
+            (Some(FenceCommand::Test { node }), _) => order::test_fence(client, screen, form, node),
+            (Some(FenceCommand::Confirm(args)), _) => {
+                let order = Order::ConfirmFence { node: args.node };
+                order::give(client, screen, form, (order, args.act))
+            }
+            (None, Some(node)) => {
+                order::give(client, screen, form, (Order::Fence { node }, args.act))
+            }
+            (None, None) => unreachable!("the parser wants a node where there is no command"),
+        }
+    }
+
+    fn fence_status(&self, screen: &mut Screen) -> Done {
+        let status: Status = self.client.get(routes::STATUS)?;
+        match self.form {
+            Form::Json => {
+                screen.print_json(&serde_json::json!({ "fencing": status.fencing }));
+            }
+            Form::Text if status.fencing.is_empty() => screen.print("no fence is under way\n"),
+            Form::Text => {
+                let text = status_text::fences(&status, self.look(screen));
+                screen.print(text.trim_start());
+            }
+        }
+        Ok(Exit::Done)
+    }
+
+    fn token(&self, args: &TokenArgs, screen: &mut Screen) -> Done {
+        let request = TokenRequest {
+            valid_for_ms: u64::try_from(args.valid.as_millis()).ok(),
+        };
+        let reply: TokenReply = self.client.post(routes::TOKENS, &request)?;
+        match self.form {
+            Form::Json => screen.print_json(&reply),
+            Form::Text => screen.print(format_args!(
+                "run this on the node that shall join, before {}:\n\n  mainstay join {}\n\n\
+                 the token works once; whoever has it can add a node\n",
+                reply.expires, reply.token
+            )),
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn order_of(command: Command) -> (Order, ActArgs) {
+    match command {
+        Command::Start(a) => (Order::Start { service: a.service }, a.act),
+        Command::Stop(a) => (Order::Stop { service: a.service }, a.act),
+        Command::Restart(a) => (Order::Restart { service: a.service }, a.act),
+        Command::Move(a) => {
+            let (service, to) = (a.service, a.to);
+            (Order::Move { service, to }, a.act)
+        }
+        Command::Freeze(a) => (Order::Freeze { service: a.service }, a.act),
+        Command::Thaw(a) => (Order::Thaw { service: a.service }, a.act),
+        Command::Clear(a) => (Order::Clear { service: a.service }, a.act),
+        Command::Standby(a) => (Order::Standby { node: a.node }, a.act),
+        Command::Online(a) => (Order::Online { node: a.node }, a.act),
+        Command::Maintenance(a) => {
+            let switch = match a.switch {
+                OnOff::On => Switch::On,
+                OnOff::Off => Switch::Off,
+            };
+            (Order::Maintenance { switch }, a.act)
+        }
+        Command::Leave(act) => (Order::Leave, act),
+        Command::Halt(act) => (Order::Halt, act),
+        Command::Node(NodeCommand::Remove(a)) => (Order::RemoveNode { node: a.node }, a.act),
+        Command::Status(_)
+        | Command::Watch
+        | Command::History(_)
+        | Command::Log(_)
+        | Command::Explain { .. }
+        | Command::Fence(_)
+        | Command::Check(_)
+        | Command::Plan(_)
+        | Command::Apply(_)
+        | Command::Config(_)
+        | Command::Init(_)
+        | Command::Token(_)
+        | Command::Join(_)
+        | Command::Daemon(_)
+        | Command::Lab { .. }
+        | Command::Completions { .. }
+        | Command::Version => unreachable!("no order: it has a function of its own"),
+    }
+}
+
+/// A time, or a span before `now`.
+fn since_time(text: &str, now: WallTime) -> Result<Timestamp, ApiError> {
+    if let Ok(at) = text.parse() {
+        return Ok(at);
+    }
+    let span: Duration = model::duration::parse(text).map_err(|_| {
+        ErrorCode::BadRequest
+            .error(format!("`{text}` is no time and no span"))
+            .with_help("write --since 1h, or --since 2026-11-20T03:00:00Z")
+    })?;
+    let before = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    Ok(WallTime(now.0.saturating_sub(before)).into())
+}
+
+fn version(screen: &mut Screen, form: Form) {
+    let version = env!("CARGO_PKG_VERSION");
+    match form {
+        Form::Json => screen.print_json(&serde_json::json!({ "version": version })),
+        Form::Text => screen.print(format_args!("mainstay {version}\n")),
+    }
+}
