@@ -1,1 +1,47 @@
-fn main() {}
+//! Tasks of the repository: `cargo xtask test`, `tidy`, `bench`.
+//!
+//! What a machine can check is checked here, so that readers of a change can look at the
+//! rest.
+
+mod bench;
+mod run;
+mod scan;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Tasks of the Mainstay repository")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Runs every check and every test; installs missing Debian packages where it may.
+    Test(test::TestArguments),
+    /// Checks layers, sizes, purity, error codes, words and licences.
+    Tidy,
+    /// Measures; prints figures.
+    #[command(subcommand)]
+    Bench(bench::Bench),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Tidy => tidy::run(),
+        Task::Bench(which) => bench::run(&which),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

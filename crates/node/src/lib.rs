@@ -1,1 +1,28 @@
-//! placeholder
+//! One node as a whole, as a pure machine: it joins the log (`raft`), the replicated
+//! state (`state`), the planner and the executor of this node's claims.
+//!
+//! Messages, the detector's events, ends of operations and of fences, requests of
+//! operators and the time come in; messages to send, records to persist, operations and
+//! fences to carry out and answers go out. It never touches a socket, a disk, a process
+//! or a clock: the daemon and the simulator do, each in its way.
+//!
+//! ```text
+//!   detector events ──► liveness ──┐                ┌──► commands ──► raft ──► persist, send
+//!   raft: committed ──► state ─────┼──► leader's ───┘
+//!                          │       │    duties (duties.rs): members up and down, voters, plan
+//!                          └───────┴──► own duties (tend.rs): claims, probes, fences, lease
+//! ```
+
+mod duties;
+mod executor;
+mod message;
+mod node;
+mod preview;
+mod requests;
+mod tend;
+
+pub use executor::Lease;
+pub use message::PeerMessage;
+pub use node::{Boundary, Node, NodeConfig, Output};
+pub use preview::{Preview, preview};
+pub use requests::{RequestError, RequestId};

@@ -7,7 +7,7 @@ use model::history::Happening;
 use model::seen::{
     FENCED_AT_MAX, FenceRecord, FenceResult, FenceSeen, FenceStanding, Maintenance, NodeState,
 };
-use model::{BootId, FenceId, NodeName, Reason, Rejected, UserName};
+use model::{BootId, DeviceName, FenceId, NodeName, Reason, Rejected, UserName};
 
 use crate::members::BootEnd;
 use crate::{Applied, FENCE_RECORDS_MAX, Outcome, Place, State, not_ready, push_bounded};
@@ -124,12 +124,7 @@ impl State {
                 self.node_off(place, target);
             }
             FenceResult::Failed { device, how } => {
-                let standing = FenceStanding::Failed {
-                    at: place.at,
-                    device: device.clone(),
-                    how: how.clone(),
-                };
-                self.fence_failed(place, target, standing, result);
+                self.fence_failed(place, target, (device.clone(), how.clone()));
             }
             // Only the target itself can prove this, by being heard under another boot.
             FenceResult::Rebooted => return Err(late()),
@@ -137,17 +132,25 @@ impl State {
         Ok(Applied::Done)
     }
 
-    fn fence_failed(
+    /// The try has failed; another one must be asked for.
+    pub(crate) fn fence_failed(
         &mut self,
         place: Place,
         target: &NodeName,
-        standing: FenceStanding,
-        result: &FenceResult,
+        (device, how): (Option<DeviceName>, String),
     ) {
-        self.record_fence(place, target, result);
+        let result = FenceResult::Failed {
+            device: device.clone(),
+            how: how.clone(),
+        };
+        self.record_fence(place, target, &result);
         if let Some(fence) = self.seen.fences.get_mut(target) {
             fence.failed = fence.failed.saturating_add(1);
-            fence.standing = standing;
+            fence.standing = FenceStanding::Failed {
+                at: place.at,
+                device,
+                how,
+            };
         }
     }
 

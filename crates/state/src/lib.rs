@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, VecDeque};
 use model::history::{Happening, HistoryEntry};
 use model::seen::{FenceRecord, NodeSeen, NodeState};
 use model::{
-    BootId, ClaimEpoch, Command, FenceId, NodeId, NodeName, Rejected, Seen, ServiceName, Spec,
-    Stamped, UserName, WallTime, command::Joined,
+    BootId, ClaimEpoch, Command, Epoch, FenceId, NodeId, NodeName, Rejected, Seen, ServiceName,
+    Spec, Stamped, UserName, WallTime, command::Joined,
 };
 use serde::{Deserialize, Serialize};
 
@@ -86,10 +86,23 @@ pub struct State {
     fence_records: VecDeque<FenceRecord>,
     /// By digest.
     tokens: BTreeMap<String, Token>,
+    /// The index of the last command that changed how a member is.
+    #[serde(default)]
+    epoch: Epoch,
     /// Given to the next member. Never goes down, so that no number is used twice.
     next_node: NodeId,
-    /// Boots that are proven over, by member, oldest first. No member returns under one.
-    ended_boots: BTreeMap<NodeName, VecDeque<BootId>>,
+    /// Kept for removed members too: a late word about them must not harm who joins anew
+    /// under the same name.
+    boots: BTreeMap<NodeName, Boots>,
+}
+
+/// The boots of a member, as far as they matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Boots {
+    /// The one that it was last heard in.
+    last: Option<BootId>,
+    /// Boots that are proven over, oldest first. The member never returns under one.
+    ended: VecDeque<BootId>,
 }
 
 impl Default for State {
@@ -119,8 +132,9 @@ impl State {
             history: VecDeque::new(),
             fence_records: VecDeque::new(),
             tokens: BTreeMap::new(),
+            epoch: Epoch::default(),
             next_node: NodeId(1),
-            ended_boots: BTreeMap::new(),
+            boots: BTreeMap::new(),
         }
     }
 
@@ -259,6 +273,12 @@ impl State {
         &self.versions
     }
 
+    /// Numbers the view: grows with each change of how a member is.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
     /// What is observed.
     #[must_use]
     pub fn seen(&self) -> &Seen {
@@ -308,6 +328,9 @@ impl State {
     }
 
     fn record(&mut self, place: Place, what: Happening) {
+        if matches!(what, Happening::Node { .. }) {
+            self.epoch = Epoch(place.index);
+        }
         push_bounded(
             &mut self.history,
             HistoryEntry {

@@ -10,7 +10,8 @@ use model::seen::{
 use model::{BootId, NodeName, Reason, Rejected, ServiceName, Spec, UserName};
 
 use crate::{
-    Applied, ENDED_BOOTS_MAX, Outcome, Place, State, TOKENS_MAX, Token, not_ready, push_bounded,
+    Applied, Boots, ENDED_BOOTS_MAX, Outcome, Place, State, TOKENS_MAX, Token, not_ready,
+    push_bounded,
 };
 
 /// Why a boot of a node is known to be over.
@@ -18,6 +19,14 @@ use crate::{
 pub(crate) enum BootEnd {
     Fenced,
     Rebooted,
+}
+
+impl Boots {
+    fn end(&mut self, boot: BootId) {
+        if !self.ended.contains(&boot) {
+            push_bounded(&mut self.ended, boot, ENDED_BOOTS_MAX);
+        }
+    }
 }
 
 impl State {
@@ -116,7 +125,6 @@ impl State {
             return Err(not_ready(name, &node.state));
         }
         self.seen.nodes.remove(name);
-        self.ended_boots.remove(name);
         for service in self.seen.services.values_mut() {
             service.barred.remove(name);
         }
@@ -128,9 +136,9 @@ impl State {
     pub(crate) fn node_up(&mut self, place: Place, name: &NodeName, boot: BootId) -> Outcome {
         let node = self.node(name)?;
         if self
-            .ended_boots
+            .boots
             .get(name)
-            .is_some_and(|ended| ended.contains(&boot))
+            .is_some_and(|boots| boots.ended.contains(&boot))
         {
             return Err(Rejected::Late(format!("boot {boot} of {name}")));
         }
@@ -151,8 +159,17 @@ impl State {
             self.settle_fence(place, name, &FenceResult::Rebooted);
             self.end_boot(place, name, BootEnd::Rebooted);
         }
+        self.note_boot(name, boot);
         self.set_node(place, name, NodeState::Starting { boot }, None);
         Ok(Applied::Done)
+    }
+
+    /// The node is in this boot: an earlier one is over, also one that it left cleanly.
+    fn note_boot(&mut self, name: &NodeName, boot: BootId) {
+        let boots = self.boots.entry(name.clone()).or_default();
+        if let Some(last) = boots.last.replace(boot).filter(|last| *last != boot) {
+            boots.end(last);
+        }
     }
 
     /// A lost node comes back in the same boot only when nothing can be fenced and nothing
@@ -388,15 +405,14 @@ impl State {
 
     /// An executor that is not a running member cannot be counted on: its tries have failed.
     fn fail_fences_by(&mut self, place: Place, name: &NodeName) {
-        for fence in self.seen.fences.values_mut() {
-            if fence.executor == *name && fence.standing == FenceStanding::Asked {
-                fence.failed = fence.failed.saturating_add(1);
-                fence.standing = FenceStanding::Failed {
-                    at: place.at,
-                    device: None,
-                    how: format!("{name}, which was at it, is no longer online"),
-                };
-            }
+        let asked =
+            self.seen.fences.iter().filter(|(_, fence)| {
+                fence.executor == *name && fence.standing == FenceStanding::Asked
+            });
+        let targets: Vec<NodeName> = asked.map(|(target, _)| target.clone()).collect();
+        for target in targets {
+            let how = format!("{name}, which was to do it, is no longer online");
+            self.fence_failed(place, &target, (None, how));
         }
     }
 
@@ -407,8 +423,7 @@ impl State {
         };
         node.probed = None;
         if let Some(boot) = node.state.boot() {
-            let ended = self.ended_boots.entry(name.clone()).or_default();
-            push_bounded(ended, boot, ENDED_BOOTS_MAX);
+            self.boots.entry(name.clone()).or_default().end(boot);
         }
         let because = match end {
             BootEnd::Fenced => Reason::NodeFenced { node: name.clone() },

@@ -1,0 +1,258 @@
+//! What the leader does for all: tell the log who is up and down, keep the voters, plan.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use model::seen::{NodeSeen, NodeState};
+use model::{BootId, Command, Instant, NodeId, NodeName, PlanId, Reason};
+
+use crate::node::{Liveness, Node};
+
+/// When only time can change a plan, the wall clock says when to look again. Should it be
+/// set meanwhile, we look within `PLAN_LATE` all the same, and never in a tight loop.
+const PLAN_SOON: Duration = Duration::from_millis(50);
+const PLAN_LATE: Duration = Duration::from_secs(10);
+
+/// What the leader has under way.
+#[derive(Debug, Default)]
+pub(crate) struct Duties {
+    /// Entries of the leader's own that are not applied yet. Nothing new is decided before
+    /// they are, so that nothing is decided twice.
+    pending: BTreeSet<u64>,
+    /// The index up to which the last plan has seen the state, so that the same state is
+    /// not planned twice.
+    planned_at: Option<u64>,
+    /// When this node became leader.
+    leads_since: Option<Instant>,
+    /// The end of the log at that moment.
+    leads_from: u64,
+    /// When members that were never heard are counted as lost.
+    grace_ends: Option<Instant>,
+    /// When to plan again although nothing has changed: windows of failures and of fences
+    /// end with time alone.
+    plan_again_at: Option<Instant>,
+    /// What the last plan waits for.
+    waits: Vec<planner::Wait>,
+}
+
+impl Duties {
+    pub fn applied(&mut self, index: u64) {
+        self.pending.remove(&index);
+    }
+
+    pub fn leader_changed(&mut self, log_end: u64, now: Instant) {
+        self.leads_from = log_end;
+        self.pending.clear();
+        self.planned_at = None;
+        self.leads_since = Some(now);
+    }
+
+    pub fn waits(&self) -> &[planner::Wait] {
+        &self.waits
+    }
+
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.grace_ends.into_iter().chain(self.plan_again_at).min()
+    }
+}
+
+impl Node {
+    pub(crate) fn lead(&mut self, now: Instant) {
+        if !self.is_leader() || !self.raft.is_quorate(now) {
+            return;
+        }
+        // Entries of earlier leaders must be applied before this one decides.
+        if !self.duties.pending.is_empty() || self.applied < self.duties.leads_from {
+            return;
+        }
+        self.lead_members(now);
+        self.lead_voters(now);
+        if self.duties.pending.is_empty() {
+            self.lead_plan(now);
+        }
+    }
+
+    fn decide(&mut self, command: Command, now: Instant) {
+        let command = self.stamp(command);
+        if let Ok(index) = self.raft.propose(command, now) {
+            self.duties.pending.insert(index);
+        }
+    }
+
+    /// Brings the log's picture of the members in line with what is heard.
+    fn lead_members(&mut self, now: Instant) {
+        self.duties.grace_ends = None;
+        let members: Vec<(NodeName, NodeSeen)> = self
+            .state
+            .seen()
+            .nodes
+            .iter()
+            .map(|(name, seen)| (name.clone(), seen.clone()))
+            .collect();
+        for (name, seen) in members {
+            if let Some(command) = self.news_of(&name, &seen, now) {
+                self.decide(command, now);
+            }
+        }
+    }
+
+    /// The command that the log still lacks about one member, if any.
+    fn news_of(&mut self, name: &NodeName, seen: &NodeSeen, now: Instant) -> Option<Command> {
+        let node = name.clone();
+        if seen.id == self.config.id {
+            return self.news_of_alive(node, &seen.state, self.config.boot);
+        }
+        match self.liveness.get(&seen.id) {
+            Some(Liveness::Alive { boot }) => self.news_of_alive(node, &seen.state, *boot),
+            Some(Liveness::DaemonDown) => match seen.state {
+                NodeState::Starting { boot } | NodeState::Online { boot } => {
+                    Some(Command::DaemonDown { node, boot })
+                }
+                NodeState::Down
+                | NodeState::DaemonDown { .. }
+                | NodeState::Lost { .. }
+                | NodeState::Leaving { .. } => None,
+            },
+            Some(Liveness::DaemonDownTooLong) => {
+                self.loss_of(seen, Reason::DaemonDownTooLong { node: node.clone() }, node)
+            }
+            Some(Liveness::Lost {
+                silent_for,
+                agreed_by,
+            }) => {
+                let agreed_by = agreed_by
+                    .iter()
+                    .filter_map(|id| self.state.node_name(*id).cloned())
+                    .collect();
+                let because = Reason::NodeSilent {
+                    node: node.clone(),
+                    silent_for: *silent_for,
+                    agreed_by,
+                };
+                self.loss_of(seen, because, node)
+            }
+            None => self.news_of_never_heard(node, seen, now),
+        }
+    }
+
+    fn news_of_alive(&self, node: NodeName, state: &NodeState, boot: BootId) -> Option<Command> {
+        let is_known = match state {
+            NodeState::Starting { boot: known }
+            | NodeState::Online { boot: known }
+            | NodeState::Leaving { boot: known } => *known == boot,
+            NodeState::Lost { boot: known, .. } => *known == Some(boot),
+            NodeState::Down if node == self.config.name => self.tending.has_asked_to_leave(),
+            NodeState::Down | NodeState::DaemonDown { .. } => false,
+        };
+        (!is_known).then_some(Command::NodeUp { node, boot })
+    }
+
+    fn loss_of(&self, seen: &NodeSeen, because: Reason, node: NodeName) -> Option<Command> {
+        match seen.state {
+            NodeState::Down | NodeState::Lost { .. } => None,
+            NodeState::Starting { boot }
+            | NodeState::Online { boot }
+            | NodeState::DaemonDown { boot }
+            | NodeState::Leaving { boot } => Some(Command::NodeLost {
+                node,
+                boot: Some(boot),
+                because,
+            }),
+        }
+    }
+
+    /// After the whole cluster has started, members that were up before and are not heard
+    /// now get some time to boot; then they are counted as lost.
+    fn news_of_never_heard(
+        &mut self,
+        node: NodeName,
+        seen: &NodeSeen,
+        now: Instant,
+    ) -> Option<Command> {
+        seen.state.boot()?;
+        if matches!(seen.state, NodeState::Lost { .. }) {
+            return None;
+        }
+        let grace = self
+            .state
+            .spec()
+            .map(|spec| spec.cluster.timings.start_grace)?;
+        let ends = self.duties.leads_since? + grace;
+        if ends <= now {
+            return self.loss_of(seen, Reason::NeverHeard { node: node.clone() }, node);
+        }
+        self.duties.grace_ends = Some(self.duties.grace_ends.map_or(ends, |other| other.min(ends)));
+        None
+    }
+
+    /// One change of the configuration at a time: members that are heard become learners,
+    /// then voters; those that are proven off vote no more.
+    fn lead_voters(&mut self, now: Instant) {
+        // The first that the log accepts: a learner that has not caught up must not keep
+        // another node out.
+        for change in self.voter_changes() {
+            if let Ok(index) = self.raft.propose_configuration(change, now) {
+                self.duties.pending.insert(index);
+                return;
+            }
+        }
+    }
+
+    fn voter_changes(&self) -> Vec<raft::Change> {
+        let configuration = self.raft.configuration();
+        let mut changes = Vec::new();
+        for seen in self.state.seen().nodes.values() {
+            let is_heard = seen.id == self.config.id
+                || matches!(self.liveness.get(&seen.id), Some(Liveness::Alive { .. }));
+            if is_heard && !configuration.contains(seen.id) {
+                changes.push(raft::Change::AddLearner(seen.id));
+            }
+            if is_heard && configuration.learners.contains(&seen.id) {
+                changes.push(raft::Change::Promote(seen.id));
+            }
+            // Shrinking by fencing, and by a clean leave.
+            if !is_heard
+                && seen.state == NodeState::Down
+                && configuration.contains(seen.id)
+                && !matches!(self.liveness.get(&seen.id), Some(Liveness::Alive { .. }))
+            {
+                changes.push(raft::Change::Remove(seen.id));
+            }
+        }
+        // Those that were taken out of the cluster.
+        let is_member = |id: &NodeId| self.state.node_name(*id).is_some();
+        if !self.state.seen().nodes.is_empty() {
+            let gone = configuration.members().filter(|id| !is_member(id));
+            changes.extend(gone.map(raft::Change::Remove));
+        }
+        changes
+    }
+
+    fn lead_plan(&mut self, now: Instant) {
+        let is_due = self.duties.plan_again_at.is_some_and(|at| at <= now);
+        if self.duties.planned_at == Some(self.applied) && !is_due {
+            return;
+        }
+        self.duties.planned_at = Some(self.applied);
+        let Some(spec) = self.state.spec() else {
+            return;
+        };
+        let input = planner::Input {
+            spec,
+            spec_version: self.state.spec_version(),
+            seen: self.state.seen(),
+            id: PlanId(self.applied),
+            now: self.wall,
+        };
+        let plan = planner::plan(&input);
+        self.duties.plan_again_at = plan.again_at.map(|at| {
+            now + at
+                .saturating_duration_since(self.wall)
+                .clamp(PLAN_SOON, PLAN_LATE)
+        });
+        for step in &plan.steps {
+            self.decide(step.command(plan.id), now);
+        }
+        self.duties.waits = plan.waits;
+    }
+}

@@ -1,0 +1,848 @@
+//! Carries the claims of this node out: from what the log asks of it and what its
+//! resources are, to the next operation of each service.
+//!
+//! It never decides where a service runs or whether a failure is mended here; it asks for
+//! nothing twice, and it takes no resource down that the log wants up.
+//!
+//! ```text
+//!   claim: Run    first resource that is not up ──► start it      all up ──► report Running
+//!                 a resource failed ──► report Failed, wait for Restart or Revoke
+//!                 Restart ──► stop from the failed one onward, in reverse, then start
+//!   claim: Stop   last resource that is not down ──► stop it      all down ──► report Stopped
+//!   no claim, or the lease has ended: as Stop
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use model::command::Report;
+use model::operation::{Operation, OperationReport, Outcome, ResourceAddress, Verb};
+use model::seen::{Claim, Found, Goal, Phase, ResourceFailure, ResourceState, RestartScope};
+use model::spec::{NodeSpec, ResourceKind, ResourceSpec};
+use model::{BootId, CardName, ClaimEpoch, Instant, NodeName, OperationId, PlanId, ServiceName};
+use planner::StrayVerdict;
+use state::State;
+
+/// A stop that failed is tried again after this time: a busy file system may have become
+/// free, and a stop that works is better than a fence. Long enough not to be a load.
+const STOP_RETRY: Duration = Duration::from_secs(5);
+
+/// A report is sent again when the log has not shown it after this time. Far above a
+/// commit (milliseconds), far below what an operator would call stuck.
+const REPORT_RETRY: Duration = Duration::from_millis(400);
+
+/// What the executor wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Carry out an operation.
+    Operate(Box<Operation>),
+    /// Tell the leader.
+    Report {
+        /// Which service.
+        service: ServiceName,
+        /// Under which claim.
+        epoch: ClaimEpoch,
+        /// Under which incarnation of it.
+        incarnation: u32,
+        /// What.
+        report: Report,
+        /// State of each resource.
+        resources: Vec<(model::ResourceName, ResourceState)>,
+    },
+    /// Tell the leader that a stray is gone.
+    StrayStopped(ServiceName),
+}
+
+/// Whether this node may run services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lease {
+    /// It hears from a quorate leader.
+    Held,
+    /// It does not, and all services stop.
+    Ended,
+}
+
+/// The executor of one node.
+#[derive(Debug)]
+pub struct Executor {
+    me: NodeName,
+    boot: BootId,
+    services: BTreeMap<ServiceName, Local>,
+    operations: BTreeMap<OperationId, (ServiceName, usize, Verb)>,
+    last_operation: OperationId,
+    lease: Lease,
+    applied: u64,
+    probing: Probing,
+    outputs: VecDeque<Output>,
+}
+
+/// What was found at start.
+#[derive(Debug, PartialEq)]
+enum Probing {
+    /// Nothing is known yet; nothing may be started.
+    NotStarted,
+    /// These operations are still out.
+    Waiting(BTreeSet<OperationId>),
+    /// Everything has answered.
+    Done,
+}
+
+/// A service on this node.
+#[derive(Debug)]
+struct Local {
+    epoch: ClaimEpoch,
+    plan: PlanId,
+    /// The incarnation that has been carried out, or is being carried out.
+    incarnation: u32,
+    /// While a restart takes resources down: from which place on.
+    stop_from: Option<usize>,
+    /// Ends a stop that nobody asked for: it is remembered until all is down and told.
+    lease_ended: bool,
+    resources: Vec<LocalResource>,
+    busy: Option<OperationId>,
+    stop_retry_at: Option<Instant>,
+    sent: Option<(
+        Report,
+        Vec<(model::ResourceName, ResourceState)>,
+        u32,
+        Instant,
+    )>,
+    stray_told: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct LocalResource {
+    spec: ResourceSpec,
+    cards: Vec<CardName>,
+    state: ResourceState,
+    failure: Option<ResourceFailure>,
+    status_due: Instant,
+    /// A question for the state is out; it does not block other operations.
+    asking: Option<OperationId>,
+}
+
+/// What a service should be, here and now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Want {
+    Up,
+    Down,
+    /// A stray whose fate the leader has not decided yet.
+    AsItIs,
+}
+
+impl Executor {
+    /// An executor that knows nothing of what runs: `begin_probes` comes first.
+    #[must_use]
+    pub fn new(me: NodeName, boot: BootId) -> Self {
+        Self {
+            me,
+            boot,
+            services: BTreeMap::new(),
+            operations: BTreeMap::new(),
+            last_operation: OperationId(0),
+            lease: Lease::Held,
+            applied: 0,
+            probing: Probing::NotStarted,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Asks every resource of the spec, and every one that an earlier run of the daemon
+    /// recorded as started, whether it runs. Nothing is started before all have answered.
+    pub fn begin_probes(
+        &mut self,
+        state: &State,
+        recorded: &[(ResourceAddress, ResourceSpec)],
+        now: Instant,
+    ) {
+        if self.probing != Probing::NotStarted {
+            return;
+        }
+        let node = state
+            .spec()
+            .and_then(|spec| spec.nodes.get(&self.me).cloned());
+        let mut found: BTreeMap<ServiceName, Vec<ResourceSpec>> = BTreeMap::new();
+        for (name, service) in state.spec().iter().flat_map(|spec| &spec.services) {
+            found.insert(name.clone(), service.resources.clone());
+        }
+        for (address, spec) in recorded {
+            let resources = found.entry(address.service.clone()).or_default();
+            // What was started may differ from what the spec says today; what runs is
+            // what must be asked for and taken down.
+            match resources
+                .iter_mut()
+                .find(|resource| resource.name == spec.name)
+            {
+                Some(resource) => *resource = spec.clone(),
+                None => resources.push(spec.clone()),
+            }
+        }
+        let mut waiting = BTreeSet::new();
+        for (name, resources) in found {
+            let mut local = Local::new(ClaimEpoch(0), PlanId(0));
+            local.resources = resources
+                .iter()
+                .map(|spec| LocalResource::new(spec, node.as_ref(), now))
+                .collect();
+            self.services.insert(name.clone(), local);
+            for place in 0..resources.len() {
+                waiting.insert(self.operate(&name, place, Verb::Probe));
+            }
+        }
+        self.probing = if waiting.is_empty() {
+            Probing::Done
+        } else {
+            Probing::Waiting(waiting)
+        };
+    }
+
+    /// What the probes found, once all have answered.
+    #[must_use]
+    pub fn probed(&self) -> Option<Vec<Found>> {
+        if self.probing != Probing::Done {
+            return None;
+        }
+        let found = self.services.iter().flat_map(|(service, local)| {
+            local
+                .resources
+                .iter()
+                .filter(|r| r.state != ResourceState::Stopped)
+                .map(|r| Found {
+                    address: ResourceAddress {
+                        service: service.clone(),
+                        resource: r.spec.name.clone(),
+                    },
+                    state: r.state,
+                })
+        });
+        Some(found.collect())
+    }
+
+    /// Whether nothing of any service is up here.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.probing == Probing::Done && self.services.values().all(Local::is_down)
+    }
+
+    /// The lease has ended or is held again.
+    pub fn handle_lease(&mut self, lease: Lease) {
+        self.lease = lease;
+        if lease == Lease::Ended {
+            for local in self.services.values_mut().filter(|local| !local.is_down()) {
+                local.lease_ended = true;
+            }
+        }
+    }
+
+    /// The leader changed: what was told to the old one may be lost.
+    pub fn handle_new_leader(&mut self) {
+        for local in self.services.values_mut() {
+            local.sent = None;
+            local.stray_told = None;
+        }
+    }
+
+    /// An operation has ended.
+    pub fn handle_report(&mut self, report: OperationReport, now: Instant) {
+        let Some((service, place, verb)) = self.operations.remove(&report.id) else {
+            return;
+        };
+        if let Probing::Waiting(waiting) = &mut self.probing {
+            waiting.remove(&report.id);
+            if waiting.is_empty() {
+                self.probing = Probing::Done;
+            }
+        }
+        let Some(local) = self.services.get_mut(&service) else {
+            return;
+        };
+        if local.busy == Some(report.id) {
+            local.busy = None;
+        }
+        let Some(resource) = local.resources.get_mut(place) else {
+            return;
+        };
+        if resource.asking == Some(report.id) {
+            resource.asking = None;
+        }
+        resource.status_due = now + resource.spec.limits.every;
+        if resource.absorb(verb, report) == Absorbed::StopFailed {
+            local.stop_retry_at = Some(now + STOP_RETRY);
+        }
+    }
+
+    /// A resource ended or vanished by itself.
+    pub fn handle_failure(&mut self, address: &ResourceAddress, how: String, output: String) {
+        let Some(local) = self.services.get_mut(&address.service) else {
+            return;
+        };
+        let Some(resource) = local
+            .resources
+            .iter_mut()
+            .find(|r| r.spec.name == address.resource)
+        else {
+            return;
+        };
+        match resource.state {
+            ResourceState::Running => {
+                resource.fail(None, how, output);
+            }
+            // The operation that is under way will tell.
+            ResourceState::Starting
+            | ResourceState::Stopping
+            | ResourceState::Stopped
+            | ResourceState::Failed => {}
+        }
+    }
+
+    /// Compares the log with the resources and takes the next step of each service.
+    ///
+    /// `applied` is the index of the last command that `state` has taken in.
+    pub fn advance(&mut self, state: &State, applied: u64, now: Instant) {
+        self.applied = applied;
+        if self.probing != Probing::Done {
+            return;
+        }
+        self.take_claims(state, now);
+        let names: Vec<ServiceName> = self.services.keys().cloned().collect();
+        for name in names {
+            let claim = self.my_claim(state, &name).cloned();
+            let want = self.want(state, &name, claim.as_ref());
+            self.step(&name, claim.as_ref(), want, now);
+            self.ask_for_state(&name, now);
+            self.tell(state, &name, want, now);
+        }
+        self.services.retain(|name, local| {
+            !local.is_down() || local.busy.is_some() || state.seen().services.contains_key(name)
+        });
+    }
+
+    /// The earliest moment at which something is due without any event.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let status = self.services.values().flat_map(|local| {
+            local
+                .resources
+                .iter()
+                .filter(|r| r.is_asked_for())
+                .map(|r| r.status_due)
+        });
+        let retries = self
+            .services
+            .values()
+            .filter_map(|local| local.stop_retry_at);
+        let reports = self.services.values().flat_map(|local| {
+            let sent = local.sent.as_ref().map(|(_, _, _, at)| *at);
+            sent.into_iter()
+                .chain(local.stray_told)
+                .map(|at| at + REPORT_RETRY)
+        });
+        status.chain(retries).chain(reports).min()
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn my_claim<'a>(&self, state: &'a State, service: &ServiceName) -> Option<&'a Claim> {
+        let claim = state.seen().services.get(service)?.claim.as_ref()?;
+        (claim.node == self.me && claim.boot == self.boot).then_some(claim)
+    }
+
+    /// Takes note of new claims and new incarnations.
+    fn take_claims(&mut self, state: &State, now: Instant) {
+        let Some(spec) = state.spec() else { return };
+        let node = spec.nodes.get(&self.me);
+        for (name, seen) in &state.seen().services {
+            let Some(claim) = seen.claim.as_ref() else {
+                continue;
+            };
+            if claim.node != self.me || claim.boot != self.boot {
+                continue;
+            }
+            let local = self
+                .services
+                .entry(name.clone())
+                .or_insert_with(|| Local::new(claim.epoch, claim.plan));
+            local.plan = claim.plan;
+            if local.epoch != claim.epoch {
+                local.take_claim(claim, spec.services.get(name), node, now);
+            } else if local.incarnation < claim.incarnation {
+                local.take_incarnation(claim);
+            }
+        }
+    }
+
+    fn want(&self, state: &State, name: &ServiceName, claim: Option<&Claim>) -> Want {
+        let Some(local) = self.services.get(name) else {
+            return Want::AsItIs;
+        };
+        if self.lease == Lease::Ended || local.lease_ended {
+            return Want::Down;
+        }
+        match claim {
+            Some(claim) if claim.goal == Goal::Run => Want::Up,
+            Some(_) => Want::Down,
+            None if !self.has_probed(state) => Want::AsItIs,
+            None => self.want_of_stray(state, name),
+        }
+    }
+
+    /// Before the log knows what was found here, nothing is taken down.
+    fn has_probed(&self, state: &State) -> bool {
+        state.seen().nodes.get(&self.me).is_some_and(|node| {
+            matches!(&node.state,
+                model::seen::NodeState::Online { boot } | model::seen::NodeState::Leaving { boot }
+                if *boot == self.boot)
+        })
+    }
+
+    /// A service that runs here without a claim waits for the leader to adopt it, unless
+    /// the planner says that it never will.
+    fn want_of_stray(&self, state: &State, name: &ServiceName) -> Want {
+        let Some(spec) = state.spec() else {
+            return Want::AsItIs;
+        };
+        let input = planner::Input {
+            spec,
+            spec_version: state.spec_version(),
+            seen: state.seen(),
+            id: PlanId(self.applied),
+            now: model::WallTime(0),
+        };
+        let verdicts = planner::strays(&input, &self.me);
+        match verdicts.into_iter().find(|(service, _)| service == name) {
+            Some((_, StrayVerdict::Adopt | StrayVerdict::Leave(_))) => Want::AsItIs,
+            // What is up without being a stray in the log has lost its claim.
+            Some((_, StrayVerdict::Stop(_))) | None => Want::Down,
+        }
+    }
+
+    /// Starts the next operation of one service, if one is due.
+    fn step(&mut self, name: &ServiceName, claim: Option<&Claim>, want: Want, now: Instant) {
+        let newest = ClaimEpoch(self.applied);
+        let Some(local) = self.services.get_mut(name) else {
+            return;
+        };
+        if local.busy.is_some() {
+            return;
+        }
+        if local.stop_retry_at.is_some_and(|at| at <= now) {
+            local.stop_retry_at = None;
+        }
+        let next = match want {
+            Want::AsItIs => None,
+            Want::Up => local.next_up(),
+            Want::Down => local.next_down(0, now),
+        };
+        let next = next.or_else(|| {
+            (want == Want::Up)
+                .then(|| local.next_restart(now))
+                .flatten()
+        });
+        let Some((place, verb)) = next else { return };
+        if claim.is_none() {
+            // Newer than every claim of the past, older than every one to come.
+            local.epoch = newest;
+        }
+        let id = self.operate(name, place, verb);
+        if let Some(local) = self.services.get_mut(name) {
+            local.busy = Some(id);
+        }
+    }
+
+    fn ask_for_state(&mut self, name: &ServiceName, now: Instant) {
+        let Some(local) = self.services.get(name) else {
+            return;
+        };
+        let due: Vec<usize> = (0..local.resources.len())
+            .filter(|&place| {
+                let resource = &local.resources[place];
+                resource.is_asked_for() && resource.status_due <= now
+            })
+            .collect();
+        for place in due {
+            let id = self.operate(name, place, Verb::Status);
+            if let Some(local) = self.services.get_mut(name) {
+                local.resources[place].asking = Some(id);
+            }
+        }
+    }
+
+    fn operate(&mut self, name: &ServiceName, place: usize, verb: Verb) -> OperationId {
+        self.last_operation = self.last_operation.next();
+        let id = self.last_operation;
+        let local = self
+            .services
+            .get_mut(name)
+            .expect("the caller has just looked it up");
+        let resource = &mut local.resources[place];
+        let limits = resource.spec.limits;
+        let limit = match verb {
+            Verb::Start => limits.start,
+            Verb::Stop => limits.stop,
+            Verb::Probe | Verb::Status => limits.status,
+        };
+        match verb {
+            Verb::Start => resource.state = ResourceState::Starting,
+            Verb::Stop => resource.state = ResourceState::Stopping,
+            Verb::Probe | Verb::Status => {}
+        }
+        let operation = Operation {
+            id,
+            address: ResourceAddress {
+                service: name.clone(),
+                resource: resource.spec.name.clone(),
+            },
+            verb,
+            spec: resource.spec.clone(),
+            cards: resource.cards.clone(),
+            epoch: local.epoch,
+            plan: local.plan,
+            limit,
+        };
+        self.operations.insert(id, (name.clone(), place, verb));
+        self.outputs.push_back(Output::Operate(Box::new(operation)));
+        id
+    }
+
+    /// Reports what the log does not show yet.
+    fn tell(&mut self, state: &State, name: &ServiceName, want: Want, now: Instant) {
+        let claim = self.my_claim(state, name);
+        let seen = state.seen().services.get(name);
+        let is_stray = seen.is_some_and(|seen| seen.strays.contains_key(&self.me));
+        let Some(local) = self.services.get_mut(name) else {
+            return;
+        };
+        let Some(claim) = claim else {
+            local.sent = None;
+            if !local.is_down() || local.busy.is_some() {
+                local.stray_told = None;
+                return;
+            }
+            local.lease_ended = false;
+            if !is_stray {
+                local.stray_told = None;
+            } else if local.stray_told.is_none_or(|at| at + REPORT_RETRY <= now) {
+                local.stray_told = Some(now);
+                self.outputs.push_back(Output::StrayStopped(name.clone()));
+            }
+            return;
+        };
+        local.stray_told = None;
+        let report = local.report(want);
+        let resources = local.states();
+        if is_shown(claim, &report, &resources, local.incarnation) {
+            local.sent = None;
+            return;
+        }
+        let is_sent = local
+            .sent
+            .as_ref()
+            .is_some_and(|(sent, states, incarnation, at)| {
+                *sent == report
+                    && *states == resources
+                    && *incarnation == local.incarnation
+                    && now < *at + REPORT_RETRY
+            });
+        if is_sent {
+            return;
+        }
+        local.sent = Some((report.clone(), resources.clone(), local.incarnation, now));
+        self.outputs.push_back(Output::Report {
+            service: name.clone(),
+            epoch: claim.epoch,
+            incarnation: local.incarnation,
+            report,
+            resources,
+        });
+    }
+}
+
+/// Whether the log shows this report already.
+fn is_shown(
+    claim: &Claim,
+    report: &Report,
+    resources: &[(model::ResourceName, ResourceState)],
+    incarnation: u32,
+) -> bool {
+    if incarnation != claim.incarnation || claim.resources != resources {
+        return false;
+    }
+    match (report, &claim.phase) {
+        (Report::Progress, _) | (Report::Running, Phase::Running) => true,
+        (Report::Failed(told), Phase::Failed(shown))
+        | (Report::StopFailed(told), Phase::StopFailed(shown)) => told == shown,
+        (Report::Running | Report::Failed(_) | Report::StopFailed(_), _)
+        | (Report::Stopped | Report::LeaseEnded, _) => false,
+    }
+}
+
+/// What became of an operation's answer.
+#[derive(Debug, PartialEq, Eq)]
+enum Absorbed {
+    Noted,
+    StopFailed,
+}
+
+impl LocalResource {
+    fn new(spec: &ResourceSpec, node: Option<&NodeSpec>, now: Instant) -> Self {
+        Self {
+            spec: spec.clone(),
+            cards: cards(spec, node),
+            state: ResourceState::Stopped,
+            failure: None,
+            status_due: now + spec.limits.every,
+            asking: None,
+        }
+    }
+
+    /// Only what runs is asked for its state, and one question at a time.
+    fn is_asked_for(&self) -> bool {
+        self.state == ResourceState::Running && self.asking.is_none()
+    }
+
+    fn fail(&mut self, verb: Option<Verb>, how: String, output: String) {
+        self.state = ResourceState::Failed;
+        self.failure = Some(ResourceFailure {
+            resource: self.spec.name.clone(),
+            verb,
+            how,
+            output,
+        });
+    }
+
+    fn absorb(&mut self, verb: Verb, report: OperationReport) -> Absorbed {
+        let how = match &report.outcome {
+            Outcome::Running | Outcome::Stopped => String::new(),
+            Outcome::Failed(how) => how.clone(),
+            Outcome::TimedOut => format!("not done within {:?}", report.took),
+        };
+        match (verb, report.outcome) {
+            (Verb::Probe | Verb::Start, Outcome::Running) | (Verb::Stop, Outcome::Stopped) => {
+                self.state = if verb == Verb::Stop {
+                    ResourceState::Stopped
+                } else {
+                    ResourceState::Running
+                };
+                self.failure = None;
+            }
+            (Verb::Probe, Outcome::Stopped) => self.state = ResourceState::Stopped,
+            (Verb::Status, Outcome::Running) => {}
+            (Verb::Status, Outcome::Stopped) if self.state == ResourceState::Running => {
+                self.fail(Some(verb), "not running".to_string(), report.output);
+            }
+            (Verb::Probe | Verb::Status, Outcome::Failed(_) | Outcome::TimedOut)
+                if self.state == ResourceState::Running || verb == Verb::Probe =>
+            {
+                self.fail(Some(verb), how, report.output);
+            }
+            (Verb::Probe | Verb::Status, _) => {}
+            (Verb::Start, Outcome::Stopped) => {
+                self.fail(
+                    Some(verb),
+                    "not running after its start".to_string(),
+                    report.output,
+                );
+            }
+            (Verb::Start, Outcome::Failed(_) | Outcome::TimedOut) => {
+                self.fail(Some(verb), how, report.output);
+            }
+            (Verb::Stop, Outcome::Running | Outcome::Failed(_) | Outcome::TimedOut) => {
+                let how = if how.is_empty() {
+                    "still running".to_string()
+                } else {
+                    how
+                };
+                self.fail(Some(verb), how, report.output);
+                return Absorbed::StopFailed;
+            }
+        }
+        Absorbed::Noted
+    }
+}
+
+impl Local {
+    fn new(epoch: ClaimEpoch, plan: PlanId) -> Self {
+        Self {
+            epoch,
+            plan,
+            incarnation: 0,
+            stop_from: None,
+            lease_ended: false,
+            resources: Vec::new(),
+            busy: None,
+            stop_retry_at: None,
+            sent: None,
+            stray_told: None,
+        }
+    }
+
+    fn is_down(&self) -> bool {
+        self.resources
+            .iter()
+            .all(|resource| resource.state == ResourceState::Stopped)
+    }
+
+    fn states(&self) -> Vec<(model::ResourceName, ResourceState)> {
+        self.resources
+            .iter()
+            .map(|r| (r.spec.name.clone(), r.state))
+            .collect()
+    }
+
+    /// A claim that is new to this run of the daemon: either newly granted, or adopted.
+    fn take_claim(
+        &mut self,
+        claim: &Claim,
+        service: Option<&model::spec::ServiceSpec>,
+        node: Option<&NodeSpec>,
+        now: Instant,
+    ) {
+        self.epoch = claim.epoch;
+        self.incarnation = claim.incarnation;
+        self.sent = None;
+        self.stop_from = None;
+        self.lease_ended = false;
+        if claim.goal == Goal::Stop {
+            return;
+        }
+        self.take_spec(service, node, now);
+        if claim.phase == Phase::Running {
+            // It ran when the last daemon of this boot reported. What is down by now has
+            // failed meanwhile, and that counts as a failure.
+            for resource in &mut self.resources {
+                if resource.state == ResourceState::Stopped {
+                    let how = "not running when the daemon came back".to_string();
+                    resource.fail(None, how, String::new());
+                }
+            }
+        }
+    }
+
+    /// Resources of the spec in its order; those which are up keep what they were started
+    /// with, and what is up but no longer in the spec stays in front, to be taken down.
+    fn take_spec(
+        &mut self,
+        service: Option<&model::spec::ServiceSpec>,
+        node: Option<&NodeSpec>,
+        now: Instant,
+    ) {
+        let Some(service) = service else { return };
+        let mut known = std::mem::take(&mut self.resources);
+        for spec in &service.resources {
+            let place = known
+                .iter()
+                .position(|resource| resource.spec.name == spec.name);
+            let resource = match place.map(|place| known.remove(place)) {
+                Some(up) if up.state != ResourceState::Stopped => up,
+                Some(_) | None => LocalResource::new(spec, node, now),
+            };
+            self.resources.push(resource);
+        }
+    }
+
+    fn take_incarnation(&mut self, claim: &Claim) {
+        self.incarnation = claim.incarnation;
+        let failed = self
+            .resources
+            .iter()
+            .position(|r| r.state != ResourceState::Running);
+        self.stop_from = match claim.scope {
+            RestartScope::All => Some(0),
+            RestartScope::FailedOnward => failed,
+        };
+    }
+
+    /// The next start, unless something failed or a restart is taking things down.
+    fn next_up(&self) -> Option<(usize, Verb)> {
+        if self.stop_from.is_some() {
+            return None;
+        }
+        let place = self
+            .resources
+            .iter()
+            .position(|r| r.state != ResourceState::Running)?;
+        (self.resources[place].state == ResourceState::Stopped
+            && self
+                .resources
+                .iter()
+                .all(|r| r.state != ResourceState::Failed))
+        .then_some((place, Verb::Start))
+    }
+
+    /// The next stop at or behind `from`, in reverse order.
+    fn next_down(&mut self, from: usize, now: Instant) -> Option<(usize, Verb)> {
+        if self.stop_retry_at.is_some_and(|at| now < at) {
+            return None;
+        }
+        self.stop_retry_at = None;
+        let last = self
+            .resources
+            .iter()
+            .rposition(|r| r.state != ResourceState::Stopped)?;
+        (from <= last).then_some((last, Verb::Stop))
+    }
+
+    /// The next step of a restart in place: down first, then up.
+    fn next_restart(&mut self, now: Instant) -> Option<(usize, Verb)> {
+        let from = self.stop_from?;
+        if let Some(stop) = self.next_down(from, now) {
+            return Some(stop);
+        }
+        if self.stop_retry_at.is_some() {
+            return None;
+        }
+        self.stop_from = None;
+        self.next_up()
+    }
+
+    fn report(&self, want: Want) -> Report {
+        let failure = self.resources.iter().find_map(|r| match r.state {
+            ResourceState::Failed => r.failure.clone(),
+            ResourceState::Stopped
+            | ResourceState::Starting
+            | ResourceState::Running
+            | ResourceState::Stopping => None,
+        });
+        if let Some(failure) = &failure
+            && failure.verb == Some(Verb::Stop)
+        {
+            return Report::StopFailed(failure.clone());
+        }
+        match want {
+            Want::Down if self.is_down() && self.busy.is_none() => {
+                if self.lease_ended {
+                    Report::LeaseEnded
+                } else {
+                    Report::Stopped
+                }
+            }
+            Want::Down | Want::AsItIs => Report::Progress,
+            Want::Up if self.stop_from.is_some() => Report::Progress,
+            Want::Up => match failure {
+                Some(failure) => Report::Failed(failure),
+                None if self
+                    .resources
+                    .iter()
+                    .all(|r| r.state == ResourceState::Running) =>
+                {
+                    Report::Running
+                }
+                None => Report::Progress,
+            },
+        }
+    }
+}
+
+/// This node's cards of the network that an address is on.
+fn cards(spec: &ResourceSpec, node: Option<&NodeSpec>) -> Vec<CardName> {
+    match &spec.kind {
+        ResourceKind::Address(address) => node
+            .and_then(|node| node.networks.get(&address.network))
+            .map(|attachment| attachment.cards.clone())
+            .unwrap_or_default(),
+        ResourceKind::Process(_) | ResourceKind::Command(_) | ResourceKind::Mount(_) => Vec::new(),
+    }
+}

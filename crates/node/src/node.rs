@@ -1,0 +1,650 @@
+//! The machine itself: inputs, outputs, and what is done after each input.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use membership::Event;
+use model::operation::{Operation, OperationReport, ResourceAddress};
+use model::seen::FenceResult;
+use model::spec::ResourceSpec;
+use model::{BootId, ClaimEpoch, Command, FenceId, Instant, NodeId, NodeName, Stamped, WallTime};
+use raft::{PersistSeq, Raft};
+use state::State;
+use wire::raft::{Entry, Payload};
+
+use crate::duties::Duties;
+use crate::executor::{Executor, Lease};
+use crate::message::PeerMessage;
+use crate::requests::{
+    Asker, REQUEST_LIMIT, REQUESTS_MAX, RequestError, RequestId, Requests, Waiting,
+};
+use crate::tend::{CatchingUp, Tending};
+
+/// The log is compacted after so many applied entries. A snapshot of a small cluster is
+/// some tens of kilobytes, and a busy hour some thousand entries.
+const COMPACT_EVERY: u64 = 2000;
+
+/// Who this node is.
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    /// Its number.
+    pub id: NodeId,
+    /// Its name.
+    pub name: NodeName,
+    /// This boot.
+    pub boot: BootId,
+}
+
+/// What the hands shall do.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a message; it may be lost.
+    Send {
+        /// To whom.
+        to: NodeId,
+        /// What.
+        message: PeerMessage,
+    },
+    /// Write to the log on disk, then call `handle_persisted`.
+    Persist(raft::Persist),
+    /// Carry out an operation, then call `handle_operation`.
+    Operate(Box<Operation>),
+    /// Fence a node with its devices, then call `handle_fence_ended`.
+    Fence {
+        /// Names the request.
+        id: FenceId,
+        /// Whom.
+        target: NodeName,
+    },
+    /// Answer a request.
+    Reply {
+        /// Which.
+        id: RequestId,
+        /// The log index under which the command was applied, or why it was not.
+        result: Result<u64, RequestError>,
+    },
+    /// The state has changed: people who watch want to know, and members, addresses,
+    /// timings may be others.
+    Changed {
+        /// Up to this index commands have been applied.
+        applied: u64,
+    },
+    /// Somebody else leads, or nobody.
+    Leader(Option<NodeId>),
+    /// This node has left and runs nothing: the daemon may end.
+    Left,
+}
+
+/// How a node stands towards the others, for heartbeats and `status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Boundary {
+    /// Whether it hears from a quorate leader, or is one.
+    pub lease: Lease,
+    /// Until when, as things are.
+    pub lease_until: Instant,
+    /// Who leads.
+    pub leader: Option<NodeId>,
+}
+
+/// How a peer is, as this node's own detector tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Liveness {
+    /// Heard.
+    Alive { boot: BootId },
+    /// Closed daemon on a living kernel.
+    DaemonDown,
+    /// Closed for longer than it may be.
+    DaemonDownTooLong,
+    /// Silent, and a majority agrees.
+    Lost {
+        silent_for: std::time::Duration,
+        agreed_by: Vec<NodeId>,
+    },
+}
+
+/// One node of a cluster.
+pub struct Node {
+    pub(crate) config: NodeConfig,
+    pub(crate) raft: Raft,
+    pub(crate) state: State,
+    pub(crate) applied: u64,
+    pub(crate) executor: Executor,
+    pub(crate) recorded: Vec<(ResourceAddress, ResourceSpec)>,
+    pub(crate) requests: Requests,
+    pub(crate) duties: Duties,
+    pub(crate) tending: Tending,
+    pub(crate) liveness: BTreeMap<NodeId, Liveness>,
+    pub(crate) leader: Option<NodeId>,
+    pub(crate) lease: Lease,
+    pub(crate) started_at: Instant,
+    pub(crate) wall: WallTime,
+    pub(crate) compacted: u64,
+    pub(crate) outputs: VecDeque<Output>,
+}
+
+impl Node {
+    /// A node with the log that its disk held. `recorded` is what an earlier run of the
+    /// daemon in this boot noted as started.
+    #[must_use]
+    pub fn new(
+        config: NodeConfig,
+        raft: Raft,
+        recorded: Vec<(ResourceAddress, ResourceSpec)>,
+        now: Instant,
+    ) -> Self {
+        let executor = Executor::new(config.name.clone(), config.boot);
+        Self {
+            config,
+            raft,
+            state: State::new(),
+            applied: 0,
+            executor,
+            recorded,
+            requests: Requests::default(),
+            duties: Duties::default(),
+            tending: Tending::default(),
+            liveness: BTreeMap::new(),
+            leader: None,
+            lease: Lease::Held,
+            started_at: now,
+            wall: WallTime(0),
+            compacted: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Tells the wall clock, for the stamps of commands. Data only.
+    pub fn set_wall(&mut self, wall: WallTime) {
+        self.wall = wall;
+    }
+
+    /// A message from a member.
+    pub fn handle_message(&mut self, from: NodeId, message: PeerMessage, now: Instant) {
+        self.check_lease(now);
+        match message {
+            PeerMessage::Raft(message) => self.raft.handle_message(message, now),
+            PeerMessage::Proposal { id, command } => match self.raft.propose(command, now) {
+                Ok(index) => {
+                    let asker = (self.raft.term(), Asker::Peer(from, id));
+                    self.requests.proposed.insert(index, asker);
+                }
+                Err(_) => self.reply(Asker::Peer(from, id), Err(RequestError::NoLeader)),
+            },
+            PeerMessage::ProposalReply { id, result } => self.handle_reply(id, result),
+        }
+        self.advance(now);
+    }
+
+    /// The detector of this node has noticed something.
+    pub fn handle_event(&mut self, event: &Event, now: Instant) {
+        match event {
+            Event::Alive { peer, boot, .. } => {
+                self.liveness.insert(*peer, Liveness::Alive { boot: *boot });
+                self.raft.handle_peer_alive(*peer, now);
+            }
+            Event::Lost {
+                peer,
+                silent_for,
+                agreed_by,
+                ..
+            } => {
+                let lost = Liveness::Lost {
+                    silent_for: *silent_for,
+                    agreed_by: agreed_by.clone(),
+                };
+                self.liveness.insert(*peer, lost);
+                self.raft.handle_peer_lost(*peer, now);
+            }
+            Event::DaemonDown { peer, .. } | Event::Leaving { peer } => {
+                self.liveness.insert(*peer, Liveness::DaemonDown);
+                self.raft.handle_peer_lost(*peer, now);
+            }
+            Event::DaemonDownTooLong { peer, .. } => {
+                self.liveness.insert(*peer, Liveness::DaemonDownTooLong);
+            }
+            Event::Rebooted { peer, new, .. } => {
+                self.liveness.insert(*peer, Liveness::Alive { boot: *new });
+            }
+            Event::Suspected { .. }
+            | Event::Recovered { .. }
+            | Event::RebootRelayed { .. }
+            | Event::LinkDown { .. }
+            | Event::LinkUp { .. }
+            | Event::LinkOneWay { .. }
+            | Event::LinkBothWays { .. }
+            | Event::Late { .. }
+            | Event::Stalled { .. }
+            | Event::PeerStalled { .. }
+            | Event::Isolated { .. }
+            | Event::Connected => {}
+        }
+        self.advance(now);
+    }
+
+    /// Everything up to this record is on disk.
+    pub fn handle_persisted(&mut self, seq: PersistSeq, now: Instant) {
+        self.raft.handle_persisted(seq, now);
+        self.advance(now);
+    }
+
+    /// An operation has ended.
+    pub fn handle_operation(&mut self, report: OperationReport, now: Instant) {
+        self.executor.handle_report(report, now);
+        self.advance(now);
+    }
+
+    /// A resource ended or vanished by itself.
+    pub fn handle_failure(
+        &mut self,
+        address: &ResourceAddress,
+        (how, output): (String, String),
+        now: Instant,
+    ) {
+        self.executor.handle_failure(address, how, output);
+        self.advance(now);
+    }
+
+    /// A fence that this node was asked for has ended.
+    pub fn handle_fence_ended(&mut self, id: FenceId, result: FenceResult, now: Instant) {
+        self.tending.fence_ended(id, result);
+        self.advance(now);
+    }
+
+    /// Somebody at this node wants a command applied; the answer comes as `Output::Reply`.
+    pub fn handle_request(&mut self, id: RequestId, command: Command, now: Instant) {
+        if REQUESTS_MAX <= self.requests.waiting.len() {
+            self.outputs.push_back(Output::Reply {
+                id,
+                result: Err(RequestError::Busy),
+            });
+            return;
+        }
+        let waiting = Waiting {
+            command: self.stamp(command),
+            deadline: now + REQUEST_LIMIT,
+            sent_in: None,
+        };
+        self.requests.waiting.insert(id, waiting);
+        self.advance(now);
+    }
+
+    /// Hands leadership to another voter, before this node stops.
+    pub fn transfer_leadership(&mut self, now: Instant) {
+        self.transfer(now);
+        self.advance(now);
+    }
+
+    pub(crate) fn has_heir(&self) -> bool {
+        self.heir().is_some()
+    }
+
+    fn heir(&self) -> Option<NodeId> {
+        self.raft
+            .configuration()
+            .voters
+            .iter()
+            .copied()
+            .find(|voter| {
+                *voter != self.config.id
+                    && matches!(self.liveness.get(voter), Some(Liveness::Alive { .. }))
+            })
+    }
+
+    pub(crate) fn transfer(&mut self, now: Instant) {
+        if let Some(heir) = self.heir() {
+            // A refusal leaves things as they are, and an election follows in its time.
+            let _refused = self.raft.transfer_leadership(heir, now);
+        }
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.check_lease(now);
+        self.raft.handle_timeout(now);
+        self.give_up_requests(now);
+        self.advance(now);
+    }
+
+    /// When `handle_timeout` is due next.
+    #[must_use]
+    pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        let lease = (self.lease == Lease::Held).then(|| self.lease_until(now));
+        [
+            self.raft.next_deadline(),
+            self.requests.next_deadline(),
+            self.executor.next_deadline(),
+            self.leader.and_then(|_| self.tending.next_deadline()),
+            self.duties.next_deadline(),
+            lease,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The replicated state as this node knows it.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The log.
+    #[must_use]
+    pub fn raft(&self) -> &Raft {
+        &self.raft
+    }
+
+    /// Up to which index commands have been applied here.
+    #[must_use]
+    pub fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    /// Numbers the view of this node.
+    #[must_use]
+    pub fn epoch(&self) -> model::Epoch {
+        self.state.epoch()
+    }
+
+    /// What the last plan of this node waits for; empty where another node leads.
+    #[must_use]
+    pub fn waits(&self) -> &[planner::Wait] {
+        self.duties.waits()
+    }
+
+    /// Who this node is.
+    #[must_use]
+    pub fn config(&self) -> &NodeConfig {
+        &self.config
+    }
+
+    /// Whether nothing of any service is up here.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.executor.is_idle()
+    }
+
+    /// How this node stands towards the others.
+    #[must_use]
+    pub fn boundary(&self, now: Instant) -> Boundary {
+        Boundary {
+            lease: self.lease,
+            lease_until: self.lease_until(now),
+            leader: self.leader,
+        }
+    }
+
+    pub(crate) fn is_leader(&self) -> bool {
+        self.leader == Some(self.config.id)
+    }
+
+    pub(crate) fn stamp(&self, command: Command) -> Vec<u8> {
+        serde_json::to_vec(&Stamped {
+            at: self.wall,
+            command,
+        })
+        .expect("commands hold nothing that JSON cannot say")
+    }
+
+    /// Drains the log, does the duties, and drains it again until nothing moves.
+    pub(crate) fn advance(&mut self, now: Instant) {
+        // Each round either proposes or applies something new; a handful is the most that
+        // one input has been seen to cause, and the rest waits for the next input.
+        for _ in 0..16 {
+            let is_moved = self.drain_raft(now);
+            self.send_requests(now);
+            self.tend(now);
+            self.lead(now);
+            if !self.drain_raft(now) && !is_moved {
+                break;
+            }
+        }
+    }
+
+    fn drain_raft(&mut self, now: Instant) -> bool {
+        let before = self.applied;
+        while let Some(output) = self.raft.poll_output() {
+            match output {
+                raft::Output::Send(message) => {
+                    let to = message.to;
+                    let message = PeerMessage::Raft(message);
+                    self.outputs.push_back(Output::Send { to, message });
+                }
+                raft::Output::Persist(persist) => self.outputs.push_back(Output::Persist(persist)),
+                raft::Output::Committed(entries) => {
+                    entries.into_iter().for_each(|entry| self.apply(entry));
+                }
+                raft::Output::RestoreSnapshot(meta, data) => self.restore(meta.index, &data),
+                raft::Output::RoleChanged { leader, .. } => self.take_leader(leader, now),
+                raft::Output::ReadReady { index, .. } => {
+                    if matches!(self.tending.catching_up, CatchingUp::Asked(_)) {
+                        self.tending.catching_up = CatchingUp::To(index);
+                    }
+                }
+                raft::Output::ReadFailed { .. } | raft::Output::LineageMismatch { .. } => {}
+            }
+        }
+        self.compact();
+        self.applied != before
+    }
+
+    fn apply(&mut self, entry: Entry) {
+        assert!(
+            self.applied < entry.index,
+            "entry {} after {}",
+            entry.index,
+            self.applied
+        );
+        self.applied = entry.index;
+        let result = match &entry.payload {
+            Payload::Empty | Payload::Voters(_) => Ok(entry.index),
+            Payload::Command(bytes) => match serde_json::from_slice::<Stamped>(bytes) {
+                Ok(stamped) => self.apply_command(entry.index, &stamped),
+                Err(_) => Err(RequestError::Rejected(model::Rejected::Unknown)),
+            },
+        };
+        if let Some((term, asker)) = self.requests.proposed.remove(&entry.index) {
+            let result = if term == entry.term {
+                result
+            } else {
+                Err(RequestError::LeaderChanged)
+            };
+            self.reply(asker, result);
+        }
+        self.duties.applied(entry.index);
+        self.outputs.push_back(Output::Changed {
+            applied: self.applied,
+        });
+    }
+
+    fn apply_command(&mut self, index: u64, stamped: &Stamped) -> Result<u64, RequestError> {
+        self.state
+            .apply(index, stamped)
+            .map_err(RequestError::Rejected)?;
+        if let Command::Left { node, .. } = &stamped.command
+            && let Some(seen) = self.state.seen().nodes.get(node)
+        {
+            // It may be heard for a moment longer; only a new run of its daemon is news.
+            self.liveness.remove(&seen.id);
+        }
+        Ok(index)
+    }
+
+    fn restore(&mut self, index: u64, data: &[u8]) {
+        // The first snapshot of a cluster, made by `init`, carries no state yet.
+        self.state = if data.is_empty() {
+            State::new()
+        } else {
+            State::from_snapshot(data).expect("a snapshot that a leader sent can be read")
+        };
+        self.applied = index;
+        self.compacted = index;
+        self.outputs.push_back(Output::Changed { applied: index });
+    }
+
+    fn compact(&mut self) {
+        if COMPACT_EVERY <= self.applied.saturating_sub(self.compacted) {
+            self.compacted = self.applied;
+            self.raft.compact(self.applied, self.state.to_snapshot());
+        }
+    }
+
+    fn take_leader(&mut self, leader: Option<NodeId>, now: Instant) {
+        if self.leader == leader {
+            return;
+        }
+        self.leader = leader;
+        self.duties.leader_changed(self.raft.last_index(), now);
+        self.tending.leader_changed();
+        self.executor.handle_new_leader();
+        self.outputs.push_back(Output::Leader(leader));
+    }
+
+    /// Sends what waits, as soon as somebody leads.
+    fn send_requests(&mut self, now: Instant) {
+        let Some(leader) = self.leader else { return };
+        let term = self.raft.term();
+        let ids: Vec<RequestId> = self.requests.waiting.keys().copied().collect();
+        for id in ids {
+            let Some(waiting) = self.requests.waiting.get_mut(&id) else {
+                continue;
+            };
+            match waiting.sent_in {
+                Some(sent_in) if sent_in == term => {}
+                Some(_) => self.handle_reply(id, Err(RequestError::LeaderChanged)),
+                None => {
+                    waiting.sent_in = Some(term);
+                    let command = waiting.command.clone();
+                    self.send_to_leader(leader, Asker::Here(id), command, now);
+                }
+            }
+        }
+    }
+
+    fn send_to_leader(&mut self, leader: NodeId, asker: Asker, command: Vec<u8>, now: Instant) {
+        if leader != self.config.id {
+            let id = match asker {
+                Asker::Here(id) => id,
+                Asker::Peer(..) | Asker::Nobody => RequestId(0),
+            };
+            let message = PeerMessage::Proposal { id, command };
+            self.outputs.push_back(Output::Send {
+                to: leader,
+                message,
+            });
+            return;
+        }
+        match self.raft.propose(command, now) {
+            Ok(index) => {
+                self.requests
+                    .proposed
+                    .insert(index, (self.raft.term(), asker));
+            }
+            Err(_) => self.reply(asker, Err(RequestError::NoLeader)),
+        }
+    }
+
+    /// Proposes a command of this node's own; nobody waits for the answer, because what
+    /// matters is whether the state shows it, and if not it is proposed again.
+    pub(crate) fn propose_own(&mut self, command: Command, now: Instant) {
+        let Some(leader) = self.leader else { return };
+        let command = self.stamp(command);
+        self.send_to_leader(leader, Asker::Nobody, command, now);
+    }
+
+    fn reply(&mut self, asker: Asker, result: Result<u64, RequestError>) {
+        match asker {
+            Asker::Nobody | Asker::Peer(_, RequestId(0)) => {}
+            Asker::Here(id) => self.handle_reply(id, result),
+            Asker::Peer(to, id) => {
+                let message = PeerMessage::ProposalReply { id, result };
+                self.outputs.push_back(Output::Send { to, message });
+            }
+        }
+    }
+
+    fn handle_reply(&mut self, id: RequestId, result: Result<u64, RequestError>) {
+        if self.requests.waiting.remove(&id).is_some() {
+            self.outputs.push_back(Output::Reply { id, result });
+        }
+    }
+
+    fn give_up_requests(&mut self, now: Instant) {
+        let over = self
+            .requests
+            .waiting
+            .iter()
+            .filter(|(_, waiting)| waiting.deadline <= now);
+        let over: Vec<_> = over.map(|(id, waiting)| (*id, waiting.sent_in)).collect();
+        for (id, sent_in) in over {
+            let error = match sent_in {
+                None => RequestError::NoLeader,
+                Some(_) => RequestError::TimedOut,
+            };
+            self.handle_reply(id, Err(error));
+        }
+        let entries_of_other_terms_max = 4096;
+        while entries_of_other_terms_max < self.requests.proposed.len() {
+            self.requests.proposed.pop_first();
+        }
+    }
+
+    pub(crate) fn lease_until(&self, now: Instant) -> Instant {
+        let heard = self
+            .raft
+            .last_contact(now)
+            .unwrap_or(self.started_at)
+            .max(self.started_at);
+        let timings = self
+            .state
+            .spec()
+            .map(|spec| spec.cluster.timings)
+            .unwrap_or_default();
+        heard + timings.lease
+    }
+
+    /// A node that slept through its lease must notice before it reads the messages that
+    /// waited for it.
+    pub(crate) fn check_lease(&mut self, now: Instant) {
+        let lease = if now < self.lease_until(now) {
+            Lease::Held
+        } else {
+            Lease::Ended
+        };
+        if lease == self.lease {
+            return;
+        }
+        self.lease = lease;
+        let policy = self.state.spec().map(|spec| spec.cluster.no_quorum);
+        match (lease, policy) {
+            (Lease::Ended, Some(model::spec::NoQuorumPolicy::Freeze)) => {}
+            (Lease::Ended | Lease::Held, _) => self.executor.handle_lease(lease),
+        }
+    }
+
+    /// Reports of the executor that concern this claim.
+    pub(crate) fn report_of(
+        &self,
+        service: model::ServiceName,
+        epoch: ClaimEpoch,
+        incarnation: u32,
+        (report, resources): (
+            model::command::Report,
+            Vec<(model::ResourceName, model::seen::ResourceState)>,
+        ),
+    ) -> Command {
+        Command::Report {
+            node: self.config.name.clone(),
+            boot: self.config.boot,
+            service,
+            epoch,
+            incarnation,
+            report,
+            resources,
+        }
+    }
+}

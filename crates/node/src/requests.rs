@@ -1,0 +1,78 @@
+//! Commands on their way into the log, and who waits for their answers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::{Instant, NodeId, Rejected};
+use serde::{Deserialize, Serialize};
+
+/// Names a request within one run of a daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RequestId(pub u64);
+
+/// A request that has no answer after this time is given up: a person waits for it, and
+/// an election (two time-outs at most) fits in it.
+pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(8);
+
+/// More people than this do not wait at one daemon; more would be a script gone wild.
+pub(crate) const REQUESTS_MAX: usize = 256;
+
+/// Why a command was not applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum RequestError {
+    /// The state machine said no, on all nodes alike.
+    #[error("refused: {0}")]
+    Rejected(Rejected),
+    /// Nobody leads, so nothing can be decided. Nothing has changed.
+    #[error("the cluster has no quorate leader, so nothing can be decided now")]
+    NoLeader,
+    /// The leader changed while the command was under way; it may or may not be applied.
+    #[error("the leader changed meanwhile; look at `mainstay history` before you try again")]
+    LeaderChanged,
+    /// No answer within the limit; it may or may not be applied.
+    #[error("no answer in time; look at `mainstay history` before you try again")]
+    TimedOut,
+    /// Too many requests wait already.
+    #[error("too many requests wait for an answer already")]
+    Busy,
+}
+
+/// Who is told when an entry of the log has been applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// Somebody at this node.
+    Here(RequestId),
+    /// A peer that forwarded the command.
+    Peer(NodeId, RequestId),
+    /// Nobody waits.
+    Nobody,
+}
+
+/// A request of this node that has no answer yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Waiting {
+    /// The command's bytes.
+    pub command: Vec<u8>,
+    /// Given up then.
+    pub deadline: Instant,
+    /// Whether it has left this node, and in which term.
+    pub sent_in: Option<u64>,
+}
+
+/// The requests of this node.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    /// By number.
+    pub waiting: BTreeMap<RequestId, Waiting>,
+    /// At the leader: who waits for which entry (index, with the term it was proposed in).
+    pub proposed: BTreeMap<u64, (u64, Asker)>,
+}
+
+impl Requests {
+    /// The earliest moment at which a request is given up.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.waiting.values().map(|waiting| waiting.deadline).min()
+    }
+}

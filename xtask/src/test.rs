@@ -1,0 +1,132 @@
+//! `cargo xtask test`: everything that must hold, in one command.
+
+use std::time::Instant;
+
+use clap::Args;
+
+use crate::run::{Failure, output_of, release_binary, root, run as execute};
+
+/// What the tests use beside Rust: the program, and the Debian package that has it.
+const TOOLS: &[(&str, &str)] = &[
+    ("ip", "iproute2"),
+    ("nft", "nftables"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("unshare", "util-linux"),
+    ("setpriv", "util-linux"),
+    ("python3", "python3-minimal"),
+];
+
+#[derive(Args)]
+pub struct TestArguments {
+    /// Leave out the scenarios with real nodes (they take some minutes).
+    #[arg(long)]
+    without_lab: bool,
+}
+
+pub fn run(arguments: &TestArguments) -> Result<(), Failure> {
+    install_tools();
+    let mut report = Report::default();
+    report.step("format", || execute("cargo", &["fmt", "--all", "--check"]));
+    report.step("clippy", || {
+        run_cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+    });
+    report.step("tidy", crate::tidy::run);
+    if output_of("cargo", &["deny", "--version"]).is_some() {
+        report.step("deny", || run_cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"]));
+    } else {
+        println!("cargo deny is not installed: its licence list is checked by `tidy` alone");
+    }
+    report.step("tests", || run_cargo(&["test", "--workspace", "--locked", "--quiet"]));
+    if !arguments.without_lab {
+        lab_scenarios(&mut report);
+    }
+    report.close()
+}
+
+fn run_cargo(arguments: &[&str]) -> Result<(), Failure> {
+    execute("cargo", arguments)
+}
+
+/// Installs what is missing when this is Debian and we are root; says so otherwise.
+fn install_tools() {
+    let has = |tool: &str| {
+        let places = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+        let on_path = std::env::var_os("PATH").unwrap_or_default();
+        let mut dirs = std::env::split_paths(&on_path).chain(places.map(Into::into));
+        dirs.any(|dir| dir.join(tool).exists())
+    };
+    let mut missing: Vec<&str> =
+        TOOLS.iter().filter(|(tool, _)| !has(tool)).map(|(_, package)| *package).collect();
+    missing.dedup();
+    if missing.is_empty() {
+        return;
+    }
+    if !rustix::process::geteuid().is_root() || !has("apt-get") {
+        println!("missing Debian packages: {} (tests that need them will fail)", missing.join(" "));
+        return;
+    }
+    println!("installing {}", missing.join(" "));
+    let mut install = vec!["install", "-y", "--no-install-recommends"];
+    install.extend(&missing);
+    let is_done = execute("apt-get", &["update", "-q"]).and_then(|()| execute("apt-get", &install));
+    if let Err(error) = is_done {
+        println!("{error}: tests that need {} will fail", missing.join(" "));
+    }
+}
+
+/// Scenarios with real nodes, against the program as it is shipped.
+fn lab_scenarios(report: &mut Report) {
+    let binary = match release_binary() {
+        Ok(binary) => binary,
+        Err(error) => {
+            report.step("release build", || Err(error));
+            return;
+        }
+    };
+    let binary = binary.to_string_lossy().into_owned();
+    let mut scenarios: Vec<_> = std::fs::read_dir(root().join("scenarios/lab"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "txt"))
+        .collect();
+    scenarios.sort();
+    for path in scenarios {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let path = path.to_string_lossy().into_owned();
+        report.step(&format!("lab {name}"), || execute(&binary, &["lab", "run", &path]));
+    }
+}
+
+#[derive(Default)]
+struct Report {
+    passed: usize,
+    failed: Vec<String>,
+}
+
+impl Report {
+    fn step(&mut self, name: &str, work: impl FnOnce() -> Result<(), Failure>) {
+        println!("== {name}");
+        let begun = Instant::now();
+        match work() {
+            Ok(()) => {
+                self.passed += 1;
+                println!("== {name}: passed in {:.1} s", begun.elapsed().as_secs_f64());
+            }
+            Err(error) => {
+                println!("== {name}: FAILED: {error}");
+                self.failed.push(name.to_string());
+            }
+        }
+    }
+
+    fn close(self) -> Result<(), Failure> {
+        println!("{} passed, {} failed", self.passed, self.failed.len());
+        if self.failed.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("failed: {}", self.failed.join(", ")))
+        }
+    }
+}
