@@ -58,7 +58,11 @@ fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
 
 fn environment(changes: &BTreeMap<String, String>) -> io::Result<Vec<CString>> {
     let kept = std::env::vars_os()
-        .filter(|(key, _)| key.to_str().is_none_or(|key| !changes.contains_key(key)))
+        .filter(|(key, _)| {
+            // The keeper's charge is no business of the machines.
+            key.to_str()
+                .is_none_or(|key| key != crate::janitor::CHARGE && !changes.contains_key(key))
+        })
         .map(|(key, value)| [key.into_vec(), vec![b'='], value.into_vec()].concat());
     let new = changes
         .iter()
