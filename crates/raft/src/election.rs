@@ -74,6 +74,11 @@ impl Raft {
             "{from} and {} both lead term {term}",
             self.config.id
         );
+        if self.term == term && self.leader != Some(from) && self.lost.contains(&from) {
+            // It was on its way when its sender died. What it says is still true, but it
+            // must not delay the election.
+            return;
+        }
         let settled = matches!(self.state, State::Follower) && self.leader == Some(from);
         if !settled || self.term < term {
             self.become_follower(term, Some(from), now);

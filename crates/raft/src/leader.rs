@@ -228,6 +228,8 @@ impl Raft {
                 Mode::Snapshot { .. } => {}
             }
             let commit = self.log.commit();
+            let known = commit.min(prev_index + entries.len() as u64);
+            progress.commit_told = progress.commit_told.max(known);
             self.answer(
                 to,
                 Body::Append {
@@ -343,8 +345,25 @@ impl Raft {
                 self.handle_rejection(from, prev_index, (hint_index, hint_term));
             }
         }
-        self.send_append(from, Occasion::NewEntries, now);
+        let occasion = self.occasion_after_reply(from);
+        self.send_append(from, occasion, now);
         self.continue_transfer(from);
+    }
+
+    /// An answer may have crossed the news that something was committed.
+    fn occasion_after_reply(&self, from: NodeId) -> Occasion {
+        let State::Leader(leadership) = &self.state else {
+            return Occasion::NewEntries;
+        };
+        let lacks_commit = leadership
+            .peers
+            .get(&from)
+            .is_some_and(|progress| progress.commit_told < self.log.commit().min(progress.matched));
+        if lacks_commit {
+            Occasion::Always
+        } else {
+            Occasion::NewEntries
+        }
     }
 
     fn handle_rejection(&mut self, from: NodeId, prev_index: u64, hint: (u64, u64)) {

@@ -43,6 +43,8 @@ pub(crate) struct Progress {
     pub(crate) heard_at: Option<Instant>,
     /// The latest round of read confirmations that it answered.
     pub(crate) read_round: u64,
+    /// The commit index that the follower can know of, if nothing got lost.
+    pub(crate) commit_told: u64,
 }
 
 impl Progress {
@@ -53,6 +55,7 @@ impl Progress {
             state: State::Probe { asked_at: None },
             heard_at,
             read_round: 0,
+            commit_told: 0,
         }
     }
 

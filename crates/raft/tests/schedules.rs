@@ -65,7 +65,9 @@ fn disturb(cluster: &mut Cluster, number: u64) {
         5..=6 => {
             let change = change(cluster);
             for leader in cluster.leaders() {
-                cluster.with(leader, |raft, now| raft.propose_configuration(change, now).ok());
+                cluster.with(leader, |raft, now| {
+                    raft.propose_configuration(change, now).ok()
+                });
             }
         }
         7 => {
@@ -85,7 +87,11 @@ fn disturb(cluster: &mut Cluster, number: u64) {
             let loss = [0, 0, 10, 40][cluster.chance(4) as usize];
             let duplication = cluster.chance(30);
             let delay_max = [0, 3, 40, 300][cluster.chance(4) as usize];
-            cluster.faults = Faults { loss, duplication, delay_max };
+            cluster.faults = Faults {
+                loss,
+                duplication,
+                delay_max,
+            };
         }
         15 => {
             let index = 1 + cluster.chance(60);
@@ -142,21 +148,32 @@ fn check_recovers(cluster: &mut Cluster) {
             let members = leader
                 .and_then(|id| cluster.nodes[&id].raft.as_ref())
                 .map(|raft| raft.configuration().clone());
-            let done = members.is_some_and(|members| {
-                members.members().all(|id| is_last(&cluster.nodes[&id]))
-            });
+            let done = members
+                .is_some_and(|members| members.members().all(|id| is_last(&cluster.nodes[&id])));
             if done {
                 return;
             }
-            if !cluster.invariants.state_at(u64::MAX).contains(&"last".to_string()) {
+            if !cluster
+                .invariants
+                .state_at(u64::MAX)
+                .contains(&"last".to_string())
+            {
                 wanted = None;
             }
         }
     }
     for node in cluster.nodes.values() {
         let raft = node.raft.as_ref().expect("all run again");
-        eprintln!("{} {:?} term {} last {} commit {} {:?} {:?}", cluster::words::name(raft.id()),
-            raft.role(), raft.term(), raft.last_index(), raft.commit(), raft.configuration(), raft.progress());
+        eprintln!(
+            "{} {:?} term {} last {} commit {} {:?} {:?}",
+            cluster::words::name(raft.id()),
+            raft.role(),
+            raft.term(),
+            raft.last_index(),
+            raft.commit(),
+            raft.configuration(),
+            raft.progress()
+        );
     }
     for line in cluster.lines.iter().rev().take(60).rev() {
         eprintln!("{line}");
@@ -178,13 +195,18 @@ fn play(seed: u64) {
 }
 
 fn environment(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|value| value.parse().expect("a number"))
+    std::env::var(name)
+        .ok()
+        .map(|value| value.parse().expect("a number"))
 }
 
 fn play_range(seeds: std::ops::Range<u64>) {
     for seed in seeds {
         let result = std::panic::catch_unwind(|| play(seed));
-        assert!(result.is_ok(), "seed {seed} fails: RAFT_SEED={seed} repeats it");
+        assert!(
+            result.is_ok(),
+            "seed {seed} fails: RAFT_SEED={seed} repeats it"
+        );
     }
 }
 

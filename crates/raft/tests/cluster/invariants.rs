@@ -23,7 +23,11 @@ impl Invariants {
     pub fn check(&mut self, raft: &Raft) {
         let id = raft.id();
         let before = self.commits.insert(id, raft.commit()).unwrap_or(0);
-        assert!(before <= raft.commit(), "{id}: commit fell from {before} to {}", raft.commit());
+        assert!(
+            before <= raft.commit(),
+            "{id}: commit fell from {before} to {}",
+            raft.commit()
+        );
         assert!(raft.commit() <= raft.last_index());
         if raft.role() == Role::Leader {
             let first = *self.leaders.entry(raft.term()).or_insert(id);
@@ -67,32 +71,54 @@ impl Invariants {
 
     /// State machine safety: one entry per index, for all nodes and runs.
     pub fn committed(&mut self, id: NodeId, entry: &Entry) {
-        let known = self.committed.entry(entry.index).or_insert_with(|| entry.clone());
-        assert_eq!(known, entry, "{id} applies another entry than somebody before");
+        let known = self
+            .committed
+            .entry(entry.index)
+            .or_insert_with(|| entry.clone());
+        assert_eq!(
+            known, entry,
+            "{id} applies another entry than somebody before"
+        );
     }
 
     pub fn restored(&self, meta: &SnapshotMeta, state: &[String]) {
-        assert_eq!(self.state_at(meta.index), state, "the snapshot at {} is wrong", meta.index);
+        assert_eq!(
+            self.state_at(meta.index),
+            state,
+            "the snapshot at {} is wrong",
+            meta.index
+        );
         if let Some(entry) = self.committed.get(&meta.index) {
-            assert_eq!(entry.term, meta.term, "the snapshot at {} is of another term", meta.index);
+            assert_eq!(
+                entry.term, meta.term,
+                "the snapshot at {} is of another term",
+                meta.index
+            );
         }
-        let latest = self.committed.range(..=meta.index).rev().find_map(|(_, entry)| {
-            match &entry.payload {
+        let latest = self
+            .committed
+            .range(..=meta.index)
+            .rev()
+            .find_map(|(_, entry)| match &entry.payload {
                 Payload::Voters(configuration) => Some(configuration),
                 Payload::Empty | Payload::Command(_) => None,
-            }
-        });
-        assert_eq!(latest, Some(&meta.configuration), "the snapshot has other members");
+            });
+        assert_eq!(
+            latest,
+            Some(&meta.configuration),
+            "the snapshot has other members"
+        );
     }
 
     /// The state after `index`, from all that was ever committed.
     pub fn state_at(&self, index: u64) -> Vec<String> {
-        let commands = self.committed.range(..=index).filter_map(|(_, entry)| {
-            match &entry.payload {
-                Payload::Command(data) => Some(String::from_utf8_lossy(data).into_owned()),
-                Payload::Empty | Payload::Voters(_) => None,
-            }
-        });
+        let commands =
+            self.committed
+                .range(..=index)
+                .filter_map(|(_, entry)| match &entry.payload {
+                    Payload::Command(data) => Some(String::from_utf8_lossy(data).into_owned()),
+                    Payload::Empty | Payload::Voters(_) => None,
+                });
         commands.collect()
     }
 
@@ -104,7 +130,10 @@ impl Invariants {
     /// A read sees at least what was committed when it was asked for.
     pub fn read_ready(&mut self, context: u64, index: u64) {
         let asked = self.reads.get(&context).copied().unwrap_or(0);
-        assert!(asked <= index, "read {context} would see {index}, but {asked} was committed");
+        assert!(
+            asked <= index,
+            "read {context} would see {index}, but {asked} was committed"
+        );
     }
 
     pub fn forget(&mut self, id: NodeId) {

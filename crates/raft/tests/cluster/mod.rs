@@ -15,7 +15,11 @@ use wire::raft::{Configuration, Entry, HardState, Message, Payload, SnapshotMeta
 
 use invariants::Invariants;
 
-pub const LINEAGE: Lineage = Lineage { generation: 1, maker: NodeId(1), random: 42 };
+pub const LINEAGE: Lineage = Lineage {
+    generation: 1,
+    maker: NodeId(1),
+    random: 42,
+};
 
 /// Steps of one `run`; a cluster that needs more is in a loop.
 const STEPS_MAX: usize = 400_000;
@@ -133,21 +137,41 @@ impl Cluster {
 
     /// An xorshift over the seed: the schedule's own chance, apart from that of the nodes.
     pub fn chance(&mut self, bound: u64) -> u64 {
-        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        self.random = self
+            .random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         (self.random >> 33) % bound.max(1)
     }
 
     pub fn bootstrap(&mut self, configuration: &Configuration) {
         for id in configuration.members() {
             let restored = Restored::bootstrap(LINEAGE, configuration.clone());
-            let Restored { hard_state, snapshot, entries } = restored;
-            self.add_node(id, Disk { hard_state, snapshot, entries });
+            let Restored {
+                hard_state,
+                snapshot,
+                entries,
+            } = restored;
+            self.add_node(
+                id,
+                Disk {
+                    hard_state,
+                    snapshot,
+                    entries,
+                },
+            );
         }
     }
 
     pub fn add_joiner(&mut self, id: NodeId) {
         let hard_state = Restored::empty(LINEAGE).hard_state;
-        self.add_node(id, Disk { hard_state, ..Disk::default() });
+        self.add_node(
+            id,
+            Disk {
+                hard_state,
+                ..Disk::default()
+            },
+        );
     }
 
     fn add_node(&mut self, id: NodeId, disk: Disk) {
@@ -260,7 +284,9 @@ impl Cluster {
     }
 
     pub fn compact(&mut self, id: NodeId, index: u64) {
-        let Some(node) = self.nodes.get(&id) else { return };
+        let Some(node) = self.nodes.get(&id) else {
+            return;
+        };
         let index = index.min(node.applied);
         let text = self.invariants.state_at(index).join("\n");
         self.with(id, |raft, _| raft.compact(index, text.into_bytes()));
@@ -326,7 +352,9 @@ impl Cluster {
             (None, Some(_)) => false,
         };
         if event_first {
-            let Some(((at, _), _)) = self.events.first_key_value() else { return false };
+            let Some(((at, _), _)) = self.events.first_key_value() else {
+                return false;
+            };
             if end < *at {
                 return false;
             }
@@ -335,16 +363,17 @@ impl Cluster {
             self.take_event(event);
             return true;
         }
-        let Some((at, id)) = deadline.filter(|(at, _)| *at <= end) else { return false };
+        let Some((at, id)) = deadline.filter(|(at, _)| *at <= end) else {
+            return false;
+        };
         self.now = self.now.max(at);
         self.with(id, |raft, now| raft.handle_timeout(now));
         true
     }
 
     fn next_deadline(&self) -> Option<(Instant, NodeId)> {
-        let deadline_of = |(id, node): (&NodeId, &Node)| {
-            Some((node.raft.as_ref()?.next_deadline()?, *id))
-        };
+        let deadline_of =
+            |(id, node): (&NodeId, &Node)| Some((node.raft.as_ref()?.next_deadline()?, *id));
         self.nodes.iter().filter_map(deadline_of).min()
     }
 
@@ -366,7 +395,9 @@ impl Cluster {
     fn work_disk(&mut self, id: NodeId) {
         let node = self.nodes.get_mut(&id).expect("a known node");
         let orders = std::mem::take(&mut node.orders);
-        let Some(seq) = orders.back().map(|order| order.seq) else { return };
+        let Some(seq) = orders.back().map(|order| order.seq) else {
+            return;
+        };
         for order in orders {
             node.disk.carry_out(order, usize::MAX);
         }
@@ -374,8 +405,16 @@ impl Cluster {
     }
 
     pub fn leaders(&self) -> Vec<NodeId> {
-        let leads = |node: &Node| node.raft.as_ref().is_some_and(|raft| raft.role() == Role::Leader);
-        self.nodes.iter().filter(|(_, node)| leads(node)).map(|(id, _)| *id).collect()
+        let leads = |node: &Node| {
+            node.raft
+                .as_ref()
+                .is_some_and(|raft| raft.role() == Role::Leader)
+        };
+        self.nodes
+            .iter()
+            .filter(|(_, node)| leads(node))
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     pub fn say(&mut self, text: &str) {

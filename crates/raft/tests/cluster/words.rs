@@ -2,7 +2,9 @@
 
 use model::NodeId;
 use raft::{Output, Role};
-use wire::raft::{AppendOutcome, Body, Configuration, Entry, Message, Payload, Verdict, VoteReason};
+use wire::raft::{
+    AppendOutcome, Body, Configuration, Entry, Message, Payload, Verdict, VoteReason,
+};
 
 pub fn name(id: NodeId) -> String {
     char::from(b'a' + (id.0 as u8).saturating_sub(1)).to_string()
@@ -10,7 +12,10 @@ pub fn name(id: NodeId) -> String {
 
 pub fn id(name: &str) -> NodeId {
     let letter = name.bytes().next().expect("a letter");
-    assert!(name.len() == 1 && letter.is_ascii_lowercase(), "`{name}` is no node");
+    assert!(
+        name.len() == 1 && letter.is_ascii_lowercase(),
+        "`{name}` is no node"
+    );
     NodeId(u64::from(letter - b'a') + 1)
 }
 
@@ -29,10 +34,16 @@ pub fn names(ids: impl IntoIterator<Item = NodeId>) -> String {
 
 pub fn members(configuration: &Configuration) -> String {
     let voters = names(configuration.voters.iter().copied());
+    if voters.is_empty() {
+        return "no members".to_string();
+    }
     if configuration.learners.is_empty() {
         return format!("voters {voters}");
     }
-    format!("voters {voters}, learners {}", names(configuration.learners.iter().copied()))
+    format!(
+        "voters {voters}, learners {}",
+        names(configuration.learners.iter().copied())
+    )
 }
 
 pub fn entry(entry: &Entry) -> String {
@@ -59,8 +70,14 @@ pub fn output(id: NodeId, output: &Output) -> Option<String> {
             meta.term,
             members(&meta.configuration)
         )),
-        Output::RoleChanged { role: now, term, leader } => Some(match (now, leader) {
-            (Role::Follower, Some(leader)) => format!("{me} follows {} in term {term}", name(*leader)),
+        Output::RoleChanged {
+            role: now,
+            term,
+            leader,
+        } => Some(match (now, leader) {
+            (Role::Follower, Some(leader)) => {
+                format!("{me} follows {} in term {term}", name(*leader))
+            }
             (Role::Follower, None) => format!("{me} follows nobody in term {term}"),
             (Role::PreCandidate | Role::Candidate | Role::Leader, _) => {
                 format!("{me} {} in term {term}", role(*now))
@@ -93,13 +110,26 @@ fn verdict(verdict: Verdict) -> &'static str {
 
 fn body(body: &Body) -> String {
     match body {
-        Body::PreVote { proposed_term, last_index, last_term } => {
-            format!("would you vote for me in {proposed_term}? log ends at {last_index}.{last_term}")
+        Body::PreVote {
+            proposed_term,
+            last_index,
+            last_term,
+        } => {
+            format!(
+                "would you vote for me in {proposed_term}? log ends at {last_index}.{last_term}"
+            )
         }
-        Body::PreVoteReply { proposed_term, verdict: answer } => {
+        Body::PreVoteReply {
+            proposed_term,
+            verdict: answer,
+        } => {
             format!("{} for {proposed_term}", verdict(*answer))
         }
-        Body::Vote { last_index, last_term, reason } => {
+        Body::Vote {
+            last_index,
+            last_term,
+            reason,
+        } => {
             let why = match reason {
                 VoteReason::LeaderGone => "",
                 VoteReason::Transfer => ", the leader wants it",
@@ -107,14 +137,32 @@ fn body(body: &Body) -> String {
             format!("vote for me; log ends at {last_index}.{last_term}{why}")
         }
         Body::VoteReply { verdict: answer } => format!("vote {}", verdict(*answer)),
-        Body::Append { prev_index, prev_term, entries: list, commit } => {
-            let list = if list.is_empty() { "nothing".to_string() } else { entries(list) };
+        Body::Append {
+            prev_index,
+            prev_term,
+            entries: list,
+            commit,
+        } => {
+            let list = if list.is_empty() {
+                "nothing".to_string()
+            } else {
+                entries(list)
+            };
             format!("after {prev_index}.{prev_term}: {list} (commit {commit})")
         }
-        Body::AppendReply { outcome: AppendOutcome::Matched { index } } => {
+        Body::AppendReply {
+            outcome: AppendOutcome::Matched { index },
+        } => {
             format!("on disk up to {index}")
         }
-        Body::AppendReply { outcome: AppendOutcome::Rejected { prev_index, hint_index, hint_term } } => {
+        Body::AppendReply {
+            outcome:
+                AppendOutcome::Rejected {
+                    prev_index,
+                    hint_index,
+                    hint_term,
+                },
+        } => {
             format!("{prev_index} does not fit, try {hint_index}.{hint_term}")
         }
         Body::Heartbeat { commit, read_round } => match read_round {
@@ -125,17 +173,27 @@ fn body(body: &Body) -> String {
             0 => "heard".to_string(),
             round => format!("heard (read round {round})"),
         },
-        Body::SnapshotChunk { meta, offset, data, last } => {
+        Body::SnapshotChunk {
+            meta,
+            offset,
+            data,
+            last,
+        } => {
             let end = offset + data.len() as u64;
             let mark = if *last { ", the end" } else { "" };
-            format!("snapshot at {}.{}: bytes {offset}..{end}{mark}", meta.index, meta.term)
+            format!(
+                "snapshot at {}.{}: bytes {offset}..{end}{mark}",
+                meta.index, meta.term
+            )
         }
         Body::SnapshotReply { index, received } => {
             format!("snapshot at {index}: {received} bytes arrived")
         }
         Body::TimeoutNow => "campaign now".to_string(),
         Body::ReadIndex { .. } => "may I read?".to_string(),
-        Body::ReadIndexReply { index: Some(index), .. } => format!("read at {index}"),
+        Body::ReadIndexReply {
+            index: Some(index), ..
+        } => format!("read at {index}"),
         Body::ReadIndexReply { index: None, .. } => "cannot say where to read".to_string(),
         Body::Outdated => "your term is over".to_string(),
     }
