@@ -45,8 +45,8 @@ pub struct Published {
     pub epoch: Epoch,
     /// The last log index that it applied.
     pub applied: u64,
-    /// How long its lease still runs.
-    pub lease: Duration,
+    /// When its lease ends; packets say how long that still is as they are sent.
+    pub lease_until: Instant,
     /// Where its daemon is in its life. `Leaving` is set by [`Detector::leave`] only.
     pub phase: Phase,
 }
@@ -172,7 +172,11 @@ impl Detector {
             }
         };
         self.note_company(now);
-        self.note_run(origin, run, now);
+        if run == Run::Same && !self.is_news(heartbeat) {
+            self.note_link(link, heartbeat, now);
+            return Ok(());
+        }
+        self.note_run(heartbeat, run, now);
         self.note_link(link, heartbeat, now);
         self.note_sender(heartbeat, now);
         self.note_table(heartbeat, now);
@@ -302,15 +306,29 @@ impl Detector {
         }
     }
 
-    fn note_run(&mut self, origin: Origin, run: Run, now: Instant) {
+    /// Whether the sender sent this after all that we have of it. A copy over another link,
+    /// or a packet that was kept back on its way, says something of its link only: that the
+    /// sender lived as it sent we knew already.
+    fn is_news(&self, heartbeat: &Heartbeat) -> bool {
+        let peer = self.peers.get(&heartbeat.header.origin.node);
+        peer.is_none_or(|peer| peer.last_sent_at < heartbeat.sent_at)
+    }
+
+    fn note_run(&mut self, heartbeat: &Heartbeat, run: Run, now: Instant) {
+        let origin = heartbeat.header.origin;
         let Some(state) = self.peers.get_mut(&origin.node) else {
             return;
         };
         let peer = origin.node;
         state.origin = Some(origin);
         state.heard_at = Some(now);
+        state.last_sent_at = heartbeat.sent_at;
         state.refusals = 0;
         state.refused_at = None;
+        if run != Run::Same {
+            // Stalls before our first contact are no news.
+            state.stalls = heartbeat.stall.count;
+        }
         let before = state.state;
         let alive = Event::Alive {
             peer,
@@ -496,7 +514,7 @@ impl Detector {
             sent_at: now,
             echo: None,
             stall: self.stall,
-            lease: self.published.lease,
+            lease: self.published.lease_until.saturating_duration_since(now),
             phase: self.published.phase,
             hearing,
         };

@@ -184,6 +184,11 @@ pub enum Event {
     Connected,
 }
 
+/// As much of a boot id as a person needs to see that two differ.
+fn short(boot: BootId) -> String {
+    boot.to_string().chars().take(8).collect()
+}
+
 fn list(nodes: &[NodeId]) -> String {
     nodes
         .iter()
@@ -202,7 +207,8 @@ impl fmt::Display for Event {
             } => {
                 write!(
                     f,
-                    "node {peer} alive: boot {boot:.4}, start {}",
+                    "node {peer} alive: boot {}, start {}",
+                    short(*boot),
                     incarnation.0
                 )
             }
@@ -238,10 +244,8 @@ impl fmt::Display for Event {
                 )
             }
             Self::Rebooted { peer, old, new } => {
-                write!(
-                    f,
-                    "node {peer} rebooted: boot {old:.4} is gone, {new:.4} is here"
-                )
+                let (old, new) = (short(*old), short(*new));
+                write!(f, "node {peer} rebooted: boot {old} is gone, {new} is here")
             }
             Self::RebootRelayed { peer, by } => {
                 write!(

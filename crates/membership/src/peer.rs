@@ -51,6 +51,8 @@ pub(crate) struct PeerState {
     /// our own clocks were restarted.
     pub counted_from: Instant,
     pub heard_at: Option<Instant>,
+    /// When the newest packet was sent, by the clock of this boot of the peer.
+    pub last_sent_at: Instant,
     pub refused_at: Option<Instant>,
     /// Refusals since the last packet.
     pub refusals: u32,
@@ -80,6 +82,7 @@ impl PeerState {
             origin: None,
             counted_from: now,
             heard_at: None,
+            last_sent_at: Instant::ZERO,
             refused_at: None,
             refusals: 0,
             relayed_at: None,

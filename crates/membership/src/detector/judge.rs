@@ -29,31 +29,29 @@ pub(crate) fn agreement_needed(of: usize) -> usize {
 
 impl Detector {
     /// All moments at which time alone may change what we think of `peer`, past or future.
-    pub(super) fn thresholds(&self, peer: &PeerState) -> Vec<Instant> {
+    pub(super) fn thresholds<'a>(&'a self, peer: &'a PeerState) -> impl Iterator<Item = Instant> {
         let settings = &self.settings;
         let own = peer.silent_since(settings);
         let all = peer.silent_to_all_since(settings);
-        let mut at = match peer.state {
+        let of_peer = match peer.state {
             State::Unseen | State::Alive => {
-                vec![own + settings.suspect_after, all + settings.suspect_after]
+                [own + settings.suspect_after, all + settings.suspect_after]
             }
-            State::Suspected => vec![all + settings.lost_after],
-            State::DaemonDown { since, .. } => {
-                vec![
-                    all + settings.suspect_after,
-                    since + settings.daemon_down_grace,
-                ]
-            }
-            State::Lost | State::Left => vec![own + settings.suspect_after],
+            State::Suspected => [all + settings.suspect_after, all + settings.lost_after],
+            State::DaemonDown { since, .. } => [
+                all + settings.suspect_after,
+                since + settings.daemon_down_grace,
+            ],
+            State::Lost | State::Left => [own + settings.suspect_after; 2],
         };
-        for link in peer.links.values() {
+        let of_links = peer.links.values().flat_map(|link| {
             let since = link.silent_since(settings);
-            at.extend([
+            [
                 since + settings.suspect_after,
                 since + settings.late_warn_after,
-            ]);
-        }
-        at
+            ]
+        });
+        of_peer.into_iter().chain(of_links)
     }
 
     pub(super) fn judge_all(&mut self, now: Instant) {
@@ -267,6 +265,8 @@ impl Detector {
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
+        // A warning is for those that seem well; of all others more is known than that.
+        let warn = peer.state == State::Alive;
         let mut events = Vec::new();
         for (&link, state) in &mut peer.links {
             let silent_for = now.saturating_duration_since(state.silent_since(settings));
@@ -281,7 +281,7 @@ impl Detector {
                     link,
                     silent_for,
                 });
-            } else if carries && settings.late_warn_after <= silent_for {
+            } else if warn && carries && settings.late_warn_after <= silent_for {
                 events.extend(late(id, link, state, now));
             }
         }
