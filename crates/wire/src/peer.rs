@@ -14,6 +14,7 @@ use std::fmt;
 
 use model::{BootId, NodeId};
 use prost::Message as _;
+use serde::{Deserialize, Serialize};
 
 /// The longest frame that is sent or accepted, in bytes without its length. A piece of a
 /// snapshot has 256 KiB and an append at most 256 entries of about a kilobyte; this leaves
@@ -30,7 +31,8 @@ pub const FEATURE_LEVEL: u32 = 1;
 
 /// Names one cluster for its whole life: drawn at random by `mainstay init`. Two clusters
 /// that happen to have the same name are still told apart.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ClusterId(pub [u8; 16]);
 
 impl ClusterId {
@@ -57,6 +59,20 @@ impl fmt::Display for ClusterId {
 impl fmt::Debug for ClusterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ClusterId({self})")
+    }
+}
+
+impl From<ClusterId> for String {
+    fn from(id: ClusterId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for ClusterId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("`{text}` is not a cluster id"))
     }
 }
 

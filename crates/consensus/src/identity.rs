@@ -1,0 +1,285 @@
+//! Who this node is: the files of its state directory that never change after `init` or
+//! `join`, but for one counter.
+//!
+//! ```text
+//!   <state>/node.key      its own key            0600
+//!   <state>/cluster.key   the shared secret      0600
+//!   <state>/log/          the log
+//!   <state>/node.json     who it is; written last: when it is there, all is there
+//! ```
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use model::{Lineage, NodeId, NodeName};
+use raft::Restored;
+use serde::{Deserialize, Serialize};
+use wire::peer::ClusterId;
+use wire::raft::Configuration;
+
+use crate::durable;
+use crate::join::JoinReply;
+use crate::keys::{ClusterKey, KeyError, NodeKey, random_bytes};
+use crate::log::{Log, LogError};
+
+/// The file with the node's own key.
+pub const NODE_KEY_FILE: &str = "node.key";
+/// The file with the shared secret.
+pub const CLUSTER_KEY_FILE: &str = "cluster.key";
+/// The file that says who the node is.
+pub const IDENTITY_FILE: &str = "node.json";
+/// The directory of the log.
+pub const LOG_DIRECTORY: &str = "log";
+
+/// `node.json` holds nothing secret.
+const IDENTITY_MODE: u32 = 0o644;
+
+/// The number of the node that runs `init`.
+const FIRST_NODE: NodeId = NodeId(1);
+
+/// Who this node is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The cluster's identity.
+    pub cluster_id: ClusterId,
+    /// The node's name.
+    pub name: NodeName,
+    /// The node's number.
+    pub id: NodeId,
+    /// How many times its daemon has started; heartbeats of two runs are told apart by it.
+    pub incarnation: u64,
+}
+
+/// Why a state directory cannot be made or used.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// There is a node here already.
+    #[error("{0} belongs to a member already; `mainstay leave` first, or name another directory")]
+    Exists(PathBuf),
+    /// There is none.
+    #[error("{0} does not belong to a member yet; run `mainstay init` or `mainstay join`")]
+    Absent(PathBuf),
+    /// A file cannot be read or written.
+    #[error("cannot {doing} {path}")]
+    File {
+        /// `read`, `write` or `make`.
+        doing: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// `node.json` is there but makes no sense.
+    #[error("{path} cannot be understood; restore it from a backup")]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// The complaint.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A key.
+    #[error("cannot use the keys of this node")]
+    Key(#[from] KeyError),
+    /// The first log.
+    #[error("cannot make the log")]
+    Log(#[from] LogError),
+}
+
+impl Identity {
+    /// Reads who this node is.
+    ///
+    /// # Errors
+    /// `Absent` when it is no member yet; else what is wrong with the file.
+    pub fn load(state: &Path) -> Result<Self, IdentityError> {
+        let path = state.join(IDENTITY_FILE);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(IdentityError::Absent(state.to_owned()));
+            }
+            Err(source) => {
+                return Err(IdentityError::File {
+                    doing: "read",
+                    path,
+                    source,
+                });
+            }
+        };
+        serde_json::from_slice(&bytes).map_err(|source| IdentityError::Damaged { path, source })
+    }
+
+    /// For each start of the daemon: reads who this node is, counts the start, and has the
+    /// new count on disk before it returns.
+    ///
+    /// # Errors
+    /// As [`Identity::load`], and when the file cannot be written.
+    pub fn begin_incarnation(state: &Path) -> Result<Self, IdentityError> {
+        let mut identity = Self::load(state)?;
+        identity.incarnation += 1;
+        identity.store(state)?;
+        Ok(identity)
+    }
+
+    fn store(&self, state: &Path) -> Result<(), IdentityError> {
+        let path = state.join(IDENTITY_FILE);
+        let text = serde_json::to_vec_pretty(self).expect("plain data");
+        durable::replace(&path, &text, IDENTITY_MODE).map_err(|source| IdentityError::File {
+            doing: "write",
+            path,
+            source,
+        })
+    }
+}
+
+/// What `init` made.
+#[derive(Debug, Clone)]
+pub struct NewMember {
+    /// Who the node is.
+    pub identity: Identity,
+    /// Its key.
+    pub key: NodeKey,
+    /// The secret of the new cluster.
+    pub cluster_key: ClusterKey,
+}
+
+/// Makes a new cluster with this node as its only voter: keys, the first log (one entry that
+/// names the voter, in a new lineage), and last `node.json`. A directory in which an earlier
+/// attempt was interrupted is used again.
+///
+/// # Errors
+/// When the directory belongs to a member, or a file cannot be made.
+pub fn initialise(
+    state: &Path,
+    cluster: &str,
+    name: &NodeName,
+) -> Result<NewMember, IdentityError> {
+    let key = prepare(state)?;
+    let cluster_key = ClusterKey::generate()?;
+    cluster_key.store(&state.join(CLUSTER_KEY_FILE))?;
+    let random = u64::from_le_bytes(random_bytes()?);
+    let lineage = Lineage {
+        generation: 1,
+        maker: FIRST_NODE,
+        random,
+    };
+    let voters = Configuration::of_voters([FIRST_NODE]);
+    Log::create(
+        &state.join(LOG_DIRECTORY),
+        &Restored::bootstrap(lineage, voters),
+    )?;
+    let identity = Identity {
+        cluster: cluster.to_owned(),
+        cluster_id: ClusterId(random_bytes()?),
+        name: name.clone(),
+        id: FIRST_NODE,
+        incarnation: 0,
+    };
+    identity.store(state)?;
+    Ok(NewMember {
+        identity,
+        key,
+        cluster_key,
+    })
+}
+
+/// Makes the directory if need be and gives the node's key in it, a new one when there is
+/// none. A joiner calls it before it asks, so that an interrupted join can be repeated with
+/// the same key.
+///
+/// # Errors
+/// When the directory belongs to a member, or a file cannot be made.
+pub fn prepare(state: &Path) -> Result<NodeKey, IdentityError> {
+    fs::create_dir_all(state).map_err(|source| IdentityError::File {
+        doing: "make",
+        path: state.to_owned(),
+        source,
+    })?;
+    if state.join(IDENTITY_FILE).exists() {
+        return Err(IdentityError::Exists(state.to_owned()));
+    }
+    let path = state.join(NODE_KEY_FILE);
+    if path.exists() {
+        return Ok(NodeKey::load(&path)?);
+    }
+    let key = NodeKey::generate()?;
+    key.store(&path)?;
+    Ok(key)
+}
+
+/// Keeps what a join brought: the shared secret, an empty log (the members come to it from
+/// the leader), and last `node.json`.
+///
+/// # Errors
+/// When a file cannot be made.
+pub fn store_joined(
+    state: &Path,
+    name: &NodeName,
+    reply: &JoinReply,
+) -> Result<Identity, IdentityError> {
+    reply.cluster_key.store(&state.join(CLUSTER_KEY_FILE))?;
+    Log::create(&state.join(LOG_DIRECTORY), &Restored::default())?;
+    let identity = Identity {
+        cluster: reply.cluster.clone(),
+        cluster_id: reply.cluster_id,
+        name: name.clone(),
+        id: reply.id,
+        incarnation: 0,
+    };
+    identity.store(state)?;
+    Ok(identity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_cluster_has_this_node_as_its_only_voter() {
+        let directory = tempfile::tempdir().unwrap();
+        let name = NodeName::new("alpha").unwrap();
+        let made = initialise(directory.path(), "shop", &name).unwrap();
+        let (log, recovered) = Log::open(&directory.path().join(LOG_DIRECTORY)).unwrap();
+        drop(log);
+        let restored = recovered.restored;
+        assert_eq!(restored.hard_state.lineage.maker, made.identity.id);
+        assert_eq!(restored.hard_state.lineage.generation, 1);
+        assert_eq!(restored.entries.len(), 1);
+        let again = initialise(directory.path(), "shop", &name);
+        assert!(matches!(again, Err(IdentityError::Exists(_))));
+    }
+
+    #[test]
+    fn each_start_of_the_daemon_is_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path();
+        assert!(matches!(
+            Identity::begin_incarnation(state),
+            Err(IdentityError::Absent(_))
+        ));
+        let made = initialise(state, "shop", &NodeName::new("alpha").unwrap()).unwrap();
+        assert_eq!(Identity::begin_incarnation(state).unwrap().incarnation, 1);
+        let second = Identity::begin_incarnation(state).unwrap();
+        assert_eq!(
+            second,
+            Identity {
+                incarnation: 2,
+                ..made.identity
+            }
+        );
+    }
+
+    #[test]
+    fn an_interrupted_init_is_repeated_with_the_same_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let name = NodeName::new("alpha").unwrap();
+        let first = initialise(directory.path(), "shop", &name).unwrap();
+        fs::remove_file(directory.path().join(IDENTITY_FILE)).unwrap();
+        let second = initialise(directory.path(), "shop", &name).unwrap();
+        assert_eq!(first.key.public(), second.key.public());
+    }
+}
