@@ -51,7 +51,7 @@ pub fn check(input: &Input<'_>, plan: &Plan) -> Vec<Violation> {
             } => {
                 texts.extend(check_grant_place(input, plan, service, (node, *boot)));
                 texts.extend(check_grant_proofs(input, service, node));
-                texts.extend(check_grant_needs(input, service));
+                texts.extend(check_grant_needs(input, plan, service));
             }
             Action::Revoke {
                 service,
@@ -272,12 +272,17 @@ fn is_unknown(node: &NodeSeen) -> bool {
 }
 
 /// What it needs runs.
-fn check_grant_needs(input: &Input<'_>, service: &ServiceName) -> Vec<String> {
+fn check_grant_needs(input: &Input<'_>, plan: &Plan, service: &ServiceName) -> Vec<String> {
     let Some(spec) = input.spec.services.get(service) else {
         return Vec::new();
     };
     let missing = |needed: &&ServiceName| match claim_of(input, needed) {
-        Some(claim) => claim.goal != Goal::Run || claim.phase != Phase::Running,
+        Some(claim) => {
+            let stops = plan.steps.iter().any(
+                |step| matches!(&step.action, Action::Revoke { service, .. } if service == *needed),
+            );
+            stops || claim.goal != Goal::Run || claim.phase != Phase::Running
+        }
         None => true,
     };
     spec.after

@@ -19,11 +19,13 @@ struct Relations<'a> {
     needed_by: BTreeMap<&'a ServiceName, Vec<&'a ServiceName>>,
     /// Running services that must stop, and why.
     must_stop: BTreeMap<&'a ServiceName, Reason>,
+    /// Services that this plan stops.
+    stopping: BTreeSet<&'a ServiceName>,
 }
 
 pub(crate) fn plan_services(draft: &mut Draft<'_>) {
     let input = draft.input;
-    let relations = Relations::of(input);
+    let mut relations = Relations::of(input);
     let names: BTreeSet<&ServiceName> = input
         .spec
         .services
@@ -41,20 +43,37 @@ pub(crate) fn plan_services(draft: &mut Draft<'_>) {
                 .map_or(0, |spec| spec.priority),
         )
     });
+    let mut decided: BTreeMap<&ServiceName, Decision> = BTreeMap::new();
+    for name in ordered.iter().copied() {
+        if let Some(because) = input.hands_off(name) {
+            decided.insert(name, Decision::Wait(because));
+        } else if let Some((seen, claim)) = holder(input, name) {
+            let decision = claimed(draft, &relations, (name, seen), claim);
+            if matches!(decision, Decision::Step(Action::Revoke { .. }, _)) {
+                relations.stopping.insert(name);
+            }
+            decided.insert(name, decision);
+        }
+    }
+    // What starts is decided last: it must not start after something that stops meanwhile.
     let nobody = ServiceSeen::default();
     for name in ordered {
         let seen = input.service(name).unwrap_or(&nobody);
-        let decided = match (input.hands_off(name), &seen.claim) {
-            (Some(because), _) => Decision::Wait(because),
-            (None, Some(claim)) => claimed(draft, &relations, (name, seen), claim),
-            (None, None) => unclaimed(draft, (name, seen)),
+        let decision = match decided.remove(name) {
+            Some(decision) => decision,
+            None => unclaimed(draft, &relations, (name, seen)),
         };
-        match decided {
+        match decision {
             Decision::Nothing => {}
             Decision::Wait(because) => draft.wait(Subject::Service(name.clone()), because),
             Decision::Step(action, because) => draft.step(action, because),
         }
     }
+}
+
+fn holder<'a>(input: &Input<'a>, name: &ServiceName) -> Option<(&'a ServiceSeen, &'a Claim)> {
+    let seen = input.service(name)?;
+    seen.claim.as_ref().map(|claim| (seen, claim))
 }
 
 enum Decision {
@@ -75,6 +94,7 @@ impl<'a> Relations<'a> {
         let mut relations = Self {
             needed_by,
             must_stop: BTreeMap::new(),
+            stopping: BTreeSet::new(),
         };
         relations.find_what_must_stop(input);
         relations
@@ -102,6 +122,21 @@ impl<'a> Relations<'a> {
                 }
             }
         }
+    }
+
+    /// The first service that must run before this one starts, and does not or soon will not.
+    fn missing_dependency(&self, input: &Input<'a>, name: &ServiceName) -> Option<&'a ServiceName> {
+        let after = input
+            .spec
+            .services
+            .get(name)
+            .map_or(&[][..], |spec| &spec.after);
+        let ends = |needed: &&ServiceName| {
+            self.must_stop.contains_key(*needed) || self.stopping.contains(*needed)
+        };
+        input
+            .missing_dependency(name)
+            .or_else(|| after.iter().find(ends))
     }
 
     fn running_dependents(&self, input: &Input<'a>, name: &ServiceName) -> Vec<&'a ServiceName> {
@@ -350,7 +385,11 @@ fn fail_back(
     }
 }
 
-fn unclaimed(draft: &mut Draft<'_>, (name, seen): (&ServiceName, &ServiceSeen)) -> Decision {
+fn unclaimed<'a>(
+    draft: &mut Draft<'a>,
+    relations: &Relations<'a>,
+    (name, seen): (&ServiceName, &ServiceSeen),
+) -> Decision {
     let input = draft.input;
     let Some(spec) = input.spec.services.get(name) else {
         return stray_wait(input, seen).map_or(Decision::Nothing, Decision::Wait);
@@ -359,8 +398,13 @@ fn unclaimed(draft: &mut Draft<'_>, (name, seen): (&ServiceName, &ServiceSeen)) 
         return Decision::Wait(Reason::Disabled);
     }
     let adopted = best_stray(input, (name, seen)).filter(|node| !draft.given_up.contains(node));
-    if let Some(because) = obstacle(input, (name, seen), adopted) {
+    if let Some(because) = obstacle(input, seen, adopted) {
         return Decision::Wait(because);
+    }
+    if let Some(service) = relations.missing_dependency(input, name) {
+        return Decision::Wait(Reason::WaitsForService {
+            service: service.clone(),
+        });
     }
     let chosen = match adopted {
         Some(node) => candidate(draft, (name, spec), node)
@@ -387,20 +431,12 @@ fn unclaimed(draft: &mut Draft<'_>, (name, seen): (&ServiceName, &ServiceSeen)) 
 }
 
 /// What must end before the service may start anywhere but on `adopted`.
-fn obstacle(
-    input: &Input<'_>,
-    (name, seen): (&ServiceName, &ServiceSeen),
-    adopted: Option<&NodeName>,
-) -> Option<Reason> {
+fn obstacle(input: &Input<'_>, seen: &ServiceSeen, adopted: Option<&NodeName>) -> Option<Reason> {
     let strays = seen.strays.keys().filter(|node| Some(*node) != adopted);
     if let Some(because) = strays.map(|node| stray_reason(input, node)).next() {
         return Some(because);
     }
-    if let Some(because) = input.unproven_node() {
-        return Some(because);
-    }
-    let service = input.missing_dependency(name)?.clone();
-    Some(Reason::WaitsForService { service })
+    input.unproven_node()
 }
 
 fn stray_wait(input: &Input<'_>, seen: &ServiceSeen) -> Option<Reason> {
@@ -425,6 +461,8 @@ fn why_start(seen: &ServiceSeen) -> Reason {
         (Some(moving), _, _) => Reason::AskedByOperator {
             user: moving.by.clone(),
         },
+        // That it stopped for the sake of another says nothing about why it starts.
+        (None, Some(Reason::StopsBefore { .. }), _) => Reason::ShouldRun,
         (None, Some(last), _) => last.clone(),
         (None, None, Wish::Run { by }) => Reason::AskedByOperator { user: by.clone() },
         (None, None, Wish::Spec | Wish::Stop { .. }) => Reason::ShouldRun,

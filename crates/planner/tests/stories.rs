@@ -505,18 +505,20 @@ fn those_that_need_a_service_stop_before_it() {
             plan 4: stop web on a: app stops next, and this needs it
             web stopped on a: app stops next, and this needs it
             plan 5: stop app on b: db stops next, and this needs it
-            plan 5: start web on a: app stops next, and this needs it
             app stopped on b: db stops next, and this needs it
-            web runs on a
-            plan 6: start app on b: db stops next, and this needs it
             plan 6: stop db on a: asked by ann
-            app runs on b
             db stopped on a: asked by ann
+              app: waits for db to run
               db: stopped on request
+              web: waits for app to run
             > operator start db
             ann: start db
             plan 7: start db on a: asked by ann
             db runs on a
+            plan 8: start app on b: it should run and runs nowhere
+            app runs on b
+            plan 9: start web on a: it should run and runs nowhere
+            web runs on a
         "#]],
     );
 }
@@ -550,9 +552,9 @@ fn a_slow_dependent_delays_the_stop_of_what_it_needs() {
             > stopped web
             web stopped on b: db stops next, and this needs it
             plan 4: stop db on a: asked by ann
-            plan 4: start web on b: db stops next, and this needs it
             db stopped on a: asked by ann
               db: stopped on request
+              web: waits for db to run
         "#]],
     );
 }
@@ -877,6 +879,7 @@ fn a_confirmation_is_void_when_its_executor_has_rebooted() {
               a: waits until a is proven off
               db: waits until a is proven off
             > up b
+            fence 17: a not fenced: b, which was to do it, is no longer online
             b is starting
             b is online
             fence 20: c fences a: a silent for 800 ms, agreed by b and c
@@ -1125,18 +1128,20 @@ fn a_lost_node_that_holds_nothing_and_has_no_device_may_come_back() {
 fn a_service_that_runs_already_is_adopted() {
     check(
         "nodes a b
-        up b db
-        service db prefer=a",
+        boot b
+        service db prefer=a
+        probed b db",
         expect![[r#"
-            > up b db
+            > boot b
             b is starting
-            db was found running on b
-            b is online
-            db, found running on b, is stopped
             > service db prefer=a
             configuration version 2 by ann
-            plan 1: start db on a: it should run and runs nowhere
-            db runs on a
+              db: waits for b to tell what runs there
+            > probed b db
+            db was found running on b
+            b is online
+            plan 1: start db on b: found running on b
+            db runs on b
         "#]],
     );
 }
@@ -1165,16 +1170,19 @@ fn a_service_found_beside_its_claim_is_stopped() {
 fn a_service_found_where_it_may_not_run_is_stopped_and_started_elsewhere() {
     check(
         "nodes a b
-        up b db
-        service db prefer=a only",
+        boot b
+        service db prefer=a only
+        probed b db",
         expect![[r#"
-            > up b db
+            > boot b
             b is starting
+            > service db prefer=a only
+            configuration version 2 by ann
+              db: waits for b to tell what runs there
+            > probed b db
             db was found running on b
             b is online
             db, found running on b, is stopped
-            > service db prefer=a only
-            configuration version 2 by ann
             plan 1: start db on a: it should run and runs nowhere
             db runs on a
         "#]],
