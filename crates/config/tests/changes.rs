@@ -141,17 +141,16 @@ fn a_password_is_never_shown() {
 
 #[test]
 fn the_difference_of_texts_shows_the_lines_around() {
-    let old = "[cluster]\nname = \"shop\"\n\n[network.lan]\n";
-    let new = "[cluster]\nname = \"store\"\n\n[network.lan]\n";
+    let old = "[cluster]\nname = \"shop\"\nport = 7411\n";
+    let new = "[cluster]\nname = \"store\"\nport = 7411\n";
     assert_eq!(text_diff(old, old), "");
     expect![[r#"
         --- old
         +++ new
-        @@ -1,4 +1,4 @@
+        @@ -1,3 +1,3 @@
          [cluster]
         -name = "shop"
         +name = "store"
- 
-         [network.lan]
+         port = 7411
     "#]].assert_eq(&text_diff(old, new));
 }

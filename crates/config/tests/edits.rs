@@ -50,7 +50,8 @@ fn the_first_file_is_read_without_problems() {
         [node.alpha]
         lan = { address = "10.0.0.11/24", cards = ["eth0"] }
         san = "10.1.0.11/24"
-    "##]].assert_eq(&text);
+    "##]]
+    .assert_eq(&text);
     let loaded = read("cluster.toml", &text).unwrap();
     assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
     assert_eq!(loaded.spec.cluster.name, "shop");
