@@ -143,7 +143,7 @@ async fn stop(context: &Context, operation: &Operation, spec: &CommandSpec) -> D
         Run::TimedOut => Some(format!("stop: not done within {:?}", limits.stop)),
         Run::NotStarted(error) => Some(crate::context::chain(&error)),
     };
-    let left = end_all(context, Stage::Term, REMNANTS_LIMIT).await;
+    let left = end_all(context, Stage::Term(REMNANTS_LIMIT), limits.stop).await;
     if !left.is_empty() {
         let left = members::list(&left);
         return Done::failed(format!("these do not end, even by KILL: {left}")).with_output(output);

@@ -20,8 +20,8 @@ const PAUSE_MAX: Duration = Duration::from_millis(20);
 /// How ending processes begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// TERM, then KILL.
-    Term,
+    /// TERM, and KILL when that has not helped for so long.
+    Term(Duration),
     /// KILL at once.
     Kill,
 }
@@ -60,16 +60,16 @@ pub(crate) fn leader(context: &Context, members: &[Stat]) -> Option<Stat> {
         .cloned()
 }
 
-/// Ends all processes of a resource: TERM, and after `limit` KILL, and `limit` again for
-/// that to work. What is left then is returned; nobody can end it (it hangs in the kernel).
+/// Ends all processes of a resource by stages. `limit` is given to KILL to work. What is
+/// left then is returned; nobody can end it (it hangs in the kernel).
 pub(crate) async fn end_all(context: &Context, first: Stage, limit: Duration) -> Vec<Stat> {
-    if first == Stage::Term {
+    if let Stage::Term(grace) = first {
         let left = members(context);
         if left.is_empty() {
             return left;
         }
         signal_all(&left, libc::SIGTERM);
-        if wait_for_none(context, limit).await.is_empty() {
+        if wait_for_none(context, grace).await.is_empty() {
             return Vec::new();
         }
     }

@@ -23,7 +23,7 @@ const CONNECT_LIMIT: Duration = Duration::from_millis(250);
 const PAUSE_FIRST: Duration = Duration::from_millis(1);
 /// Long enough that a slow program is not disturbed.
 const PAUSE_MAX: Duration = Duration::from_millis(50);
-/// For children that outlive their parent by a moment, before they are told to end.
+/// For what an earlier start left behind: it is in the way of this one.
 const REMNANTS_LIMIT: Duration = Duration::from_secs(1);
 
 /// A process that is up and watched.
@@ -72,13 +72,13 @@ fn adopt(context: &Context, operation: &Operation, held: &mut Option<Running>) {
     }
     let recorded = context.shared.records.read(&context.address);
     let process = match recorded.map(|record| record.trace) {
+        // When that one has ended, others that lead a session are only its descendants.
         Some(Trace::Process { pid, started }) => Process::adopt(pid, started),
-        Some(Trace::Intended | Trace::Up) | None => None,
+        Some(Trace::Intended | Trace::Up) | None => {
+            let leader = members::leader(context, &members::members(context));
+            leader.and_then(|stat| Process::adopt(stat.pid, stat.started))
+        }
     };
-    let process = process.or_else(|| {
-        let stat = members::leader(context, &members::members(context))?;
-        Process::adopt(stat.pid, stat.started)
-    });
     let Some(process) = process else { return };
     let (pid, started) = (process.pid(), process.started());
     context.log.line(&format!("process {pid} runs already: adopted"));
@@ -142,7 +142,8 @@ async fn start(
         Readiness::Late => {
             let output = running.output(context);
             *held = None;
-            end_all(context, Stage::Term, operation.spec.limits.stop).await;
+            let limit = operation.spec.limits.stop;
+            end_all(context, Stage::Term(limit), limit).await;
             Done::from(Outcome::TimedOut).with_output(output)
         }
         Readiness::Unwanted => Done::failed("a stop was asked for before it was ready"),
@@ -156,7 +157,7 @@ async fn launch(
     until: Instant,
 ) -> Result<Running, Done> {
     // What an earlier main process left behind would hold its files and ports.
-    let left = end_all(context, Stage::Term, REMNANTS_LIMIT).await;
+    let left = end_all(context, Stage::Term(REMNANTS_LIMIT), REMNANTS_LIMIT).await;
     if !left.is_empty() {
         let left = members::list(&left);
         return Err(Done::failed(format!("processes of an earlier start cannot be ended: {left}")));
@@ -225,15 +226,16 @@ async fn wait_until_accepting(address: SocketAddr) {
 async fn stop(context: &Context, operation: &Operation, held: &mut Option<Running>) -> Done {
     let limit = operation.spec.limits.stop;
     adopt(context, operation, held);
+    let began = Instant::now();
     let mut output = String::new();
-    let mut how = Stage::Term;
+    let mut killed = false;
     if let Some(running) = held.take() {
         if let Err(error) = running.process.signal_group(libc::SIGTERM) {
             tracing::warn!(resource = %context.address, %error, "cannot send TERM");
         }
         if timeout(limit, running.process.ended()).await.is_err() {
             context.log.line(&format!("did not end within {limit:?} after TERM: KILL"));
-            how = Stage::Kill;
+            killed = true;
             if let Err(error) = running.process.signal_group(libc::SIGKILL) {
                 tracing::warn!(resource = %context.address, %error, "cannot send KILL");
             }
@@ -241,7 +243,13 @@ async fn stop(context: &Context, operation: &Operation, held: &mut Option<Runnin
         }
         output = running.output(context);
     }
-    let left = end_all(context, how, REMNANTS_LIMIT.max(limit)).await;
+    let first = if killed {
+        Stage::Kill
+    } else {
+        // Its children were told together with it, and have what is left of the limit.
+        Stage::Term(limit.saturating_sub(began.elapsed()))
+    };
+    let left = end_all(context, first, limit).await;
     if !left.is_empty() {
         let left = members::list(&left);
         return Done::failed(format!("these do not end, even by KILL: {left}")).with_output(output);

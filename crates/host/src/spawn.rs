@@ -273,10 +273,14 @@ unsafe fn become_program(prepared: &Prepared) -> ! {
 /// # Safety
 /// Only in a fresh child.
 unsafe fn reset_signals() {
-    // SAFETY: sets default dispositions only; the set lives on this stack.
+    // SAFETY: sets default dispositions only (a kernel sigaction of zeros, at most 32 bytes);
+    // all values live on this stack.
     unsafe {
+        // Past the C library, which keeps some signals to itself: they may be ignored too.
+        let default = [0_u64; 4];
         for signal in 1..=64 {
-            libc::signal(signal, libc::SIG_DFL);
+            let none = std::ptr::null_mut::<u64>();
+            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), none, 8);
         }
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
