@@ -154,7 +154,7 @@ impl Raft {
             // Asking is free of consequences: it neither needs our term nor changes it.
             Body::PreVote { .. } | Body::ReadIndex { .. } | Body::ReadIndexReply { .. } => true,
             Body::Vote { reason, .. } => {
-                if newer && self.keeps_leader(*reason, now) {
+                if newer && self.keeps_leader(message.from, *reason, now) {
                     return false;
                 }
                 if newer {
