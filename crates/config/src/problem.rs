@@ -127,7 +127,7 @@ impl Problems {
                 let line_start = before.rfind('\n').map_or(0, |at| at + 1);
                 json!({
                     "line": before.matches('\n').count() + 1,
-                    "column": before[line_start..].chars().count() + 1,
+                    "column": column(&before[line_start..]),
                     "start": span.start,
                     "end": span.end,
                     "label": label,
@@ -146,6 +146,11 @@ impl Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// The column that follows `before`; a byte order mark takes none.
+fn column(before: &str) -> usize {
+    before.trim_start_matches('\u{feff}').chars().count() + 1
+}
 
 /// The span, moved inside the text and onto borders of characters.
 fn inside(source: &str, span: Range<usize>) -> Range<usize> {

@@ -152,5 +152,6 @@ fn the_difference_of_texts_shows_the_lines_around() {
         -name = "shop"
         +name = "store"
          port = 7411
-    "#]].assert_eq(&text_diff(old, new));
+    "#]]
+    .assert_eq(&text_diff(old, new));
 }

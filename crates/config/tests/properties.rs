@@ -165,3 +165,22 @@ fn deep_brackets_are_refused() {
     let source = format!("x = {}", "[".repeat(100_000));
     assert!(read("deep.toml", &source).is_err());
 }
+
+#[test]
+fn services_that_all_wait_for_each_other_are_told_briefly() {
+    let names: Vec<String> = (0..300).map(|i| format!("\"s{i}\"")).collect();
+    let mut source = "[cluster]\nname = \"knot\"\n".to_string();
+    for i in 0..300 {
+        source.push_str(&format!(
+            "[service.s{i}]\nafter = [{}]\n[[service.s{i}.resource]]\nmount = \"/srv\"\nbind = \"/x\"\n",
+            names.join(", ")
+        ));
+    }
+    let problems = read("knot.toml", &source).unwrap_err();
+    assert!(
+        problems.list.len() < 400,
+        "{} problems",
+        problems.list.len()
+    );
+    assert!(problems.to_string().contains("not shown"));
+}

@@ -12,7 +12,6 @@ use crate::{Code, Problem};
 
 /// Checks every address of every service.
 pub(super) fn check(context: &mut Context<'_>) {
-    let subnets = context.subnets();
     let own: BTreeMap<IpAddr, String> = context
         .spec
         .nodes
@@ -56,7 +55,10 @@ pub(super) fn check(context: &mut Context<'_>) {
             } else {
                 seen.insert(ip, (service.to_string(), path));
                 if context.addresses == Addresses::Complete {
-                    let known = subnets.get(&address.network).map_or(&[][..], Vec::as_slice);
+                    let known = context
+                        .subnets
+                        .get(&address.network)
+                        .map_or(&[][..], Vec::as_slice);
                     problems.extend(outside(address, known, at));
                 }
             }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use model::{CardName, DeviceName, NetworkName, NodeName};
 
-use super::unknown;
+use super::{Named, unknown};
 use crate::read::{Addresses, Context};
 use crate::{Code, Problem};
 
@@ -58,7 +58,7 @@ fn check_fencing(context: &mut Context<'_>) {
             used.insert(device.clone());
             if !context.spec.fence_devices.contains_key(device) {
                 let at = context.places.of(&format!("node/{name}/fence/{place}"));
-                problems.push(unknown(Code::UnknownDevice, device, at, &known));
+                problems.push(unknown(Named::Device, device, at, &known));
             }
         }
         let alone = context.spec.nodes.len() < 2;
@@ -100,7 +100,7 @@ fn check_hosts(context: &mut Context<'_>) {
         for node in spec.hosts.keys() {
             if !context.spec.nodes.contains_key(node) {
                 let at = context.places.of(&format!("fence/{device}/hosts/{node}"));
-                problems.push(unknown(Code::UnknownNode, node, at, &known));
+                problems.push(unknown(Named::Node, node, at, &known));
             }
         }
     }

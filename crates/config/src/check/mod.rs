@@ -23,22 +23,27 @@ pub(crate) fn check(context: &mut Context<'_>) {
     mounts::check(context);
 }
 
+/// What a reference can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Named {
+    Node,
+    Network,
+    Service,
+    Device,
+}
+
 /// A reference to something that the file does not describe.
 pub(crate) fn unknown(
-    code: Code,
+    named: Named,
     name: &impl Display,
     at: Range<usize>,
     known: &[String],
 ) -> Problem {
-    let what = match code {
-        Code::UnknownNode => "node",
-        Code::UnknownService => "service",
-        Code::UnknownDevice => "fence device",
-        _ => "network",
-    };
-    let section = match code {
-        Code::UnknownDevice => "fence",
-        _ => what,
+    let (code, what, section) = match named {
+        Named::Node => (Code::UnknownNode, "node", "node"),
+        Named::Network => (Code::UnknownNetwork, "network", "network"),
+        Named::Service => (Code::UnknownService, "service", "service"),
+        Named::Device => (Code::UnknownDevice, "fence device", "fence"),
     };
     let problem = Problem::new(code, format!("there is no {what} `{name}`"));
     let meant = nearest(&name.to_string(), known.iter().map(String::as_str));

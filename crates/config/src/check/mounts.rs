@@ -1,5 +1,7 @@
 //! Mounts that are in each other's way.
 
+use std::collections::BTreeMap;
+
 use model::spec::{Elsewhere, MountSpec, ResourceKind, ServiceSpec};
 use model::{ResourceName, ServiceName};
 
@@ -14,27 +16,52 @@ struct Mount<'a> {
     mount: &'a MountSpec,
 }
 
-/// Compares each mount with those before it in the file's order of names; within a service,
-/// in start order.
+/// Compares each mount with those on the same directory and on those above it. They are
+/// numbered in the order of services, within a service in start order.
 pub(super) fn check(context: &mut Context<'_>) {
     let mut mounts: Vec<Mount<'_>> = Vec::new();
-    let mut problems = Vec::new();
     for (service, spec) in &context.spec.services {
         for resource in &spec.resources {
-            let ResourceKind::Mount(mount) = &resource.kind else {
-                continue;
-            };
-            let new = Mount {
-                service,
-                spec,
-                resource: &resource.name,
-                mount,
-            };
-            problems.extend(mounts.iter().filter_map(|old| conflict(context, *old, new)));
-            mounts.push(new);
+            if let ResourceKind::Mount(mount) = &resource.kind {
+                mounts.push(Mount {
+                    service,
+                    spec,
+                    resource: &resource.name,
+                    mount,
+                });
+            }
+        }
+    }
+    let mut by_target: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (number, mount) in mounts.iter().enumerate() {
+        by_target
+            .entry(&mount.mount.target)
+            .or_default()
+            .push(number);
+    }
+    let mut problems = Vec::new();
+    for (inner, mount) in mounts.iter().enumerate() {
+        for directory in upwards(&mount.mount.target) {
+            let same = directory == mount.mount.target;
+            let others = by_target.get(directory).into_iter().flatten();
+            // Of two on one directory, the later looks at the earlier. One conflict with
+            // each directory is enough to show.
+            let conflict = others
+                .filter(|outer| !same || **outer < inner)
+                .map(|&outer| (mounts[inner.min(outer)], mounts[inner.max(outer)]))
+                .find_map(|(old, new)| conflict(context, old, new));
+            problems.extend(conflict);
         }
     }
     context.problems.extend(problems);
+}
+
+/// The path itself, then the directories above it, without `/`.
+fn upwards(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| {
+        path.rfind('/').map(|slash| &path[..slash])
+    })
+    .take_while(|path| !path.is_empty())
 }
 
 fn conflict(context: &Context<'_>, old: Mount<'_>, new: Mount<'_>) -> Option<Problem> {

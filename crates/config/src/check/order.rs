@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::ServiceName;
 
-use super::unknown;
+use super::{Named, unknown};
 use crate::read::Context;
 use crate::{Code, Problem};
 
@@ -23,7 +23,7 @@ fn check_references(context: &mut Context<'_>) {
         for (i, node) in service.prefer.iter().enumerate() {
             if !context.spec.nodes.contains_key(node) {
                 let at = place("prefer", i);
-                problems.push(unknown(Code::UnknownNode, node, at, &nodes));
+                problems.push(unknown(Named::Node, node, at, &nodes));
             }
         }
         for (i, other) in service.after.iter().enumerate() {
@@ -36,12 +36,15 @@ fn check_references(context: &mut Context<'_>) {
                     .filter(|service| *service != name)
                     .map(ToString::to_string)
                     .collect();
-                problems.push(unknown(Code::UnknownService, other, at, &services));
+                problems.push(unknown(Named::Service, other, at, &services));
             }
         }
     }
     context.problems.extend(problems);
 }
+
+/// A person mends one circle at a time, and a file where all wait for all has thousands.
+const CIRCLES_MAX: usize = 10;
 
 /// Each service is walked once; an edge back into the walk closes a circle.
 struct Walk<'a> {
@@ -65,10 +68,11 @@ impl<'a> Walk<'a> {
                     path.pop();
                 }
                 Some(other) => match path.iter().position(|(name, _)| *name == other) {
-                    Some(begin) => {
+                    Some(begin) if self.circles.len() < CIRCLES_MAX => {
                         self.circles
                             .push(path[begin..].iter().map(|(name, _)| *name).collect());
                     }
+                    Some(_) => {}
                     None if self.done.contains(other) => {}
                     None => path.push((other, 0)),
                 },

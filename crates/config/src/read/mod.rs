@@ -112,6 +112,8 @@ pub(crate) struct Context<'a> {
     pub(crate) spec: Spec,
     pub(crate) places: Places,
     pub(crate) addresses: Addresses,
+    /// The subnets of each network: those of its nodes' addresses.
+    pub(crate) subnets: BTreeMap<NetworkName, Vec<IpNet>>,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -135,6 +137,7 @@ impl<'a> Context<'a> {
             },
             places: Places::default(),
             addresses: Addresses::Complete,
+            subnets: BTreeMap::new(),
             problems: Vec::new(),
         }
     }
@@ -181,6 +184,7 @@ impl<'a> Context<'a> {
         if before < self.problems.len() {
             self.addresses = Addresses::Doubtful;
         }
+        self.collect_subnets();
         for (section, name) in root.named_sections(self, "fence") {
             machines::read_device(self, section, name);
         }
@@ -190,17 +194,14 @@ impl<'a> Context<'a> {
         root.finish(self, SECTIONS_LATER);
     }
 
-    /// The subnets of each network: those of its nodes' addresses.
-    pub(crate) fn subnets(&self) -> BTreeMap<NetworkName, Vec<IpNet>> {
-        let mut subnets: BTreeMap<NetworkName, Vec<IpNet>> = BTreeMap::new();
+    fn collect_subnets(&mut self) {
         for (network, attachment) in self.spec.nodes.values().flat_map(|node| &node.networks) {
-            let of_network = subnets.entry(network.clone()).or_default();
+            let of_network = self.subnets.entry(network.clone()).or_default();
             let subnet = attachment.address.trunc();
             if !of_network.contains(&subnet) {
                 of_network.push(subnet);
             }
         }
-        subnets
     }
 }
 

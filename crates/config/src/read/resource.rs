@@ -15,6 +15,7 @@ use toml::de::DeValue;
 use super::section::{Entry, Section};
 use super::value::TimeBounds;
 use super::{Addresses, Context, Placed};
+use crate::check::Named;
 use crate::{Code, Problem};
 
 /// The keys that say what a resource is, each with the keys that go with it.
@@ -189,7 +190,7 @@ fn read_address(
             if !context.spec.networks.contains_key(&network.value) {
                 let known: Vec<String> = known.map(ToString::to_string).collect();
                 let problem =
-                    crate::check::unknown(Code::UnknownNetwork, &network.value, network.at, &known);
+                    crate::check::unknown(Named::Network, &network.value, network.at, &known);
                 context.report(problem);
             }
             network.value
@@ -206,8 +207,8 @@ fn read_address(
 /// The network of an address that does not say it: the one that contains it.
 fn network_of(context: &mut Context<'_>, address: &Placed<IpNet>) -> Option<NetworkName> {
     let ip = address.value.addr();
-    let subnets = context.subnets();
-    let mut networks: Vec<&NetworkName> = subnets
+    let mut networks: Vec<&NetworkName> = context
+        .subnets
         .iter()
         .filter(|(_, subnets)| subnets.iter().any(|subnet| subnet.contains(&ip)))
         .map(|(network, _)| network)
@@ -215,7 +216,8 @@ fn network_of(context: &mut Context<'_>, address: &Placed<IpNet>) -> Option<Netw
     if networks.len() <= 1 {
         let found = networks.pop().cloned();
         if found.is_none() && context.addresses == Addresses::Complete {
-            let known: Vec<String> = subnets
+            let known: Vec<String> = context
+                .subnets
                 .iter()
                 .flat_map(|(name, subnets)| subnets.iter().map(move |s| format!("{name} {s}")))
                 .collect();
