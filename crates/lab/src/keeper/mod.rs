@@ -43,6 +43,8 @@ struct Keeper {
     control: Listener,
     switch: Listener,
     connections: Vec<(Door, Channel)>,
+    /// Connections that a machine answers from now on; our copy would hide its death.
+    handed_over: BTreeSet<usize>,
     /// Whoever made the laboratory, while it depends on that.
     owner: Option<Channel>,
     /// Ends with the janitor.
@@ -106,6 +108,7 @@ impl Keeper {
             control,
             switch: Listener::bind_path(&charge.layout.switch_path())?,
             connections: Vec::new(),
+            handed_over: BTreeSet::new(),
             owner: None,
             lifeline,
             charge: charge.clone(),
@@ -135,8 +138,18 @@ impl Keeper {
                     return self.end();
                 }
             }
-            self.connections.retain(|(_, channel)| !is_closed(channel));
+            self.drop_connections();
         }
+    }
+
+    fn drop_connections(&mut self) {
+        let handed_over = std::mem::take(&mut self.handed_over);
+        let mut index = 0;
+        self.connections.retain(|(_, channel)| {
+            let keep = !handed_over.contains(&index) && !is_closed(channel);
+            index += 1;
+            keep
+        });
     }
 
     fn end(&mut self) -> io::Result<()> {
@@ -216,13 +229,14 @@ impl Keeper {
             && door == Door::Control
         {
             let reply = rustix::io::dup(channel)?;
-            if let Err(error) = self.exec(exec, fds, reply) {
-                self.answer(
+            match self.exec(exec, fds, reply) {
+                Ok(()) => drop(self.handed_over.insert(index)),
+                Err(error) => self.answer(
                     index,
                     &Reply::Refused {
                         why: error.to_string(),
                     },
-                );
+                ),
             }
             return Ok(After::GoOn);
         }
