@@ -109,13 +109,13 @@ codes! {
         "use root, or the account that the daemon runs as: `sudo mainstay ...`";
     /// No such path.
     NoSuchRoute = "E0503" 404 "there is no such path",
-        "docs/formats/api.md lists the paths; is the client newer than the daemon?";
+        "docs/commands/api.md lists the paths; is the client newer than the daemon?";
     /// Wrong method.
     WrongMethod = "E0504" 405 "the path does not take this method",
-        "GET asks, POST changes: docs/formats/api.md";
+        "GET asks, POST changes: docs/commands/api.md";
     /// Not the JSON that is expected.
     BadRequest = "E0505" 400 "the request cannot be read",
-        "compare it with docs/formats/api.md";
+        "compare it with docs/commands/api.md";
     /// More than `BODY_MAX`.
     TooLarge = "E0506" 413 "the request is too large",
         "the limit is 1 MiB";

@@ -200,6 +200,10 @@ fn with_claim(claim: &Claim, seen: &Seen) -> (ServiceState, String) {
     let reason = match &claim.phase {
         Phase::Failed(failure) => failed(failure),
         Phase::StopFailed(failure) => format!("{}; {node} must be fenced", failed(failure)),
+        // "...and runs nowhere" was true when it was decided.
+        Phase::Starting | Phase::Running if claim.because == Reason::ShouldRun => {
+            "it should run".to_string()
+        }
         Phase::Starting | Phase::Running | Phase::Stopping => claim.because.to_string(),
     };
     (phase_state(&claim.phase), reason)

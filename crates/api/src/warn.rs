@@ -2,7 +2,7 @@
 
 use model::{NodeName, Spec};
 
-use crate::{LinkState, NodeStatus, Status};
+use crate::{LinkState, LinkStatus, NodeStatus, Status};
 
 /// One sentence per thing that a person should look at.
 pub(crate) fn warnings(spec: &Spec, status: &Status) -> Vec<String> {
@@ -20,7 +20,9 @@ pub(crate) fn warnings(spec: &Spec, status: &Status) -> Vec<String> {
         );
     }
     warnings.extend(status.nodes.iter().filter_map(|node| no_device(spec, node)));
-    warnings.extend(status.nodes.iter().flat_map(links));
+    for node in &status.nodes {
+        warnings.extend(links(node, &status.nodes));
+    }
     for service in &status.services {
         if service.frozen {
             let name = &service.name;
@@ -42,18 +44,20 @@ pub(crate) fn warnings(spec: &Spec, status: &Status) -> Vec<String> {
 fn no_device(spec: &Spec, node: &NodeStatus) -> Option<String> {
     let name = NodeName::new(node.name.clone()).ok()?;
     let described = spec.nodes.get(&name)?;
-    described.fence.is_empty().then(|| {
+    // Alone, there is nobody who could fence it.
+    let alone = spec.nodes.len() == 1;
+    (described.fence.is_empty() && !alone).then(|| {
         format!("{name} has no fence device: if it is lost, its services wait for a person")
     })
 }
 
-fn links(node: &NodeStatus) -> impl Iterator<Item = String> + '_ {
-    node.links.iter().filter_map(move |link| {
-        // Of a node that is down or lost, silence is no news.
-        if node.state != "online" {
-            return None;
-        }
-        let (name, network, peer) = (&node.name, &link.network, &link.peer);
+fn links(node: &NodeStatus, nodes: &[NodeStatus]) -> Vec<String> {
+    // Of a node that is down or lost, silence is no news.
+    let online = |name: &str| nodes.iter().any(|n| n.name == name && n.state == "online");
+    let both_online = |link: &&LinkStatus| online(&node.name) && online(&link.peer);
+    let name = &node.name;
+    let sentence = |link: &LinkStatus| {
+        let (network, peer) = (&link.network, &link.peer);
         match link.state {
             LinkState::Up => None,
             LinkState::OneWay => Some(format!(
@@ -61,5 +65,10 @@ fn links(node: &NodeStatus) -> impl Iterator<Item = String> + '_ {
             )),
             LinkState::Down => Some(format!("network {network}: {name} does not hear {peer}")),
         }
-    })
+    };
+    node.links
+        .iter()
+        .filter(both_online)
+        .filter_map(sentence)
+        .collect()
 }

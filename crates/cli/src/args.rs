@@ -402,7 +402,8 @@ pub struct TokenArgs {
 }
 
 /// Where the daemon keeps its state.
-const STATE_DEFAULT: &str = "/var/lib/mainstay";
+/// Where a daemon keeps its state without `--state`.
+pub const STATE_DEFAULT: &str = "/var/lib/mainstay";
 
 /// `init`. Carried out by the binary.
 #[derive(Debug, Clone, Args)]

@@ -137,7 +137,12 @@ pub(crate) fn agree(
     };
     match agreed {
         true => Ok(confirm),
-        false => Err(ErrorCode::Declined.error("nothing was changed")),
+        false => {
+            let help = format!("answer `{}` to go on", word.unwrap_or("yes"));
+            Err(ErrorCode::Declined
+                .error("nothing was changed")
+                .with_help(help))
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::table::{Cell, cell, table, toned};
 pub(crate) fn plan(plan: &PlanView, colour: Colour) -> String {
     let mut text = String::new();
     if plan.steps.is_empty() {
-        text.push_str("nothing has to be done\n");
+        text.push_str("no service is started, stopped or moved\n");
     } else {
         text.push_str(&format!(
             "{}\n",

@@ -24,6 +24,12 @@ pub(crate) enum Form {
     Json,
 }
 
+/// An error in JSON: `{"error": {...}}`, so that it cannot be taken for an answer.
+#[derive(Serialize)]
+struct ErrorObject<'a> {
+    error: &'a ApiError,
+}
+
 /// Where a command reads and writes.
 pub struct Screen {
     /// Answers.
@@ -82,7 +88,8 @@ impl Screen {
     pub(crate) fn print_error(&mut self, error: &ApiError, form: Form) {
         let text = match form {
             Form::Text => error.to_string(),
-            Form::Json => serde_json::json!({ "error": error }).to_string(),
+            Form::Json => serde_json::to_string(&ErrorObject { error })
+                .expect("our types have string keys only"),
         };
         let _ = writeln!(self.err, "{text}");
     }

@@ -33,7 +33,7 @@ pub(crate) fn whole(status: &Status, look: Look) -> String {
     text.push_str(&whose_view(status, look));
     if !status.nodes.is_empty() {
         let rows: Vec<_> = status.nodes.iter().map(|n| node_row(n, look)).collect();
-        let head = ["NODE", "STATE", "FOR", "LINKS", ""];
+        let head = ["NODE", "STATE", "FOR", "LINKS", "WHY"];
         text.push('\n');
         text.push_str(&table(&head, &rows, 0, look.colour));
     }

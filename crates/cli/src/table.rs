@@ -29,7 +29,11 @@ pub(crate) fn toned(text: impl Into<String>, tone: Tone) -> Cell {
 /// The table, each line indented by `indent` spaces. The last column is as wide as it
 /// needs to be, and nothing is cut.
 pub(crate) fn table(head: &[&str], rows: &[Vec<Cell>], indent: usize, colour: Colour) -> String {
-    let head: Vec<Cell> = head.iter().map(|name| toned(*name, Tone::Quiet)).collect();
+    let title = |name: &&str| Cell {
+        text: (*name).to_string(),
+        tone: Tone::Quiet,
+    };
+    let head: Vec<Cell> = head.iter().map(title).collect();
     let lines = || {
         std::iter::once(&head)
             .filter(|head| !head.is_empty())
@@ -55,6 +59,7 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<Cell>], indent: usize, colour: Co
                 text.push_str(&" ".repeat(missing + 2));
             }
         }
+        text.truncate(text.trim_end_matches(' ').len());
         text.push('\n');
     }
     text

@@ -1,0 +1,381 @@
+//! From the replicated picture to what is shown.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use api::{LinkState, LinkStatus, Status, StatusExtra};
+use expect_test::{Expect, expect};
+use model::seen::{
+    Bar, Claim, FenceSeen, FenceStanding, Goal, Maintenance, NodeSeen, NodeState, Phase,
+    ResourceFailure, ResourceState, RestartScope, ServiceSeen, Standby, Wish,
+};
+use model::{BootId, ClaimEpoch, Epoch, FenceId, NodeId, NodeName, PlanId, Reason, Seen, Spec};
+use model::{ServiceName, UserName, WallTime, operation::Verb};
+
+const SPEC: &str = r#"{
+  "cluster": {"name": "shop", "port": 7411, "fences_per_hour_max": 3, "no_quorum": "stop",
+    "timings": {"heartbeat": "100ms", "suspect_after": "500ms", "lost_after": "800ms",
+      "daemon_down_grace": "30s", "lease": "3s", "start_grace": "30s"}},
+  "nodes": {"a": {"networks": {}, "fence": ["power"]}, "b": {"networks": {}, "fence": []}},
+  "services": {"web": {"elsewhere": "allowed", "failback": "never", "autostart": "yes",
+    "priority": 0, "stickiness": 50, "restart": {"times": 3, "within": "1h"},
+    "resources": [{"name": "ip", "limits": {"start": "1s", "stop": "1s", "status": "1s",
+      "every": "1s"}, "kind": {"command": {"start": [], "stop": [], "status": []}}}]}}
+}"#;
+
+fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().unwrap()
+}
+
+fn boot() -> BootId {
+    BootId([7; 16])
+}
+
+fn node(state: NodeState) -> NodeSeen {
+    NodeSeen {
+        id: NodeId(1),
+        key: [0; 32],
+        state,
+        since: WallTime(1000),
+        standby: Standby::Off,
+        fenced_at: Vec::new(),
+        probed: None,
+    }
+}
+
+fn online() -> NodeSeen {
+    node(NodeState::Online { boot: boot() })
+}
+
+fn lost() -> NodeSeen {
+    node(NodeState::Lost {
+        boot: Some(boot()),
+        because: Reason::NodeSilent {
+            node: name("b"),
+            silent_for: Duration::from_millis(812),
+            agreed_by: vec![name("a"), name("c")],
+        },
+    })
+}
+
+fn claim(node: &str, phase: Phase) -> Claim {
+    Claim {
+        node: name(node),
+        boot: boot(),
+        epoch: ClaimEpoch(5),
+        goal: Goal::Run,
+        phase,
+        incarnation: 0,
+        scope: RestartScope::All,
+        resources: vec![(name("ip"), ResourceState::Running)],
+        made_from: 1,
+        plan: PlanId(2),
+        because: Reason::ShouldRun,
+        since: WallTime(2000),
+    }
+}
+
+fn service(claim: Option<Claim>) -> ServiceSeen {
+    ServiceSeen {
+        claim,
+        ..ServiceSeen::default()
+    }
+}
+
+fn seen(b: NodeSeen, web: ServiceSeen) -> Seen {
+    Seen {
+        nodes: BTreeMap::from([(name("a"), online()), (name("b"), b)]),
+        services: BTreeMap::from([(name("web"), web)]),
+        fences: BTreeMap::new(),
+        maintenance: Maintenance::Off,
+    }
+}
+
+fn extra() -> StatusExtra {
+    StatusExtra {
+        quorate: true,
+        leader: Some(name("a")),
+        epoch: Epoch(3),
+        spec_version: 1,
+        ..StatusExtra::new(name("a"))
+    }
+}
+
+fn status(seen: &Seen, extra: StatusExtra) -> Status {
+    let spec: Spec = serde_json::from_str(SPEC).unwrap();
+    Status::from_seen(&spec, seen, extra)
+}
+
+/// Nodes, services, fences and warnings, a line each.
+fn told(status: &Status) -> String {
+    let mut text = String::new();
+    for node in &status.nodes {
+        let because = node.because.as_deref().unwrap_or("-");
+        text += &format!("{} is {}: {because}\n", node.name, node.state);
+    }
+    for service in &status.services {
+        let place = service.node.as_deref().unwrap_or("-");
+        let (name, state, reason) = (&service.name, service.state, &service.reason);
+        text += &format!("{name} is {state} on {place}: {reason}\n");
+    }
+    for fence in &status.fencing {
+        let trouble = fence.trouble.as_deref().unwrap_or("-");
+        text += &format!("fence of {} is {}: {trouble}\n", fence.target, fence.state);
+    }
+    for warning in &status.warnings {
+        text += &format!("warning: {warning}\n");
+    }
+    text + &format!("degraded: {}\n", status.is_degraded())
+}
+
+fn check(seen: &Seen, extra: StatusExtra, expected: Expect) {
+    expected.assert_eq(&told(&status(seen, extra)));
+}
+
+#[test]
+fn all_is_well_but_for_a_node_without_a_fence_device() {
+    let seen = seen(online(), service(Some(claim("a", Phase::Running))));
+    check(
+        &seen,
+        extra(),
+        expect![[r#"
+        a is online: -
+        b is online: -
+        web is running on a: it should run and runs nowhere
+        warning: b has no fence device: if it is lost, its services wait for a person
+        degraded: true
+    "#]],
+    );
+}
+
+#[test]
+fn a_service_of_a_lost_node_is_unknown_until_the_fence_is_confirmed() {
+    let mut seen = seen(lost(), service(Some(claim("b", Phase::Running))));
+    let fence = FenceSeen {
+        id: FenceId(9),
+        boot: Some(boot()),
+        executor: name("a"),
+        failed: 1,
+        because: Reason::NodeFenced { node: name("b") },
+        at: WallTime(5000),
+        standing: FenceStanding::Failed {
+            at: WallTime(6000),
+            device: Some(name("power")),
+            how: "no route to host".into(),
+        },
+    };
+    seen.fences.insert(name("b"), fence);
+    check(
+        &seen,
+        extra(),
+        expect![[r#"
+        a is online: -
+        b is lost: b silent for 812 ms, agreed by a and c
+        web is unknown on b: b is lost: waits until b is proven off
+        fence of b is failing: power: no route to host
+        warning: b has no fence device: if it is lost, its services wait for a person
+        degraded: true
+    "#]],
+    );
+}
+
+#[test]
+fn a_service_without_a_claim_tells_what_it_waits_for() {
+    let seen = seen(online(), service(None));
+    check(
+        &seen,
+        extra(),
+        expect![[r#"
+        a is online: -
+        b is online: -
+        web is waiting on -: it should run and runs nowhere
+        warning: b has no fence device: if it is lost, its services wait for a person
+        degraded: true
+    "#]],
+    );
+    let waits = |reason| StatusExtra {
+        waits: BTreeMap::from([(name::<ServiceName>("web"), reason)]),
+        ..extra()
+    };
+    let fence = Reason::WaitsForFence { node: name("b") };
+    check(
+        &seen,
+        waits(fence),
+        expect![[r#"
+        a is online: -
+        b is online: -
+        web is waiting on -: waits until b is proven off
+        warning: b has no fence device: if it is lost, its services wait for a person
+        degraded: true
+    "#]],
+    );
+    let nodes = vec![
+        (name::<NodeName>("a"), "barred after failures".to_string()),
+        (name::<NodeName>("b"), "on standby".to_string()),
+    ];
+    check(
+        &seen,
+        waits(Reason::NoNode { nodes }),
+        expect![[r#"
+        a is online: -
+        b is online: -
+        web is blocked on -: no node may run it: a: barred after failures; b: on standby
+        warning: b has no fence device: if it is lost, its services wait for a person
+        degraded: true
+    "#]],
+    );
+}
+
+#[test]
+fn failures_bars_freezes_and_standby_are_told_with_the_way_out() {
+    let failure = ResourceFailure {
+        resource: name("ip"),
+        verb: Some(Verb::Start),
+        how: "exit 1".into(),
+        output: String::new(),
+    };
+    let mut web = service(Some(claim("a", Phase::Failed(failure))));
+    web.frozen = Maintenance::On;
+    let because = Reason::FailedTooOften {
+        resource: name("ip"),
+        node: name("b"),
+        count: 4,
+    };
+    let at = WallTime(1);
+    web.barred.insert(name("b"), Bar { at, because });
+    let mut b = online();
+    b.standby = Standby::On { by: name("ops") };
+    check(
+        &seen(b, web),
+        extra(),
+        expect![[r#"
+        a is online: -
+        b is online: set aside by ops
+        web is failed on a: ip failed in start: exit 1
+        warning: b has no fence device: if it is lost, its services wait for a person
+        warning: web is frozen: it is left as it is (`mainstay thaw web` ends it)
+        warning: web is barred from b: ip failed 4 times on b, which is barred until cleared (`mainstay clear web` allows it again)
+        degraded: true
+    "#]],
+    );
+}
+
+#[test]
+fn without_a_quorum_the_picture_may_be_old() {
+    let seen = seen(
+        node(NodeState::DaemonDown { boot: boot() }),
+        service(Some(claim("b", Phase::Running))),
+    );
+    check(
+        &seen,
+        StatusExtra::new(name("a")),
+        expect![[r#"
+        a is online: -
+        b is daemon-down: its daemon is closed; its service is left alone
+        web is running on b: the daemon of b is down, its services are left alone
+        warning: a is not in contact with a quorum: what it shows may be old, and nothing is decided here
+        warning: b has no fence device: if it is lost, its services wait for a person
+        degraded: true
+    "#]],
+    );
+}
+
+#[test]
+fn a_service_stopped_by_a_person_is_no_trouble_and_a_cut_cable_is() {
+    let mut web = service(None);
+    let by: UserName = name("ops");
+    web.wish = Wish::Stop { by };
+    let link = |state| LinkStatus {
+        network: "lan".into(),
+        peer: "b".into(),
+        state,
+        ..LinkStatus::default()
+    };
+    let links = BTreeMap::from([(
+        name::<NodeName>("a"),
+        vec![link(LinkState::Down), link(LinkState::OneWay)],
+    )]);
+    check(
+        &seen(online(), web),
+        StatusExtra { links, ..extra() },
+        expect![[r#"
+            a is online: -
+            b is online: -
+            web is stopped on -: stopped by ops
+            warning: b has no fence device: if it is lost, its services wait for a person
+            warning: network lan: a does not hear b
+            warning: network lan works in one direction only between a and b
+            degraded: true
+        "#]],
+    );
+}
+
+#[test]
+fn the_json_has_the_fields_that_scripts_rely_on() {
+    let seen = seen(online(), service(Some(claim("a", Phase::Running))));
+    let status = status(&seen, extra());
+    let text = serde_json::to_string_pretty(&status).unwrap();
+    expect![[r#"
+        {
+          "cluster": "shop",
+          "quorate": true,
+          "leader": "a",
+          "epoch": 3,
+          "nodes": [
+            {
+              "name": "a",
+              "state": "online",
+              "since": "1970-01-01T00:00:01.000Z",
+              "because": null,
+              "standby": false,
+              "fenced_last": null,
+              "boot": "07070707070707070707070707070707",
+              "version": null,
+              "links": []
+            },
+            {
+              "name": "b",
+              "state": "online",
+              "since": "1970-01-01T00:00:01.000Z",
+              "because": null,
+              "standby": false,
+              "fenced_last": null,
+              "boot": "07070707070707070707070707070707",
+              "version": null,
+              "links": []
+            }
+          ],
+          "services": [
+            {
+              "name": "web",
+              "state": "running",
+              "node": "a",
+              "since": "1970-01-01T00:00:02.000Z",
+              "resources": [
+                {
+                  "id": "ip",
+                  "kind": "command",
+                  "state": "running"
+                }
+              ],
+              "reason": "it should run and runs nowhere",
+              "wish": "spec",
+              "frozen": false,
+              "barred": [],
+              "failures": 0
+            }
+          ],
+          "volumes": [],
+          "fencing": [],
+          "maintenance": false,
+          "spec_version": 1,
+          "index": 0,
+          "seen_by": "a",
+          "age_ms": 0,
+          "warnings": [
+            "b has no fence device: if it is lost, its services wait for a person"
+          ]
+        }"#]]
+    .assert_eq(&text);
+    assert_eq!(serde_json::from_str::<Status>(&text).unwrap(), status);
+}

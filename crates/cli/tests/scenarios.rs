@@ -1,0 +1,197 @@
+//! Plays `scenarios/cli/*.txt` against a scripted daemon and compares what is printed.
+//!
+//! ```text
+//! # what it shows
+//! given
+//!   node alpha online            (see `world`)
+//! $ mainstay move web --to beta  the command
+//! < y                            what a person types; without it there is no terminal
+//! ...                            what is printed, errors after `! `
+//! exit 0
+//! ```
+//!
+//! `UPDATE_EXPECT=1 cargo test -p cli` writes the files anew: read the diff.
+
+mod world;
+
+use std::cell::RefCell;
+use std::io::{self, Cursor, Write};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use clap::Parser;
+use cli::{Action, Cli, Exit, Interactive, Screen};
+use config::Colour;
+use expect_test::expect_file;
+use server::{Allowed, ControlHandle};
+use world::{NOW, World};
+
+#[derive(Clone, Default)]
+struct Paper(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Paper {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.borrow().clone()).unwrap()
+    }
+}
+
+/// A daemon on its own thread; it ends with the test's process.
+fn daemon(mut world: World, socket: PathBuf) {
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async move {
+            let listener = server::bind(&socket).await.unwrap();
+            let (control, mut requests, tell) = ControlHandle::new();
+            tell.send_replace(world.status.index);
+            ready.send(()).unwrap();
+            let serving = server::serve(
+                listener,
+                control,
+                Allowed::root_and_self(),
+                std::future::pending(),
+            );
+            let answering = async {
+                while let Some(request) = requests.recv().await {
+                    tell.send_replace(world.answer(request));
+                }
+            };
+            tokio::join!(serving, answering);
+        });
+    });
+    is_ready.recv().unwrap();
+}
+
+struct Scene {
+    directory: tempfile::TempDir,
+}
+
+impl Scene {
+    fn path(&self, name: &str) -> String {
+        self.directory.path().join(name).display().to_string()
+    }
+
+    /// Runs one command; what it printed and its exit line.
+    fn run(&self, line: &str, typed: &str) -> String {
+        let words = line.split(' ').map(|word| match word.strip_prefix('@') {
+            Some(name) => self.path(name),
+            None => word.to_string(),
+        });
+        let socket = ["--socket".to_string(), self.path("socket")];
+        let (out, err) = (Paper::default(), Paper::default());
+        let exit = match Cli::try_parse_from(words.chain(socket)) {
+            Err(usage) => {
+                write!(err.clone(), "{usage}").unwrap();
+                if usage.use_stderr() {
+                    Exit::Usage
+                } else {
+                    Exit::Done
+                }
+            }
+            Ok(cli) => {
+                let interactive = match typed.is_empty() {
+                    true => Interactive::No,
+                    false => Interactive::Yes,
+                };
+                let mut screen = Screen {
+                    out: Box::new(out.clone()),
+                    err: Box::new(err.clone()),
+                    input: Box::new(Cursor::new(typed.to_string())),
+                    interactive,
+                    colour: Colour::Never,
+                    now: || NOW,
+                };
+                match cli::run_on(cli, &mut screen) {
+                    Action::Done(exit) => exit,
+                    other => panic!("left to the binary: {other:?}"),
+                }
+            }
+        };
+        let errors: String = err
+            .text()
+            .lines()
+            .map(|line| format!("! {line}\n"))
+            .collect();
+        let mut printed = out.text();
+        // A question is followed by what was typed, which ends its line.
+        if !printed.is_empty() && !printed.ends_with('\n') {
+            printed.push('\n');
+        }
+        let text = format!("{printed}{errors}exit {}\n", exit.code());
+        text.replace(&format!("{}/", self.directory.path().display()), "@")
+    }
+}
+
+/// Plays one file and gives it back as it should be.
+fn play(text: &str) -> String {
+    let scene = Scene {
+        directory: tempfile::tempdir().unwrap(),
+    };
+    std::fs::write(scene.path("good.toml"), config::EXAMPLE).unwrap();
+    std::fs::write(scene.path("bad.toml"), "[cluster]\nnam = \"shop\"\n").unwrap();
+    let (given, commands) = text.split_once("\n$ ").unwrap();
+    let mut world = World::new();
+    let lines = given.lines().filter_map(|line| line.strip_prefix("  "));
+    lines.for_each(|line| world.add(line));
+    if !given.contains("no daemon") {
+        daemon(world, PathBuf::from(scene.path("socket")));
+    }
+    let mut played = format!("{given}\n");
+    for command in commands.split("\n$ ") {
+        let mut lines = command.lines();
+        let line = lines.next().unwrap();
+        let typed: Vec<&str> = lines.take_while(|line| line.starts_with("< ")).collect();
+        let typed: String = typed
+            .iter()
+            .map(|line| format!("{}\n", &line[2..]))
+            .collect();
+        played.push_str(&format!("$ {line}\n"));
+        played.extend(typed.lines().map(|line| format!("< {line}\n")));
+        played.push_str(&scene.run(line, &typed));
+    }
+    played
+}
+
+#[test]
+fn every_scenario_prints_what_it_shows() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/cli");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    assert!(10 <= files.len(), "only {} scenarios found", files.len());
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        expect_file![file].assert_eq(&play(&text));
+    }
+}
+
+#[test]
+fn the_parser_contradicts_itself_nowhere() {
+    cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_has_its_page_and_an_example() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/commands");
+    for command in cli::command().get_subcommands() {
+        let page = folder.join(format!("{}.md", command.get_name()));
+        let text = std::fs::read_to_string(&page)
+            .unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+        let example = format!("mainstay {}", command.get_name());
+        assert!(text.contains(&example), "no example in {}", page.display());
+    }
+}

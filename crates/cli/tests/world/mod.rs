@@ -1,0 +1,459 @@
+//! A scripted daemon: a cluster described by a few lines, served over a real socket.
+//!
+//! ```text
+//! node NAME STATE [because SENTENCE]
+//! service NAME STATE [on NODE] [why SENTENCE]
+//! fence NODE by NODE because SENTENCE
+//! link NODE NETWORK STATE PEER
+//! warning SENTENCE | no quorum | refuse CODE SENTENCE | ends MOVED-STATE
+//! ```
+//!
+//! What was ordered happens after the next status was answered, so that whoever waits sees
+//! the way as well as the end.
+
+use api::{
+    ApiError, ApplyReply, ConfigVersion, ConfigVersions, ErrorCode, Explanation, FenceRecordView,
+    FenceView, Fences, History, HistoryEntryView, LinkState, LinkStatus, LogLine, LogView,
+    NodeStatus, NodeVerdict, Order, OrderReply, PlanView, ResourceStatus, ServiceState,
+    ServiceStatus, Status, StayView, StepView, Timestamp, TokenReply, WaitView,
+};
+use model::WallTime;
+use server::{ControlRequest, Mode};
+
+/// What the clock of every test shows.
+pub const NOW: WallTime = WallTime(1_795_143_600_000);
+
+/// The cluster that the scripted daemon shows.
+#[derive(Default)]
+pub struct World {
+    pub status: Status,
+    history: Vec<HistoryEntryView>,
+    refusal: Option<ApiError>,
+    /// The state of a service after the order; running where the order says so otherwise.
+    ends: Option<ServiceState>,
+    under_way: Option<Order>,
+}
+
+fn ago(seconds: u64) -> Timestamp {
+    Timestamp(WallTime(NOW.0 - seconds * 1000))
+}
+
+fn state<T: serde::de::DeserializeOwned>(word: &str) -> T {
+    serde_json::from_value(word.into()).unwrap_or_else(|_| panic!("unknown state `{word}`"))
+}
+
+/// `a KEY b` -> (`a`, `b`).
+fn cut(text: &str, key: &str) -> (String, Option<String>) {
+    match text.split_once(&format!(" {key} ")) {
+        Some((a, b)) => (a.to_string(), Some(b.to_string())),
+        None => (text.to_string(), None),
+    }
+}
+
+impl World {
+    pub fn new() -> Self {
+        let status = Status {
+            cluster: "shop".into(),
+            quorate: true,
+            leader: Some("alpha".into()),
+            epoch: 7,
+            spec_version: 4,
+            index: 40,
+            seen_by: "alpha".into(),
+            age_ms: 120,
+            ..Status::default()
+        };
+        let entry = HistoryEntryView {
+            index: 38,
+            at: ago(60),
+            kind: "operator".into(),
+            text: "ops: thaw web".into(),
+            ..HistoryEntryView::default()
+        };
+        Self {
+            status,
+            history: vec![entry],
+            ..Self::default()
+        }
+    }
+
+    /// Adds what one line says.
+    pub fn add(&mut self, line: &str) {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "node" => self.add_node(rest),
+            "service" => self.add_service(rest),
+            "fence" => self.add_fence(rest),
+            "link" => self.add_link(rest),
+            "warning" => self.status.warnings.push(rest.into()),
+            "no" => (self.status.quorate, self.status.leader) = (false, None),
+            "refuse" => {
+                let (code, message) = rest.split_once(' ').unwrap();
+                let code = ErrorCode::ALL.iter().find(|each| each.code() == code);
+                self.refusal = Some(code.unwrap().error(message));
+            }
+            "ends" => self.ends = Some(state(rest)),
+            other => panic!("unknown word `{other}`"),
+        }
+    }
+
+    fn add_node(&mut self, rest: &str) {
+        let (rest, because) = cut(rest, "because");
+        let (name, state) = rest.split_once(' ').unwrap();
+        self.status.nodes.push(NodeStatus {
+            name: name.into(),
+            state: state.split(',').next().unwrap().into(),
+            standby: state.contains("standby"),
+            since: ago(7500),
+            because,
+            ..NodeStatus::default()
+        });
+    }
+
+    fn add_service(&mut self, rest: &str) {
+        let (rest, reason) = cut(rest, "why");
+        let (rest, node) = cut(&rest, "on");
+        let (name, word) = rest.split_once(' ').unwrap();
+        let state: ServiceState = state(word);
+        let up = if state == ServiceState::Running {
+            "running"
+        } else {
+            "stopped"
+        };
+        let resource = |id: &str, kind: &str| ResourceStatus {
+            id: id.into(),
+            kind: kind.into(),
+            state: up.into(),
+        };
+        self.status.services.push(ServiceStatus {
+            name: name.into(),
+            state,
+            node,
+            since: ago(125),
+            resources: vec![
+                resource("address-1", "address"),
+                resource("process-2", "process"),
+            ],
+            reason: reason.unwrap_or_else(|| "it should run".into()),
+            wish: "spec".into(),
+            ..ServiceStatus::default()
+        });
+    }
+
+    fn add_fence(&mut self, rest: &str) {
+        let (rest, because) = cut(rest, "because");
+        let (target, executor) = cut(&rest, "by");
+        self.status.fencing.push(FenceView {
+            id: 39,
+            target,
+            executor: executor.unwrap(),
+            state: "under-way".into(),
+            since: ago(2),
+            because: because.unwrap_or_default(),
+            ..FenceView::default()
+        });
+    }
+
+    fn add_link(&mut self, rest: &str) {
+        let words: Vec<&str> = rest.split(' ').collect();
+        let state: LinkState = state(words[2]);
+        let node = self.status.nodes.iter_mut().find(|n| n.name == words[0]);
+        node.unwrap().links.push(LinkStatus {
+            network: words[1].into(),
+            peer: words[3].into(),
+            state,
+            rtt_ms: (state == LinkState::Up).then_some(0.21),
+            loss_percent: if state == LinkState::Up { 0.0 } else { 100.0 },
+            last_heard_ms: Some(40),
+        });
+    }
+
+    /// Answers one request; the log index that is applied now.
+    pub fn answer(&mut self, request: ControlRequest) -> u64 {
+        match request {
+            ControlRequest::Status { reply } => {
+                let _ = reply.send(Ok(self.status.clone()));
+                self.go_on();
+            }
+            ControlRequest::Order {
+                order, mode, reply, ..
+            } => {
+                let _ = reply.send(self.order(order, mode));
+            }
+            ControlRequest::Apply {
+                request,
+                mode,
+                reply,
+                ..
+            } => {
+                let _ = reply.send(self.apply(&request, mode));
+            }
+            ControlRequest::History { query, reply } => {
+                let new = |e: &&HistoryEntryView| query.after.is_none_or(|after| after < e.index);
+                let entries = self.history.iter().filter(new).cloned().collect();
+                let _ = reply.send(Ok(History { entries }));
+            }
+            other => self.answer_question(other),
+        }
+        self.status.index
+    }
+
+    fn answer_question(&self, request: ControlRequest) {
+        match request {
+            ControlRequest::Fences { reply } => {
+                let _ = reply.send(Ok(fences()));
+            }
+            ControlRequest::Config { version, reply } => {
+                let version = version.unwrap_or(4);
+                let _ =
+                    reply.send(match version {
+                        1..=4 => Ok(config(version)),
+                        _ => Err(ErrorCode::NoSuchVersion
+                            .error(format!("there is no version {version}"))),
+                    });
+            }
+            ControlRequest::ConfigVersions { reply } => {
+                let versions = (1..=4).map(config).collect();
+                let _ = reply.send(Ok(ConfigVersions { versions, live: 4 }));
+            }
+            ControlRequest::Token { reply, .. } => {
+                let token = "MS1-k7Qx-alpha-Zm9v".to_string();
+                let expires = Timestamp(WallTime(NOW.0 + 3_600_000));
+                let _ = reply.send(Ok(TokenReply { token, expires }));
+            }
+            ControlRequest::Log { service, reply, .. } => {
+                let _ = reply.send(self.known(service.as_str()).map(|_| log(service.as_str())));
+            }
+            ControlRequest::Explain { service, reply } => {
+                let _ = reply.send(self.known(service.as_str()).map(explanation));
+            }
+            other => panic!("not a question: {other:?}"),
+        }
+    }
+
+    fn known(&self, name: &str) -> Result<&ServiceStatus, ApiError> {
+        let found = self.status.services.iter().find(|s| s.name == name);
+        found.ok_or_else(|| ErrorCode::NoSuchService.error(format!("there is no service {name}")))
+    }
+
+    fn order(&mut self, order: Order, mode: Mode) -> Result<OrderReply, ApiError> {
+        if let Some(refusal) = &self.refusal {
+            return Err(refusal.clone());
+        }
+        if let Order::TestFence { .. } = order {
+            let notes = vec!["power-alpha answers: alpha is on".to_string()];
+            return Ok(OrderReply {
+                notes,
+                ..OrderReply::default()
+            });
+        }
+        let plan = self.plan(&order);
+        if mode == Mode::Preview {
+            return Ok(OrderReply {
+                plan,
+                ..OrderReply::default()
+            });
+        }
+        self.happen("operator", &format!("ops: {order}"), None);
+        self.under_way = Some(order);
+        Ok(OrderReply {
+            accepted: true,
+            plan,
+            index: Some(self.status.index),
+            notes: Vec::new(),
+        })
+    }
+
+    fn plan(&self, order: &Order) -> PlanView {
+        let step = |action: &str, service: &str, node: &str| StepView {
+            action: action.into(),
+            service: Some(service.into()),
+            node: Some(node.into()),
+            sentence: format!("{action} {service} on {node}"),
+            because: "asked by ops".into(),
+        };
+        let service = order.service().map(ToString::to_string).unwrap_or_default();
+        let on = |name: &str| self.known(name).ok()?.node.clone();
+        let here = on(&service).unwrap_or_else(|| "alpha".into());
+        let steps = match order {
+            Order::Start { .. } => vec![step("start", &service, &here)],
+            Order::Stop { .. } => vec![step("stop", &service, &here)],
+            Order::Restart { .. } => vec![step("restart", &service, &here)],
+            Order::Move { to, .. } => {
+                let to = to.as_ref().map_or("beta".to_string(), ToString::to_string);
+                vec![step("stop", &service, &here), step("start", &service, &to)]
+            }
+            Order::Fence { node } => vec![StepView {
+                action: "fence".into(),
+                service: None,
+                node: Some(node.to_string()),
+                sentence: format!("fence {node}"),
+                because: "asked by ops".into(),
+            }],
+            _others => Vec::new(),
+        };
+        let stays = self.status.services.iter().filter(|s| s.name != service);
+        PlanView {
+            id: None,
+            steps,
+            stays: stays
+                .map(|s| StayView {
+                    service: s.name.clone(),
+                    node: s.node.clone(),
+                })
+                .collect(),
+            waits: Vec::new(),
+        }
+    }
+
+    fn apply(&mut self, request: &api::ApplyRequest, mode: Mode) -> Result<ApplyReply, ApiError> {
+        if let Some(refusal) = &self.refusal {
+            return Err(refusal.clone());
+        }
+        let waits = vec![WaitView {
+            service: "mail".into(),
+            because: "waits for web to run".into(),
+        }];
+        let plan = PlanView {
+            waits,
+            ..self.plan(&Order::Restart {
+                service: "web".parse().unwrap(),
+            })
+        };
+        let mut reply = ApplyReply {
+            base_version: 4,
+            plan,
+            ..ApplyReply::default()
+        };
+        if mode == Mode::Commit {
+            assert_eq!(
+                request.base_version,
+                Some(4),
+                "what was agreed to is applied"
+            );
+            self.happen("configured", "configuration version 5 by ops", None);
+            (reply.accepted, reply.version) = (true, Some(5));
+            reply.index = Some(self.status.index);
+        }
+        Ok(reply)
+    }
+
+    /// What was ordered comes to its end.
+    fn go_on(&mut self) {
+        let Some(order) = self.under_way.take() else {
+            return;
+        };
+        let ends = self.ends;
+        if let Some(name) = order.service().map(ToString::to_string) {
+            let (end, to) = match &order {
+                Order::Stop { .. } => (ServiceState::Stopped, None),
+                Order::Move { to, .. } => (
+                    ServiceState::Running,
+                    Some(to.as_ref().map_or("beta".to_string(), ToString::to_string)),
+                ),
+                _others => (ServiceState::Running, Some("alpha".to_string())),
+            };
+            let service = self.status.services.iter_mut().find(|s| s.name == name);
+            let service = service.unwrap();
+            service.state = ends.unwrap_or(end);
+            service.node.clone_from(&to);
+            if ends.is_some() {
+                service.reason = "process-2 failed in start: exit 1".into();
+            }
+            let text = match to {
+                Some(to) => format!("{name} is {} on {to}", service.state),
+                None => format!("{name} is {}", service.state),
+            };
+            let kind = if service.state == ServiceState::Running {
+                "running"
+            } else {
+                "stopped"
+            };
+            self.happen(kind, &text, Some(name));
+        }
+        if let Order::Fence { node } = &order {
+            let name = node.to_string();
+            let node = self.status.nodes.iter_mut().find(|n| n.name == name);
+            node.unwrap().state = "down".into();
+            self.happen(
+                "fence-ended",
+                &format!("fence 41: {name} confirmed off"),
+                None,
+            );
+        }
+    }
+
+    fn happen(&mut self, kind: &str, text: &str, service: Option<String>) {
+        self.status.index += 1;
+        self.history.push(HistoryEntryView {
+            index: self.status.index,
+            at: Timestamp(NOW),
+            kind: kind.into(),
+            text: text.into(),
+            service,
+            ..HistoryEntryView::default()
+        });
+    }
+}
+
+fn config(version: u64) -> ConfigVersion {
+    ConfigVersion {
+        version,
+        at: ago(10_000 - version * 1000),
+        by: "ops".into(),
+        source: Some(format!("[cluster]\nname = \"shop\"\n# change {version}\n")),
+    }
+}
+
+fn fences() -> Fences {
+    let record = FenceRecordView {
+        id: 12,
+        target: "gamma".into(),
+        executor: "alpha".into(),
+        because: "gamma silent for 812 ms, agreed by alpha and beta".into(),
+        asked_at: ago(4000),
+        ended_at: Timestamp(WallTime(ago(4000).0.0 + 640)),
+        result: "confirmed".into(),
+        text: "confirmed off by power-gamma".into(),
+    };
+    Fences {
+        fences: vec![record],
+    }
+}
+
+fn log(service: &str) -> LogView {
+    let line = LogLine {
+        at: ago(125),
+        resource: "process-2".into(),
+        verb: "start".into(),
+        outcome: "running".into(),
+        took_ms: 18,
+        output: "listening on 10.0.0.100:80\n".into(),
+    };
+    LogView {
+        service: service.into(),
+        node: "alpha".into(),
+        lines: vec![line],
+    }
+}
+
+fn explanation(service: &ServiceStatus) -> Explanation {
+    let verdict = |node: &str, score: Option<i64>, because: &str| NodeVerdict {
+        node: node.into(),
+        allowed: score.is_some(),
+        score,
+        because: vec![because.into()],
+    };
+    Explanation {
+        service: service.name.clone(),
+        state: service.state,
+        node: service.node.clone(),
+        because: service.reason.clone(),
+        nodes: vec![
+            verdict("alpha", Some(250), "first in prefer; it is there now"),
+            verdict("beta", Some(100), "second in prefer"),
+            verdict("gamma", None, "gamma is lost"),
+        ],
+        waits: Vec::new(),
+    }
+}
