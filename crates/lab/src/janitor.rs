@@ -121,6 +121,7 @@ fn lay_out(layout: &Layout) -> io::Result<()> {
     fs::create_dir(dir).map_err(|e| say(&dir.display().to_string(), e))?;
     for machine in layout.nodes.iter().map(String::as_str).chain([CLIENT]) {
         fs::create_dir_all(layout.state_dir(machine))?;
+        fs::create_dir(layout.log_dir(machine))?;
     }
     fs::create_dir(layout.shared_dir())?;
     fs::create_dir(layout.bin_dir())?;

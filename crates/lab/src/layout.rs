@@ -132,6 +132,12 @@ impl Layout {
         self.machine_dir(machine).join("state")
     }
 
+    /// Where a node writes what its operations print.
+    #[must_use]
+    pub fn log_dir(&self, machine: &str) -> PathBuf {
+        self.machine_dir(machine).join("log")
+    }
+
     /// Begin of `PATH` in each machine.
     #[must_use]
     pub fn bin_dir(&self) -> PathBuf {

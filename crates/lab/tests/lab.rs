@@ -246,7 +246,7 @@ fn a_paused_node_stands_still_and_goes_on() {
         .node_pids("beta")
         .unwrap()
         .into_iter()
-        .filter(|process| !matches!(process.state, 'T' | 'Z'))
+        .filter(|process| !matches!(process.state, 'T' | 'D' | 'Z'))
         .collect();
     assert!(moving.is_empty(), "{moving:?}");
     lab.resume("beta").unwrap();

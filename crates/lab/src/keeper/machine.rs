@@ -64,6 +64,8 @@ fn environment(name: &str, charge: &Charge) -> BTreeMap<String, String> {
     if name != CLIENT {
         let state = layout.state_dir(name).display().to_string();
         all.insert("MAINSTAY_STATE_DIR".into(), state);
+        let log = layout.log_dir(name).display().to_string();
+        all.insert("MAINSTAY_LOG_DIR".into(), log);
         all.insert("MAINSTAY_RUN_DIR".into(), "/run/mainstay".into());
         all.insert(
             "MAINSTAY_SOCKET".into(),

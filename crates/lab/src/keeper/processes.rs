@@ -64,9 +64,10 @@ fn stands_still(process: &Seen) -> bool {
     };
     tasks.flatten().all(|task| {
         let stat = fs::read_to_string(task.path().join("stat"));
-        // A task that is gone does nothing any more.
+        // A task that is gone does nothing any more. One in uninterruptible sleep (a parent
+        // whose `vfork` child was stopped stays there) stops before it gets back to its program.
         stat.map_or(true, |stat| {
-            matches!(state(&stat), Some('T' | 't' | 'Z' | 'X') | None)
+            matches!(state(&stat), Some('T' | 't' | 'D' | 'Z' | 'X') | None)
         })
     })
 }
