@@ -7,7 +7,7 @@ use model::{Instant, NodeId};
 use wire::raft::{AppendOutcome, Body, Entry, Payload};
 
 use crate::change::Transfer;
-use crate::progress::{Progress, Snapshot, State as Mode};
+use crate::progress::{Progress, State as Mode};
 use crate::raft::State;
 use crate::read::Reads;
 use crate::{ProposeError, Raft};
@@ -243,72 +243,8 @@ impl Raft {
         }
     }
 
-    fn begin_snapshot(&mut self, to: NodeId, now: Instant) {
-        let snapshot = self
-            .snapshot
-            .clone()
-            .expect("a compacted log has a snapshot");
-        let State::Leader(leadership) = &mut self.state else {
-            return;
-        };
-        let Some(progress) = leadership.peers.get_mut(&to) else {
-            return;
-        };
-        progress.state = Mode::Snapshot {
-            snapshot,
-            offset: 0,
-            sent_at: now,
-        };
-        self.send_snapshot_chunk(to, now);
-    }
-
-    fn send_snapshot_chunk(&mut self, to: NodeId, now: Instant) {
-        let State::Leader(leadership) = &mut self.state else {
-            return;
-        };
-        let Some(progress) = leadership.peers.get_mut(&to) else {
-            return;
-        };
-        let Mode::Snapshot {
-            snapshot,
-            offset,
-            sent_at,
-        } = &mut progress.state
-        else {
-            return;
-        };
-        *sent_at = now;
-        let body = chunk_of(snapshot, *offset, self.config.snapshot_chunk);
-        self.answer(to, body);
-    }
-
-    pub(crate) fn handle_snapshot_reply(
-        &mut self,
-        from: NodeId,
-        index: u64,
-        received: u64,
-        now: Instant,
-    ) {
-        let Some(progress) = self.hear(from, now) else {
-            return;
-        };
-        let Mode::Snapshot {
-            snapshot, offset, ..
-        } = &mut progress.state
-        else {
-            return;
-        };
-        let sent = snapshot.1.len() as u64;
-        // No progress is a repeated answer; what was really lost is sent again by the clock.
-        if snapshot.0.index != index || received == *offset || sent < received {
-            return;
-        }
-        *offset = received;
-        self.send_snapshot_chunk(from, now);
-    }
-
     /// A follower answered.
-    fn hear(&mut self, from: NodeId, now: Instant) -> Option<&mut Progress> {
+    pub(crate) fn hear(&mut self, from: NodeId, now: Instant) -> Option<&mut Progress> {
         let State::Leader(leadership) = &mut self.state else {
             return None;
         };
@@ -496,18 +432,5 @@ impl Raft {
 fn make_room(inflight: &mut VecDeque<u64>, max: usize) {
     if max <= inflight.len() {
         inflight.pop_front();
-    }
-}
-
-fn chunk_of(snapshot: &Snapshot, offset: u64, size: usize) -> Body {
-    let (meta, bytes) = &**snapshot;
-    let start = (offset as usize).min(bytes.len());
-    let end = (start + size.max(1)).min(bytes.len());
-    let data = bytes[start..end].to_vec();
-    Body::SnapshotChunk {
-        meta: meta.clone(),
-        offset,
-        data,
-        last: end == bytes.len(),
     }
 }

@@ -30,6 +30,9 @@ mod progress;
 mod raft;
 mod random;
 mod read;
+mod rebuild;
+mod report;
+mod snapshot;
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Instant, Lineage, NodeId};
-use wire::raft::{Body, Configuration, Entry, HardState, Message, SnapshotMeta, Verdict};
+use wire::raft::{Body, Entry, HardState, Message, SnapshotMeta, Verdict};
 
 use crate::election::{DeferredPreVote, Votes};
 use crate::follower::Incoming;
@@ -21,7 +21,8 @@ use crate::outbox::{Outbox, Promise};
 use crate::progress::Snapshot;
 use crate::random::Random;
 use crate::read::Forwarded;
-use crate::{Config, Counters, FollowerProgress, Output, PersistSeq, Restored, Role};
+use crate::rebuild::{LogUse, rebuild_log};
+use crate::{Config, Counters, Output, PersistSeq, Restored, Role};
 
 /// What the node is right now, with what only matters while it is that.
 #[derive(Debug)]
@@ -345,116 +346,6 @@ impl Raft {
         self.outbox.poll()
     }
 
-    /// This node.
-    #[must_use]
-    pub fn id(&self) -> NodeId {
-        self.config.id
-    }
-
-    /// The present term.
-    #[must_use]
-    pub fn term(&self) -> u64 {
-        self.term
-    }
-
-    /// What this node is in it.
-    #[must_use]
-    pub fn role(&self) -> Role {
-        match self.state {
-            State::Follower => Role::Follower,
-            State::PreCandidate(_) => Role::PreCandidate,
-            State::Candidate(_) => Role::Candidate,
-            State::Leader(_) => Role::Leader,
-        }
-    }
-
-    /// Who leads, as far as this node knows.
-    #[must_use]
-    pub fn leader(&self) -> Option<NodeId> {
-        self.leader
-    }
-
-    /// The history of this log.
-    #[must_use]
-    pub fn lineage(&self) -> Lineage {
-        self.lineage
-    }
-
-    /// Up to here all entries are committed, as far as this node knows.
-    #[must_use]
-    pub fn commit(&self) -> u64 {
-        self.log.commit()
-    }
-
-    /// The last entry of this node's log.
-    #[must_use]
-    pub fn last_index(&self) -> u64 {
-        self.log.last_index()
-    }
-
-    /// The entry at `index`, while it is in memory.
-    #[must_use]
-    pub fn entry(&self, index: u64) -> Option<&Entry> {
-        self.log.entry(index)
-    }
-
-    /// The first entry in memory is the one after this index.
-    #[must_use]
-    pub fn base_index(&self) -> u64 {
-        self.log.base_index()
-    }
-
-    /// The members; counts from the moment the entry stands in the log.
-    #[must_use]
-    pub fn configuration(&self) -> &Configuration {
-        self.log.configuration().1
-    }
-
-    /// The latest change of members is committed.
-    #[must_use]
-    pub fn configuration_is_committed(&self) -> bool {
-        self.log.configuration().0 <= self.log.commit()
-    }
-
-    /// Whether this node leads and a majority has answered within the election timeout.
-    #[must_use]
-    pub fn is_quorate(&self, now: Instant) -> bool {
-        let State::Leader(leadership) = &self.state else {
-            return false;
-        };
-        let contact = self.quorum_contact(leadership, now);
-        now.saturating_duration_since(contact) < self.config.election_timeout
-    }
-
-    /// For a leader: when a majority had last answered. For a follower: when it last heard
-    /// the leader of its term.
-    #[must_use]
-    pub fn last_contact(&self, now: Instant) -> Option<Instant> {
-        match &self.state {
-            State::Leader(leadership) => Some(self.quorum_contact(leadership, now)),
-            State::Follower | State::PreCandidate(_) | State::Candidate(_) => self.leader_heard_at,
-        }
-    }
-
-    /// What a leader knows of its followers; empty for others.
-    #[must_use]
-    pub fn progress(&self) -> BTreeMap<NodeId, FollowerProgress> {
-        let State::Leader(leadership) = &self.state else {
-            return BTreeMap::new();
-        };
-        leadership
-            .peers
-            .iter()
-            .map(|(&peer, progress)| (peer, progress.report()))
-            .collect()
-    }
-
-    /// What was dropped and done since the start.
-    #[must_use]
-    pub fn counters(&self) -> Counters {
-        self.counters
-    }
-
     /// The state machine's state after the entry `index`, which was given out as committed.
     /// Entries at or before it need not be kept.
     ///
@@ -555,44 +446,4 @@ impl Raft {
             self.outbox.push(Output::RoleChanged { role, term, leader });
         }
     }
-}
-
-/// Whether the entries on disk could be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LogUse {
-    Kept,
-    Discarded,
-}
-
-/// Joins snapshot and entries. Entries that a snapshot of the leader has made void, but
-/// that were not deleted before the power failed, are recognised and left out.
-fn rebuild_log(snapshot: Option<&SnapshotMeta>, entries: Vec<Entry>) -> (Log, LogUse) {
-    let none = SnapshotMeta::default();
-    let meta = snapshot.unwrap_or(&none);
-    let fits = entries.first().is_none_or(|first| {
-        let at_end = entries.iter().find(|entry| entry.index == meta.index);
-        first.index == meta.index + 1 || at_end.is_some_and(|entry| entry.term == meta.term)
-    });
-    let mut log = Log::new(meta);
-    if !fits {
-        assert!(
-            entries
-                .first()
-                .is_none_or(|first| first.index <= meta.index),
-            "entries between the snapshot at {} and {:?} are missing",
-            meta.index,
-            entries.first().map(|entry| entry.index)
-        );
-        return (log, LogUse::Discarded);
-    }
-    for entry in entries.into_iter().filter(|entry| meta.index < entry.index) {
-        assert!(
-            entry.index == log.last_index() + 1,
-            "entry {} follows {} on disk",
-            entry.index,
-            log.last_index()
-        );
-        log.push(entry);
-    }
-    (log, LogUse::Kept)
 }

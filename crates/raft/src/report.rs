@@ -1,0 +1,121 @@
+//! What a node tells of itself. Nothing here changes anything.
+
+use std::collections::BTreeMap;
+
+use model::{Instant, Lineage, NodeId};
+use wire::raft::{Configuration, Entry};
+
+use crate::raft::State;
+use crate::{Counters, FollowerProgress, Raft, Role};
+
+impl Raft {
+    /// This node.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.config.id
+    }
+
+    /// The present term.
+    #[must_use]
+    pub fn term(&self) -> u64 {
+        self.term
+    }
+
+    /// What this node is in it.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        match self.state {
+            State::Follower => Role::Follower,
+            State::PreCandidate(_) => Role::PreCandidate,
+            State::Candidate(_) => Role::Candidate,
+            State::Leader(_) => Role::Leader,
+        }
+    }
+
+    /// Who leads, as far as this node knows.
+    #[must_use]
+    pub fn leader(&self) -> Option<NodeId> {
+        self.leader
+    }
+
+    /// The history of this log.
+    #[must_use]
+    pub fn lineage(&self) -> Lineage {
+        self.lineage
+    }
+
+    /// Up to here all entries are committed, as far as this node knows.
+    #[must_use]
+    pub fn commit(&self) -> u64 {
+        self.log.commit()
+    }
+
+    /// The last entry of this node's log.
+    #[must_use]
+    pub fn last_index(&self) -> u64 {
+        self.log.last_index()
+    }
+
+    /// The entry at `index`, while it is in memory.
+    #[must_use]
+    pub fn entry(&self, index: u64) -> Option<&Entry> {
+        self.log.entry(index)
+    }
+
+    /// The first entry in memory is the one after this index.
+    #[must_use]
+    pub fn base_index(&self) -> u64 {
+        self.log.base_index()
+    }
+
+    /// The members; counts from the moment the entry stands in the log.
+    #[must_use]
+    pub fn configuration(&self) -> &Configuration {
+        self.log.configuration().1
+    }
+
+    /// The latest change of members is committed.
+    #[must_use]
+    pub fn configuration_is_committed(&self) -> bool {
+        self.log.configuration().0 <= self.log.commit()
+    }
+
+    /// Whether this node leads and a majority has answered within the election timeout.
+    #[must_use]
+    pub fn is_quorate(&self, now: Instant) -> bool {
+        let State::Leader(leadership) = &self.state else {
+            return false;
+        };
+        let contact = self.quorum_contact(leadership, now);
+        now.saturating_duration_since(contact) < self.config.election_timeout
+    }
+
+    /// For a leader: when a majority had last answered. For a follower: when it last heard
+    /// the leader of its term.
+    #[must_use]
+    pub fn last_contact(&self, now: Instant) -> Option<Instant> {
+        match &self.state {
+            State::Leader(leadership) => Some(self.quorum_contact(leadership, now)),
+            State::Follower | State::PreCandidate(_) | State::Candidate(_) => self.leader_heard_at,
+        }
+    }
+
+    /// What a leader knows of its followers; empty for others.
+    #[must_use]
+    pub fn progress(&self) -> BTreeMap<NodeId, FollowerProgress> {
+        let State::Leader(leadership) = &self.state else {
+            return BTreeMap::new();
+        };
+        leadership
+            .peers
+            .iter()
+            .map(|(&peer, progress)| (peer, progress.report()))
+            .collect()
+    }
+
+    /// What was dropped and done since the start.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+}
