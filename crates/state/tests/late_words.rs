@@ -1,0 +1,385 @@
+//! Commands that come late or make no sense: each is rejected with a sentence, and changes
+//! nothing.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use model::command::Report;
+use model::seen::*;
+use model::spec::*;
+use model::*;
+use state::{Applied, State};
+
+fn name<T: FromStr>(text: &str) -> T
+where
+    T::Err: std::fmt::Debug,
+{
+    text.parse().unwrap()
+}
+
+const A1: BootId = BootId([1; 16]);
+const A2: BootId = BootId([2; 16]);
+const B1: BootId = BootId([3; 16]);
+const C1: BootId = BootId([4; 16]);
+
+struct Cluster {
+    state: State,
+    index: u64,
+}
+
+fn spec() -> Spec {
+    let service = ServiceSpec {
+        prefer: Vec::new(),
+        elsewhere: Elsewhere::Allowed,
+        failback: Failback::Never,
+        after: Vec::new(),
+        autostart: Autostart::Yes,
+        priority: 0,
+        stickiness: 0,
+        restart: RestartPolicy::default(),
+        resources: Vec::new(),
+    };
+    let node = NodeSpec {
+        networks: BTreeMap::new(),
+        fence: vec![name("power")],
+    };
+    Spec {
+        cluster: ClusterSpec {
+            name: "test".into(),
+            port: PORT_DEFAULT,
+            timings: Timings::DEFAULT,
+            fences_per_hour_max: 3,
+            no_quorum: NoQuorumPolicy::Stop,
+        },
+        networks: BTreeMap::new(),
+        nodes: ["a", "b", "c"]
+            .iter()
+            .map(|text| (name(text), node.clone()))
+            .collect(),
+        fence_devices: BTreeMap::new(),
+        services: [(name("db"), service)].into(),
+    }
+}
+
+impl Cluster {
+    /// Three nodes, online, and the service db in the spec.
+    fn new() -> Self {
+        let mut cluster = Self {
+            state: State::new(),
+            index: 0,
+        };
+        let spec = Box::new(spec());
+        cluster.done(Command::SetSpec {
+            base: 0,
+            source: "x".into(),
+            spec,
+            by: name("ann"),
+        });
+        for (node, boot) in [("a", A1), ("b", B1), ("c", C1)] {
+            let token = if node == "a" { "" } else { node };
+            if node != "a" {
+                let (digest, expires) = (node.into(), WallTime(1000));
+                cluster.done(Command::AddToken {
+                    digest,
+                    expires,
+                    by: name("ann"),
+                });
+            }
+            cluster.done(join(node, token));
+            cluster.up(node, boot);
+        }
+        cluster
+    }
+
+    fn apply(&mut self, command: Command) -> Result<Applied, Rejected> {
+        self.index += 1;
+        self.state.apply(
+            self.index,
+            &Stamped {
+                at: WallTime(self.index),
+                command,
+            },
+        )
+    }
+
+    fn done(&mut self, command: Command) -> Applied {
+        self.apply(command).unwrap()
+    }
+
+    fn rejected(&mut self, command: Command) -> String {
+        let before = self.state.clone();
+        let text = self.apply(command).unwrap_err().to_string();
+        assert_eq!(before, self.state);
+        text
+    }
+
+    fn up(&mut self, node: &str, boot: BootId) {
+        self.done(Command::NodeUp {
+            node: name(node),
+            boot,
+        });
+        self.done(Command::Probed {
+            node: name(node),
+            boot,
+            found: Vec::new(),
+        });
+    }
+
+    fn grant(&mut self, node: &str, boot: BootId) -> ClaimEpoch {
+        match self.done(grant(node, boot)) {
+            Applied::Granted(epoch) => epoch,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn fence_a(&mut self, boot: BootId) -> FenceId {
+        self.done(lost("a", boot));
+        match self.done(Command::Fence {
+            target: name("a"),
+            boot: Some(boot),
+            executor: name("b"),
+            because: Reason::ShouldRun,
+        }) {
+            Applied::FenceAsked(id) => id,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn join(node: &str, token: &str) -> Command {
+    Command::AddMember {
+        name: name(node),
+        key: [0; 32],
+        token: token.into(),
+        spec: None,
+    }
+}
+
+fn grant(node: &str, boot: BootId) -> Command {
+    let (plan, because) = (PlanId(1), Reason::ShouldRun);
+    Command::Grant {
+        service: name("db"),
+        node: name(node),
+        boot,
+        plan,
+        because,
+    }
+}
+
+fn lost(node: &str, boot: BootId) -> Command {
+    let because = Reason::NeverHeard { node: name(node) };
+    Command::NodeLost {
+        node: name(node),
+        boot: Some(boot),
+        because,
+    }
+}
+
+fn report(boot: BootId, epoch: ClaimEpoch, report: Report) -> Command {
+    let (node, service, resources) = (name("a"), name("db"), Vec::new());
+    Command::Report {
+        node,
+        boot,
+        service,
+        epoch,
+        incarnation: 0,
+        report,
+        resources,
+    }
+}
+
+fn confirmed(id: FenceId, executor: &str, boot: BootId) -> Command {
+    let result = FenceResult::Confirmed {
+        device: name("power"),
+    };
+    Command::FenceEnded {
+        id,
+        target: name("a"),
+        executor: (name(executor), boot),
+        result,
+    }
+}
+
+#[test]
+fn a_second_claim_is_never_granted() {
+    let mut cluster = Cluster::new();
+    cluster.grant("a", A1);
+    assert_eq!(cluster.rejected(grant("b", B1)), "db may still run on a");
+    assert_eq!(cluster.rejected(grant("a", A1)), "db may still run on a");
+    cluster.done(lost("a", A1));
+    assert_eq!(cluster.rejected(grant("b", B1)), "db may still run on a");
+}
+
+#[test]
+fn a_stop_under_an_older_claim_does_not_end_the_present_one() {
+    let mut cluster = Cluster::new();
+    let old = cluster.grant("a", A1);
+    cluster.done(report(A1, old, Report::Stopped));
+    cluster.grant("a", A1);
+    let late = format!("late: it speaks of claim {old} on db, which is over");
+    assert_eq!(cluster.rejected(report(A1, old, Report::Stopped)), late);
+    assert_eq!(cluster.rejected(grant("b", B1)), "db may still run on a");
+}
+
+#[test]
+fn a_stop_in_an_older_boot_does_not_end_the_claim_of_the_present_one() {
+    let mut cluster = Cluster::new();
+    cluster.up("a", A2);
+    let epoch = cluster.grant("a", A2);
+    let late = format!("late: it speaks of claim {epoch} on db, which is over");
+    assert_eq!(cluster.rejected(report(A1, epoch, Report::Stopped)), late);
+}
+
+#[test]
+fn a_confirmation_of_an_earlier_fence_does_not_end_a_later_boot() {
+    let mut cluster = Cluster::new();
+    let earlier = cluster.fence_a(A1);
+    cluster.up("a", A2);
+    cluster.grant("a", A2);
+    let late = format!("late: it speaks of fence {earlier} of a, which is over");
+    assert_eq!(cluster.rejected(confirmed(earlier, "b", B1)), late);
+    let later = cluster.fence_a(A2);
+    assert_eq!(cluster.rejected(confirmed(earlier, "b", B1)), late);
+    cluster.done(confirmed(later, "b", B1));
+    cluster.grant("b", B1);
+}
+
+#[test]
+fn a_confirmation_counts_only_from_the_executor_in_its_present_boot() {
+    let mut cluster = Cluster::new();
+    cluster.grant("a", A1);
+    let id = cluster.fence_a(A1);
+    let late = format!("late: it speaks of fence {id} of a, which is over");
+    assert_eq!(cluster.rejected(confirmed(id, "c", C1)), late);
+    assert_eq!(cluster.rejected(confirmed(id, "b", A2)), late);
+    cluster.done(Command::DaemonDown {
+        node: name("b"),
+        boot: B1,
+    });
+    assert_eq!(cluster.rejected(confirmed(id, "b", B1)), late);
+}
+
+#[test]
+fn a_node_does_not_return_in_a_boot_that_is_over() {
+    let mut cluster = Cluster::new();
+    let id = cluster.fence_a(A1);
+    let up = |boot| Command::NodeUp {
+        node: name("a"),
+        boot,
+    };
+    assert_eq!(cluster.rejected(up(A1)), "a is lost");
+    cluster.done(confirmed(id, "b", B1));
+    let late = format!("late: it speaks of boot {A1} of a, which is over");
+    assert_eq!(cluster.rejected(up(A1)), late);
+    cluster.up("a", A2);
+    assert_eq!(cluster.rejected(up(A1)), late);
+    assert_eq!(
+        cluster.rejected(lost("a", A1)),
+        "late: it speaks of an earlier boot of a, which is over"
+    );
+}
+
+#[test]
+fn a_boot_that_was_left_cleanly_is_over_when_a_newer_one_is_heard() {
+    let mut cluster = Cluster::new();
+    cluster.done(Command::Leave {
+        node: name("a"),
+        boot: A1,
+    });
+    cluster.done(Command::Left {
+        node: name("a"),
+        boot: A1,
+    });
+    cluster.up("a", A2);
+    cluster.grant("a", A2);
+    let late = format!("late: it speaks of boot {A1} of a, which is over");
+    assert_eq!(
+        cluster.rejected(Command::NodeUp {
+            node: name("a"),
+            boot: A1
+        }),
+        late
+    );
+}
+
+#[test]
+fn a_token_joins_one_node_once_and_not_after_its_time() {
+    let mut cluster = Cluster::new();
+    let bad = "the token is unknown, used or expired";
+    assert_eq!(cluster.rejected(join("d", "")), bad);
+    assert_eq!(cluster.rejected(join("d", "b")), bad);
+    let old = WallTime(cluster.index + 1);
+    let token = |digest: &str, expires| Command::AddToken {
+        digest: digest.into(),
+        expires,
+        by: name("ann"),
+    };
+    cluster.done(token("old", old));
+    assert_eq!(cluster.rejected(join("d", "old")), bad);
+    cluster.done(token("new", WallTime(1000)));
+    assert_eq!(
+        cluster.rejected(join("a", "new")),
+        "a node a is a member already"
+    );
+    let Applied::Joined(joined) = cluster.done(join("d", "new")) else {
+        panic!("not joined")
+    };
+    assert_eq!(joined.id, NodeId(4));
+    assert_eq!(cluster.state.node_name(NodeId(4)), Some(&name("d")));
+}
+
+#[test]
+fn the_number_of_a_removed_member_is_not_used_again() {
+    let mut cluster = Cluster::new();
+    let remove = || Command::RemoveMember {
+        name: name("a"),
+        by: name("ann"),
+    };
+    assert_eq!(cluster.rejected(remove()), "a is online");
+    cluster.done(Command::Leave {
+        node: name("a"),
+        boot: A1,
+    });
+    cluster.done(Command::Left {
+        node: name("a"),
+        boot: A1,
+    });
+    cluster.done(remove());
+    let expires = WallTime(1000);
+    cluster.done(Command::AddToken {
+        digest: "t".into(),
+        expires,
+        by: name("ann"),
+    });
+    let Applied::Joined(joined) = cluster.done(join("a", "t")) else {
+        panic!("not joined")
+    };
+    assert_eq!(joined.id, NodeId(4));
+}
+
+#[test]
+fn the_slower_of_two_changes_of_the_spec_is_rejected() {
+    let mut cluster = Cluster::new();
+    let change = |base| Command::SetSpec {
+        base,
+        source: "y".into(),
+        spec: Box::new(spec()),
+        by: name("ann"),
+    };
+    assert_eq!(cluster.done(change(1)), Applied::SpecLive(2));
+    let text = "configuration version 2 is live, this change was made from 1";
+    assert_eq!(cluster.rejected(change(1)), text);
+    assert_eq!(cluster.state.spec_source(), Some("y"));
+    assert_eq!(cluster.state.versions().len(), 2);
+}
+
+#[test]
+fn a_snapshot_of_a_newer_format_is_refused() {
+    let newer = br#"{"format":2,"state":{"new":"shape"}}"#;
+    let error = State::from_snapshot(newer).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the snapshot has format 2, this version reads up to 1"
+    );
+    assert!(State::from_snapshot(b"{").is_err());
+}
