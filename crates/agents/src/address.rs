@@ -145,7 +145,9 @@ async fn start(
     let address = spec.address.addr();
     if let Some(placed) = netlink.find(address).await? {
         if describe_absence(placed, Some(placed), &cards).is_none() {
-            context.log.line("the address is there already: announced again");
+            context
+                .log
+                .line("the address is there already: announced again");
             *held = Some(announced(context, placed, &cards, changes));
             return Ok(Outcome::Running.into());
         }
@@ -167,7 +169,9 @@ async fn start(
         card: card.index,
     };
     netlink.add(placed.address, placed.card).await?;
-    context.log.line(&format!("{} added to {}", spec.address, card.name));
+    context
+        .log
+        .line(&format!("{} added to {}", spec.address, card.name));
     *held = Some(announced(context, placed, &cards, changes));
     Ok(Outcome::Running.into())
 }
@@ -185,7 +189,12 @@ async fn choose<'a>(
     if names.is_empty() {
         match netlink.card_of_subnet(spec.address).await? {
             Some(card) => names.push(card.name),
-            None => return Ok(Err(format!("no card has an address in {}", spec.address.trunc()))),
+            None => {
+                return Ok(Err(format!(
+                    "no card has an address in {}",
+                    spec.address.trunc()
+                )));
+            }
         }
     }
     let up = |card: &&Card| card.state == LinkState::Up;
@@ -201,7 +210,11 @@ async fn choose<'a>(
             Some(LinkState::Up) => format!("{name} is up"),
         })
         .collect();
-    Ok(Err(format!("no card of {} is up: {}", spec.network, states.join(", "))))
+    Ok(Err(format!(
+        "no card of {} is up: {}",
+        spec.network,
+        states.join(", ")
+    )))
 }
 
 /// Who else has the address. A card that cannot ask has nobody to ask.
@@ -210,7 +223,10 @@ async fn taken(card: &Card, address: IpAddr, spec: &AddressSpec) -> Option<Strin
     match owner_of(card, address, spec.duplicate_wait).await {
         Ok(None) => None,
         Ok(Some(mac)) => Some(format!("{address} is in use by {mac} on {}", card.name)),
-        Err(error) => Some(format!("cannot look for another owner of {address}: {}", chain(&error))),
+        Err(error) => Some(format!(
+            "cannot look for another owner of {address}: {}",
+            chain(&error)
+        )),
     }
 }
 
@@ -221,18 +237,24 @@ fn announced(
     cards: &[Card],
     changes: broadcast::Receiver<Change>,
 ) -> Held {
-    let card = cards.iter().find(|card| card.index == placed.card && card.mac.is_some());
+    let card = cards
+        .iter()
+        .find(|card| card.index == placed.card && card.mac.is_some());
     let announcer = card.map(|card| Announcer::open(card, placed.address.addr()));
     let repeats = match announcer {
         None => None,
         Some(Ok(announcer)) => {
             if let Err(error) = announcer.announce() {
-                context.log.line(&format!("not announced: {}", chain(&error)));
+                context
+                    .log
+                    .line(&format!("not announced: {}", chain(&error)));
             }
             Some(tokio::spawn(announcer.repeat()))
         }
         Some(Err(error)) => {
-            context.log.line(&format!("not announced: {}", chain(&error)));
+            context
+                .log
+                .line(&format!("not announced: {}", chain(&error)));
             tracing::warn!(resource = %context.address, %error, "address not announced");
             None
         }
@@ -261,7 +283,10 @@ async fn stop(
         }
     }
     if netlink.find(spec.address.addr()).await?.is_some() {
-        return Ok(Done::failed(format!("{} comes back after each removal", spec.address)));
+        return Ok(Done::failed(format!(
+            "{} comes back after each removal",
+            spec.address
+        )));
     }
     context.strike_out();
     Ok(Outcome::Stopped.into())

@@ -96,7 +96,10 @@ impl Agents {
     }
 
     fn refuse(&self, operation: &Operation) {
-        let how = format!("{QUEUE_MAX} operations wait for {} already", operation.address);
+        let how = format!(
+            "{QUEUE_MAX} operations wait for {} already",
+            operation.address
+        );
         let refused = Event::Finished(OperationReport {
             id: operation.id,
             outcome: Outcome::Failed(how),

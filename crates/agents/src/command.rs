@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use host::cgroup::Watch;
-use host::process::{Ended, Process};
+use host::process::Ended;
 use model::operation::{Operation, Outcome, Verb};
 use model::spec::CommandSpec;
 use tokio::time::timeout;
@@ -44,8 +44,8 @@ impl Running {
     }
 }
 
-/// How a program of a command ended.
-enum Run {
+/// How a program that was run to its end ended.
+pub(crate) enum Run {
     Ended(Ended),
     TimedOut,
     NotStarted(LaunchError),
@@ -153,7 +153,9 @@ async fn stop(context: &Context, operation: &Operation, spec: &CommandSpec) -> D
         if found.outcome != Outcome::Stopped {
             return Done::failed(how).with_output(output);
         }
-        context.log.line(&format!("{how}; its status says that it is stopped nevertheless"));
+        context.log.line(&format!(
+            "{how}; its status says that it is stopped nevertheless"
+        ));
     }
     context.strike_out();
     if let Some(cgroup) = context.cgroup() {
@@ -164,7 +166,7 @@ async fn stop(context: &Context, operation: &Operation, spec: &CommandSpec) -> D
 
 /// Runs a program to its end, or TERM and KILL to its process group at its limit. What it
 /// prints goes into the log; its end is returned too.
-async fn run(context: &Context, launch: Launch, limit: Duration) -> (Run, String) {
+pub(crate) async fn run(context: &Context, launch: Launch, limit: Duration) -> (Run, String) {
     let path = context.log.log_path();
     let since = log::mark(&path);
     let run = match timeout(limit, launch.launch()).await {
@@ -173,22 +175,10 @@ async fn run(context: &Context, launch: Launch, limit: Duration) -> (Run, String
         Ok(Ok(process)) => match timeout(limit, process.ended()).await {
             Ok(ended) => Run::Ended(ended),
             Err(_) => {
-                end(context, &process).await;
+                members::end_session(&process, TERM_GRACE).await;
                 Run::TimedOut
             }
         },
     };
     (run, log::tail_since(&path, since))
-}
-
-/// TERM, and KILL when that does not help, each to the whole process group.
-async fn end(context: &Context, process: &Process) {
-    for signal in [libc::SIGTERM, libc::SIGKILL] {
-        if let Err(error) = process.signal_group(signal) {
-            tracing::warn!(resource = %context.address, signal, %error, "cannot signal");
-        }
-        if timeout(TERM_GRACE, process.ended()).await.is_ok() {
-            return;
-        }
-    }
 }

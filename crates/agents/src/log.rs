@@ -50,14 +50,21 @@ impl Log {
         self.dir.join(format!("{}.out", self.resource))
     }
 
-    /// Notes the beginning of an operation, and keeps the files short.
-    pub(crate) fn begin(&self, operation: &Operation) {
+    /// Makes room for an operation's output, and keeps the files short.
+    pub(crate) fn prepare(&self) {
         let made = std::fs::create_dir_all(&self.dir);
-        let trimmed = trim(&self.log_path(), LOG_MAX).and_then(|()| trim(&self.out_path(), OUT_MAX));
+        let trimmed =
+            trim(&self.log_path(), LOG_MAX).and_then(|()| trim(&self.out_path(), OUT_MAX));
         if let Err(error) = made.and(trimmed) {
             tracing::warn!(dir = %self.dir.display(), %error, "cannot keep output");
         }
-        let Operation { verb, epoch, plan, .. } = operation;
+    }
+
+    /// Notes the beginning of an operation.
+    pub(crate) fn begin(&self, operation: &Operation) {
+        let Operation {
+            verb, epoch, plan, ..
+        } = operation;
         self.line(&format!("{verb}: claim {epoch}, plan {plan}"));
     }
 
@@ -69,13 +76,20 @@ impl Log {
             Outcome::Failed(how) => format!("failed: {how}"),
             Outcome::TimedOut => format!("not done within {:?}", operation.limit),
         };
-        self.line(&format!("{}: {how} ({} ms)", operation.verb, took.as_millis()));
+        self.line(&format!(
+            "{}: {how} ({} ms)",
+            operation.verb,
+            took.as_millis()
+        ));
     }
 
     /// Notes something that happened by itself.
     pub(crate) fn line(&self, text: &str) {
         let line = format!("{} mainstay: {text}\n", host::clock::wall());
-        let options = File::options().append(true).create(true).open(self.log_path());
+        let options = File::options()
+            .append(true)
+            .create(true)
+            .open(self.log_path());
         if let Err(error) = options.and_then(|mut file| file.write_all(line.as_bytes())) {
             tracing::warn!(dir = %self.dir.display(), %error, "cannot keep output");
         }
@@ -173,11 +187,18 @@ mod tests {
     fn a_long_file_is_copied_aside_and_emptied_under_its_writer() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
-        let mut writer = File::options().append(true).create(true).open(&path).unwrap();
+        let mut writer = File::options()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .unwrap();
         writer.write_all(&[b'x'; 100]).unwrap();
         trim(&path, 99).unwrap();
         writer.write_all(b"more").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "more");
-        assert_eq!(std::fs::metadata(dir.path().join("x.1")).unwrap().len(), 100);
+        assert_eq!(
+            std::fs::metadata(dir.path().join("x.1")).unwrap().len(),
+            100
+        );
     }
 }

@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use host::process::{self, Stat};
-use tokio::time::Instant;
+use host::process::{self, Process, Stat};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::context::{Context, MARKER};
 
@@ -69,12 +69,12 @@ pub(crate) async fn end_all(context: &Context, first: Stage, limit: Duration) ->
             return left;
         }
         signal_all(&left, libc::SIGTERM);
-        if wait_for_none(context, grace).await.is_empty() {
+        if wait_for_none(|| members(context), grace).await.is_empty() {
             return Vec::new();
         }
     }
     kill_all(context);
-    wait_for_none(context, limit).await
+    wait_for_none(|| members(context), limit).await
 }
 
 fn kill_all(context: &Context) {
@@ -89,7 +89,7 @@ fn kill_all(context: &Context) {
     }
 }
 
-fn signal_all(members: &[Stat], signal: i32) {
+pub(crate) fn signal_all(members: &[Stat], signal: i32) {
     for stat in members {
         if let Err(error) = process::signal(stat, signal) {
             tracing::warn!(pid = stat.pid, signal, %error, "cannot signal");
@@ -97,17 +97,53 @@ fn signal_all(members: &[Stat], signal: i32) {
     }
 }
 
-async fn wait_for_none(context: &Context, limit: Duration) -> Vec<Stat> {
+/// Ends a process that leads a session, and all in that session: TERM, and after `grace`
+/// KILL, and `grace` again for that to work.
+pub(crate) async fn end_session(leader: &Process, grace: Duration) {
+    let session = leader.pid();
+    // Seen before its leader is taken note of: from then on the number may be given away.
+    let mut known = in_session(session);
+    if let Err(error) = leader.signal_group(libc::SIGTERM) {
+        tracing::warn!(pid = session, %error, "cannot send TERM");
+    }
+    let until = Instant::now() + grace;
+    if timeout(grace, leader.ended()).await.is_err() {
+        known = in_session(session);
+    }
+    let left = wait_for_none(|| alive(&known), until - Instant::now()).await;
+    signal_all(&left, libc::SIGKILL);
+    wait_for_none(|| alive(&left), grace).await;
+    let _ = timeout(grace, leader.ended()).await;
+}
+
+fn in_session(session: i32) -> Vec<Stat> {
+    let mut all = process::all();
+    all.retain(|stat| stat.session == session);
+    all
+}
+
+fn alive(known: &[Stat]) -> Vec<Stat> {
+    let lives = |stat: &&Stat| process::is_same(stat.pid, stat.started);
+    known.iter().filter(lives).cloned().collect()
+}
+
+/// Looks again and again until nobody is left, or the limit has passed; returns who is left.
+async fn wait_for_none(look: impl Fn() -> Vec<Stat>, limit: Duration) -> Vec<Stat> {
     let until = Instant::now() + limit;
     let mut pause = PAUSE_FIRST;
     loop {
-        let left = members(context);
+        let left = look();
         if left.is_empty() || until <= Instant::now() {
             return left;
         }
-        tokio::time::sleep(pause).await;
+        sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }
+}
+
+/// Waits until processes have ended, at most so long.
+pub(crate) async fn wait_for_end(known: &[Stat], limit: Duration) {
+    wait_for_none(|| alive(known), limit).await;
 }
 
 /// Processes for people: `1234 (nginx: worker), ...`.

@@ -1,7 +1,411 @@
-//! placeholder
-use model::operation::Operation;
-use model::spec::MountSpec;
-use crate::context::{Context, Done};
-pub(crate) struct Held;
-impl Held { pub(crate) async fn ended(&mut self) -> String { std::future::pending().await } }
-pub(crate) async fn operate(_c: &Context, _o: &Operation, _s: &MountSpec, _h: &mut Option<Held>) -> Done { Done::failed("mounts are not there yet") }
+//! Mounts: checked before, watched, and taken away by stages.
+//!
+//! Whoever is in the way of an unmount and belongs to the service is ended (TERM, KILL).
+//! Anybody else is named and left alone: the unmount fails, and a person or a fence decides.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use host::loops::{self, Access, Attached};
+use host::mounts::{self, Mounted, Options, Watch};
+use host::process::{self, Ended, Stat};
+use model::operation::{Operation, Outcome, Verb};
+use model::spec::{FsckPolicy, MountSource, MountSpec};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::command::{Run, run};
+use crate::context::{Context, Done, MARKER};
+use crate::members::{self, signal_all};
+use crate::program::Launch;
+use crate::record::Trace;
+
+/// The kernel lets go of files a moment after their user has ended.
+const SETTLE_LIMIT: Duration = Duration::from_millis(200);
+/// Between two tries to unmount. It grows.
+const PAUSE_FIRST: Duration = Duration::from_millis(1);
+/// Long enough not to be felt as load, short enough not to be felt as delay.
+const PAUSE_MAX: Duration = Duration::from_millis(20);
+/// Mounts one upon the other on one directory; more than these are somebody's accident.
+const STACK_MAX: usize = 8;
+
+/// A mount that is there and watched.
+pub(crate) struct Held {
+    watch: Watch,
+    spec: MountSpec,
+    /// Something was mounted or unmounted, and we have not looked since.
+    doubt: bool,
+}
+
+impl Held {
+    /// Waits until it is gone and tells how.
+    pub(crate) async fn ended(&mut self) -> String {
+        loop {
+            if self.doubt {
+                match find(&self.spec).await {
+                    Ok(Found::Ours(_)) => self.doubt = false,
+                    Ok(Found::Nothing) => return format!("gone from {}", self.spec.target),
+                    Ok(Found::Other(how)) => return how,
+                    Err(error) => return format!("cannot look for it: {error}"),
+                }
+            }
+            if self.watch.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+            self.doubt = true;
+        }
+    }
+}
+
+/// What is on the directory.
+enum Found {
+    Nothing,
+    Ours(Mounted),
+    /// In words.
+    Other(String),
+}
+
+/// Asking the kernel about a file system can hang with its disk: not on this thread.
+async fn blocking<T: Send + 'static>(
+    act: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(act)
+        .await
+        .map_err(io::Error::other)?
+}
+
+async fn find(spec: &MountSpec) -> io::Result<Found> {
+    let spec = spec.clone();
+    blocking(move || {
+        let target = Path::new(&spec.target);
+        let Some(mounted) = mounts::on(target)? else {
+            return Ok(Found::Nothing);
+        };
+        let ours = match &spec.source {
+            MountSource::Device { path, .. } => is_of_device(&mounted, Path::new(path)),
+            MountSource::Bind { path } => is_same_directory(Path::new(path), target),
+        };
+        if ours {
+            return Ok(Found::Ours(mounted));
+        }
+        let source = mounted.source.display();
+        Ok(Found::Other(format!(
+            "{source} is mounted on {}",
+            spec.target
+        )))
+    })
+    .await
+}
+
+fn is_of_device(mounted: &Mounted, path: &Path) -> bool {
+    let Ok(data) = std::fs::metadata(path) else {
+        return mounted.source == path;
+    };
+    if data.is_file() {
+        return loops::is_of(mounted.device, path);
+    }
+    // Some file systems number their files otherwise than their device.
+    data.rdev() == mounted.device || mounted.source == path
+}
+
+fn is_same_directory(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| {
+        std::fs::metadata(path)
+            .map(|data| (data.dev(), data.ino()))
+            .ok()
+    };
+    identity(one).is_some() && identity(one) == identity(other)
+}
+
+/// Carries out an operation.
+pub(crate) async fn operate(
+    context: &Context,
+    operation: &Operation,
+    spec: &MountSpec,
+    held: &mut Option<Held>,
+) -> Done {
+    let act = async {
+        match operation.verb {
+            Verb::Probe | Verb::Status => look(context, spec, held).await,
+            Verb::Start => start(context, operation, spec, held).await,
+            Verb::Stop => {
+                *held = None;
+                stop(context, operation, spec).await
+            }
+        }
+    };
+    // A stop ends within its own stages: TERM, KILL, and the kernel's writing out.
+    let limit = match operation.verb {
+        Verb::Stop => operation.limit + operation.spec.limits.stop * 2,
+        Verb::Probe | Verb::Start | Verb::Status => operation.limit,
+    };
+    match timeout(limit, act).await {
+        Ok(Ok(done)) => done,
+        Ok(Err(error)) => Done::failed(error.to_string()),
+        Err(_) => Outcome::TimedOut.into(),
+    }
+}
+
+async fn look(context: &Context, spec: &MountSpec, held: &mut Option<Held>) -> io::Result<Done> {
+    // Watch before looking, or a change in between is missed.
+    let watch = Watch::open()?;
+    match find(spec).await? {
+        Found::Ours(_) => {
+            held.get_or_insert_with(|| Held {
+                watch,
+                spec: spec.clone(),
+                doubt: false,
+            });
+            Ok(Outcome::Running.into())
+        }
+        Found::Nothing => {
+            *held = None;
+            context.strike_out();
+            Ok(Outcome::Stopped.into())
+        }
+        Found::Other(how) => {
+            *held = None;
+            Ok(Done::failed(how))
+        }
+    }
+}
+
+async fn start(
+    context: &Context,
+    operation: &Operation,
+    spec: &MountSpec,
+    held: &mut Option<Held>,
+) -> io::Result<Done> {
+    let before = look(context, spec, held).await?;
+    match before.outcome {
+        Outcome::Stopped => {}
+        Outcome::Running => {
+            context.log.line("mounted already: adopted");
+            return Ok(before);
+        }
+        Outcome::Failed(_) | Outcome::TimedOut => return Ok(before),
+    }
+    context.record(operation, Trace::Up)?;
+    let options = Options::parse(&spec.options);
+    let target = PathBuf::from(&spec.target);
+    match &spec.source {
+        MountSource::Bind { path } => {
+            let (source, shown) = (PathBuf::from(path), format!("{path} on {}", spec.target));
+            if let Err(error) = blocking(move || mounts::bind(&source, &target, &options)).await {
+                return Ok(Done::failed(format!("cannot bind {shown}: {error}")));
+            }
+        }
+        MountSource::Device { path, filesystem } => {
+            let attached = match attach(path, &options).await {
+                Ok(attached) => attached,
+                Err(error) => return Ok(Done::failed(format!("cannot open {path}: {error}"))),
+            };
+            if let Some(done) = check(context, operation, spec, filesystem, &attached.path).await {
+                return Ok(done);
+            }
+            let (kind, shown) = (filesystem.clone(), format!("{path} on {}", spec.target));
+            // `attached` is held until the mount itself holds the device.
+            let act = move || mounts::mount(&attached.path, &target, &kind, &options);
+            if let Err(error) = blocking(act).await {
+                return Ok(Done::failed(format!("cannot mount {shown}: {error}")));
+            }
+        }
+    }
+    look(context, spec, held).await
+}
+
+/// A device that is mounted: itself, or the loop device of an image, which must be held.
+struct Device {
+    path: PathBuf,
+    _attached: Option<Attached>,
+}
+
+async fn attach(path: &str, options: &Options) -> io::Result<Device> {
+    let path = PathBuf::from(path);
+    let access = if options.is_read_only() {
+        Access::ReadOnly
+    } else {
+        Access::ReadWrite
+    };
+    blocking(move || {
+        if !std::fs::metadata(&path)?.is_file() {
+            let _attached = None;
+            return Ok(Device { path, _attached });
+        }
+        let attached = loops::attach(&path, access)?;
+        Ok(Device {
+            path: attached.path.clone(),
+            _attached: Some(attached),
+        })
+    })
+    .await
+}
+
+/// Lets `fsck` look at the file system, as the policy says. Returns why it must not be
+/// mounted, if so: the exit status is a sum of bits of which only 1 (errors were mended)
+/// leaves a sound file system (fsck(8)).
+async fn check(
+    context: &Context,
+    operation: &Operation,
+    spec: &MountSpec,
+    filesystem: &str,
+    device: &Path,
+) -> Option<Done> {
+    let mut argv = vec!["/sbin/fsck", "-T", "-t", filesystem];
+    match spec.check {
+        FsckPolicy::Never => return None,
+        FsckPolicy::Preen => argv.push("-p"),
+        FsckPolicy::Force => argv.extend(["-f", "-p"]),
+    }
+    let device = device.to_string_lossy();
+    argv.push(&device);
+    let argv: Vec<String> = argv.into_iter().map(str::to_owned).collect();
+    let launch = Launch::new(&argv, context.log.log_path());
+    let (ended, output) = run(context, launch, operation.limit).await;
+    let done = match ended {
+        Run::Ended(Ended::Exited(0 | 1)) => return None,
+        Run::Ended(how) => Done::failed(format!("fsck of {device}: {how}: not mounted")),
+        Run::TimedOut => Outcome::TimedOut.into(),
+        Run::NotStarted(error) => Done::error(&error),
+    };
+    Some(done.with_output(output))
+}
+
+async fn stop(context: &Context, operation: &Operation, spec: &MountSpec) -> io::Result<Done> {
+    for _ in 0..STACK_MAX {
+        let mounted = match find(spec).await? {
+            Found::Nothing => {
+                context.strike_out();
+                return Ok(Outcome::Stopped.into());
+            }
+            // Not started by us, not ours to take away.
+            Found::Other(how) => return Ok(Done::failed(how)),
+            Found::Ours(mounted) => mounted,
+        };
+        if let Err(how) = unmount_by_stages(context, operation, &mounted).await? {
+            return Ok(Done::failed(how));
+        }
+        if let Some(how) = lives_elsewhere(spec, mounted.device).await? {
+            return Ok(Done::failed(how));
+        }
+    }
+    Ok(Done::failed(format!(
+        "{} stays mounted after {STACK_MAX} unmounts",
+        spec.target
+    )))
+}
+
+/// A device that another mount namespace still shows is not free for another node.
+async fn lives_elsewhere(spec: &MountSpec, device: u64) -> io::Result<Option<String>> {
+    if matches!(spec.source, MountSource::Bind { .. }) {
+        return Ok(None);
+    }
+    let users = blocking(move || Ok(mounts::elsewhere(device))).await?;
+    let stats: Vec<Stat> = users
+        .iter()
+        .filter_map(|pid| Stat::read(*pid).ok())
+        .collect();
+    if stats.is_empty() {
+        return Ok(None);
+    }
+    let users = members::list(&stats);
+    Ok(Some(format!(
+        "still mounted in the mount namespace of {users}"
+    )))
+}
+
+async fn unmount_by_stages(
+    context: &Context,
+    operation: &Operation,
+    mounted: &Mounted,
+) -> io::Result<Result<(), String>> {
+    let limit = operation.spec.limits.stop;
+    let target = mounted.target.clone();
+    if try_unmount(&target, Duration::ZERO).await? {
+        return Ok(Ok(()));
+    }
+    for signal in [libc::SIGTERM, libc::SIGKILL] {
+        let (ours, _) = users(context, &target).await?;
+        // Nobody of ours: either somebody just leaves, or more signals will not help.
+        if ours.is_empty() {
+            break;
+        }
+        context.log.line(&format!(
+            "busy, signal {signal} to {}",
+            members::list(&ours)
+        ));
+        signal_all(&ours, signal);
+        members::wait_for_end(&ours, limit).await;
+        if try_unmount(&target, SETTLE_LIMIT).await? {
+            return Ok(Ok(()));
+        }
+    }
+    if try_unmount(&target, SETTLE_LIMIT).await? {
+        return Ok(Ok(()));
+    }
+    let (ours, others) = users(context, &target).await?;
+    let mut ways: Vec<String> = Vec::new();
+    if !ours.is_empty() {
+        ways.push(format!(
+            "these of the service do not end: {}",
+            members::list(&ours)
+        ));
+    }
+    if !others.is_empty() {
+        ways.push(format!(
+            "used from outside the service by {}",
+            members::list(&others)
+        ));
+    }
+    for below in mounts::below(&target)? {
+        ways.push(format!("{} is mounted below it", below.target.display()));
+    }
+    if ways.is_empty() {
+        ways.push("used by the kernel itself (export, swap, loop device)".to_owned());
+    }
+    Ok(Err(format!(
+        "{} is busy: {}",
+        target.display(),
+        ways.join("; ")
+    )))
+}
+
+/// Tries until `limit`; `false` when it stays busy.
+async fn try_unmount(target: &Path, limit: Duration) -> io::Result<bool> {
+    let until = Instant::now() + limit;
+    let mut pause = PAUSE_FIRST;
+    loop {
+        let path = target.to_owned();
+        match blocking(move || mounts::unmount(&path)).await {
+            Ok(()) => return Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {}
+            Err(error) => return Err(error),
+        }
+        if until <= Instant::now() {
+            return Ok(false);
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// Who uses a mount: those of the service, and all others.
+async fn users(context: &Context, target: &Path) -> io::Result<(Vec<Stat>, Vec<Stat>)> {
+    let target = target.to_owned();
+    let service = context.address.service.clone();
+    let cgroups = context.shared.cgroups.clone();
+    blocking(move || {
+        let members = cgroups.map(|root| root.members_of(service.as_str()));
+        let members = members.unwrap_or_default();
+        let marker = format!("{service}/");
+        let is_ours = |pid: i32| {
+            members.contains(&pid)
+                || process::variable(pid, MARKER).is_some_and(|value| value.starts_with(&marker))
+        };
+        let users = mounts::users(&target).into_iter();
+        let stats = users.filter_map(|pid| Stat::read(pid).ok());
+        Ok(stats.partition(|stat| is_ours(stat.pid)))
+    })
+    .await
+}

@@ -81,7 +81,9 @@ fn adopt(context: &Context, operation: &Operation, held: &mut Option<Running>) {
     };
     let Some(process) = process else { return };
     let (pid, started) = (process.pid(), process.started());
-    context.log.line(&format!("process {pid} runs already: adopted"));
+    context
+        .log
+        .line(&format!("process {pid} runs already: adopted"));
     note(context, operation, pid, started);
     *held = Some(Running::new(context, process));
 }
@@ -108,7 +110,9 @@ fn look(context: &Context, operation: &Operation, held: &mut Option<Running>) ->
         return Outcome::Stopped.into();
     }
     let left = members::list(&left);
-    Done::failed(format!("its main process has ended, others are left: {left}"))
+    Done::failed(format!(
+        "its main process has ended, others are left: {left}"
+    ))
 }
 
 async fn start(
@@ -160,7 +164,9 @@ async fn launch(
     let left = end_all(context, Stage::Term(REMNANTS_LIMIT), REMNANTS_LIMIT).await;
     if !left.is_empty() {
         let left = members::list(&left);
-        return Err(Done::failed(format!("processes of an earlier start cannot be ended: {left}")));
+        return Err(Done::failed(format!(
+            "processes of an earlier start cannot be ended: {left}"
+        )));
     }
     // First the intent: whoever finds it later searches for the process itself.
     let intent = context.record(operation, Trace::Intended);
@@ -234,7 +240,9 @@ async fn stop(context: &Context, operation: &Operation, held: &mut Option<Runnin
             tracing::warn!(resource = %context.address, %error, "cannot send TERM");
         }
         if timeout(limit, running.process.ended()).await.is_err() {
-            context.log.line(&format!("did not end within {limit:?} after TERM: KILL"));
+            context
+                .log
+                .line(&format!("did not end within {limit:?} after TERM: KILL"));
             killed = true;
             if let Err(error) = running.process.signal_group(libc::SIGKILL) {
                 tracing::warn!(resource = %context.address, %error, "cannot send KILL");

@@ -72,7 +72,9 @@ impl Records {
     /// the kernel keeps the page when this process dies.
     pub(crate) fn write(&self, record: &Record) -> io::Result<()> {
         let path = self.path(&record.address);
-        let parent = path.parent().expect("a record lies in its service's directory");
+        let parent = path
+            .parent()
+            .expect("a record lies in its service's directory");
         std::fs::create_dir_all(parent)?;
         let text = serde_json::to_vec(record).map_err(io::Error::other)?;
         let new = path.with_extension("json.new");

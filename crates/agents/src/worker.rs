@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
+use model::ClaimEpoch;
 use model::operation::{Operation, OperationReport, Outcome, Verb};
 use model::spec::{CommandSpec, ResourceKind};
-use model::ClaimEpoch;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -38,7 +38,12 @@ impl Stops {
     /// Waits until a stop is asked for.
     pub(crate) async fn requested(&mut self) {
         let carried_out = self.carried_out;
-        if self.asked.wait_for(|asked| carried_out < *asked).await.is_err() {
+        if self
+            .asked
+            .wait_for(|asked| carried_out < *asked)
+            .await
+            .is_err()
+        {
             // The daemon ends: it leaves what runs alone.
             std::future::pending().await
         }
@@ -105,7 +110,12 @@ impl Worker {
 
     /// A newer claim may have come while this operation waited in the queue.
     fn staleness(&self, operation: &Operation) -> Option<String> {
-        let Operation { address, epoch, verb, .. } = operation;
+        let Operation {
+            address,
+            epoch,
+            verb,
+            ..
+        } = operation;
         let newest = self.context.shared.newest(&address.service, *epoch);
         match verb {
             Verb::Probe | Verb::Status => None,
@@ -118,6 +128,7 @@ impl Worker {
         let began = Instant::now();
         self.epoch = operation.epoch;
         let log = self.context.log.clone();
+        log.prepare();
         // Questions come every few seconds and would drown the rest.
         let noted = matches!(operation.verb, Verb::Start | Verb::Stop);
         if noted {

@@ -40,7 +40,9 @@ fn pids(pattern: &str) -> Vec<i32> {
 fn leaders(pattern: &str) -> Vec<i32> {
     let session = |pid: &i32| host::process::Stat::read(*pid).map(|stat| stat.session);
     let found = pids(pattern).into_iter();
-    found.filter(|pid| session(pid).is_ok_and(|session| session == *pid)).collect()
+    found
+        .filter(|pid| session(pid).is_ok_and(|session| session == *pid))
+        .collect()
 }
 
 fn kill(pid: i32) {
@@ -86,22 +88,35 @@ fn a_killed_process_is_noticed_at_once() {
         let (how, output) = node.failure().await;
         assert_eq!(how, "signal 9");
         assert_eq!(output, "about to sleep\n");
-        assert!(began.elapsed() < Duration::from_millis(100), "{:?}", began.elapsed());
+        assert!(
+            began.elapsed() < Duration::from_millis(100),
+            "{:?}",
+            began.elapsed()
+        );
         assert_eq!(node.outcome(Verb::Probe, &spec).await, Outcome::Stopped);
     });
 }
 
 #[test]
 fn the_exit_status_and_the_last_words_are_told() {
-    with_and_without_cgroup("the_exit_status_and_the_last_words_are_told", async |node| {
-        let spec = script("sleep 0.05; echo out of paper >&2; exit 7");
-        assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
-        assert_eq!(node.failure().await, ("exit 7".to_owned(), "out of paper\n".to_owned()));
-        let kept = node.agents.output(&common::address_of(&spec).service, &spec.name).await;
-        assert!(kept.contains("start: claim 1, plan 1"), "{kept}");
-        assert!(kept.contains("failed by itself: exit 7"), "{kept}");
-        assert!(kept.contains("--- its own output:\nout of paper"), "{kept}");
-    });
+    with_and_without_cgroup(
+        "the_exit_status_and_the_last_words_are_told",
+        async |node| {
+            let spec = script("sleep 0.05; echo out of paper >&2; exit 7");
+            assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+            assert_eq!(
+                node.failure().await,
+                ("exit 7".to_owned(), "out of paper\n".to_owned())
+            );
+            let kept = node
+                .agents
+                .output(&common::address_of(&spec).service, &spec.name)
+                .await;
+            assert!(kept.contains("start: claim 1, plan 1"), "{kept}");
+            assert!(kept.contains("failed by itself: exit 7"), "{kept}");
+            assert!(kept.contains("--- its own output:\nout of paper"), "{kept}");
+        },
+    );
 }
 
 #[test]
@@ -111,7 +126,9 @@ fn a_program_that_cannot_be_executed_says_why() {
         let how = "cannot execute /no/such/program: No such file or directory (os error 2)";
         assert_eq!(node.outcome(Verb::Start, &spec).await, failed(how));
         let mut spec = process(&["/bin/true"]);
-        let ResourceKind::Process(inner) = &mut spec.kind else { unreachable!() };
+        let ResourceKind::Process(inner) = &mut spec.kind else {
+            unreachable!()
+        };
         inner.directory = Some("/no/such/directory".to_owned());
         let how = "cannot enter the working directory of /bin/true: No such file or directory (os error 2)";
         assert_eq!(node.outcome(Verb::Start, &spec).await, failed(how));
@@ -121,7 +138,9 @@ fn a_program_that_cannot_be_executed_says_why() {
 
 fn server(script: &str) -> ResourceSpec {
     let mut spec = common::script(script);
-    let ResourceKind::Process(inner) = &mut spec.kind else { unreachable!() };
+    let ResourceKind::Process(inner) = &mut spec.kind else {
+        unreachable!()
+    };
     inner.ready = Ready::Port("127.0.0.1:8080".parse().unwrap());
     spec
 }
@@ -143,58 +162,76 @@ fn a_server_is_running_when_its_port_accepts() {
 
 #[test]
 fn a_server_that_ends_before_it_is_ready_has_failed() {
-    with_and_without_cgroup("a_server_that_ends_before_it_is_ready_has_failed", async |node| {
-        let report = node.operate(Verb::Start, &server("echo no licence; exit 3")).await;
-        assert_eq!(report.outcome, failed("exit 3 before it was ready"));
-        assert_eq!(report.output, "no licence\n");
-    });
+    with_and_without_cgroup(
+        "a_server_that_ends_before_it_is_ready_has_failed",
+        async |node| {
+            let report = node
+                .operate(Verb::Start, &server("echo no licence; exit 3"))
+                .await;
+            assert_eq!(report.outcome, failed("exit 3 before it was ready"));
+            assert_eq!(report.output, "no licence\n");
+        },
+    );
 }
 
 #[test]
 fn a_server_that_is_never_ready_is_ended_at_the_limit() {
-    with_and_without_cgroup("a_server_that_is_never_ready_is_ended_at_the_limit", async |node| {
-        let mut spec = server("exec sleep 1003");
-        spec.limits.start = Duration::from_millis(100);
-        let id = node.order(Verb::Start, &spec, &[]);
-        let first = node.events.recv().await.unwrap();
-        assert!(matches!(first, Event::Slow { after, .. } if after == Duration::from_millis(50)));
-        assert_eq!(node.report(id).await.outcome, Outcome::TimedOut);
-        assert_eq!(pids("sleep 1003"), Vec::<i32>::new());
-    });
+    with_and_without_cgroup(
+        "a_server_that_is_never_ready_is_ended_at_the_limit",
+        async |node| {
+            let mut spec = server("exec sleep 1003");
+            spec.limits.start = Duration::from_millis(100);
+            let id = node.order(Verb::Start, &spec, &[]);
+            let first = node.events.recv().await.unwrap();
+            assert!(
+                matches!(first, Event::Slow { after, .. } if after == Duration::from_millis(50))
+            );
+            assert_eq!(node.report(id).await.outcome, Outcome::TimedOut);
+            assert_eq!(pids("sleep 1003"), Vec::<i32>::new());
+        },
+    );
 }
 
 #[test]
 fn a_stop_does_not_wait_for_a_start_that_is_not_ready() {
-    with_and_without_cgroup("a_stop_does_not_wait_for_a_start_that_is_not_ready", async |node| {
-        let spec = server("exec sleep 1004");
-        let start = node.order(Verb::Start, &spec, &[]);
-        let stop = node.order(Verb::Stop, &spec, &[]);
-        let how = "a stop was asked for before it was ready";
-        assert_eq!(node.report(start).await.outcome, failed(how));
-        assert_eq!(node.report(stop).await.outcome, Outcome::Stopped);
-        assert_eq!(pids("sleep 1004"), Vec::<i32>::new());
-    });
+    with_and_without_cgroup(
+        "a_stop_does_not_wait_for_a_start_that_is_not_ready",
+        async |node| {
+            let spec = server("exec sleep 1004");
+            let start = node.order(Verb::Start, &spec, &[]);
+            let stop = node.order(Verb::Stop, &spec, &[]);
+            let how = "a stop was asked for before it was ready";
+            assert_eq!(node.report(start).await.outcome, failed(how));
+            assert_eq!(node.report(stop).await.outcome, Outcome::Stopped);
+            assert_eq!(pids("sleep 1004"), Vec::<i32>::new());
+        },
+    );
 }
 
 #[test]
 fn a_process_that_ignores_term_is_killed_at_the_limit() {
-    with_and_without_cgroup("a_process_that_ignores_term_is_killed_at_the_limit", async |node| {
-        let mut spec = script("trap '' TERM; echo deaf; while :; do sleep 1005; done");
-        spec.limits.stop = Duration::from_millis(200);
-        assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
-        eventually("the trap is set", || !pids("sleep 1005").is_empty()).await;
-        let began = Instant::now();
-        assert_eq!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
-        assert!(Duration::from_millis(200) <= began.elapsed());
-        assert_eq!(pids("sleep 1005"), Vec::<i32>::new());
-    });
+    with_and_without_cgroup(
+        "a_process_that_ignores_term_is_killed_at_the_limit",
+        async |node| {
+            let mut spec = script("trap '' TERM; echo deaf; while :; do sleep 1005; done");
+            spec.limits.stop = Duration::from_millis(200);
+            assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+            eventually("the trap is set", || !pids("sleep 1005").is_empty()).await;
+            let began = Instant::now();
+            assert_eq!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
+            assert!(Duration::from_millis(200) <= began.elapsed());
+            assert_eq!(pids("sleep 1005"), Vec::<i32>::new());
+        },
+    );
 }
 
 #[test]
 fn children_that_forked_away_into_their_own_session_end_with_it() {
     let name = "children_that_forked_away_into_their_own_session_end_with_it";
     with_and_without_cgroup(name, async |node| {
-        let mut spec = script("setsid setsid sh -c 'trap \"\" TERM; while :; do sleep 1006; done' & sleep 1007");
+        let mut spec = script(
+            "setsid setsid sh -c 'trap \"\" TERM; while :; do sleep 1006; done' & sleep 1007",
+        );
         spec.limits.stop = Duration::from_millis(300);
         assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
         eventually("the child is there", || !pids("sleep 1006").is_empty()).await;
@@ -241,28 +278,35 @@ fn a_start_under_an_older_claim_is_refused() {
 
 #[test]
 fn a_process_has_its_account_session_and_nothing_of_ours() {
-    with_and_without_cgroup("a_process_has_its_account_session_and_nothing_of_ours", async |node| {
-        let mut spec = script("echo $$ $(id -un) $HOME $COLOUR; ls /proc/$$/fd; grep SigIgn /proc/$$/status; sleep 1010");
-        let ResourceKind::Process(inner) = &mut spec.kind else { unreachable!() };
-        inner.environment = [("COLOUR".to_owned(), "green".to_owned())].into();
-        if common::is_real_root() {
-            inner.user = Some("nobody".to_owned());
-        }
-        let _leak = std::fs::File::open("/dev/null").unwrap();
-        assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
-        eventually("it prints and sleeps", || !pids("sleep 1010").is_empty()).await;
-        let out = std::fs::read_to_string(node.dir.join("log/web/process-1.out")).unwrap();
-        let (words, rest) = out.split_once('\n').unwrap();
-        let words: Vec<&str> = words.split(' ').collect();
-        let pid: i32 = words[0].parse().unwrap();
-        assert_eq!(host::process::Stat::read(pid).unwrap().session, pid);
-        if common::is_real_root() {
-            assert_eq!(words[1..3], ["nobody", "/nonexistent"]);
-        }
-        assert_eq!(words.last(), Some(&"green"));
-        assert_eq!(rest, "0\n1\n2\nSigIgn:\t0000000000000000\n");
-        assert_eq!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
-    });
+    with_and_without_cgroup(
+        "a_process_has_its_account_session_and_nothing_of_ours",
+        async |node| {
+            let mut spec = script(
+                "echo $$ $(id -un) $HOME $COLOUR; ls /proc/$$/fd; grep SigIgn /proc/$$/status; sleep 1010",
+            );
+            let ResourceKind::Process(inner) = &mut spec.kind else {
+                unreachable!()
+            };
+            inner.environment = [("COLOUR".to_owned(), "green".to_owned())].into();
+            if common::is_real_root() {
+                inner.user = Some("nobody".to_owned());
+            }
+            let _leak = std::fs::File::open("/dev/null").unwrap();
+            assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+            eventually("it prints and sleeps", || !pids("sleep 1010").is_empty()).await;
+            let out = std::fs::read_to_string(node.dir.join("log/web/process-1.out")).unwrap();
+            let (words, rest) = out.split_once('\n').unwrap();
+            let words: Vec<&str> = words.split(' ').collect();
+            let pid: i32 = words[0].parse().unwrap();
+            assert_eq!(host::process::Stat::read(pid).unwrap().session, pid);
+            if common::is_real_root() {
+                assert_eq!(words[1..3], ["nobody", "/nonexistent"]);
+            }
+            assert_eq!(words.last(), Some(&"green"));
+            assert_eq!(rest, "0\n1\n2\nSigIgn:\t0000000000000000\n");
+            assert_eq!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
+        },
+    );
 }
 
 const ROLE_DIR: &str = "MAINSTAY_TEST_DAEMON_DIR";
@@ -282,7 +326,11 @@ fn a_daemon_that_was_killed_leaves_its_process_and_the_next_one_adopts_it() {
         let spec = script("sleep 1011 & while :; do sleep 1012; done");
         if let Ok(dir) = std::env::var(ROLE_DIR) {
             let (grouping, dir) = dir.split_at(1);
-            let grouping = if grouping == "C" { Grouping::Cgroup } else { Grouping::Session };
+            let grouping = if grouping == "C" {
+                Grouping::Cgroup
+            } else {
+                Grouping::Session
+            };
             return first_daemon(dir, grouping, &spec).await;
         }
         for (grouping, letter) in [(Grouping::Cgroup, 'C'), (Grouping::Session, 'S')] {
@@ -293,7 +341,12 @@ fn a_daemon_that_was_killed_leaves_its_process_and_the_next_one_adopts_it() {
     });
 }
 
-async fn adopt_after_kill(spec: &ResourceSpec, grouping: Grouping, letter: char, lost_record: bool) {
+async fn adopt_after_kill(
+    spec: &ResourceSpec,
+    grouping: Grouping,
+    letter: char,
+    lost_record: bool,
+) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_str().unwrap();
     let mut daemon = std::process::Command::new(std::env::current_exe().unwrap())
@@ -302,7 +355,10 @@ async fn adopt_after_kill(spec: &ResourceSpec, grouping: Grouping, letter: char,
         .process_group(0)
         .spawn()
         .unwrap();
-    eventually("the first daemon starts it", || dir.path().join("started").exists()).await;
+    eventually("the first daemon starts it", || {
+        dir.path().join("started").exists()
+    })
+    .await;
     eventually("it runs", || !pids("sleep 1011").is_empty()).await;
     let before = leaders("sh -c sleep 1011");
     daemon.kill().unwrap();

@@ -8,6 +8,8 @@ pub mod boot;
 pub mod cgroup;
 pub mod clock;
 pub mod frame;
+pub mod loops;
+pub mod mounts;
 pub mod heartbeat;
 pub mod neighbours;
 pub mod netlink;

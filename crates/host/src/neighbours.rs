@@ -70,7 +70,9 @@ impl PacketSocket {
             IpAddr::V4(_) => libc::ETH_P_ARP,
             IpAddr::V6(_) => libc::ETH_P_IPV6,
         };
-        let kind = u16::try_from(kind).expect("Ethernet types have 16 bits").to_be();
+        let kind = u16::try_from(kind)
+            .expect("Ethernet types have 16 bits")
+            .to_be();
         let flags = libc::SOCK_RAW | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
         // Protocol 0: nothing is received before it is bound to the card.
         // SAFETY: socket takes no pointers.
@@ -113,9 +115,8 @@ impl PacketSocket {
         let read = |fd: &OwnedFd| {
             let mut buffer = vec![0; FRAME_MAX];
             // SAFETY: pointer and length are those of a live buffer, and the fd is open.
-            let got = unsafe {
-                libc::recv(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), FRAME_MAX, 0)
-            };
+            let got =
+                unsafe { libc::recv(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), FRAME_MAX, 0) };
             let length = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
             buffer.truncate(length);
             Ok(buffer)

@@ -318,7 +318,12 @@ unsafe fn child_steps(prepared: &Prepared) -> u8 {
         }
         libc::umask(0o022);
         // Whatever else was open stays behind.
-        libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
+        libc::syscall(
+            libc::SYS_close_range,
+            3,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        );
         libc::execve(
             prepared.argv[0],
             prepared.argv.as_ptr(),

@@ -40,7 +40,14 @@ pub fn on_own_node(name: &str, body: impl AsyncFnOnce()) {
         return;
     }
     let mut unshare = Command::new("unshare");
-    unshare.args(["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]);
+    unshare.args([
+        "--net",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--mount-proc",
+        "--kill-child",
+    ]);
     if !rustix::process::geteuid().is_root() {
         unshare.args(["--user", "--map-root-user"]);
     }
@@ -60,20 +67,27 @@ pub fn on_own_node(name: &str, body: impl AsyncFnOnce()) {
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}\n{errors}");
-    assert!(text.contains("1 passed"), "no test is called {name}: {text}");
+    assert!(
+        text.contains("1 passed"),
+        "no test is called {name}: {text}"
+    );
 }
 
 /// Whether this machine lets us do what only its root may (cgroups, loop devices).
 pub fn is_real_root() -> bool {
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap();
-    map.split_ascii_whitespace().nth(2) == Some("4294967295") && rustix::process::geteuid().is_root()
+    map.split_ascii_whitespace().nth(2) == Some("4294967295")
+        && rustix::process::geteuid().is_root()
 }
 
 pub fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program} {arguments:?}: {text}{errors}");
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {text}{errors}"
+    );
     text
 }
 
@@ -129,7 +143,10 @@ impl Node {
             address: address_of(spec),
             verb,
             spec: spec.clone(),
-            cards: cards.iter().map(|card| CardName::new(*card).unwrap()).collect(),
+            cards: cards
+                .iter()
+                .map(|card| CardName::new(*card).unwrap())
+                .collect(),
             epoch: ClaimEpoch(self.epoch),
             plan: PlanId(1),
             limit,

@@ -1,0 +1,170 @@
+//! Commands, with real programs.
+
+mod common;
+
+use std::time::Duration;
+
+use agents::Event;
+use common::{Grouping, Node, eventually, failed, on_own_node, resource, strings};
+use model::operation::{Outcome, Verb};
+use model::spec::{CommandSpec, ResourceKind, ResourceSpec};
+
+/// Three shell scripts; `$D` is the directory of the test.
+fn command(node: &Node, start: &str, stop: &str, status: &str) -> ResourceSpec {
+    let script = |text: &str| {
+        let text = format!("D={}; {text}", node.dir.display());
+        strings(&["/bin/sh", "-c", &text])
+    };
+    let spec = CommandSpec {
+        start: script(start),
+        stop: script(stop),
+        status: script(status),
+    };
+    resource("command-1", ResourceKind::Command(spec))
+}
+
+const BY_FILE: [&str; 3] = [
+    "echo up >> $D/starts; touch $D/up; echo started $MAINSTAY_VERB",
+    "rm -f $D/up",
+    "test -e $D/up || exit 3",
+];
+
+fn story(name: &str, story: impl AsyncFn(&mut Node)) {
+    on_own_node(name, async || {
+        for grouping in [Grouping::Cgroup, Grouping::Session] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut node = Node::new(dir.path(), grouping);
+            story(&mut node).await;
+        }
+    });
+}
+
+fn running(name: &str) -> usize {
+    let all = host::process::all();
+    let lines = all.iter().map(|stat| host::process::command_line(stat.pid));
+    lines.filter(|line| line == name).count()
+}
+
+#[test]
+fn a_command_starts_once_tells_its_state_and_stops() {
+    story(
+        "a_command_starts_once_tells_its_state_and_stops",
+        async |node| {
+            let [start, stop, status] = BY_FILE;
+            let spec = command(node, start, stop, status);
+            assert_eq!(node.outcome(Verb::Probe, &spec).await, Outcome::Stopped);
+            let report = node.operate(Verb::Start, &spec).await;
+            assert_eq!(
+                (report.outcome, report.output),
+                (Outcome::Running, "started start\n".to_owned())
+            );
+            assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+            let starts = std::fs::read_to_string(node.dir.join("starts")).unwrap();
+            assert_eq!(starts, "up\n", "not started twice");
+            assert_eq!(node.outcome(Verb::Status, &spec).await, Outcome::Running);
+            assert_eq!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
+            assert_eq!(node.outcome(Verb::Probe, &spec).await, Outcome::Stopped);
+            let kept = node
+                .agents
+                .output(&common::address_of(&spec).service, &spec.name)
+                .await;
+            assert!(kept.contains("started start\n"), "{kept}");
+            assert!(kept.contains("stop: stopped ("), "{kept}");
+        },
+    );
+}
+
+#[test]
+fn a_program_that_fails_is_told_with_its_output() {
+    story(
+        "a_program_that_fails_is_told_with_its_output",
+        async |node| {
+            let spec = command(node, "echo no paper; exit 5", "exit 6", "exit 1");
+            let report = node.operate(Verb::Start, &spec).await;
+            assert_eq!(
+                (report.outcome, report.output),
+                (failed("start: exit 5"), "no paper\n".to_owned())
+            );
+            assert_eq!(
+                node.outcome(Verb::Status, &spec).await,
+                failed("status: exit 1")
+            );
+            assert_eq!(
+                node.outcome(Verb::Stop, &spec).await,
+                failed("stop: exit 6")
+            );
+        },
+    );
+}
+
+#[test]
+fn a_stop_that_failed_counts_when_the_status_says_stopped() {
+    story(
+        "a_stop_that_failed_counts_when_the_status_says_stopped",
+        async |node| {
+            let spec = command(node, "true", "exit 1", "exit 3");
+            assert_eq!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
+        },
+    );
+}
+
+#[test]
+fn a_program_that_overruns_its_limit_is_warned_of_at_half_and_ended_with_its_children() {
+    let name = "a_program_that_overruns_its_limit_is_warned_of_at_half_and_ended_with_its_children";
+    story(name, async |node| {
+        let mut spec = command(node, "sleep 2001; echo unreached", "true", "exit 3");
+        spec.limits.start = Duration::from_millis(200);
+        let id = node.order(Verb::Start, &spec, &[]);
+        let slow = node.events.recv().await.unwrap();
+        assert!(
+            matches!(slow, Event::Slow { id: slow, verb: Verb::Start, after, .. }
+                if slow == id && after == Duration::from_millis(100)),
+            "{slow:?}"
+        );
+        assert_eq!(node.report(id).await.outcome, Outcome::TimedOut);
+        assert_eq!(running("sleep 2001"), 0);
+    });
+}
+
+#[test]
+fn a_daemon_that_a_stop_program_forgets_is_ended_nevertheless() {
+    story(
+        "a_daemon_that_a_stop_program_forgets_is_ended_nevertheless",
+        async |node| {
+            let spec = command(
+                node,
+                "setsid sleep 2002 &",
+                "true",
+                "pgrep -f '^sleep 2002' >/dev/null || exit 3",
+            );
+            assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+            eventually("the daemon runs", || running("sleep 2002") == 1).await;
+            assert_eq!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
+            assert_eq!(running("sleep 2002"), 0);
+        },
+    );
+}
+
+#[test]
+fn the_end_of_a_daemon_is_noticed_without_waiting_for_the_next_status() {
+    on_own_node(
+        "the_end_of_a_daemon_is_noticed_without_waiting_for_the_next_status",
+        async || {
+            let dir = tempfile::tempdir().unwrap();
+            let mut node = Node::new(dir.path(), Grouping::Cgroup);
+            if !common::is_real_root() {
+                return println!("no cgroups here");
+            }
+            let spec = command(
+                &node,
+                "setsid sleep 2003 & ",
+                "true",
+                "pgrep -f '^sleep 2003' >/dev/null || exit 3",
+            );
+            assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+            eventually("the daemon runs", || running("sleep 2003") == 1).await;
+            common::run("pkill", &["-f", "^sleep 2003"]);
+            assert_eq!(node.failure().await.0, "its last process has ended");
+        },
+    );
+}
