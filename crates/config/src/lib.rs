@@ -14,6 +14,8 @@
 //!              └─────────────┴───────── Problems ◄─────────────┘
 //! ```
 
+#![forbid(unsafe_code)]
+
 mod change;
 mod check;
 mod code;
