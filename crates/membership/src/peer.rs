@@ -13,7 +13,8 @@ use crate::status::{Condition, LinkCondition, LinkStatus, PeerStatus};
 /// Share of a new sample in the smoothed loss: the last few dozen packets count.
 const LOSS_WEIGHT: f64 = 1.0 / 32.0;
 
-/// More packets missing in one gap than this say nothing more about the loss.
+/// More packets missing in one gap than this say nothing more about the loss; it bounds the
+/// work for one packet, whatever the settings.
 const MISSED_MAX: u32 = 64;
 
 /// A round trip longer than this is a packet from another time, not a measurement.
@@ -217,11 +218,15 @@ impl Link {
             .max(self.counted_from)
     }
 
-    /// Notes a packet and estimates from the gap before it how many are missing.
+    /// Notes a packet and estimates from the gap before it how many are missing. A gap as
+    /// long as the suspicion time is a link that was down, or a daemon that was: no loss.
     pub fn note_heard(&mut self, settings: &Settings, now: Instant) {
-        if let Some(before) = self.heard_at {
-            let gap = now.saturating_duration_since(before).as_secs_f64();
-            let beats = (gap / settings.heartbeat_interval.as_secs_f64()).round() as u32;
+        let gap = self
+            .heard_at
+            .map(|before| now.saturating_duration_since(before));
+        if let Some(gap) = gap.filter(|gap| *gap < settings.suspect_after) {
+            let interval = settings.heartbeat_interval.as_secs_f64();
+            let beats = (gap.as_secs_f64() / interval).round() as u32;
             for _ in 0..beats.saturating_sub(1).min(MISSED_MAX) {
                 self.loss += (1.0 - self.loss) * LOSS_WEIGHT;
             }

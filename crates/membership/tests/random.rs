@@ -150,3 +150,23 @@ fn a_cluster_of_sixty_four_finds_its_loss_in_time() {
         .count();
     assert_eq!(lost, 63);
 }
+
+#[test]
+fn loss_and_round_trip_of_a_link_are_shown() {
+    let mut cluster = met(3, 2, Settings::default());
+    assert!(
+        cluster
+            .links(NodeId(1))
+            .iter()
+            .all(|link| link.loss_percent == 0.0)
+    );
+    cluster.loss_per_mille = 200;
+    cluster.run(Duration::from_secs(60));
+    for link in cluster.links(NodeId(1)) {
+        assert!(
+            5.0 < link.loss_percent && link.loss_percent < 40.0,
+            "{link:?}"
+        );
+        assert_eq!(link.round_trip, Some(2 * cluster::LATENCY), "{link:?}");
+    }
+}

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use membership::{Detector, Event, Output, Peer, Published, Settings, Voice};
+use membership::{Detector, Event, LinkStatus, Output, Peer, Published, Settings, Voice};
 use model::{BootId, Instant, NodeId};
 use wire::heartbeat::{Heartbeat, Incarnation, LinkId, Origin, Phase, RunId};
 
@@ -195,6 +195,11 @@ impl Cluster {
         for (to, link, heartbeat) in self.nodes[&id].sent.clone() {
             self.put(to, link, LATENCY, Parcel::Heartbeat(heartbeat));
         }
+    }
+
+    /// What a node shows of its links.
+    pub fn links(&self, id: NodeId) -> Vec<LinkStatus> {
+        self.nodes[&id].detector.links(self.clock(id))
     }
 
     pub fn run(&mut self, span: Duration) {
