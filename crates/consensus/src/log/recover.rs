@@ -13,7 +13,7 @@
 //!   last one and nothing was written after it. It is *cut*.
 //!
 //! The second case could hide damage to the very last record. The driver therefore writes
-//! an empty record soon after the last one when there is nothing else to write.
+//! empty records soon after the last one when there is nothing else to write.
 
 use super::LogError;
 use super::format::{self, HEAD_BYTES, NotUnderstood, Record};

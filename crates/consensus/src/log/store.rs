@@ -48,6 +48,8 @@ pub struct Recovered {
 #[derive(Debug)]
 pub struct Log<D: Disk = Files> {
     disk: D,
+    /// Of new segments, unless one record needs more.
+    segment_bytes: usize,
     summary: Summary,
     /// In order; the last one is written to. Never empty.
     segments: VecDeque<SegmentInfo>,
@@ -81,7 +83,7 @@ impl Log<Files> {
     /// # Errors
     /// When it is locked, damaged, or the disk fails.
     pub fn open(directory: &Path) -> Result<(Self, Recovered), LogError> {
-        Self::open_on(Files::open(directory)?)
+        Self::open_on(Files::open(directory)?, SEGMENT_BYTES)
     }
 
     /// Makes a log that begins with `restored` and is durable when this returns. Whatever
@@ -90,12 +92,16 @@ impl Log<Files> {
     /// # Errors
     /// When another process has the directory, or the disk fails.
     pub fn create(directory: &Path, restored: &Restored) -> Result<(), LogError> {
-        Self::create_on(Files::open(directory)?, restored)
+        Self::create_on(Files::open(directory)?, restored, SEGMENT_BYTES)
     }
 }
 
 impl<D: Disk> Log<D> {
-    pub(super) fn create_on(mut disk: D, restored: &Restored) -> Result<(), LogError> {
+    pub(super) fn create_on(
+        mut disk: D,
+        restored: &Restored,
+        segment_bytes: usize,
+    ) -> Result<(), LogError> {
         for name in list(&disk)? {
             disk.remove(&name).map_err(io_error("remove", &name))?;
         }
@@ -106,14 +112,24 @@ impl<D: Disk> Log<D> {
             disk.create(&name, &bytes)
                 .map_err(io_error("make", &name))?;
         }
-        Self::begin(disk, &Change::of_restored(restored, file), file).map(drop)
+        let change = Change::of_restored(restored, file);
+        Self::begin(disk, &change, file, segment_bytes).map(drop)
     }
 
     /// Makes the first segment, with `change` as its first record, durable.
-    fn begin(mut disk: D, change: &Change, snapshot_file: u64) -> Result<Self, LogError> {
+    fn begin(
+        mut disk: D,
+        change: &Change,
+        snapshot_file: u64,
+        segment_bytes: usize,
+    ) -> Result<Self, LogError> {
         let items = format::items(change);
         let number = 1;
-        let capacity = create_segment(&mut disk, number, items.len())?;
+        let capacity = create_segment(
+            &mut disk,
+            number,
+            segment_bytes.max(room_for(&[items.len()])),
+        )?;
         let mut summary = Summary::default();
         summary.next_index = change.next_index.unwrap_or(1);
         summary
@@ -122,6 +138,7 @@ impl<D: Disk> Log<D> {
         let last_index = summary.next_index - 1;
         let mut log = Self {
             disk,
+            segment_bytes,
             summary,
             segments: VecDeque::from([SegmentInfo {
                 number,
@@ -142,13 +159,16 @@ impl<D: Disk> Log<D> {
         Ok(log)
     }
 
-    pub(super) fn open_on(mut disk: D) -> Result<(Self, Recovered), LogError> {
+    pub(super) fn open_on(
+        mut disk: D,
+        segment_bytes: usize,
+    ) -> Result<(Self, Recovered), LogError> {
         let names = list(&disk)?;
         let segments = read_segments(&mut disk, &names)?;
         let Some(found) = recover(&segments)? else {
             drop(segments);
             let restored = Restored::default();
-            let log = Self::begin(disk, &Change::of_restored(&restored, 0), 0)?;
+            let log = Self::begin(disk, &Change::of_restored(&restored, 0), 0, segment_bytes)?;
             return Ok((
                 log,
                 Recovered {
@@ -168,13 +188,13 @@ impl<D: Disk> Log<D> {
             entries: found.image.entries.clone(),
         };
         let cut = found.cut.clone();
-        let mut log = Self::continue_on(disk, found);
+        let mut log = Self::continue_on(disk, found, segment_bytes);
         log.repair(cut.as_ref())?;
         log.remove_strangers(&names)?;
         Ok((log, Recovered { restored, cut }))
     }
 
-    fn continue_on(disk: D, found: Found) -> Self {
+    fn continue_on(disk: D, found: Found, segment_bytes: usize) -> Self {
         let snapshot_file = found
             .image
             .summary
@@ -183,6 +203,7 @@ impl<D: Disk> Log<D> {
             .map_or(0, |it| it.file);
         Self {
             disk,
+            segment_bytes,
             summary: found.image.summary,
             segments: found.segments.into(),
             offset: found.offset,
@@ -294,12 +315,20 @@ impl<D: Disk> Log<D> {
     pub fn idle(&mut self) -> Result<(), LogError> {
         self.guard(|log| {
             if log.vouched < log.durable {
-                log.reserve(0)?;
-                log.write_record(&[])?;
+                // Two, so that damage which reaches from the last record into the first of
+                // them is noticed too.
+                for _ in 0..2 {
+                    log.reserve(0)?;
+                    log.write_record(&[])?;
+                }
             }
             let current = log.current();
             if log.prepared.is_none() && current.capacity / 2 < log.offset {
-                log.prepared = Some(create_segment(&mut log.disk, current.number + 1, 0)?);
+                log.prepared = Some(create_segment(
+                    &mut log.disk,
+                    current.number + 1,
+                    log.segment_bytes,
+                )?);
             }
             Ok(())
         })
@@ -343,9 +372,9 @@ impl<D: Disk> Log<D> {
         self.sync_current()?;
         let number = current.number + 1;
         let checkpoint = format::items(&self.summary.checkpoint());
-        let needed = format::record_bytes(checkpoint.len()) + format::record_bytes(items);
+        let needed = self.segment_bytes.max(room_for(&[checkpoint.len(), items]));
         let capacity = match self.prepared.take() {
-            Some(capacity) if (HEAD_BYTES + needed) as u64 <= capacity => capacity,
+            Some(capacity) if needed as u64 <= capacity => capacity,
             Some(_) | None => create_segment(&mut self.disk, number, needed)?,
         };
         self.segments.push_back(SegmentInfo {
@@ -409,12 +438,20 @@ fn list<D: Disk>(disk: &D) -> Result<Vec<String>, LogError> {
     Ok(names)
 }
 
-/// Makes a segment with room for at least `needed` bytes of records; returns its capacity.
+/// The length of a segment in which records with so many bytes of items fit.
+fn room_for(items: &[usize]) -> usize {
+    HEAD_BYTES
+        + items
+            .iter()
+            .map(|it| format::record_bytes(*it))
+            .sum::<usize>()
+}
+
+/// Makes a segment of that length; returns it.
 /// It is filled with zeroes, not only allocated: a later sync of records then has no
 /// metadata of the file system to write.
-fn create_segment<D: Disk>(disk: &mut D, number: u64, needed: usize) -> Result<u64, LogError> {
+fn create_segment<D: Disk>(disk: &mut D, number: u64, capacity: usize) -> Result<u64, LogError> {
     let mut bytes = format::segment_head(number).to_vec();
-    let capacity = SEGMENT_BYTES.max(HEAD_BYTES + format::record_bytes(needed));
     bytes.resize(capacity, 0);
     let name = segment_name(number);
     disk.create(&name, &bytes)

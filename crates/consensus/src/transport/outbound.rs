@@ -86,15 +86,16 @@ impl Link {
         let hello = envelope::encode(PeerMessage::Hello(self.shared.hello.clone()));
         write_frame(&mut stream, &hello).await?;
         let answer = read_frame(&mut stream, FRAME_BYTES_MAX).await?;
-        match envelope::decode(&answer).map_err(invalid)? {
-            PeerMessage::Hello(hello) if hello.node == self.peer.info.id => Ok((stream, hello)),
-            PeerMessage::Hello(_)
-            | PeerMessage::Raft(_)
-            | PeerMessage::Proposal { .. }
-            | PeerMessage::ProposalReply { .. }
-            | PeerMessage::Ping { .. }
-            | PeerMessage::Pong { .. } => Err(io::Error::other("the peer did not greet properly")),
+        let PeerMessage::Hello(hello) = envelope::decode(&answer).map_err(invalid)? else {
+            return Err(io::Error::other("the peer did not greet"));
+        };
+        if hello.node != self.peer.info.id || hello.cluster != self.shared.hello.cluster {
+            let (node, cluster) = (hello.node, hello.cluster);
+            return Err(io::Error::other(format!(
+                "it is node {node} of cluster {cluster}"
+            )));
         }
+        Ok((stream, hello))
     }
 
     /// Until the connection ends; the reason is for the log file.
