@@ -479,3 +479,73 @@ fn place(text: &str) -> Result<(NetworkName, Attachment), String> {
         .map_err(|error| format!("network `{network}`: {error}"))?;
     Ok((network, attachment))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Command {
+        Cli::try_parse_from(line.split(' ')).unwrap().command
+    }
+
+    #[test]
+    fn the_laboratory_gets_its_arguments_as_they_were_typed() {
+        let lab = |line| match parse(line) {
+            Command::Lab { arguments } => arguments,
+            other => panic!("{other:?}"),
+        };
+        let exec = lab("mainstay lab exec alpha -- mainstay status --json");
+        assert_eq!(
+            exec,
+            ["exec", "alpha", "--", "mainstay", "status", "--json"]
+        );
+        assert_eq!(lab("mainstay lab --help"), ["--help"]);
+        assert_eq!(lab("mainstay lab status --json"), ["status", "--json"]);
+    }
+
+    #[test]
+    fn a_place_on_a_network_reads_with_and_without_cards() {
+        let (network, place) = super::place("lan=10.0.0.11/24@eth0,eth1").unwrap();
+        assert_eq!((network.as_str(), place.cards.len()), ("lan", 2));
+        assert!(super::place("lan=fd00::1/64").is_ok());
+        for wrong in [
+            "10.0.0.1/24",
+            "lan=10.0.0.1",
+            "l n=10.0.0.1/24",
+            "lan=10.0.0.1/24@",
+        ] {
+            assert!(super::place(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn wait_takes_a_time_after_an_equals_sign_or_none() {
+        let wait = |line| match parse(line) {
+            Command::Move(args) => args.act.wait,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(wait("mainstay move web"), None);
+        assert_eq!(
+            wait("mainstay move web --wait"),
+            Some(Duration::from_secs(60))
+        );
+        assert_eq!(
+            wait("mainstay move web --wait=2m"),
+            Some(Duration::from_secs(120))
+        );
+        assert!(Cli::try_parse_from(["mainstay", "move", "web", "--wait=soon"]).is_err());
+    }
+
+    #[test]
+    fn a_node_is_fenced_by_its_name_and_fences_are_looked_at_by_a_word() {
+        let Command::Fence(args) = parse("mainstay fence gamma --yes") else {
+            panic!("not a fence")
+        };
+        assert!(args.command.is_none() && args.act.yes);
+        assert_eq!(args.node.unwrap().as_str(), "gamma");
+        let Command::Fence(args) = parse("mainstay fence confirm gamma") else {
+            panic!("not a fence")
+        };
+        assert!(matches!(args.command, Some(FenceCommand::Confirm(_))));
+    }
+}

@@ -222,7 +222,7 @@ pub fn store_joined(
     reply: &JoinReply,
 ) -> Result<Identity, IdentityError> {
     reply.cluster_key.store(&state.join(CLUSTER_KEY_FILE))?;
-    Log::create(&state.join(LOG_DIRECTORY), &Restored::default())?;
+    Log::create(&state.join(LOG_DIRECTORY), &Restored::empty(reply.lineage))?;
     let identity = Identity {
         cluster: reply.cluster.clone(),
         cluster_id: reply.cluster_id,

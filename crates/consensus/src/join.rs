@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use model::spec::Attachment;
-use model::{BootId, NetworkName, NodeId, NodeName, WallTime};
+use model::{BootId, Lineage, NetworkName, NodeId, NodeName, WallTime};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -80,6 +80,8 @@ pub struct JoinReply {
     pub members: Vec<JoinedMember>,
     /// The live configuration as text.
     pub spec_source: String,
+    /// The history of the log that the new member will receive; it takes in no other.
+    pub lineage: Lineage,
 }
 
 /// Why a member said no.

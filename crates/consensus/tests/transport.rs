@@ -437,6 +437,7 @@ fn reply_for(request: &JoinRequest) -> JoinReply {
             addresses: Vec::new(),
         }],
         spec_source: "[cluster]".to_owned(),
+        lineage: model::Lineage::default(),
     }
 }
 

@@ -42,7 +42,7 @@ pub fn cluster_toml(status: &Status) -> String {
         let name = &node.name;
         let _ = write!(
             text,
-            "\n[fence.power-{name}]\nagent = \"fence_lab\"\noptions = {{ port = \"{name}\" }}\n"
+            "\n[fence.power-{name}]\nagent = \"fence_lab\"\noptions = {{ port = \"{name}\" }}\naction = \"off\"\n"
         );
     }
     text
@@ -70,11 +70,14 @@ pub fn form(lab: &Lab, config: Option<&str>) -> Result<(), LabError> {
     for node in others {
         // A token lets one node in; the daemon must answer to give one.
         let token = lab.wait_until("an answer of the first daemon", DAEMON_LIMIT, |lab| {
-            lab.exec_ok(&first.name, &["mainstay", "token"]).ok()
+            let answer = lab.exec_ok(&first.name, &["mainstay", "token"]).ok()?;
+            // The token stands among words for people.
+            let token = answer.split_whitespace().find(|word| word.starts_with("mst1-"));
+            token.map(ToString::to_string)
         })?;
         lab.exec_ok(
             &node.name,
-            &["mainstay", "join", token.trim(), "--name", &node.name],
+            &["mainstay", "join", &token, "--name", &node.name],
         )?;
     }
     Ok(())

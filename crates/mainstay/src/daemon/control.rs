@@ -1,0 +1,386 @@
+//! The loop that owns the node: one input at a time in, all outputs out.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agents::Agents;
+use consensus::{Driver, Identity, Incoming, Transport};
+use host::heartbeat;
+use membership::{Event, Published, Voice};
+use model::seen::FenceResult;
+use model::{FenceId, Instant, NodeId, NodeName};
+use node::{Lease, Node, Output, PeerMessage, RequestId};
+use server::ControlRequest;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use wire::heartbeat::Phase;
+
+use super::members::{Known, Member};
+use super::network::Topology;
+use super::pending::PendingMap;
+use super::{DaemonError, Places};
+
+/// Timers are not run more often than this, so that a deadline that does not move cannot
+/// keep a core busy. Far below every timing of the cluster.
+const TIMER_STEP: Duration = Duration::from_millis(1);
+
+/// Without any deadline the loop looks around this often.
+const IDLE_STEP: Duration = Duration::from_secs(1);
+
+/// Several inputs are taken in one turn, so that a burst of messages costs one round of
+/// outputs; more would delay the outputs of the first.
+const INPUTS_PER_TURN: usize = 64;
+
+/// What the hands tell.
+pub enum Input {
+    /// The log on disk.
+    Disk(consensus::Report),
+    /// The failure detector.
+    Heartbeat(Event),
+    /// A fence has ended.
+    Fence {
+        /// Names the request.
+        id: FenceId,
+        /// How it ended.
+        result: FenceResult,
+    },
+}
+
+/// Whether this daemon is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaving {
+    /// It stays.
+    No,
+    /// Its services move away, then it ends.
+    Halting,
+    /// The same, and the node is taken out of the cluster afterwards.
+    ForGood,
+}
+
+/// Everything the daemon has.
+pub struct Control {
+    pub node: Node,
+    pub identity: Identity,
+    pub places: Places,
+    pub known: Known,
+    pub topology: Topology,
+    pub driver: Driver,
+    pub transport: Transport,
+    pub heartbeat: heartbeat::Handle,
+    pub agents: Arc<Agents>,
+    pub inputs: mpsc::Sender<Input>,
+    pub applied: watch::Sender<u64>,
+    pub pending: PendingMap,
+    pub next_request: u64,
+    /// The version of the spec that `topology` was made from.
+    pub spec_version: u64,
+    pub leaving: Leaving,
+    /// Set when the node has left and the loop may end.
+    pub is_settled: bool,
+}
+
+impl Control {
+    /// Runs until the daemon is told to stop or must.
+    pub async fn run(
+        &mut self,
+        mut inputs: mpsc::Receiver<Input>,
+        mut incoming: mpsc::Receiver<Incoming>,
+        mut agents: mpsc::Receiver<agents::Event>,
+        mut requests: mpsc::Receiver<ControlRequest>,
+    ) -> Result<ExitCode, DaemonError> {
+        let mut signals = Signals::new()?;
+        loop {
+            let deadline = self.sleep_until();
+            tokio::select! {
+                biased;
+                () = signals.stop() => return Ok(ExitCode::SUCCESS),
+                () = tokio::time::sleep(deadline) => {}
+                Some(input) = inputs.recv() => {
+                    // A sleeper that wakes late must notice that its lease is over before
+                    // it reads what was sent to it meanwhile.
+                    self.tick();
+                    self.take(input)?;
+                    for _ in 1..INPUTS_PER_TURN {
+                        let Ok(input) = inputs.try_recv() else { break };
+                        self.take(input)?;
+                    }
+                }
+                Some(event) = agents.recv() => self.take_agent_event(event),
+                Some(message) = incoming.recv() => {
+                    self.tick();
+                    self.take_incoming(message);
+                    for _ in 1..INPUTS_PER_TURN {
+                        let Ok(message) = incoming.try_recv() else { break };
+                        self.take_incoming(message);
+                    }
+                }
+                Some(request) = requests.recv() => self.take_request(request),
+            }
+            self.tick();
+            self.flush();
+            if self.is_settled {
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+    }
+
+    /// Ends what must not outlive the loop. Services go on running.
+    pub fn close(self) {
+        self.heartbeat.leave();
+        self.heartbeat.shutdown();
+        self.transport.shutdown();
+    }
+
+    fn sleep_until(&self) -> Duration {
+        let now = host::clock::now();
+        match self.node.next_deadline(now) {
+            Some(deadline) => deadline.saturating_duration_since(now).max(TIMER_STEP),
+            None => IDLE_STEP,
+        }
+    }
+
+    fn tick(&mut self) {
+        self.node.set_wall(host::clock::wall());
+        let now = host::clock::now();
+        if self.node.next_deadline(now).is_some_and(|deadline| deadline <= now) {
+            self.node.handle_timeout(now);
+        }
+    }
+
+    fn take(&mut self, input: Input) -> Result<(), DaemonError> {
+        let now = host::clock::now();
+        match input {
+            Input::Disk(consensus::Report::Durable(seq)) => self.node.handle_persisted(seq, now),
+            Input::Disk(consensus::Report::Failed(error)) => {
+                return Err(DaemonError::Disk(super::chain(&error)));
+            }
+            Input::Heartbeat(event) => self.take_heartbeat(&event, now),
+            Input::Fence { id, result } => {
+                tracing::info!(%id, %result, "fence ended");
+                self.node.handle_fence_ended(id, result, now);
+            }
+        }
+        self.flush();
+        Ok(())
+    }
+
+    fn take_heartbeat(&mut self, event: &Event, now: Instant) {
+        match event {
+            Event::Late { .. } => tracing::debug!("{}", self.in_names(event)),
+            Event::Suspected { peer, .. } => {
+                tracing::warn!("{}", self.in_names(event));
+                self.warm_fences(*peer);
+            }
+            Event::Lost { .. } | Event::LinkDown { .. } | Event::LinkOneWay { .. }
+            | Event::Stalled { .. } | Event::Isolated { .. } | Event::DaemonDown { .. } => {
+                tracing::warn!("{}", self.in_names(event));
+            }
+            _ => tracing::info!("{}", self.in_names(event)),
+        }
+        match event {
+            Event::LinkDown { peer, link, .. } | Event::LinkOneWay { peer, link } => {
+                if let Some(address) = self.topology.address_of(*peer, *link) {
+                    self.transport.link_down(*peer, address);
+                }
+            }
+            Event::Alive { peer, .. } | Event::Rebooted { peer, .. } => {
+                self.transport.peer_alive(*peer);
+            }
+            _ => {}
+        }
+        self.node.handle_event(event, now);
+    }
+
+    fn in_names(&self, event: &Event) -> String {
+        let text = event.to_string();
+        self.topology.names.iter().fold(text, |text, (id, name)| {
+            text.replace(&format!("node {id} "), &format!("{name} "))
+        })
+    }
+
+    fn take_agent_event(&mut self, event: agents::Event) {
+        let now = host::clock::now();
+        match event {
+            agents::Event::Finished(report) => self.node.handle_operation(report, now),
+            agents::Event::Failed { address, how, output, .. } => {
+                tracing::warn!(resource = %address, "ended by itself: {how}");
+                self.node.handle_failure(&address, (how, output), now);
+            }
+            agents::Event::Slow { address, verb, after, .. } => {
+                tracing::warn!(resource = %address, "{verb} has run for {after:?}, half of its limit");
+            }
+        }
+        self.flush();
+    }
+
+    fn take_incoming(&mut self, message: Incoming) {
+        let now = host::clock::now();
+        match message {
+            Incoming::Message { from, message } => {
+                if let Some(message) = self.read(message) {
+                    self.node.handle_message(from, message, now);
+                }
+            }
+            Incoming::Connected { peer, address, .. } => {
+                tracing::debug!(%peer, %address, "connected");
+            }
+            Incoming::Disconnected { peer, address, .. } => {
+                tracing::debug!(%peer, %address, "disconnected");
+            }
+            Incoming::Join { request, token_digest, reply } => {
+                self.take_join(request, token_digest, reply);
+            }
+        }
+        self.flush();
+    }
+
+    fn read(&self, message: consensus::PeerMessage) -> Option<PeerMessage> {
+        use consensus::PeerMessage as Wire;
+        match message {
+            Wire::Raft(bytes) => match wire::raft::decode(&bytes) {
+                Ok(message) => Some(PeerMessage::Raft(message)),
+                Err(error) => {
+                    tracing::warn!("a peer sent a message that cannot be read: {error}");
+                    None
+                }
+            },
+            Wire::Proposal { request, command } => {
+                Some(PeerMessage::Proposal { id: RequestId(request), command })
+            }
+            Wire::ProposalReply { request, result } => {
+                let result = serde_json::from_slice(&result).ok()?;
+                Some(PeerMessage::ProposalReply { id: RequestId(request), result })
+            }
+            Wire::Hello(_) | Wire::Ping { .. } | Wire::Pong { .. } => None,
+        }
+    }
+
+    /// Hands every output of the node to the hands.
+    pub fn flush(&mut self) {
+        while let Some(output) = self.node.poll_output() {
+            match output {
+                Output::Send { to, message } => self.transport.send(to, write(message)),
+                Output::Persist(persist) => self.driver.persist(persist),
+                Output::Operate(operation) => self.agents.execute(*operation),
+                Output::Fence { id, target } => self.begin_fence(id, target),
+                Output::Reply { id, result } => self.answer(id, result),
+                Output::Changed { applied } => {
+                    self.applied.send_replace(applied);
+                    self.take_changes();
+                }
+                Output::Leader(leader) => {
+                    let name = leader.and_then(|id| self.topology.names.get(&id));
+                    tracing::info!(leader = name.map(NodeName::as_str), "leader");
+                    self.first_steps();
+                }
+                Output::Left => self.take_left(),
+            }
+        }
+        self.publish();
+    }
+
+    /// What the next heartbeats carry.
+    fn publish(&self) {
+        let now = host::clock::now();
+        let boundary = self.node.boundary(now);
+        let lease_until = match boundary.lease {
+            Lease::Held => boundary.lease_until,
+            Lease::Ended => Instant::ZERO,
+        };
+        self.heartbeat.publish(Published {
+            epoch: self.node.epoch(),
+            applied: self.node.applied(),
+            lease_until,
+            phase: Phase::Running,
+        });
+    }
+
+    /// Members, addresses or timings may have changed.
+    fn take_changes(&mut self) {
+        let state = self.node.state();
+        let members: Vec<Member> = state
+            .members()
+            .map(|(name, id, key)| Member { id, name: name.clone(), key: *key })
+            .collect();
+        let version = state.spec_version();
+        let voters = self.node.raft().configuration().voters.clone();
+        if members.is_empty() || state.spec().is_none() {
+            return;
+        }
+        let is_new = version != self.spec_version || members != self.known.members;
+        if is_new {
+            let (Some(spec), Some(source)) = (state.spec(), state.spec_source()) else { return };
+            let known = Known { source: source.to_string(), members };
+            self.topology = Topology::new(spec, &known.members, &self.identity.name);
+            self.spec_version = version;
+            self.known = known;
+            self.store_known();
+            if let Err(error) = self.transport.set_peers(self.topology.peer_infos()) {
+                tracing::error!("the peers cannot be connected: {error}");
+            }
+            self.transport.set_listen(&self.topology.listen());
+            self.heartbeat.update_links(self.topology.local_links());
+            self.heartbeat.update_settings(self.topology.settings());
+        }
+        if is_new || voters != self.pending.voters {
+            let voice = |id: NodeId| {
+                if voters.contains(&id) { Voice::Voter } else { Voice::Listener }
+            };
+            let own = voice(self.identity.id);
+            self.heartbeat.update_peers(own, self.topology.endpoints(voice));
+            self.pending.voters = voters;
+        }
+    }
+
+    fn store_known(&self) {
+        if let Err(error) = self.known.store(&self.places.state_dir) {
+            tracing::warn!("the list of members could not be kept: {error}");
+        }
+    }
+
+    fn take_left(&mut self) {
+        match self.leaving {
+            Leaving::No => {}
+            Leaving::Halting => self.is_settled = true,
+            Leaving::ForGood => self.remove_myself(),
+        }
+    }
+}
+
+fn write(message: PeerMessage) -> consensus::PeerMessage {
+    use consensus::PeerMessage as Wire;
+    match message {
+        PeerMessage::Raft(message) => Wire::Raft(wire::raft::encode(&message)),
+        PeerMessage::Proposal { id, command } => Wire::Proposal { request: id.0, command },
+        PeerMessage::ProposalReply { id, result } => {
+            let result = serde_json::to_vec(&result).expect("results are plain data");
+            Wire::ProposalReply { request: id.0, result }
+        }
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, DaemonError> {
+        let open = |kind| {
+            signal(kind).map_err(|source| DaemonError::System { verb: "watch for signals", source })
+        };
+        Ok(Self {
+            terminate: open(SignalKind::terminate())?,
+            interrupt: open(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Fences: which devices, and their run beside the loop.
+
+use fencing::Device;
+use model::seen::FenceResult;
+use model::spec::FenceAction;
+use model::{FenceId, NodeId, NodeName};
+
+use super::control::{Control, Input};
+
+impl Control {
+    /// The devices of a node, in the order in which they are tried.
+    pub fn devices_of(&self, target: &NodeName) -> Vec<Device> {
+        let Some(spec) = self.node.state().spec() else { return Vec::new() };
+        let Some(node) = spec.nodes.get(target) else { return Vec::new() };
+        let device = |name: &model::DeviceName| {
+            let device = spec.fence_devices.get(name)?;
+            Some(Device::from_spec(name, device))
+        };
+        node.fence.iter().filter_map(device).collect()
+    }
+
+    /// Fences a node; the end comes back as an input.
+    pub fn begin_fence(&mut self, id: FenceId, target: NodeName) {
+        let devices = self.devices_of(&target);
+        let inputs = self.inputs.clone();
+        tracing::warn!(%id, %target, "fencing");
+        tokio::spawn(async move {
+            let result = fence(&devices, &target).await;
+            // The loop has ended: the daemon stops, and another node takes over.
+            let _gone = inputs.send(Input::Fence { id, result }).await;
+        });
+    }
+
+    /// A suspected node may have to be fenced in a moment: its devices are asked for
+    /// their state, which finds out whether they can be reached and warms all caches.
+    pub fn warm_fences(&self, peer: NodeId) {
+        let Some(target) = self.topology.names.get(&peer).cloned() else { return };
+        for device in self.devices_of(&target) {
+            let target = target.clone();
+            tokio::spawn(async move {
+                if let Err(error) = fencing::status(&device, &target).await {
+                    tracing::warn!(device = %device.name, %target, "no status: {error}");
+                }
+            });
+        }
+    }
+}
+
+async fn fence(devices: &[Device], target: &NodeName) -> FenceResult {
+    match fencing::fence_with_any(devices, target).await {
+        Ok(confirmed) => {
+            let device = confirmed.device().clone();
+            if let Some(found) = devices.iter().find(|other| other.name == device)
+                && found.action == FenceAction::Reboot
+            {
+                switch_on(found.clone(), target.clone());
+            }
+            FenceResult::Confirmed { device }
+        }
+        Err(errors) => {
+            let how: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            let device = devices.last().map(|device| device.name.clone());
+            FenceResult::Failed { device, how: how.join("; ") }
+        }
+    }
+}
+
+/// The rest of a reboot. Nothing waits for it: the node is proven off, and coming back is
+/// its own affair.
+fn switch_on(device: Device, target: NodeName) {
+    tokio::spawn(async move {
+        if let Err(error) = fencing::power_on(&device, &target).await {
+            tracing::warn!(device = %device.name, %target, "could not be switched on: {error}");
+        }
+    });
+}

@@ -1,0 +1,281 @@
+//! `mainstay daemon`: the hands around one `node::Node`.
+//!
+//! One task owns everything (`control.rs`); disk, peers, agents, fences, heartbeats and
+//! the socket each have their own task or thread and speak to it by channels. It decides
+//! nothing itself.
+
+mod control;
+mod fences;
+mod joining;
+mod members;
+mod network;
+mod orders;
+mod pending;
+mod views;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use agents::Agents;
+use consensus::{ClusterKey, Identity, Log, NodeKey, Transport, TransportConfig};
+use host::heartbeat::{self, HeartbeatConfig, Memory, Scheduling};
+use membership::{Event, Voice};
+use model::{BootId, Spec};
+use node::{Node, NodeConfig};
+use tokio::sync::mpsc;
+use wire::heartbeat::{Incarnation, Origin, RunId};
+
+use control::{Control, Input};
+pub use members::{Known, Member};
+use network::Topology;
+
+/// Inputs that wait for the control loop. Heartbeat events, ends of operations and peers'
+/// messages come in bursts of some dozens; a queue this long means that it is stuck.
+const INPUTS_MAX: usize = 4096;
+
+/// Where a daemon keeps its things.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// Identity, keys and log; survives a boot.
+    pub state_dir: PathBuf,
+    /// What runs and how to reach us; ends with the boot.
+    pub run_dir: PathBuf,
+    /// Output of operations.
+    pub log_dir: PathBuf,
+    /// The socket.
+    pub socket: PathBuf,
+}
+
+/// Why the daemon cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// Who we are.
+    #[error("this node is not set up")]
+    Identity(#[from] consensus::IdentityError),
+    /// The keys.
+    #[error("the keys of this node cannot be used")]
+    Key(#[from] consensus::KeyError),
+    /// The log on disk.
+    #[error("the log cannot be opened")]
+    Log(#[from] consensus::LogError),
+    /// The socket.
+    #[error("the control socket cannot be opened")]
+    Socket(#[from] server::SocketError),
+    /// What `init` or `join` left.
+    #[error("the last known configuration cannot be read: {0}")]
+    Known(String),
+    /// Anything of the operating system.
+    #[error("cannot {verb}")]
+    System {
+        /// What was tried.
+        verb: &'static str,
+        /// What came of it.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A write to the log failed. To go on would be to promise what is not on disk.
+    #[error("the log could not be written, so this daemon stops: {0}")]
+    Disk(String),
+}
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// Why it could not start or had to stop.
+pub fn run(places: &Places) -> Result<ExitCode, DaemonError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| DaemonError::System { verb: "start the runtime", source })?;
+    runtime.block_on(serve(places))
+}
+
+fn read_known(places: &Places) -> Result<(Known, Spec), DaemonError> {
+    let known =
+        Known::load(&places.state_dir).map_err(|error| DaemonError::Known(error.to_string()))?;
+    let loaded = config::read("members.json", &known.source)
+        .map_err(|problems| DaemonError::Known(problems.render(config::Colour::Never)))?;
+    Ok((known, loaded.spec))
+}
+
+fn make_directories(places: &Places) -> Result<(), DaemonError> {
+    for directory in [&places.run_dir, &places.log_dir] {
+        std::fs::create_dir_all(directory)
+            .map_err(|source| DaemonError::System { verb: "make a directory", source })?;
+    }
+    Ok(())
+}
+
+async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
+    make_directories(places)?;
+    let (known, spec) = read_known(places)?;
+    let identity = Identity::begin_incarnation(&places.state_dir)?;
+    let boot = host::boot::boot_id()
+        .map_err(|source| DaemonError::System { verb: "read the boot id", source })?;
+    let topology = Topology::new(&spec, &known.members, &identity.name);
+    let (inputs, received) = mpsc::channel(INPUTS_MAX);
+
+    let (log, recovered) = Log::open(&places.state_dir.join(consensus::identity::LOG_DIRECTORY))?;
+    let driver = start_driver(log, inputs.clone());
+    let (transport, incoming) = start_transport(places, &identity, boot, &topology)?;
+    let heartbeat = start_heartbeat(places, &identity, boot, &topology, inputs.clone())?;
+    let (agents, agent_events) = start_agents(places)?;
+    let (handle, requests, applied) = server::ControlHandle::new();
+    let listener = server::bind(&places.socket).await?;
+    let stop = Arc::new(tokio::sync::Notify::new());
+    let served = tokio::spawn(server::serve(
+        listener,
+        handle,
+        server::Allowed::root_and_self(),
+        wait_for(Arc::clone(&stop)),
+    ));
+
+    let now = host::clock::now();
+    let raft = raft::Raft::new(raft_config(&identity, &topology), recovered.restored, now);
+    let recorded = agents.recorded().into_iter().map(|record| (record.address, record.spec));
+    let config = NodeConfig { id: identity.id, name: identity.name.clone(), boot };
+    let node = Node::new(config, raft, recorded.collect(), now);
+    tracing::info!(node = %identity.name, incarnation = identity.incarnation, "daemon started");
+    let mut control = Control {
+        node,
+        identity,
+        places: places.clone(),
+        known,
+        topology,
+        driver,
+        transport,
+        heartbeat,
+        agents: Arc::new(agents),
+        inputs,
+        applied,
+        pending: pending::PendingMap::default(),
+        next_request: 1,
+        spec_version: 0,
+        leaving: control::Leaving::No,
+        is_settled: false,
+    };
+    let result = control.run(received, incoming, agent_events, requests).await;
+    control.close();
+    stop.notify_waiters();
+    stop.notify_one();
+    // The server drains for a moment; its own end is of no interest any more.
+    let _ended = tokio::time::timeout(std::time::Duration::from_secs(3), served).await;
+    result
+}
+
+async fn wait_for(stop: Arc<tokio::sync::Notify>) {
+    stop.notified().await;
+}
+
+fn raft_config(identity: &Identity, topology: &Topology) -> raft::Config {
+    let seed = u64::from_le_bytes(consensus::keys::random_bytes().unwrap_or_default());
+    let mut config = raft::Config::new(identity.id, seed);
+    // The failure detector starts elections; this time-out is what remains when it has
+    // nothing to say. It must not be shorter than the time in which a loss is noticed.
+    let lost = topology.timings.lost_after;
+    config.election_timeout = config.election_timeout.max(lost + topology.timings.heartbeat);
+    config
+}
+
+fn start_driver(log: Log, inputs: mpsc::Sender<Input>) -> consensus::Driver {
+    let is_closed = AtomicBool::new(false);
+    consensus::spawn_driver(log, move |report| {
+        if !is_closed.load(Ordering::Relaxed)
+            && inputs.blocking_send(Input::Disk(report)).is_err()
+        {
+            is_closed.store(true, Ordering::Relaxed);
+        }
+    })
+}
+
+fn start_transport(
+    places: &Places,
+    identity: &Identity,
+    boot: BootId,
+    topology: &Topology,
+) -> Result<(Transport, mpsc::Receiver<consensus::Incoming>), DaemonError> {
+    let (sender, incoming) = mpsc::channel(INPUTS_MAX);
+    let config = TransportConfig {
+        me: identity.id,
+        key: NodeKey::load(&places.state_dir.join(consensus::identity::NODE_KEY_FILE))?,
+        cluster_id: identity.cluster_id,
+        boot,
+        incarnation: identity.incarnation,
+        listen: topology.listen(),
+    };
+    let transport = Transport::start(config, sender)
+        .map_err(|source| DaemonError::System { verb: "listen for peers", source })?;
+    transport
+        .set_peers(topology.peer_infos())
+        .map_err(|source| DaemonError::System { verb: "use the key of this node", source })?;
+    Ok((transport, incoming))
+}
+
+fn start_heartbeat(
+    places: &Places,
+    identity: &Identity,
+    boot: BootId,
+    topology: &Topology,
+    inputs: mpsc::Sender<Input>,
+) -> Result<heartbeat::Handle, DaemonError> {
+    let cluster_key =
+        ClusterKey::load(&places.state_dir.join(consensus::identity::CLUSTER_KEY_FILE))?;
+    let key = cluster_key.for_seal();
+    let run = u64::from_le_bytes(consensus::keys::random_bytes()?);
+    let config = HeartbeatConfig {
+        me: Origin {
+            node: identity.id,
+            boot,
+            incarnation: Incarnation(identity.incarnation),
+            run: RunId(run),
+        },
+        voice: Voice::Voter,
+        cluster: wire::seal::cluster_tag(&identity.cluster, &key),
+        key,
+        settings: topology.settings(),
+        links: topology.local_links(),
+        peers: topology.endpoints(|_| Voice::Voter),
+        scheduling: Scheduling::RealTime,
+        memory: Memory::Pageable,
+    };
+    let tell = move |event: Event| {
+        // The thread must not block; a loop that is 4096 inputs behind is stuck, and its
+        // peers will notice that.
+        if inputs.try_send(Input::Heartbeat(event)).is_err() {
+            tracing::warn!("the control loop does not keep up with the failure detector");
+        }
+    };
+    heartbeat::spawn(config, Box::new(tell))
+        .map_err(|source| DaemonError::System { verb: "start the heartbeats", source })
+}
+
+fn start_agents(
+    places: &Places,
+) -> Result<(Agents, mpsc::Receiver<agents::Event>), DaemonError> {
+    let (sender, events) = mpsc::channel(INPUTS_MAX);
+    let settings = agents::Settings {
+        run_dir: places.run_dir.clone(),
+        log_dir: places.log_dir.clone(),
+        cgroup_root: None,
+    };
+    let agents = Agents::new(settings, sender)
+        .map_err(|source| DaemonError::System { verb: "open the agents", source })?;
+    Ok((agents, events))
+}
+
+/// An error with all its causes, on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let more = inner.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = inner.source();
+    }
+    text
+}

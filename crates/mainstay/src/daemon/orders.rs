@@ -1,0 +1,267 @@
+//! What people ask at the socket: orders and configurations, looked at or carried out.
+
+use api::{
+    ApiError, ApplyReply, ApplyRequest, ErrorCode, Order, OrderReply, Switch,
+};
+use model::command::ServiceOrder;
+use model::seen::Maintenance;
+use model::{Command, NodeName, Reason, UserName};
+use server::{ControlRequest, Mode, Reply};
+
+use super::control::{Control, Leaving};
+use super::pending::{Own, Pending, rejected_error};
+use super::views;
+
+impl Control {
+    /// Serves one request of the socket.
+    pub fn take_request(&mut self, request: ControlRequest) {
+        match request {
+            ControlRequest::Status { reply } => drop(reply.send(self.status())),
+            ControlRequest::Apply { request, mode, by, reply } => {
+                self.take_apply(request, mode, by, reply);
+            }
+            ControlRequest::Order { order, mode, by, reply } => {
+                self.take_order(order, mode, by, reply);
+            }
+            ControlRequest::History { query, reply } => {
+                drop(reply.send(Ok(views::history(self.node.state(), &query))));
+            }
+            ControlRequest::Fences { reply } => {
+                drop(reply.send(Ok(views::fences(self.node.state()))));
+            }
+            ControlRequest::Config { version, reply } => {
+                drop(reply.send(views::config(self.node.state(), version)));
+            }
+            ControlRequest::ConfigVersions { reply } => {
+                drop(reply.send(Ok(views::config_versions(self.node.state()))));
+            }
+            ControlRequest::Token { valid_for, by, reply } => {
+                self.take_token(valid_for, by, reply);
+            }
+            ControlRequest::Log { service, resource, reply } => {
+                self.take_log(service, resource, reply);
+            }
+            ControlRequest::Explain { service, reply } => {
+                drop(reply.send(views::explain(&self.node, &service)));
+            }
+        }
+        self.flush();
+    }
+
+    fn take_apply(
+        &mut self,
+        request: ApplyRequest,
+        mode: Mode,
+        by: UserName,
+        reply: Reply<ApplyReply>,
+    ) {
+        match self.prepare_apply(&request, by) {
+            Err(error) => drop(reply.send(Err(error))),
+            Ok((answer, _)) if mode == Mode::Preview => drop(reply.send(Ok(answer))),
+            Ok((mut answer, command)) => {
+                answer.accepted = true;
+                let id = self.new_request(Pending::Apply { reply, answer });
+                self.node.handle_request(id, command, host::clock::now());
+            }
+        }
+    }
+
+    fn prepare_apply(
+        &self,
+        request: &ApplyRequest,
+        by: UserName,
+    ) -> Result<(ApplyReply, Command), ApiError> {
+        let state = self.node.state();
+        let loaded = config::read(&request.file_name, &request.source).map_err(|problems| {
+            let mut error = ErrorCode::BadRequest.error("the configuration has problems");
+            error.details = problems
+                .render(config::Colour::Never)
+                .lines()
+                .map(ToString::to_string)
+                .collect();
+            error.with_help(format!("`mainstay check {}` shows them", request.file_name))
+        })?;
+        let live = state.spec_version();
+        if let Some(base) = request.base_version
+            && base != live
+        {
+            let rejected = model::Rejected::StaleSpec { base, live };
+            return Err(rejected_error(&rejected));
+        }
+        self.check_members_stay(&loaded.spec)?;
+        let command = Command::SetSpec {
+            base: live,
+            source: request.source.clone(),
+            spec: Box::new(loaded.spec),
+            by,
+        };
+        let preview = self.preview(Some(command.clone()))?;
+        let answer = ApplyReply {
+            accepted: false,
+            base_version: live,
+            version: None,
+            index: None,
+            plan: views::plan(&preview),
+            warnings: loaded.warnings.list.iter().map(|problem| problem.message.clone()).collect(),
+        };
+        Ok((answer, command))
+    }
+
+    /// A member that the file no longer describes could not be reached any more.
+    fn check_members_stay(&self, spec: &model::Spec) -> Result<(), ApiError> {
+        let gone: Vec<&NodeName> = self
+            .node
+            .state()
+            .members()
+            .map(|(name, _, _)| name)
+            .filter(|name| !spec.nodes.contains_key(name))
+            .collect();
+        match gone.first() {
+            None => Ok(()),
+            Some(name) => Err(ErrorCode::OrderRefused
+                .error(format!("{name} is a member, and the file does not describe it"))
+                .with_help(format!(
+                    "run `mainstay leave` on {name}, or `mainstay node remove {name}`, first"
+                ))),
+        }
+    }
+
+    fn preview(&self, command: Option<Command>) -> Result<node::Preview, ApiError> {
+        let at = host::clock::wall();
+        node::preview(self.node.state(), self.node.applied(), at, command)
+            .map_err(|rejected| rejected_error(&rejected))
+    }
+
+    fn take_order(&mut self, order: Order, mode: Mode, by: UserName, reply: Reply<OrderReply>) {
+        if let Order::TestFence { node } = &order {
+            self.test_fences(node.clone(), reply);
+            return;
+        }
+        let prepared = self.command_of(&order, by).and_then(|command| {
+            let preview = self.preview(Some(command.clone()))?;
+            let mut notes = Vec::new();
+            if order == Order::Leave {
+                notes.push("this node leaves the cluster for good".to_string());
+            }
+            let plan = views::plan(&preview);
+            Ok((command, OrderReply { accepted: false, plan, index: None, notes }))
+        });
+        match prepared {
+            Err(error) => drop(reply.send(Err(error))),
+            Ok((_, answer)) if mode == Mode::Preview => drop(reply.send(Ok(answer))),
+            Ok((command, mut answer)) => {
+                answer.accepted = true;
+                match order {
+                    Order::Halt => self.leaving = Leaving::Halting,
+                    Order::Leave => self.leaving = Leaving::ForGood,
+                    _ => {}
+                }
+                let id = self.new_request(Pending::Order { reply, answer });
+                self.node.handle_request(id, command, host::clock::now());
+            }
+        }
+    }
+
+    fn command_of(&self, order: &Order, by: UserName) -> Result<Command, ApiError> {
+        let service = |service: &model::ServiceName, order: ServiceOrder| Command::Service {
+            service: service.clone(),
+            order,
+            by: by.clone(),
+        };
+        Ok(match order {
+            Order::Start { service: name } => service(name, ServiceOrder::Start),
+            Order::Stop { service: name } => service(name, ServiceOrder::Stop),
+            Order::Restart { service: name } => service(name, ServiceOrder::Restart),
+            Order::Move { service: name, to } => {
+                service(name, ServiceOrder::Move { to: to.clone() })
+            }
+            Order::Freeze { service: name } => service(name, ServiceOrder::Freeze),
+            Order::Thaw { service: name } => service(name, ServiceOrder::Thaw),
+            Order::Clear { service: name } => service(name, ServiceOrder::Clear),
+            Order::Standby { node } => {
+                Command::SetStandby { node: node.clone(), standby: Maintenance::On, by }
+            }
+            Order::Online { node } => {
+                Command::SetStandby { node: node.clone(), standby: Maintenance::Off, by }
+            }
+            Order::Maintenance { switch } => {
+                let maintenance = match switch {
+                    Switch::On => Maintenance::On,
+                    Switch::Off => Maintenance::Off,
+                };
+                Command::SetMaintenance { maintenance, by }
+            }
+            Order::Fence { node } => self.fence_command(node, by)?,
+            Order::ConfirmFence { node } => Command::ConfirmFence { target: node.clone(), by },
+            Order::Halt | Order::Leave => Command::Leave {
+                node: self.identity.name.clone(),
+                boot: self.node.config().boot,
+            },
+            Order::RemoveNode { node } => Command::RemoveMember { name: node.clone(), by },
+            Order::TestFence { .. } => {
+                return Err(ErrorCode::NotYet.error("a test changes nothing"));
+            }
+        })
+    }
+
+    fn fence_command(&self, node: &NodeName, by: UserName) -> Result<Command, ApiError> {
+        let seen = self.node.state().seen();
+        let Some(target) = seen.nodes.get(node) else {
+            return Err(rejected_error(&model::Rejected::NoSuchNode(node.clone())));
+        };
+        if self.devices_of(node).is_empty() {
+            return Err(ErrorCode::NoFenceDevice.error(format!("{node} has no fence device")));
+        }
+        Ok(Command::NodeLost {
+            node: node.clone(),
+            boot: target.state.boot(),
+            because: Reason::AskedByOperator { user: by },
+        })
+    }
+
+    /// Asks each device for the state of its node; nothing is switched.
+    fn test_fences(&self, node: Option<NodeName>, reply: Reply<OrderReply>) {
+        let names: Vec<NodeName> = match node {
+            Some(node) => vec![node],
+            None => self.node.state().seen().nodes.keys().cloned().collect(),
+        };
+        let all: Vec<_> = names.into_iter().map(|name| (self.devices_of(&name), name)).collect();
+        tokio::spawn(async move {
+            let mut notes = Vec::new();
+            let mut failed = Vec::new();
+            for (devices, name) in all {
+                if devices.is_empty() {
+                    failed.push(format!("{name}: no fence device is configured"));
+                }
+                for device in devices {
+                    match fencing::status(&device, &name).await {
+                        Ok(power) => {
+                            let word = match power {
+                                fencing::Power::On => "on",
+                                fencing::Power::Off => "off",
+                            };
+                            notes.push(format!("{name}: {} says {word}", device.name));
+                        }
+                        Err(error) => failed.push(format!("{name}: {}: {error}", device.name)),
+                    }
+                }
+            }
+            let answer = if failed.is_empty() {
+                Ok(OrderReply { accepted: true, notes, ..OrderReply::default() })
+            } else {
+                let mut error = ErrorCode::FenceFailed.error("not every node could be fenced now");
+                error.details = failed.into_iter().chain(notes).collect();
+                Err(error)
+            };
+            drop(reply.send(answer));
+        });
+    }
+
+    /// This node has left the view; for good, it asks to be taken out as well.
+    pub fn remove_myself(&mut self) {
+        let by = UserName::new("mainstay").expect("a plain word");
+        let command = Command::RemoveMember { name: self.identity.name.clone(), by };
+        let id = self.new_request(Pending::Own(Own::Removal));
+        self.node.handle_request(id, command, host::clock::now());
+    }
+}

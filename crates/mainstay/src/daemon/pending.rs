@@ -1,0 +1,155 @@
+//! Requests that wait for the log, and how each is answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::{ApiError, ApplyReply, ErrorCode, OrderReply, TokenReply};
+use consensus::{JoinReply, join::Refusal};
+use model::{NodeId, NodeName, Rejected};
+use node::{RequestError, RequestId};
+use server::Reply;
+use tokio::sync::oneshot;
+
+use super::control::Control;
+
+/// What is done with the answer of the log.
+pub enum Pending {
+    /// An order.
+    Order {
+        /// For the answer.
+        reply: Reply<OrderReply>,
+        /// What it says beside the index.
+        answer: OrderReply,
+    },
+    /// A configuration.
+    Apply {
+        /// For the answer.
+        reply: Reply<ApplyReply>,
+        /// What it says beside index and version.
+        answer: ApplyReply,
+    },
+    /// A token.
+    Token {
+        /// For the answer.
+        reply: Reply<TokenReply>,
+        /// The token, which counts from now on.
+        answer: TokenReply,
+    },
+    /// A new member.
+    Join {
+        /// For the answer.
+        reply: oneshot::Sender<Result<JoinReply, Refusal>>,
+        /// Who joins.
+        name: NodeName,
+    },
+    /// The cluster's first member or this node's own removal: nobody waits.
+    Own(Own),
+}
+
+/// What this node asks for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Own {
+    /// To be the first member.
+    First,
+    /// To be taken out.
+    Removal,
+}
+
+/// All of them.
+#[derive(Default)]
+pub struct PendingMap {
+    /// By request.
+    pub map: BTreeMap<RequestId, Pending>,
+    /// The voters that the heartbeat thread was told last.
+    pub voters: BTreeSet<NodeId>,
+    /// Whether the first member was asked for.
+    pub first: bool,
+}
+
+impl Control {
+    /// A number for a new request.
+    pub fn new_request(&mut self, pending: Pending) -> RequestId {
+        let id = RequestId(self.next_request);
+        self.next_request += 1;
+        self.pending.map.insert(id, pending);
+        id
+    }
+
+    /// The log has answered.
+    pub fn answer(&mut self, id: RequestId, result: Result<u64, RequestError>) {
+        let Some(pending) = self.pending.map.remove(&id) else { return };
+        match pending {
+            Pending::Order { reply, mut answer } => {
+                answer.index = result.as_ref().ok().copied();
+                drop(reply.send(result.map(|_| answer).map_err(to_error)));
+            }
+            Pending::Apply { reply, mut answer } => {
+                answer.index = result.as_ref().ok().copied();
+                answer.version = Some(answer.base_version + 1);
+                drop(reply.send(result.map(|_| answer).map_err(to_error)));
+            }
+            Pending::Token { reply, answer } => {
+                drop(reply.send(result.map(|_| answer).map_err(to_error)));
+            }
+            Pending::Join { reply, name } => {
+                let answer = result.map_err(to_refusal).and_then(|_| self.join_reply(&name));
+                drop(reply.send(answer));
+            }
+            Pending::Own(own) => self.answer_own(own, &result),
+        }
+    }
+
+    fn answer_own(&mut self, own: Own, result: &Result<u64, RequestError>) {
+        match (own, result) {
+            (Own::First, Ok(_)) => tracing::info!("this node is the first member"),
+            (Own::First, Err(error)) => {
+                self.pending.first = false;
+                tracing::warn!("the first member was not accepted: {error}");
+            }
+            (Own::Removal, Ok(_)) => self.is_settled = true,
+            (Own::Removal, Err(error)) => {
+                tracing::warn!("not taken out of the cluster: {error}");
+                self.is_settled = true;
+            }
+        }
+    }
+}
+
+/// The error that people and scripts see.
+pub fn to_error(error: RequestError) -> ApiError {
+    match error {
+        RequestError::Rejected(rejected) => rejected_error(&rejected),
+        RequestError::NoLeader => ErrorCode::NoLeader.error(RequestError::NoLeader.to_string()),
+        RequestError::LeaderChanged | RequestError::TimedOut => {
+            ErrorCode::TimedOut.error(error.to_string())
+        }
+        RequestError::Busy => ErrorCode::Busy.error(error.to_string()),
+    }
+}
+
+/// The same for what the state machine refused.
+pub fn rejected_error(rejected: &Rejected) -> ApiError {
+    let code = match rejected {
+        Rejected::StaleSpec { .. } => ErrorCode::StaleBase,
+        Rejected::NoSuchNode(_) => ErrorCode::NoSuchNode,
+        Rejected::NoSuchService(_) => ErrorCode::NoSuchService,
+        Rejected::NodeExists(_) => ErrorCode::NodeExists,
+        Rejected::BadToken => ErrorCode::BadToken,
+        Rejected::MayStillRun { .. } => ErrorCode::MayStillRun,
+        Rejected::NodeNotReady { .. } => ErrorCode::NodeNotReady,
+        Rejected::Late(_) | Rejected::Refused(_) => ErrorCode::OrderRefused,
+        Rejected::Unknown => ErrorCode::NotYet,
+    };
+    code.error(rejected.to_string())
+}
+
+fn to_refusal(error: RequestError) -> Refusal {
+    match error {
+        RequestError::Rejected(Rejected::BadToken) => Refusal::BadToken,
+        RequestError::Rejected(Rejected::NodeExists(name)) => Refusal::NameTaken(name),
+        RequestError::Rejected(other) => Refusal::Refused(other.to_string()),
+        RequestError::NoLeader
+        | RequestError::LeaderChanged
+        | RequestError::TimedOut
+        | RequestError::Busy => Refusal::NotNow(error.to_string()),
+    }
+}

@@ -1,0 +1,257 @@
+//! From the node's state to what the socket answers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::{
+    ApiError, ConfigVersion, ConfigVersions, ErrorCode, Explanation, FenceRecordView, Fences,
+    History, HistoryEntryView, LinkState, LinkStatus, LogLine, LogView, NodeVerdict, PlanView,
+    StatusExtra, Status, StayView, StepView, Timestamp, WaitView,
+};
+use membership::LinkCondition;
+use model::{NodeName, PlanId, ResourceName, ServiceName};
+use node::{Lease, Node, Preview};
+use planner::{Subject, Verdict};
+use server::{HistoryQuery, Reply};
+use state::State;
+
+use super::control::Control;
+
+/// What will happen, for people and scripts.
+pub fn plan(preview: &Preview) -> PlanView {
+    let step = |step: &planner::Step| {
+        let (action, node) = match &step.action {
+            planner::Action::Lose { node, .. } => ("lose", node),
+            planner::Action::Fence { target, .. } => ("fence", target),
+            planner::Action::Grant { node, .. } => ("start", node),
+            planner::Action::Revoke { node, .. } => ("stop", node),
+            planner::Action::Restart { node, .. } => ("restart", node),
+        };
+        StepView {
+            action: action.to_string(),
+            service: step.action.service().map(ToString::to_string),
+            node: Some(node.to_string()),
+            sentence: step.action.to_string(),
+            because: step.because.to_string(),
+        }
+    };
+    let stay = |(service, node): &(ServiceName, NodeName)| StayView {
+        service: service.to_string(),
+        node: Some(node.to_string()),
+    };
+    let wait = |wait: &planner::Wait| WaitView {
+        service: wait.subject.to_string(),
+        because: wait.because.to_string(),
+    };
+    PlanView {
+        id: Some(preview.plan.0),
+        steps: preview.steps.iter().map(step).collect(),
+        stays: preview.stays.iter().map(stay).collect(),
+        waits: preview.waits.iter().map(wait).collect(),
+    }
+}
+
+/// A part of the history, oldest first.
+pub fn history(state: &State, query: &HistoryQuery) -> History {
+    let wanted = state.history().iter().filter(|entry| {
+        query.after.is_none_or(|after| after < entry.index)
+            && query.since.is_none_or(|since| since <= entry.at)
+    });
+    let mut entries: Vec<HistoryEntryView> = wanted.map(HistoryEntryView::from).collect();
+    if query.limit < entries.len() {
+        // With `after` the reader follows and wants the next ones; else the latest.
+        let surplus = entries.len() - query.limit;
+        match query.after {
+            Some(_) => entries.truncate(query.limit),
+            None => drop(entries.drain(..surplus)),
+        }
+    }
+    History { entries }
+}
+
+/// Settled fences, oldest first.
+pub fn fences(state: &State) -> Fences {
+    Fences { fences: state.fence_records().iter().map(FenceRecordView::from).collect() }
+}
+
+fn version_view(version: &state::SpecVersion) -> ConfigVersion {
+    ConfigVersion {
+        version: version.version,
+        at: Timestamp::from(version.at),
+        by: version.by.to_string(),
+        source: None,
+    }
+}
+
+/// The kept versions of the configuration.
+pub fn config_versions(state: &State) -> ConfigVersions {
+    let versions = state.versions().iter().map(version_view).collect();
+    ConfigVersions { versions, live: state.spec_version() }
+}
+
+/// One version, with its text.
+pub fn config(state: &State, version: Option<u64>) -> Result<ConfigVersion, ApiError> {
+    let wanted = version.unwrap_or(state.spec_version());
+    let found = state.versions().iter().find(|version| version.version == wanted);
+    let found = found.ok_or_else(|| {
+        ErrorCode::NoSuchVersion.error(format!("version {wanted} of the configuration is not kept"))
+    })?;
+    Ok(ConfigVersion { source: Some(found.source.clone()), ..version_view(found) })
+}
+
+fn waits_of(node: &Node) -> BTreeMap<ServiceName, model::Reason> {
+    let state = node.state();
+    let Some(spec) = state.spec() else { return BTreeMap::new() };
+    let plan = planner::plan(&planner::Input {
+        spec,
+        spec_version: state.spec_version(),
+        seen: state.seen(),
+        id: PlanId(node.applied()),
+        now: host::clock::wall(),
+    });
+    let waits = plan.waits.into_iter().filter_map(|wait| match wait.subject {
+        Subject::Service(service) => Some((service, wait.because)),
+        Subject::Node(_) => None,
+    });
+    waits.collect()
+}
+
+/// Why a service is where it is, and not elsewhere.
+pub fn explain(node: &Node, service: &ServiceName) -> Result<Explanation, ApiError> {
+    let state = node.state();
+    let unknown = || ErrorCode::NoSuchService.error(format!("there is no service {service}"));
+    let spec = state.spec().ok_or_else(unknown)?;
+    let me = node.config().name.clone();
+    let mut extra = StatusExtra::new(me);
+    extra.waits = waits_of(node);
+    let wait = extra.waits.get(service).map(ToString::to_string);
+    let status = Status::from_seen(spec, state.seen(), extra);
+    let shown = status.services.iter().find(|shown| shown.name == service.as_str());
+    let shown = shown.ok_or_else(unknown)?;
+    let verdicts = planner::placement(
+        &planner::Input {
+            spec,
+            spec_version: state.spec_version(),
+            seen: state.seen(),
+            id: PlanId(node.applied()),
+            now: host::clock::wall(),
+        },
+        service,
+    );
+    Ok(Explanation {
+        service: service.to_string(),
+        state: shown.state,
+        node: shown.node.clone(),
+        because: shown.reason.clone(),
+        nodes: verdicts.iter().map(verdict_view).collect(),
+        waits: wait.into_iter().collect(),
+    })
+}
+
+fn verdict_view((node, verdict): &(NodeName, Verdict)) -> NodeVerdict {
+    let score = match verdict {
+        Verdict::Ready { preference, stickiness, .. } => {
+            i64::try_from(preference + stickiness).ok()
+        }
+        Verdict::Not(_) => None,
+    };
+    NodeVerdict {
+        node: node.to_string(),
+        allowed: score.is_some(),
+        score,
+        because: vec![verdict.to_string()],
+    }
+}
+
+impl Control {
+    /// The state of everything, as this node sees it.
+    pub fn status(&self) -> Result<Status, ApiError> {
+        let now = host::clock::now();
+        let state = self.node.state();
+        let Some(spec) = state.spec() else {
+            return Err(ErrorCode::NoLeader.error("this node has not heard from its cluster yet"));
+        };
+        let boundary = self.node.boundary(now);
+        let mut extra = StatusExtra::new(self.identity.name.clone());
+        extra.quorate = boundary.lease == Lease::Held && boundary.leader.is_some();
+        extra.leader = boundary.leader.and_then(|id| self.topology.names.get(&id)).cloned();
+        extra.epoch = self.node.epoch();
+        extra.spec_version = state.spec_version();
+        extra.index = self.node.applied();
+        extra.age = self
+            .node
+            .raft()
+            .last_contact(now)
+            .map(|heard| now.saturating_duration_since(heard))
+            .unwrap_or_default();
+        extra.links = self.links();
+        extra.waits = waits_of(&self.node);
+        let me = self.identity.name.clone();
+        extra.versions.insert(me, env!("CARGO_PKG_VERSION").to_string());
+        Ok(Status::from_seen(spec, state.seen(), extra))
+    }
+
+    /// The links of this node, listed under the peer at their other end and under itself.
+    fn links(&self) -> BTreeMap<NodeName, Vec<LinkStatus>> {
+        let mut all: BTreeMap<NodeName, Vec<LinkStatus>> = BTreeMap::new();
+        for link in self.heartbeat.links() {
+            let Some(peer) = self.topology.names.get(&link.peer) else { continue };
+            let network = self.topology.networks.get(&link.link);
+            let shown = LinkStatus {
+                network: network.map(ToString::to_string).unwrap_or_default(),
+                peer: peer.to_string(),
+                state: match link.condition {
+                    LinkCondition::Up => LinkState::Up,
+                    LinkCondition::OneWay => LinkState::OneWay,
+                    LinkCondition::Unseen | LinkCondition::Down => LinkState::Down,
+                },
+                rtt_ms: link.round_trip.map(|time| time.as_secs_f64() * 1000.0),
+                loss_percent: link.loss_percent,
+                last_heard_ms: link
+                    .heard_ago
+                    .map(|ago| u64::try_from(ago.as_millis()).unwrap_or(u64::MAX)),
+            };
+            all.entry(self.identity.name.clone()).or_default().push(shown);
+        }
+        all
+    }
+
+    /// What the operations of a service printed on this node.
+    pub fn take_log(
+        &self,
+        service: ServiceName,
+        resource: Option<ResourceName>,
+        reply: Reply<LogView>,
+    ) {
+        let node = self.identity.name.to_string();
+        let spec = self.node.state().spec().and_then(|spec| spec.services.get(&service));
+        let Some(spec) = spec else {
+            let error = ErrorCode::NoSuchService.error(format!("there is no service {service}"));
+            drop(reply.send(Err(error)));
+            return;
+        };
+        let wanted = spec
+            .resources
+            .iter()
+            .map(|one| one.name.clone())
+            .filter(|name| resource.as_ref().is_none_or(|only| only == name))
+            .collect::<Vec<ResourceName>>();
+        let agents = Arc::clone(&self.agents);
+        tokio::spawn(async move {
+            let mut lines = Vec::new();
+            for resource in wanted {
+                let text = agents.output(&service, &resource).await;
+                lines.push(LogLine {
+                    at: Timestamp::from(host::clock::wall()),
+                    resource: resource.to_string(),
+                    verb: String::new(),
+                    outcome: String::new(),
+                    took_ms: 0,
+                    output: text,
+                });
+            }
+            let view = LogView { service: service.to_string(), node, lines };
+            drop(reply.send(Ok(view)));
+        });
+    }
+}
