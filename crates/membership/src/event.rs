@@ -197,121 +197,108 @@ fn list(nodes: &[NodeId]) -> String {
         .join(" ")
 }
 
+/// `node 3 lost: ...` and `link 1 to node 3 down: ...`
+fn of_node(peer: NodeId, words: impl fmt::Display) -> String {
+    format!("node {peer} {words}")
+}
+
+fn of_link(peer: NodeId, link: LinkId, words: impl fmt::Display) -> String {
+    format!("link {} to node {peer} {words}", link.0)
+}
+
+fn alive(boot: BootId, incarnation: Incarnation) -> String {
+    format!("alive: boot {}, start {}", short(boot), incarnation.0)
+}
+
+fn alone(silent_for: Duration) -> String {
+    format!(
+        "isolated: nobody heard for {}, nobody accused",
+        format(silent_for)
+    )
+}
+
+fn reboot(old: BootId, new: BootId) -> String {
+    format!(
+        "rebooted: boot {} is gone, {} is here",
+        short(old),
+        short(new)
+    )
+}
+
+fn loss(silent_for: Duration, agreed_by: &[NodeId], of: usize) -> String {
+    let (span, count) = (format(silent_for), agreed_by.len());
+    format!(
+        "lost: silent for {span}, agreed by {count} of {of} ({})",
+        list(agreed_by)
+    )
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        let words = match *self {
             Self::Alive {
                 peer,
                 boot,
                 incarnation,
-            } => {
-                write!(
-                    f,
-                    "node {peer} alive: boot {}, start {}",
-                    short(*boot),
-                    incarnation.0
-                )
+            } => of_node(peer, alive(boot, incarnation)),
+            Self::Suspected { peer, silent_for } => of_node(
+                peer,
+                format_args!("suspected: silent for {}", format(silent_for)),
+            ),
+            Self::Recovered { peer, because } => {
+                of_node(peer, format_args!("not suspected: {because}"))
             }
-            Self::Suspected { peer, silent_for } => {
-                write!(
-                    f,
-                    "node {peer} suspected: silent for {}",
-                    format(*silent_for)
-                )
-            }
-            Self::Recovered { peer, because } => write!(f, "node {peer} not suspected: {because}"),
             Self::Lost {
                 peer,
+                boot: _,
                 silent_for,
-                agreed_by,
+                ref agreed_by,
                 of,
-                ..
-            } => write!(
-                f,
-                "node {peer} lost: silent for {}, agreed by {} of {of} ({})",
-                format(*silent_for),
-                agreed_by.len(),
-                list(agreed_by)
+            } => of_node(peer, loss(silent_for, agreed_by, of)),
+            Self::DaemonDown { peer, boot: _ } => {
+                of_node(peer, "daemon down: its kernel refuses packets")
+            }
+            Self::DaemonDownTooLong { peer, down_for } => of_node(
+                peer,
+                format_args!("daemon still down after {}", format(down_for)),
             ),
-            Self::DaemonDown { peer, .. } => {
-                write!(f, "node {peer} daemon down: its kernel refuses packets")
-            }
-            Self::DaemonDownTooLong { peer, down_for } => {
-                write!(
-                    f,
-                    "node {peer} daemon still down after {}",
-                    format(*down_for)
-                )
-            }
-            Self::Rebooted { peer, old, new } => {
-                let (old, new) = (short(*old), short(*new));
-                write!(f, "node {peer} rebooted: boot {old} is gone, {new} is here")
-            }
-            Self::RebootRelayed { peer, by } => {
-                write!(
-                    f,
-                    "node {peer} seems rebooted: node {by} hears a newer boot"
-                )
-            }
+            Self::Rebooted { peer, old, new } => of_node(peer, reboot(old, new)),
+            Self::RebootRelayed { peer, by } => of_node(
+                peer,
+                format_args!("seems rebooted: node {by} hears a newer boot"),
+            ),
             Self::LinkDown {
                 peer,
                 link,
                 silent_for,
-            } => {
-                write!(
-                    f,
-                    "link {} to node {peer} down: silent for {}",
-                    link.0,
-                    format(*silent_for)
-                )
-            }
-            Self::LinkUp { peer, link } => write!(f, "link {} to node {peer} up", link.0),
-            Self::LinkOneWay { peer, link } => {
-                write!(
-                    f,
-                    "link {} to node {peer} one-way: it does not hear us",
-                    link.0
-                )
-            }
-            Self::LinkBothWays { peer, link } => {
-                write!(f, "link {} to node {peer} works both ways again", link.0)
-            }
+            } => of_link(
+                peer,
+                link,
+                format_args!("down: silent for {}", format(silent_for)),
+            ),
+            Self::LinkUp { peer, link } => of_link(peer, link, "up"),
+            Self::LinkOneWay { peer, link } => of_link(peer, link, "one-way: it does not hear us"),
+            Self::LinkBothWays { peer, link } => of_link(peer, link, "works both ways again"),
             Self::Late {
                 peer,
                 link,
                 silent_for,
-            } => {
-                write!(
-                    f,
-                    "link {} to node {peer} late: {}",
-                    link.0,
-                    format(*silent_for)
-                )
-            }
+            } => of_link(peer, link, format_args!("late: {}", format(silent_for))),
             Self::Stalled { stalled_for } => {
-                write!(
-                    f,
+                format!(
                     "not scheduled for {}: silence is counted anew",
-                    format(*stalled_for)
+                    format(stalled_for)
                 )
             }
-            Self::PeerStalled { peer, stalled_for } => {
-                write!(
-                    f,
-                    "node {peer} was not scheduled for {}",
-                    format(*stalled_for)
-                )
-            }
-            Self::Leaving { peer } => write!(f, "node {peer} leaves"),
-            Self::Isolated { silent_for } => {
-                write!(
-                    f,
-                    "isolated: nobody heard for {}, nobody accused",
-                    format(*silent_for)
-                )
-            }
-            Self::Connected => f.write_str("not isolated any more"),
-        }
+            Self::PeerStalled { peer, stalled_for } => of_node(
+                peer,
+                format_args!("was not scheduled for {}", format(stalled_for)),
+            ),
+            Self::Leaving { peer } => of_node(peer, "leaves"),
+            Self::Isolated { silent_for } => alone(silent_for),
+            Self::Connected => "not isolated any more".into(),
+        };
+        f.write_str(&words)
     }
 }
 
