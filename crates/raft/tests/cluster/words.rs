@@ -115,9 +115,8 @@ fn body(body: &Body) -> String {
             last_index,
             last_term,
         } => {
-            format!(
-                "would you vote for me in {proposed_term}? log ends at {last_index}.{last_term}"
-            )
+            let end = format!("log ends at {last_index}.{last_term}");
+            format!("would you vote for me in {proposed_term}? {end}")
         }
         Body::PreVoteReply {
             proposed_term,
@@ -130,11 +129,10 @@ fn body(body: &Body) -> String {
             last_term,
             reason,
         } => {
-            let why = match reason {
-                VoteReason::LeaderGone => "",
-                VoteReason::Transfer => ", the leader wants it",
-            };
-            format!("vote for me; log ends at {last_index}.{last_term}{why}")
+            format!(
+                "vote for me; log ends at {last_index}.{last_term}{}",
+                why(*reason)
+            )
         }
         Body::VoteReply { verdict: answer } => format!("vote {}", verdict(*answer)),
         Body::Append {
@@ -150,29 +148,16 @@ fn body(body: &Body) -> String {
             };
             format!("after {prev_index}.{prev_term}: {list} (commit {commit})")
         }
-        Body::AppendReply {
-            outcome: AppendOutcome::Matched { index },
-        } => {
-            format!("on disk up to {index}")
+        Body::AppendReply { outcome } => append_reply(*outcome),
+        Body::Heartbeat {
+            commit,
+            read_round: 0,
+        } => format!("heartbeat (commit {commit})"),
+        Body::Heartbeat { commit, read_round } => {
+            format!("heartbeat (commit {commit}, read round {read_round})")
         }
-        Body::AppendReply {
-            outcome:
-                AppendOutcome::Rejected {
-                    prev_index,
-                    hint_index,
-                    hint_term,
-                },
-        } => {
-            format!("{prev_index} does not fit, try {hint_index}.{hint_term}")
-        }
-        Body::Heartbeat { commit, read_round } => match read_round {
-            0 => format!("heartbeat (commit {commit})"),
-            round => format!("heartbeat (commit {commit}, read round {round})"),
-        },
-        Body::HeartbeatReply { read_round } => match read_round {
-            0 => "heard".to_string(),
-            round => format!("heard (read round {round})"),
-        },
+        Body::HeartbeatReply { read_round: 0 } => "heard".to_string(),
+        Body::HeartbeatReply { read_round } => format!("heard (read round {read_round})"),
         Body::SnapshotChunk {
             meta,
             offset,
@@ -196,5 +181,25 @@ fn body(body: &Body) -> String {
         } => format!("read at {index}"),
         Body::ReadIndexReply { index: None, .. } => "cannot say where to read".to_string(),
         Body::Outdated => "your term is over".to_string(),
+    }
+}
+
+fn why(reason: VoteReason) -> &'static str {
+    match reason {
+        VoteReason::LeaderGone => "",
+        VoteReason::Transfer => ", the leader wants it",
+    }
+}
+
+fn append_reply(outcome: AppendOutcome) -> String {
+    match outcome {
+        AppendOutcome::Matched { index } => format!("on disk up to {index}"),
+        AppendOutcome::Rejected {
+            prev_index,
+            hint_index,
+            hint_term,
+        } => {
+            format!("{prev_index} does not fit, try {hint_index}.{hint_term}")
+        }
     }
 }
