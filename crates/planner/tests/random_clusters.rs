@@ -88,7 +88,7 @@ const SPECS: [&str; 6] = [
 
 /// `web` may be after `db`; nothing else, so that the order has no circle.
 fn spec_line(service: &str, words: &str) -> String {
-    let after = if service == "web" && words.len() % 2 == 0 {
+    let after = if service == "web" && words.len().is_multiple_of(2) {
         "after=db"
     } else {
         ""

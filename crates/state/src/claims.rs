@@ -7,35 +7,28 @@ use model::command::{BarNode, Report};
 use model::history::Happening;
 use model::seen::{
     Bar, Claim, FAILURES_MAX, Failure, Goal, Maintenance, NodeState, Phase, ResourceFailure,
-    ResourceState, RestartScope, ServiceSeen, Standby, Wish,
+    RestartScope, ServiceSeen, Standby, Wish,
 };
 use model::{
-    BootId, ClaimEpoch, NodeName, PlanId, Reason, Rejected, ResourceName, ServiceName, WallTime,
+    BootId, ClaimEpoch, Command, NodeName, PlanId, Reason, Rejected, ServiceName, WallTime,
 };
 
 use crate::{Applied, Outcome, Place, State, not_ready};
 
-/// Who reports about which claim.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Holder<'a> {
-    pub(crate) node: &'a NodeName,
-    pub(crate) boot: BootId,
-    pub(crate) epoch: ClaimEpoch,
-    pub(crate) incarnation: u32,
-}
-
-type Resources = Vec<(ResourceName, ResourceState)>;
-
 impl State {
-    pub(crate) fn grant(
-        &mut self,
-        place: Place,
-        service: &ServiceName,
-        (name, boot): (&NodeName, BootId),
-        (plan, because): (PlanId, &Reason),
-    ) -> Outcome {
+    pub(crate) fn grant(&mut self, place: Place, command: &Command) -> Outcome {
+        let Command::Grant {
+            service,
+            node: name,
+            boot,
+            plan,
+            because,
+        } = command
+        else {
+            return Err(Rejected::Unknown);
+        };
         self.require_spec_of(service)?;
-        self.require_ready(name, boot)?;
+        self.require_ready(name, *boot)?;
         self.require_hands_on(service)?;
         self.require_proven_stopped(service, name)?;
         let made_from = self.spec_version;
@@ -50,7 +43,7 @@ impl State {
         seen.since = place.at;
         seen.claim = Some(Claim {
             node: name.clone(),
-            boot,
+            boot: *boot,
             epoch,
             goal: Goal::Run,
             phase: Phase::Starting,
@@ -58,7 +51,7 @@ impl State {
             scope: RestartScope::All,
             resources: Vec::new(),
             made_from,
-            plan,
+            plan: *plan,
             because: because.clone(),
             since: place.at,
         });
@@ -67,7 +60,7 @@ impl State {
             Happening::Granted {
                 service: service.clone(),
                 node: name.clone(),
-                plan,
+                plan: *plan,
                 because: because.clone(),
             },
         );
@@ -145,25 +138,29 @@ impl State {
         Ok((seen, claim))
     }
 
-    pub(crate) fn revoke(
-        &mut self,
-        place: Place,
-        (service, epoch): (&ServiceName, ClaimEpoch),
-        (plan, because): (PlanId, &Reason),
-        bar: BarNode,
-    ) -> Outcome {
-        let (_, claim) = self.claimed(service, epoch)?;
+    pub(crate) fn revoke(&mut self, place: Place, command: &Command) -> Outcome {
+        let Command::Revoke {
+            service,
+            epoch,
+            plan,
+            because,
+            bar,
+        } = command
+        else {
+            return Err(Rejected::Unknown);
+        };
+        let (_, claim) = self.claimed(service, *epoch)?;
         self.require_hands_on(service)?;
         require_runs(service, claim)?;
         let node = claim.node.clone();
         self.change_claim(service, |seen, claim| {
             claim.goal = Goal::Stop;
             claim.phase = Phase::Stopping;
-            claim.plan = plan;
+            claim.plan = *plan;
             claim.because = because.clone();
             claim.since = place.at;
             seen.since = place.at;
-            if bar == BarNode::UntilCleared {
+            if *bar == BarNode::UntilCleared {
                 let bar = Bar {
                     at: place.at,
                     because: because.clone(),
@@ -177,32 +174,40 @@ impl State {
             Happening::Revoked {
                 service: service.clone(),
                 node,
-                plan,
+                plan: *plan,
                 because,
             },
         );
         Ok(Applied::Done)
     }
 
-    pub(crate) fn restart(
-        &mut self,
-        place: Place,
-        (service, epoch): (&ServiceName, ClaimEpoch),
-        (plan, because): (PlanId, &Reason),
-        scope: RestartScope,
-    ) -> Outcome {
-        let (_, claim) = self.claimed(service, epoch)?;
+    pub(crate) fn restart(&mut self, place: Place, command: &Command) -> Outcome {
+        let Command::Restart {
+            service,
+            epoch,
+            scope,
+            plan,
+            because,
+        } = command
+        else {
+            return Err(Rejected::Unknown);
+        };
+        let (_, claim) = self.claimed(service, *epoch)?;
         self.require_hands_on(service)?;
         require_runs(service, claim)?;
+        // A restart that was asked for twice must not restart what has come up meanwhile.
+        if !matches!(claim.phase, Phase::Failed(_)) {
+            return Err(Rejected::Late(format!("the failure of {service}")));
+        }
         let node = claim.node.clone();
-        self.begin_restart(place, service, (plan, because), scope);
+        self.begin_restart(place, service, (*plan, because), *scope);
         let because = because.clone();
         self.record(
             place,
             Happening::Restarted {
                 service: service.clone(),
                 node,
-                plan,
+                plan: *plan,
                 because,
             },
         );
@@ -263,21 +268,24 @@ impl State {
         });
     }
 
-    pub(crate) fn report(
-        &mut self,
-        place: Place,
-        service: &ServiceName,
-        holder: &Holder<'_>,
-        (report, resources): (&Report, &Resources),
-    ) -> Outcome {
-        let (_, claim) = self.claimed(service, holder.epoch)?;
+    pub(crate) fn report(&mut self, place: Place, command: &Command) -> Outcome {
+        let Command::Report {
+            node,
+            boot,
+            service,
+            epoch,
+            incarnation,
+            report,
+            resources,
+        } = command
+        else {
+            return Err(Rejected::Unknown);
+        };
+        let (_, claim) = self.claimed(service, *epoch)?;
         let gives_back = matches!(report, Report::Stopped | Report::LeaseEnded);
-        let current = claim.incarnation == holder.incarnation || gives_back;
-        if claim.node != *holder.node || claim.boot != holder.boot || !current {
-            return Err(Rejected::Late(format!(
-                "claim {} on {service}",
-                holder.epoch
-            )));
+        let current = claim.incarnation == *incarnation || gives_back;
+        if claim.node != *node || claim.boot != *boot || !current {
+            return Err(Rejected::Late(format!("claim {} on {service}", epoch)));
         }
         let (goal, node) = (claim.goal, claim.node.clone());
         let stop_because = claim.because.clone();
@@ -414,19 +422,21 @@ impl State {
         self.forget_if_over(service);
     }
 
-    pub(crate) fn stray_stopped(
-        &mut self,
-        place: Place,
-        node: &NodeName,
-        boot: BootId,
-        service: &ServiceName,
-    ) -> Outcome {
+    pub(crate) fn stray_stopped(&mut self, place: Place, command: &Command) -> Outcome {
+        let Command::StrayStopped {
+            node,
+            boot,
+            service,
+        } = command
+        else {
+            return Err(Rejected::Unknown);
+        };
         let stray = self
             .seen
             .services
             .get(service)
             .and_then(|seen| seen.strays.get(node));
-        if stray != Some(&boot) {
+        if stray != Some(boot) {
             return Err(Rejected::Late(format!("{service} found running on {node}")));
         }
         let what = Happening::StrayStopped {

@@ -7,7 +7,7 @@ use model::history::Happening;
 use model::seen::{
     FENCED_AT_MAX, FenceRecord, FenceResult, FenceSeen, FenceStanding, Maintenance, NodeState,
 };
-use model::{BootId, DeviceName, FenceId, NodeName, Reason, Rejected, UserName};
+use model::{BootId, Command, DeviceName, FenceId, NodeName, Reason, Rejected, UserName};
 
 use crate::members::BootEnd;
 use crate::{Applied, FENCE_RECORDS_MAX, Outcome, Place, State, not_ready, push_bounded};
@@ -16,19 +16,22 @@ use crate::{Applied, FENCE_RECORDS_MAX, Outcome, Place, State, not_ready, push_b
 const HOUR: Duration = Duration::from_secs(3600);
 
 impl State {
-    pub(crate) fn fence(
-        &mut self,
-        place: Place,
-        (target, boot): (&NodeName, Option<BootId>),
-        executor: &NodeName,
-        because: &Reason,
-    ) -> Outcome {
-        self.require_fencing_allowed(place, (target, boot), executor)?;
+    pub(crate) fn fence(&mut self, place: Place, command: &Command) -> Outcome {
+        let Command::Fence {
+            target,
+            boot,
+            executor,
+            because,
+        } = command
+        else {
+            return Err(Rejected::Unknown);
+        };
+        self.require_fencing_allowed(place, (target, *boot), executor)?;
         let id = FenceId(place.index);
         let failed = self.seen.fences.get(target).map_or(0, |fence| fence.failed);
         let fence = FenceSeen {
             id,
-            boot,
+            boot: *boot,
             executor: executor.clone(),
             failed,
             because: because.clone(),
@@ -91,20 +94,23 @@ impl State {
         Ok(())
     }
 
-    pub(crate) fn fence_ended(
-        &mut self,
-        place: Place,
-        (id, target): (FenceId, &NodeName),
-        (executor, boot): &(NodeName, BootId),
-        result: &FenceResult,
-    ) -> Outcome {
+    pub(crate) fn fence_ended(&mut self, place: Place, command: &Command) -> Outcome {
+        let Command::FenceEnded {
+            id,
+            target,
+            executor: (executor, boot),
+            result,
+        } = command
+        else {
+            return Err(Rejected::Unknown);
+        };
         let node = self.node(target)?;
         let late = || Rejected::Late(format!("fence {id} of {target}"));
         let fence = self
             .seen
             .fences
             .get(target)
-            .filter(|fence| fence.id == id)
+            .filter(|fence| fence.id == *id)
             .ok_or_else(late)?;
         let by = self.node(executor)?;
         let same_executor = fence.executor == *executor && by.state.boot() == Some(*boot);

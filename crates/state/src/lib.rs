@@ -142,107 +142,33 @@ impl State {
     ///
     /// # Errors
     /// Why the command was not applied; the state is as it was.
-    #[allow(clippy::too_many_lines, reason = "one arm per command")]
     pub fn apply(&mut self, index: u64, stamped: &Stamped) -> Outcome {
         let place = Place {
             index,
             at: stamped.at,
         };
-        match &stamped.command {
-            Command::SetSpec {
-                base,
-                source,
-                spec,
-                by,
-            } => self.set_spec(place, *base, (source, spec), by),
-            Command::AddToken {
-                digest,
-                expires,
-                by,
-            } => {
-                let token = Token {
-                    expires: *expires,
-                    by: by.clone(),
-                };
-                self.add_token(place, digest, token)
-            }
-            Command::AddMember {
-                name,
-                key,
-                token,
-                spec,
-            } => self.add_member(place, (name, *key), token, spec.as_deref()),
+        let command = &stamped.command;
+        match command {
+            Command::SetSpec { .. } => self.set_spec(place, command),
+            Command::AddToken { .. } => self.add_token(place, command),
+            Command::AddMember { .. } => self.add_member(place, command),
             Command::RemoveMember { name, by } => self.remove_member(place, name, by),
             Command::NodeUp { node, boot } => self.node_up(place, node, *boot),
             Command::Probed { node, boot, found } => self.probed(place, node, *boot, found),
             Command::DaemonDown { node, boot } => self.daemon_down(place, node, *boot),
-            Command::NodeLost {
-                node,
-                boot,
-                because,
-            } => self.node_lost(place, node, *boot, because),
+            Command::NodeLost { .. } => self.node_lost(place, command),
             Command::Leave { node, boot } => self.leave(place, node, *boot),
             Command::Left { node, boot } => self.left(place, node, *boot),
-            Command::Grant {
-                service,
-                node,
-                boot,
-                plan,
-                because,
-            } => self.grant(place, service, (node, *boot), (*plan, because)),
-            Command::Revoke {
-                service,
-                epoch,
-                plan,
-                because,
-                bar,
-            } => self.revoke(place, (service, *epoch), (*plan, because), *bar),
-            Command::Restart {
-                service,
-                epoch,
-                scope,
-                plan,
-                because,
-            } => self.restart(place, (service, *epoch), (*plan, because), *scope),
-            Command::Report {
-                node,
-                boot,
-                service,
-                epoch,
-                incarnation,
-                report,
-                resources,
-            } => {
-                let holder = claims::Holder {
-                    node,
-                    boot: *boot,
-                    epoch: *epoch,
-                    incarnation: *incarnation,
-                };
-                self.report(place, service, &holder, (report, resources))
-            }
-            Command::StrayStopped {
-                node,
-                boot,
-                service,
-            } => self.stray_stopped(place, node, *boot, service),
-            Command::Fence {
-                target,
-                boot,
-                executor,
-                because,
-            } => self.fence(place, (target, *boot), executor, because),
-            Command::FenceEnded {
-                id,
-                target,
-                executor,
-                result,
-            } => self.fence_ended(place, (*id, target), executor, result),
+            Command::Grant { .. } => self.grant(place, command),
+            Command::Revoke { .. } => self.revoke(place, command),
+            Command::Restart { .. } => self.restart(place, command),
+            Command::Report { .. } => self.report(place, command),
+            Command::StrayStopped { .. } => self.stray_stopped(place, command),
+            Command::Fence { .. } => self.fence(place, command),
+            Command::FenceEnded { .. } => self.fence_ended(place, command),
             Command::ConfirmFence { target, by } => self.confirm_fence(place, target, by),
             Command::Service { service, order, by } => self.order(place, service, order, by),
-            Command::SetStandby { node, standby, by } => {
-                self.set_standby(place, node, *standby, by)
-            }
+            Command::SetStandby { .. } => self.set_standby(place, command),
             Command::SetMaintenance { maintenance, by } => {
                 self.set_maintenance(place, *maintenance, by)
             }

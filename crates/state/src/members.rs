@@ -7,7 +7,7 @@ use model::history::Happening;
 use model::seen::{
     FenceResult, FenceStanding, Found, Maintenance, NodeSeen, NodeState, ResourceState, Standby,
 };
-use model::{BootId, NodeName, Reason, Rejected, ServiceName, Spec, UserName};
+use model::{BootId, Command, NodeName, Reason, Rejected, ServiceName, Spec, UserName};
 
 use crate::{
     Applied, Boots, ENDED_BOOTS_MAX, Outcome, Place, State, TOKENS_MAX, Token, not_ready,
@@ -30,7 +30,15 @@ impl Boots {
 }
 
 impl State {
-    pub(crate) fn add_token(&mut self, place: Place, digest: &str, token: Token) -> Outcome {
+    pub(crate) fn add_token(&mut self, place: Place, command: &Command) -> Outcome {
+        let Command::AddToken {
+            digest,
+            expires,
+            by,
+        } = command
+        else {
+            return Err(Rejected::Unknown);
+        };
         if digest.is_empty() {
             return Err(Rejected::BadToken);
         }
@@ -45,24 +53,30 @@ impl State {
             )));
         }
         self.tokens.retain(|_, token| place.at <= token.expires);
-        let by = token.by.clone();
+        let token = Token {
+            expires: *expires,
+            by: by.clone(),
+        };
         self.tokens.insert(digest.to_string(), token);
-        self.record_operator(place, &by, "token".to_string());
+        self.record_operator(place, by, "token".to_string());
         Ok(Applied::Done)
     }
 
-    pub(crate) fn add_member(
-        &mut self,
-        place: Place,
-        (name, key): (&NodeName, [u8; 32]),
-        token: &str,
-        spec: Option<&(String, Spec)>,
-    ) -> Outcome {
+    pub(crate) fn add_member(&mut self, place: Place, command: &Command) -> Outcome {
+        let Command::AddMember {
+            name,
+            key,
+            token,
+            spec,
+        } = command
+        else {
+            return Err(Rejected::Unknown);
+        };
         if self.seen.nodes.contains_key(name) {
             return Err(Rejected::NodeExists(name.clone()));
         }
         let by = self.joins_by(place, token)?;
-        if let Some((_, spec)) = spec {
+        if let Some((_, spec)) = spec.as_deref() {
             self.require_nodes_kept(spec)?;
         }
         self.tokens.remove(token);
@@ -70,7 +84,7 @@ impl State {
         self.next_node = id.next();
         let node = NodeSeen {
             id,
-            key,
+            key: *key,
             state: NodeState::Down,
             since: place.at,
             standby: Standby::Off,
@@ -79,7 +93,7 @@ impl State {
         };
         self.seen.nodes.insert(name.clone(), node);
         self.record_node(place, name, "a member", None);
-        if let Some((source, spec)) = spec {
+        if let Some((source, spec)) = spec.as_deref() {
             self.install_spec(place, (source, spec), &by);
         }
         Ok(Applied::Joined(Joined { id }))
@@ -278,13 +292,15 @@ impl State {
         }
     }
 
-    pub(crate) fn node_lost(
-        &mut self,
-        place: Place,
-        name: &NodeName,
-        boot: Option<BootId>,
-        because: &Reason,
-    ) -> Outcome {
+    pub(crate) fn node_lost(&mut self, place: Place, command: &Command) -> Outcome {
+        let Command::NodeLost {
+            node: name,
+            boot,
+            because,
+        } = command
+        else {
+            return Err(Rejected::Unknown);
+        };
         let node = self.node(name)?;
         let known = node.state.boot();
         match &node.state {
@@ -295,7 +311,7 @@ impl State {
             | NodeState::DaemonDown { .. }
             | NodeState::Leaving { .. } => {}
         }
-        if boot.is_some() && boot != known {
+        if boot.is_some() && *boot != known {
             return Err(Rejected::Late(format!("an earlier boot of {name}")));
         }
         let state = NodeState::Lost {
@@ -337,13 +353,15 @@ impl State {
         Ok(Applied::Done)
     }
 
-    pub(crate) fn set_standby(
-        &mut self,
-        place: Place,
-        name: &NodeName,
-        standby: Maintenance,
-        by: &UserName,
-    ) -> Outcome {
+    pub(crate) fn set_standby(&mut self, place: Place, command: &Command) -> Outcome {
+        let Command::SetStandby {
+            node: name,
+            standby,
+            by,
+        } = command
+        else {
+            return Err(Rejected::Unknown);
+        };
         self.node(name)?;
         let (standby, did) = match standby {
             Maintenance::On => (Standby::On { by: by.clone() }, format!("standby {name}")),

@@ -1,21 +1,24 @@
 //! Commands that change what is wanted.
 
 use model::history::Happening;
-use model::{Rejected, ServiceName, Spec, UserName};
+use model::{Command, Rejected, ServiceName, Spec, UserName};
 
 use crate::{Applied, Outcome, Place, SPEC_VERSIONS_MAX, SpecVersion, State, push_bounded};
 
 impl State {
-    pub(crate) fn set_spec(
-        &mut self,
-        place: Place,
-        base: u64,
-        (source, spec): (&str, &Spec),
-        by: &UserName,
-    ) -> Outcome {
-        if base != self.spec_version {
+    pub(crate) fn set_spec(&mut self, place: Place, command: &Command) -> Outcome {
+        let Command::SetSpec {
+            base,
+            source,
+            spec,
+            by,
+        } = command
+        else {
+            return Err(Rejected::Unknown);
+        };
+        if *base != self.spec_version {
             return Err(Rejected::StaleSpec {
-                base,
+                base: *base,
                 live: self.spec_version,
             });
         }

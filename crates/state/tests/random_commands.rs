@@ -232,7 +232,7 @@ impl World {
         match kind % 32 {
             0 => self.power_off(&node),
             1 => {
-                let strays = if y % 4 == 0 {
+                let strays = if y.is_multiple_of(4) {
                     [service].into()
                 } else {
                     BTreeSet::new()
@@ -268,7 +268,7 @@ impl World {
             29 | 30 => self.calm_down(),
             _ => self.rare(&node, x, y),
         }
-        if kind % 16 == 0 {
+        if kind.is_multiple_of(16) {
             let bytes = self.state.to_snapshot();
             assert_eq!(State::from_snapshot(&bytes).unwrap(), self.state);
         }
@@ -398,7 +398,7 @@ impl World {
         let Some(claim) = self.claim(service) else {
             return;
         };
-        let bar = if y % 4 == 0 {
+        let bar = if y.is_multiple_of(4) {
             BarNode::UntilCleared
         } else {
             BarNode::No
@@ -423,13 +423,13 @@ impl World {
             return;
         }
         machine.claims.remove(&(service.clone(), claim.epoch));
-        let report = if y % 2 == 0 {
+        let report = if y.is_multiple_of(2) {
             Report::Stopped
         } else {
             Report::LeaseEnded
         };
         let command = report_of(service, &claim, report);
-        if y % 3 == 0 {
+        if y.is_multiple_of(3) {
             self.late.push(command)
         } else {
             self.say(command)
@@ -453,7 +453,7 @@ impl World {
             _ => Report::Progress,
         };
         self.say(report_of(service, &claim, report));
-        if x % 2 == 0 {
+        if x.is_multiple_of(2) {
             let (epoch, plan) = (claim.epoch, PlanId(1));
             let (scope, because) = (RestartScope::All, Reason::ShouldRun);
             self.say(Command::Restart {
@@ -495,7 +495,7 @@ impl World {
         let Some(boot) = self.machines[&fence.executor].boot else {
             return;
         };
-        let works = y % 4 != 0;
+        let works = !y.is_multiple_of(4);
         let result = if works {
             self.power_off(target);
             FenceResult::Confirmed {
@@ -514,7 +514,7 @@ impl World {
             executor,
             result,
         };
-        if y % 3 == 0 {
+        if y.is_multiple_of(3) {
             self.late.push(ended)
         } else {
             self.say(ended)
@@ -581,7 +581,7 @@ impl World {
         let by: UserName = name("ann");
         let node = node.clone();
         let boot = self.machines[&node].boot.unwrap_or_default();
-        let switch = if x % 2 == 0 {
+        let switch = if x.is_multiple_of(2) {
             Maintenance::Off
         } else {
             Maintenance::On
@@ -612,12 +612,12 @@ impl World {
                 spec: None,
             },
             _ => {
-                let services = if x % 3 == 0 {
+                let services = if x.is_multiple_of(3) {
                     &SERVICES[..1]
                 } else {
                     &SERVICES[..]
                 };
-                let base = self.state.spec_version() - u64::from(x % 5 == 0);
+                let base = self.state.spec_version() - u64::from(x.is_multiple_of(5));
                 let spec = Box::new(spec(services, x % 3));
                 Command::SetSpec {
                     base,
