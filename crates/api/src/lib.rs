@@ -6,6 +6,8 @@
 //! milliseconds, spans are whole milliseconds in fields that end in `_ms`, states are
 //! lower-case words. There is no I/O here; `server` serves these types, `cli` asks for them.
 
+#![forbid(unsafe_code)]
+
 pub mod config;
 pub mod error;
 pub mod explain;

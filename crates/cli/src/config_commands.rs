@@ -147,7 +147,7 @@ fn show(screen: &mut Screen, form: Form, reply: &ApplyReply) {
         Form::Json => screen.print_json(reply),
         Form::Text => {
             for warning in &reply.warnings {
-                screen.print(format_args!("{}\n", warning.trim_end()));
+                screen.print(format_args!("warning: {}\n", warning.trim_end()));
             }
             let text = plan_text::plan(&reply.plan, screen.colour);
             screen.print(text);
@@ -269,25 +269,44 @@ fn edit(client: &Client, screen: &mut Screen, form: Form, act: ActArgs) -> Resul
     let live = fetch(client, None)?;
     let before = live.source.clone().unwrap_or_default();
     let path = scratch_file(&before)?;
-    let edited = edited(&path);
-    let keep = |error: ApiError| error.with_detail(format!("your text: {}", path.display()));
-    edited.map_err(keep)?;
-    let after = File::open(&path)?;
-    if after.bytes == before.as_bytes() {
-        // Nothing of worth is lost with it.
+    let edited = edited(&screen.editor, &path);
+    if File::open(&path)?.bytes == before.as_bytes() {
+        // Nothing of worth is lost with it, and a failure to remove it changes nothing.
         let _ = std::fs::remove_file(&path);
-        screen.print("nothing was changed\n");
-        return Ok(Exit::Done);
+        edited?;
+        return Ok(unchanged(screen, form, live.version));
     }
-    let Some(mut request) = request_of(screen, form, &path)? else {
-        screen.print(format_args!("your text is kept in {}\n", path.display()));
+    let applied = edited.and_then(|()| apply_edited(client, screen, form, (&path, &live, act)));
+    match applied {
+        // It is live, and `config show` prints it.
+        Ok(Exit::Done) if !act.dry_run => drop(std::fs::remove_file(&path)),
+        Ok(_) | Err(_) => screen.note(&format!("your text is kept in {}", path.display())),
+    }
+    applied
+}
+
+fn unchanged(screen: &mut Screen, form: Form, version: u64) -> Exit {
+    match form {
+        Form::Text => screen.print("nothing was changed\n"),
+        Form::Json => screen.print_json(&ApplyReply {
+            base_version: version,
+            ..ApplyReply::default()
+        }),
+    }
+    Exit::Done
+}
+
+fn apply_edited(
+    client: &Client,
+    screen: &mut Screen,
+    form: Form,
+    (path, live, act): (&Path, &ConfigVersion, ActArgs),
+) -> Result<Exit, ApiError> {
+    let Some(mut request) = request_of(screen, form, path)? else {
         return Ok(Exit::Failed);
     };
     request.base_version = Some(live.version);
-    let done = carry_out(client, screen, form, (request, act)).map_err(keep)?;
-    // It is live, and `config show` prints it.
-    let _ = std::fs::remove_file(&path);
-    Ok(done)
+    carry_out(client, screen, form, (request, act))
 }
 
 /// A new file that only this account reads, with `text`. The kernel's random bytes in its
@@ -311,11 +330,7 @@ fn scratch_file(text: &str) -> Result<PathBuf, ApiError> {
     Ok(path)
 }
 
-fn edited(path: &Path) -> Result<(), ApiError> {
-    let named = ["VISUAL", "EDITOR"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
-    let line = named.unwrap_or_else(|| "vi".to_string());
+fn edited(line: &str, path: &Path) -> Result<(), ApiError> {
     let mut words = line.split_whitespace();
     let program = words.next().unwrap_or("vi");
     match Command::new(program).args(words).arg(path).status() {

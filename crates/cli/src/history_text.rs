@@ -57,7 +57,11 @@ pub(crate) fn log(log: &LogView, colour: Colour) -> String {
         let what = [line.resource.as_str(), line.verb.as_str()];
         let what: Vec<&str> = what.into_iter().filter(|word| !word.is_empty()).collect();
         let at = paint(&line.at.to_string(), Tone::Quiet, colour);
-        let head = format!("{}: {} ({} ms)", what.join(" "), line.outcome, line.took_ms);
+        // What a program printed by itself has no verb, no outcome and no length.
+        let head = match line.outcome.as_str() {
+            "" => what.join(" "),
+            outcome => format!("{}: {outcome} ({} ms)", what.join(" "), line.took_ms),
+        };
         text.push_str(&format!("{at}  {}\n", paint(&head, Tone::Strong, colour)));
         for printed in line.output.lines() {
             text.push_str(&format!("    {printed}\n"));

@@ -7,6 +7,8 @@
 //! Exit codes are a promise: 0 done, 1 refused or failed, 2 wrong usage, 3 not reachable,
 //! 4 degraded (`status --check`).
 
+#![forbid(unsafe_code)]
+
 pub mod args;
 mod client;
 mod config_commands;

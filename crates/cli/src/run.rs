@@ -98,7 +98,10 @@ impl Asker {
             Command::Config(command) => config_commands::config(client, screen, form, &command),
             Command::Token(args) => self.token(&args, screen),
             Command::Completions { shell } => {
-                clap_complete::generate(shell, &mut self::command(), "mainstay", &mut screen.out);
+                // Into memory first: the generator panics when its reader goes away.
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut self::command(), "mainstay", &mut script);
+                screen.print(String::from_utf8_lossy(&script));
                 Ok(Exit::Done)
             }
             Command::Version => {

@@ -44,6 +44,8 @@ pub struct Screen {
     pub colour: Colour,
     /// The wall clock, to tell how long ago something was.
     pub now: fn() -> WallTime,
+    /// What `config edit` starts, with its arguments.
+    pub editor: String,
 }
 
 impl Screen {
@@ -69,6 +71,10 @@ impl Screen {
             interactive,
             colour,
             now: wall_clock,
+            editor: ["VISUAL", "EDITOR"]
+                .into_iter()
+                .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+                .unwrap_or_else(|| "vi".to_string()),
         }
     }
 
@@ -91,6 +97,11 @@ impl Screen {
             Form::Json => serde_json::to_string(&ErrorObject { error })
                 .expect("our types have string keys only"),
         };
+        let _ = writeln!(self.err, "{text}");
+    }
+
+    /// Says something beside the answer.
+    pub(crate) fn note(&mut self, text: &str) {
         let _ = writeln!(self.err, "{text}");
     }
 

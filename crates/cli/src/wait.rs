@@ -23,6 +23,10 @@ pub(crate) enum Goal {
     RunsAgain { service: String },
     /// The service runs nowhere, on purpose.
     Stopped { service: String },
+    /// The service has ended a step since the order, and is as somebody wants it.
+    Settled { service: String },
+    /// The service is as somebody wants it, or waits for a person.
+    Calm { service: String },
     /// The node runs nothing.
     Empty { node: String },
     /// The node is online.
@@ -91,27 +95,19 @@ impl Goal {
         Some(goal)
     }
 
-    /// What the end of a plan looks like: its last step for each service.
+    /// What the end of a plan looks like. A plan tells the next steps; others may follow from
+    /// them, so what is waited for is that each service has come to rest.
     pub(crate) fn of_plan(plan: &PlanView) -> Vec<Self> {
-        let mut goals: Vec<(String, Self)> = Vec::new();
-        for step in &plan.steps {
-            let Some(service) = step.service.clone() else {
-                continue;
-            };
-            let goal = match step.action.as_str() {
-                "stop" => Self::Stopped {
-                    service: service.clone(),
-                },
-                _starts => Self::Runs {
-                    service: service.clone(),
-                    on: step.node.clone(),
-                    not_on: None,
-                },
-            };
-            goals.retain(|(other, _)| *other != service);
-            goals.push((service, goal));
+        let mut goals = Vec::new();
+        for service in plan.steps.iter().filter_map(|step| step.service.clone()) {
+            let goal = Self::Settled { service };
+            if !goals.contains(&goal) {
+                goals.push(goal);
+            }
         }
-        goals.into_iter().map(|(_, goal)| goal).collect()
+        let waits = plan.waits.iter().map(|wait| wait.service.clone());
+        goals.extend(waits.map(|service| Self::Calm { service }));
+        goals
     }
 
     /// How it stands, by a status and what happened since the order.
@@ -138,12 +134,14 @@ impl Goal {
                 })
             }
             Self::Stopped { service } => {
-                match status.services.iter().any(|s| s.name == *service) {
-                    // A service that left the configuration vanishes once it is stopped.
-                    false => Verdict::Reached,
-                    true => service_verdict(status, service, |s| s.state == ServiceState::Stopped),
-                }
+                service_verdict(status, service, |s| s.state == ServiceState::Stopped)
             }
+            Self::Settled { service } => settled(status, service, since),
+            Self::Calm { service } => match service_verdict(status, service, is_settled) {
+                // It waited before the order, too; that is not what went wrong now.
+                Verdict::Never(_) => Verdict::Reached,
+                verdict => verdict,
+            },
             Self::Empty { node } => {
                 let holds = |s: &&api::ServiceStatus| s.node.as_ref() == Some(node);
                 match status.services.iter().filter(holds).count() {
@@ -167,7 +165,8 @@ fn service_verdict(
     reached: impl Fn(&api::ServiceStatus) -> bool,
 ) -> Verdict {
     let Some(service) = status.services.iter().find(|s| s.name == name) else {
-        return Verdict::NotYet(format!("{name} is not known yet"));
+        // A service that left the configuration vanishes once it is stopped.
+        return Verdict::Reached;
     };
     let now = format!("{name} is {}: {}", service.state, service.reason);
     match reached(service) {
@@ -175,6 +174,18 @@ fn service_verdict(
         false if service.state.needs_a_person() => Verdict::Never(now),
         false => Verdict::NotYet(now),
     }
+}
+
+fn is_settled(service: &api::ServiceStatus) -> bool {
+    service.state.is_settled()
+}
+
+fn settled(status: &Status, name: &str, since: &[HistoryEntryView]) -> Verdict {
+    let ends = ["running", "stopped"];
+    let ended = since
+        .iter()
+        .any(|entry| entry.service.as_deref() == Some(name) && ends.contains(&entry.kind.as_str()));
+    service_verdict(status, name, |service| ended && is_settled(service))
 }
 
 fn node_verdict(status: &Status, name: &str, wanted: &str) -> Verdict {
@@ -236,4 +247,112 @@ fn ended(limit: Duration, open: Vec<String>) -> ApiError {
     ));
     error.details = open;
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use api::{NodeStatus, ServiceStatus, StepView};
+
+    use super::*;
+
+    fn status(service: ServiceState, node: Option<&str>) -> Status {
+        Status {
+            services: vec![ServiceStatus {
+                name: "web".into(),
+                state: service,
+                node: node.map(str::to_string),
+                ..ServiceStatus::default()
+            }],
+            nodes: vec![NodeStatus {
+                name: "alpha".into(),
+                state: "lost".into(),
+                ..NodeStatus::default()
+            }],
+            ..Status::default()
+        }
+    }
+
+    fn goal(order: Order, before: &Status) -> Goal {
+        Goal::of_order(&order, before).unwrap()
+    }
+
+    #[test]
+    fn a_move_is_over_when_the_service_runs_elsewhere() {
+        let before = status(ServiceState::Running, Some("alpha"));
+        let service = "web".parse().unwrap();
+        let goal = goal(Order::Move { service, to: None }, &before);
+        assert!(matches!(goal.verdict(&before, &[]), Verdict::NotYet(_)));
+        let there = status(ServiceState::Starting, Some("beta"));
+        assert!(matches!(goal.verdict(&there, &[]), Verdict::NotYet(_)));
+        let there = status(ServiceState::Running, Some("beta"));
+        assert_eq!(goal.verdict(&there, &[]), Verdict::Reached);
+        let blocked = status(ServiceState::Blocked, None);
+        assert!(matches!(goal.verdict(&blocked, &[]), Verdict::Never(_)));
+    }
+
+    #[test]
+    fn a_restart_is_over_when_the_service_has_come_up_once_more() {
+        let running = status(ServiceState::Running, Some("alpha"));
+        let service = "web".parse().unwrap();
+        let goal = goal(Order::Restart { service }, &running);
+        assert!(matches!(goal.verdict(&running, &[]), Verdict::NotYet(_)));
+        let up = HistoryEntryView {
+            kind: "running".into(),
+            service: Some("web".into()),
+            ..HistoryEntryView::default()
+        };
+        assert_eq!(goal.verdict(&running, &[up]), Verdict::Reached);
+    }
+
+    #[test]
+    fn a_standby_is_over_when_nothing_is_left_and_a_fence_when_the_node_is_down() {
+        let before = status(ServiceState::Running, Some("alpha"));
+        let node = || "alpha".parse().unwrap();
+        let empty = goal(Order::Standby { node: node() }, &before);
+        assert!(matches!(empty.verdict(&before, &[]), Verdict::NotYet(_)));
+        let moved = status(ServiceState::Running, Some("beta"));
+        assert_eq!(empty.verdict(&moved, &[]), Verdict::Reached);
+        let down = goal(Order::Fence { node: node() }, &before);
+        assert!(matches!(down.verdict(&moved, &[]), Verdict::NotYet(_)));
+    }
+
+    #[test]
+    fn a_plan_is_over_when_each_service_it_touches_has_come_to_rest() {
+        let step = |action: &str, node: &str| StepView {
+            action: action.into(),
+            service: Some("web".into()),
+            node: Some(node.into()),
+            ..StepView::default()
+        };
+        let plan = PlanView {
+            steps: vec![step("stop", "alpha"), step("start", "beta")],
+            ..PlanView::default()
+        };
+        let [goal] = &Goal::of_plan(&plan)[..] else {
+            panic!("one service, one goal")
+        };
+        let before = status(ServiceState::Running, Some("alpha"));
+        assert!(matches!(goal.verdict(&before, &[]), Verdict::NotYet(_)));
+        let stopped = HistoryEntryView {
+            kind: "stopped".into(),
+            service: Some("web".into()),
+            ..HistoryEntryView::default()
+        };
+        let between = status(ServiceState::Waiting, None);
+        let since = [stopped];
+        assert!(matches!(goal.verdict(&between, &since), Verdict::NotYet(_)));
+        let after = status(ServiceState::Running, Some("beta"));
+        assert_eq!(goal.verdict(&after, &since), Verdict::Reached);
+    }
+
+    #[test]
+    fn a_service_that_was_blocked_before_does_not_spoil_an_apply() {
+        let calm = Goal::Calm {
+            service: "web".into(),
+        };
+        let blocked = status(ServiceState::Blocked, None);
+        assert_eq!(calm.verdict(&blocked, &[]), Verdict::Reached);
+        let waiting = status(ServiceState::Waiting, None);
+        assert!(matches!(calm.verdict(&waiting, &[]), Verdict::NotYet(_)));
+    }
 }

@@ -4,6 +4,7 @@
 //! # what it shows
 //! given
 //!   node alpha online            (see `world`)
+//! editor sed -i s/a/b/           what `config edit` starts
 //! $ mainstay move web --to beta  the command
 //! < y                            what a person types; without it there is no terminal
 //! ...                            what is printed, errors after `! `
@@ -76,6 +77,7 @@ fn daemon(mut world: World, socket: PathBuf) {
 
 struct Scene {
     directory: tempfile::TempDir,
+    editor: String,
 }
 
 impl Scene {
@@ -112,6 +114,7 @@ impl Scene {
                     interactive,
                     colour: Colour::Never,
                     now: || NOW,
+                    editor: self.editor.clone(),
                 };
                 match cli::run_on(cli, &mut screen) {
                     Action::Done(exit) => exit,
@@ -136,8 +139,10 @@ impl Scene {
 
 /// Plays one file and gives it back as it should be.
 fn play(text: &str) -> String {
+    let editor = text.lines().find_map(|line| line.strip_prefix("editor "));
     let scene = Scene {
         directory: tempfile::tempdir().unwrap(),
+        editor: editor.unwrap_or("false").to_string(),
     };
     std::fs::write(scene.path("good.toml"), config::EXAMPLE).unwrap();
     std::fs::write(scene.path("bad.toml"), "[cluster]\nnam = \"shop\"\n").unwrap();
@@ -194,4 +199,54 @@ fn every_command_has_its_page_and_an_example() {
         let example = format!("mainstay {}", command.get_name());
         assert!(text.contains(&example), "no example in {}", page.display());
     }
+}
+
+struct Gone;
+
+impl Write for Gone {
+    fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    for line in ["mainstay completions bash", "mainstay version --json"] {
+        let mut screen = Screen {
+            out: Box::new(Gone),
+            err: Box::new(Gone),
+            input: Box::new(Cursor::new("")),
+            interactive: Interactive::No,
+            colour: Colour::Never,
+            now: || NOW,
+            editor: String::new(),
+        };
+        let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+        let Action::Done(exit) = cli::run_on(cli, &mut screen) else {
+            panic!("not left to the binary")
+        };
+        assert_eq!(exit, Exit::Done, "{line}");
+    }
+}
+
+#[test]
+fn a_daemon_that_closes_without_an_answer_is_not_reachable() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("socket");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let scene = Scene {
+        directory,
+        editor: String::new(),
+    };
+    let closer = std::thread::spawn(move || drop(listener.accept()));
+    let text = scene.run("mainstay status", "");
+    closer.join().unwrap();
+    assert!(
+        text.contains("error E0501: the daemon closed the connection"),
+        "{text}"
+    );
+    assert!(text.ends_with("exit 3\n"), "{text}");
 }

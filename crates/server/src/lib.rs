@@ -9,6 +9,8 @@
 //! It decides nothing: every request becomes a `ControlRequest`, and the control loop
 //! answers it. It never holds state of the cluster, and never listens on a network.
 
+#![forbid(unsafe_code)]
+
 mod control;
 mod listen;
 mod peer;
