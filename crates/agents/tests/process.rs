@@ -55,14 +55,18 @@ fn a_process_starts_once_and_stops() {
     with_and_without_cgroup("a_process_starts_once_and_stops", async |node| {
         let spec = process(&["/bin/sleep", "1001"]);
         assert_eq!(node.outcome(Verb::Probe, &spec).await, Outcome::Stopped);
-        assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+        let report = node.operate(Verb::Start, &spec).await;
+        assert_eq!(report.outcome, Outcome::Running);
+        println!("a process started in {:?}", report.took);
         let first = pids("sleep 1001");
         assert_eq!(first.len(), 1);
         assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
         assert_eq!(pids("sleep 1001"), first, "not started twice");
         assert_eq!(node.outcome(Verb::Status, &spec).await, Outcome::Running);
         assert_eq!(node.agents.recorded().len(), 1);
-        assert_eq!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
+        let report = node.operate(Verb::Stop, &spec).await;
+        assert_eq!(report.outcome, Outcome::Stopped);
+        println!("a process stopped in {:?}", report.took);
         assert_eq!(pids("sleep 1001"), Vec::<i32>::new());
         assert_eq!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
         assert_eq!(node.agents.recorded().len(), 0);
@@ -86,6 +90,7 @@ fn a_killed_process_is_noticed_at_once() {
         let began = Instant::now();
         kill(pid);
         let (how, output) = node.failure().await;
+        println!("a killed process was noticed after {:?}", began.elapsed());
         assert_eq!(how, "signal 9");
         assert_eq!(output, "about to sleep\n");
         assert!(

@@ -45,7 +45,7 @@ impl CgroupRoot {
 
     fn at(root: &Path) -> Option<Self> {
         let kind = rustix::fs::statfs(root).ok()?.f_type;
-        if i64::from(kind) != CGROUP2_MAGIC {
+        if kind != CGROUP2_MAGIC {
             return None;
         }
         let path = root.join(OURS);

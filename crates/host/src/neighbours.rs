@@ -56,8 +56,23 @@ pub enum NeighbourError {
 }
 
 struct PacketSocket {
-    fd: AsyncFd<OwnedFd>,
+    /// There until it is dropped.
+    fd: Option<AsyncFd<OwnedFd>>,
     card: String,
+}
+
+impl Drop for PacketSocket {
+    /// The kernel waits for all processors when a packet socket is closed, up to tens of
+    /// milliseconds: not on a thread that has anything else to do.
+    fn drop(&mut self) {
+        let Some(fd) = self.fd.take().map(AsyncFd::into_inner) else {
+            return;
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || drop(fd))),
+            Err(_no_runtime) => drop(fd),
+        }
+    }
 }
 
 impl PacketSocket {
@@ -88,13 +103,17 @@ impl PacketSocket {
             listen_to(&fd, card.index, group).map_err(failed("join a multicast group"))?;
         }
         Ok(Self {
-            fd: watch(fd, Interest::READABLE).map_err(failed("watch a packet socket"))?,
+            fd: Some(watch(fd, Interest::READABLE).map_err(failed("watch a packet socket"))?),
             card: card.name.clone(),
         })
     }
 
+    fn fd(&self) -> &AsyncFd<OwnedFd> {
+        self.fd.as_ref().expect("only drop takes it")
+    }
+
     fn send(&self, frame: &[u8]) -> Result<(), NeighbourError> {
-        let fd = self.fd.get_ref().as_raw_fd();
+        let fd = self.fd().get_ref().as_raw_fd();
         // A full queue of the card counts as sent: frames may be lost anyway, and are repeated.
         // SAFETY: pointer and length are those of a live slice, and the fd is open.
         let sent = unsafe { libc::send(fd, frame.as_ptr().cast(), frame.len(), 0) };
@@ -122,7 +141,7 @@ impl PacketSocket {
             Ok(buffer)
         };
         loop {
-            let mut ready = self.fd.readable().await?;
+            let mut ready = self.fd().readable().await?;
             if let Ok(result) = ready.try_io(|fd| read(fd.get_ref())) {
                 return result;
             }

@@ -67,6 +67,7 @@ pub fn on_own_node(name: &str, body: impl AsyncFnOnce()) {
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}\n{errors}");
+    print!("{text}");
     assert!(
         text.contains("1 passed"),
         "no test is called {name}: {text}"
