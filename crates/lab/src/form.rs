@@ -11,6 +11,9 @@ use crate::protocol::Status;
 /// A daemon that has just been started answers in a fraction of a second.
 const DAEMON_LIMIT: Duration = Duration::from_secs(15);
 
+/// The last node that joined has to catch up with the log and tell what runs there.
+const ONLINE_LIMIT: Duration = Duration::from_secs(30);
+
 /// Whether and how to form a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cluster {
@@ -72,7 +75,9 @@ pub fn form(lab: &Lab, config: Option<&str>) -> Result<(), LabError> {
         let token = lab.wait_until("an answer of the first daemon", DAEMON_LIMIT, |lab| {
             let answer = lab.exec_ok(&first.name, &["mainstay", "token"]).ok()?;
             // The token stands among words for people.
-            let token = answer.split_whitespace().find(|word| word.starts_with("mst1-"));
+            let token = answer
+                .split_whitespace()
+                .find(|word| word.starts_with("mst1-"));
             token.map(ToString::to_string)
         })?;
         lab.exec_ok(
@@ -80,6 +85,9 @@ pub fn form(lab: &Lab, config: Option<&str>) -> Result<(), LabError> {
             &["mainstay", "join", &token, "--name", &node.name],
         )?;
     }
+    lab.wait_until("a cluster of all nodes", ONLINE_LIMIT, |lab| {
+        crate::view::look(lab).filter(|view| view.all_online(status.nodes.len()))
+    })?;
     Ok(())
 }
 

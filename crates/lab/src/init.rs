@@ -25,6 +25,9 @@ const BOOT_LIMIT: Duration = Duration::from_secs(10);
 /// Commands that run at one time; a test that starts more has a leak.
 const COMMANDS_MAX: usize = 256;
 
+/// Paths that are the same in every laboratory, for configurations: `/run/lab/bin/mainstay`.
+const PLACES: &str = "/run/lab";
+
 struct Init {
     keeper: Channel,
     children: OwnedFd,
@@ -80,6 +83,10 @@ fn come_up(keeper: &Channel) -> io::Result<Boot> {
     rustix::system::sethostname(boot.name.as_bytes())?;
     namespaces::furnish(&boot.boot_id)?;
     std::fs::create_dir_all("/run/mainstay")?;
+    std::fs::create_dir_all(PLACES)?;
+    for (name, place) in &boot.places {
+        std::os::unix::fs::symlink(place, Path::new(PLACES).join(name))?;
+    }
     let Order::Cards = order(keeper)? else {
         return Err(io::Error::other("the second order was not about cards"));
     };

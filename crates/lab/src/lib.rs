@@ -26,6 +26,7 @@ mod netlink;
 pub mod probe;
 pub mod protocol;
 pub mod scenario;
+pub mod view;
 pub mod witness;
 
 use std::process::ExitCode;

@@ -213,6 +213,8 @@ pub(crate) struct Boot {
     pub(crate) cards: Vec<Card>,
     /// A file with the id of this boot.
     pub(crate) boot_id: PathBuf,
+    /// What `/run/lab` shows: a name, and the directory outside.
+    pub(crate) places: BTreeMap<String, PathBuf>,
     /// Runs the daemon, with this state directory; `None` on the client.
     pub(crate) daemon: Option<Daemon>,
     pub(crate) environment: BTreeMap<String, String>,

@@ -173,7 +173,7 @@ fn a_node_that_lost_power_comes_back_with_its_disk_and_a_new_boot_id() {
     lab.on("beta").unwrap();
     assert_eq!(
         sh(&lab, "beta", "cat $MAINSTAY_STATE_DIR/x; ls /run"),
-        "kept\nmainstay"
+        "kept\nlab\nmainstay"
     );
     assert_ne!(first, boot(&lab));
     assert_eq!(lab.status().unwrap().nodes[1].boots, 2);

@@ -99,6 +99,10 @@ impl Machine {
             cards: layout.cards(name),
             boot_id: dir.join("boot_id"),
             environment: environment(name, charge),
+            places: BTreeMap::from([
+                ("bin".into(), layout.bin_dir()),
+                ("shared".into(), layout.shared_dir()),
+            ]),
             daemon,
         };
         Self {

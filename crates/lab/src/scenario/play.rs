@@ -2,15 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
-
 use super::parse::{Condition, Step, StepKind};
 use crate::form::{Cluster, apply, cluster_toml, form};
 use crate::handle::{Lab, LabError, Options};
-use crate::protocol::{Pace, Power};
+use crate::view::{self, View};
 
-/// A daemon that does not answer within this is asked no more; the next node is.
-const STATUS_LIMIT: Duration = Duration::from_secs(2);
 /// Between two looks: fine enough to time a failover, coarse enough not to disturb it.
 const LOOK_PAUSE: Duration = Duration::from_millis(20);
 
@@ -24,27 +20,6 @@ pub struct Failure {
     pub text: String,
     /// What was seen instead.
     pub why: String,
-}
-
-/// The parts of `mainstay status --json` that conditions speak of.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Report {
-    nodes: Vec<NodeLine>,
-    services: Vec<ServiceLine>,
-}
-
-#[derive(Debug, Deserialize)]
-struct NodeLine {
-    name: String,
-    state: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct ServiceLine {
-    name: String,
-    state: String,
-    node: Option<String>,
 }
 
 /// Plays steps in order, up to the first that fails. `tell` hears of each that went well.
@@ -127,7 +102,7 @@ fn carry_out(lab: &Lab, kind: &StepKind) -> Result<(), String> {
         StepKind::Await(condition, limit) => return await_condition(lab, condition, *limit),
         StepKind::Hold(condition, span) => return hold(lab, condition, *span),
         StepKind::Status(expected) => {
-            let seen = ask(lab, &["mainstay", "status"]);
+            let seen = view::ask(lab, &["mainstay", "status"]);
             return compare(expected, &seen.ok_or("no node answers `mainstay status`")?);
         }
     };
@@ -150,26 +125,7 @@ fn exec(lab: &Lab, machine: &str, argv: &[String], expected: Option<&str>) -> Re
     expected.map_or(Ok(()), |expected| compare(expected, &printed))
 }
 
-/// Asks the first node that answers: one that is off, paused or cut does not.
-fn ask(lab: &Lab, argv: &[&str]) -> Option<String> {
-    let status = lab.status().ok()?;
-    let awake = |power, pace| power == Power::On && pace == Pace::Running;
-    let nodes = status
-        .nodes
-        .iter()
-        .filter(|node| awake(node.power, node.pace));
-    nodes
-        .filter(|node| !status.cuts.iter().any(|cut| cut.node == node.name))
-        .filter_map(|node| lab.exec_within(&node.name, argv, STATUS_LIMIT).ok())
-        .find(|output| output.code == 0)
-        .map(|output| output.stdout)
-}
-
-fn look(lab: &Lab) -> Option<Report> {
-    serde_json::from_str(&ask(lab, &["mainstay", "status", "--json"])?).ok()
-}
-
-fn holds(report: &Report, condition: &Condition) -> bool {
+fn holds(report: &View, condition: &Condition) -> bool {
     match condition {
         Condition::Node { name, state } => report
             .nodes
@@ -182,7 +138,7 @@ fn holds(report: &Report, condition: &Condition) -> bool {
     }
 }
 
-fn seen(report: Option<&Report>, condition: &Condition) -> String {
+fn seen(report: Option<&View>, condition: &Condition) -> String {
     let Some(report) = report else {
         return "no node answers `mainstay status`".into();
     };
@@ -208,7 +164,7 @@ fn seen(report: Option<&Report>, condition: &Condition) -> String {
 fn await_condition(lab: &Lab, condition: &Condition, limit: Duration) -> Result<(), String> {
     let deadline = Instant::now() + limit;
     loop {
-        let report = look(lab);
+        let report = view::look(lab);
         if report
             .as_ref()
             .is_some_and(|report| holds(report, condition))
@@ -228,7 +184,7 @@ fn await_condition(lab: &Lab, condition: &Condition, limit: Duration) -> Result<
 fn hold(lab: &Lab, condition: &Condition, span: Duration) -> Result<(), String> {
     let began = Instant::now();
     while began.elapsed() < span {
-        let report = look(lab);
+        let report = view::look(lab);
         if !report
             .as_ref()
             .is_some_and(|report| holds(report, condition))
@@ -296,7 +252,7 @@ mod tests {
     #[test]
     fn a_condition_may_leave_the_node_open() {
         let text = r#"{"cluster":"x","services":[{"name":"web","state":"running","node":"beta"}]}"#;
-        let report: Report = serde_json::from_str(text).unwrap();
+        let report: View = serde_json::from_str(text).unwrap();
         let on = |node: Option<&str>| Condition::Service {
             name: "web".into(),
             state: "running".into(),
