@@ -364,7 +364,7 @@ impl Executor {
             let local = self
                 .services
                 .entry(name.clone())
-                .or_insert_with(|| Local::new(claim.epoch, claim.plan));
+                .or_insert_with(|| Local::new(ClaimEpoch(0), claim.plan));
             local.plan = claim.plan;
             if local.epoch != claim.epoch {
                 local.take_claim(claim, spec.services.get(name), node, now);
