@@ -42,7 +42,9 @@ const SPKI_PREFIX: [u8; 12] = [
 /// The keys of the members, shared with all verifiers; what is removed from it cannot
 /// connect any more.
 #[derive(Debug, Clone, Default)]
-pub struct Members(Arc<RwLock<Vec<(NodeId, [u8; PUBLIC_KEY_BYTES])>>>);
+pub struct Members(Arc<RwLock<Vec<Member>>>);
+
+type Member = (NodeId, [u8; PUBLIC_KEY_BYTES]);
 
 impl Members {
     /// Replaces the table.

@@ -130,8 +130,10 @@ impl<D: Disk> Log<D> {
             number,
             segment_bytes.max(room_for(&[items.len()])),
         )?;
-        let mut summary = Summary::default();
-        summary.next_index = change.next_index.unwrap_or(1);
+        let mut summary = Summary {
+            next_index: change.next_index.unwrap_or(1),
+            ..Summary::default()
+        };
         summary
             .apply(change)
             .unwrap_or_else(|gap| panic!("a log cannot begin so: {gap:?}"));

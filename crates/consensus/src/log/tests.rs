@@ -68,6 +68,28 @@ proptest! {
     }
 
     #[test]
+    fn what_a_restarted_daemon_has_read_survives_a_power_loss(
+        steps in any_steps(24), seed in any::<u64>(),
+    ) {
+        for crash_at in 0.. {
+            let mut history = History::default();
+            let disk = FaultyDisk::new(seed ^ crash_at);
+            disk.fail_after(crash_at);
+            let done = play(&disk, &mut history, &steps).is_ok();
+            // Only the daemon ends: what was written but not synced is still to be seen.
+            disk.restart_daemon();
+            let (log, recovered) = open(&disk).unwrap();
+            history.continue_from(&recovered.restored);
+            drop(log);
+            let (_, recovered) = open(&disk.after_power_loss()).unwrap();
+            history.expect_last(&recovered.restored);
+            if done {
+                break;
+            }
+        }
+    }
+
+    #[test]
     fn a_flipped_bit_is_an_error_or_without_effect(
         steps in any_steps(24), seed in any::<u64>(),
     ) {

@@ -99,6 +99,11 @@ impl FaultyDisk {
         self.state().left = Some(operations);
     }
 
+    /// The system goes on; nothing is lost yet.
+    pub fn restart_daemon(&self) {
+        self.state().left = None;
+    }
+
     pub fn put(&self, name: &str, bytes: &[u8]) {
         let file = FileState {
             durable: bytes.to_vec(),
