@@ -13,6 +13,8 @@
 //!   Spec, Seen, now ──► fences (safety) ──► services, by priority ──► Plan { steps, waits }
 //! ```
 
+#![forbid(unsafe_code)]
+
 pub mod checker;
 mod fences;
 mod placement;

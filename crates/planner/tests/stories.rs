@@ -1570,3 +1570,126 @@ fn an_operator_restarts_a_service() {
         "#]],
     );
 }
+
+#[test]
+fn nothing_starts_on_a_node_that_the_same_plan_gives_up() {
+    check(
+        "nodes a b
+        service db prefer=a
+        slow db
+        runs db
+        operator maintenance on
+        stop-fails db
+        service web prefer=a
+        operator maintenance off",
+        expect![[r#"
+            > service db prefer=a
+            configuration version 2 by ann
+            plan 1: start db on a: it should run and runs nowhere
+            db runs on a
+            > slow db
+            > runs db
+            > operator maintenance on
+            ann: maintenance on
+              db: maintenance is on
+            > stop-fails db
+            db failed on a: program: still there
+            > service web prefer=a
+            configuration version 3 by ann
+              web: maintenance is on
+            > operator maintenance off
+            ann: maintenance off
+            a is lost: db could not be stopped on a
+            plan 2: start web on b: it should run and runs nowhere
+            web runs on b
+            fence 20: b fences a: db could not be stopped on a
+              a: waits until a is proven off
+              db: waits until a is proven off
+        "#]],
+    );
+}
+
+#[test]
+fn two_members_do_not_give_each_other_up() {
+    check(
+        "nodes a b
+        service db prefer=a
+        service web prefer=b
+        slow db
+        slow web
+        operator maintenance on
+        stop-fails db
+        stop-fails web
+        operator maintenance off
+        fenced a
+        up a",
+        expect![[r#"
+            > service db prefer=a
+            configuration version 2 by ann
+            plan 1: start db on a: it should run and runs nowhere
+            db runs on a
+            > service web prefer=b
+            configuration version 3 by ann
+            plan 2: start web on b: it should run and runs nowhere
+            web runs on b
+            > slow db
+            > slow web
+            > operator maintenance on
+            ann: maintenance on
+              db: maintenance is on
+              web: maintenance is on
+            > stop-fails db
+            db failed on a: program: still there
+            > stop-fails web
+            web failed on b: program: still there
+            > operator maintenance off
+            ann: maintenance off
+            a is lost: db could not be stopped on a
+            fence 20: b fences a: db could not be stopped on a
+              a: waits until a is proven off
+              b: b could not be fenced: no other member is online to do it
+              db: waits until a is proven off
+              web: waits until b is proven off
+            > fenced a
+            fence 20: a confirmed off by power
+            db stopped on a: a is proven off
+            a is down
+            plan 5: start db on b: a is proven off
+            > up a
+            a is starting
+            a is online
+            b is lost: web could not be stopped on b
+            fence 26: a fences b: web could not be stopped on b
+              b: waits until b is proven off
+              db: waits until b is proven off
+        "#]],
+    );
+}
+
+#[test]
+fn a_move_waits_until_nothing_keeps_it_from_starting_elsewhere() {
+    check(
+        "nodes a b c
+        service db prefer=a
+        boot c
+        operator move db to b
+        probed c",
+        expect![[r#"
+            > service db prefer=a
+            configuration version 2 by ann
+            plan 1: start db on a: it should run and runs nowhere
+            db runs on a
+            > boot c
+            c is starting
+            > operator move db to b
+            ann: move db to b
+              db: waits for c to tell what runs there
+            > probed c
+            c is online
+            plan 2: stop db on a: asked by ann
+            db stopped on a: asked by ann
+            plan 3: start db on b: asked by ann
+            db runs on b
+        "#]],
+    );
+}

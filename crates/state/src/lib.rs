@@ -6,6 +6,8 @@
 //! says, and a command that is rejected leaves the state as it was. It knows no clock; the
 //! times in it are those that proposers stamped on their commands, kept for people.
 
+#![forbid(unsafe_code)]
+
 mod claims;
 mod fences;
 mod members;

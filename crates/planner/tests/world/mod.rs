@@ -365,6 +365,14 @@ impl World {
                     boot,
                 });
             }
+            other => self.word(other, words),
+        }
+    }
+
+    /// What a node says about its fence or its services.
+    fn word(&mut self, verb: &str, words: &[&str]) {
+        let first = words.first().copied().unwrap_or_default();
+        match verb {
             "fenced" => self.fence_ended(
                 first,
                 &FenceResult::Confirmed {
