@@ -8,6 +8,8 @@
 //! about a lost node (fencing, views and elections follow elsewhere); no trust in a packet
 //! that could be a replay (`session`).
 
+#![forbid(unsafe_code)]
+
 pub mod detector;
 pub mod event;
 mod peer;

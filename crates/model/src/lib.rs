@@ -5,6 +5,8 @@
 //! construction, printing and parsing of single values; no clock, no I/O, no
 //! randomness.
 
+#![forbid(unsafe_code)]
+
 pub mod command;
 pub mod duration;
 pub mod history;

@@ -13,6 +13,8 @@
 //!                          └───────┴──► own duties (tend.rs): claims, probes, fences, lease
 //! ```
 
+#![forbid(unsafe_code)]
+
 mod duties;
 mod executor;
 mod message;

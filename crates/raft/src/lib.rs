@@ -20,6 +20,8 @@
 //! It never decides on its own that a peer is dead, never looks into a command, and never
 //! removes a member.
 
+#![forbid(unsafe_code)]
+
 mod change;
 mod election;
 mod follower;
