@@ -190,7 +190,7 @@ fn the_parser_contradicts_itself_nowhere() {
 }
 
 #[test]
-fn every_command_has_its_page_and_an_example() {
+fn every_command_has_its_page_with_examples_that_can_be_typed() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/commands");
     for command in cli::command().get_subcommands() {
         let page = folder.join(format!("{}.md", command.get_name()));
@@ -198,6 +198,27 @@ fn every_command_has_its_page_and_an_example() {
             .unwrap_or_else(|error| panic!("{}: {error}", page.display()));
         let example = format!("mainstay {}", command.get_name());
         assert!(text.contains(&example), "no example in {}", page.display());
+        let examples = text.lines().filter_map(|line| line.strip_prefix("$ "));
+        examples.for_each(can_be_typed);
+        let help = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let examples = help
+            .lines()
+            .filter_map(|line| line.strip_prefix("  mainstay "));
+        examples.for_each(|line| can_be_typed(&format!("mainstay {line}")));
+    }
+}
+
+/// The parser takes the line: up to a redirection, or two spaces and a remark.
+fn can_be_typed(line: &str) {
+    let ends = ["  ", " > ", " && "];
+    let end = ends.iter().filter_map(|end| line.find(end)).min();
+    let line = &line[..end.unwrap_or(line.len())];
+    if line.starts_with("mainstay ") {
+        let parsed = Cli::try_parse_from(line.split(' '));
+        assert!(parsed.is_ok(), "`{line}`: {}", parsed.unwrap_err());
     }
 }
 
