@@ -1,6 +1,7 @@
 //! Addresses: taken after a look for another owner, told to the neighbours, watched.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use host::neighbours::{Announcer, owner_of};
 use host::netlink::{Card, Change, LinkState, Netlink, NetlinkError, Placed};
@@ -8,10 +9,14 @@ use model::operation::{Operation, Outcome, Verb};
 use model::spec::AddressSpec;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::context::{Context, Done, chain};
 use crate::record::Trace;
+
+/// Before the kernel is asked again after it did not answer: it is overloaded, or out of
+/// memory.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// An address that is on a card and watched.
 pub(crate) struct Held {
@@ -37,10 +42,16 @@ impl Held {
         // May be dropped at any await and called again: doubt outlives that.
         loop {
             if self.doubt {
-                if let Some(how) = self.absence(netlink).await {
-                    return how;
+                match self.absence(netlink).await {
+                    Ok(Some(how)) => return how,
+                    Ok(None) => self.doubt = false,
+                    Err(error) => {
+                        // Not knowing is no failure of the address.
+                        tracing::warn!(error = chain(&error), "cannot look at an address");
+                        sleep(ASK_AGAIN).await;
+                        continue;
+                    }
                 }
-                self.doubt = false;
             }
             self.doubt = match self.changes.recv().await {
                 Ok(Change::AddressGone(gone)) => gone.address.addr() == self.placed.address.addr(),
@@ -55,17 +66,10 @@ impl Held {
     }
 
     /// What is wrong with the address now, if anything.
-    async fn absence(&self, netlink: &Netlink) -> Option<String> {
-        let look = async {
-            let address = self.placed.address.addr();
-            let placed = netlink.find(address).await?;
-            let cards = netlink.cards().await?;
-            Ok::<_, NetlinkError>((placed, cards))
-        };
-        match look.await {
-            Ok((placed, cards)) => describe_absence(self.placed, placed, &cards),
-            Err(error) => Some(chain(&error)),
-        }
+    async fn absence(&self, netlink: &Netlink) -> Result<Option<String>, NetlinkError> {
+        let placed = netlink.find(self.placed.address.addr()).await?;
+        let cards = netlink.cards().await?;
+        Ok(describe_absence(self.placed, placed, &cards))
     }
 }
 

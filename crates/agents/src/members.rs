@@ -35,14 +35,17 @@ pub(crate) fn members(context: &Context) -> Vec<Stat> {
             .filter(|stat| stat.life == process::Life::Alive)
             .collect();
     }
-    let all = process::all();
-    let leaders: Vec<i32> = all
+    let own = std::process::id().cast_signed();
+    let mut all = process::all();
+    all.retain(|stat| stat.pid != own);
+    // Session 0 is anybody's: its leader lives outside our pid namespace.
+    let sessions: Vec<i32> = all
         .iter()
-        .filter(|stat| is_marked(context, stat.pid))
+        .filter(|stat| stat.session != 0 && is_marked(context, stat.pid))
         .map(|stat| stat.session)
         .collect();
     all.into_iter()
-        .filter(|stat| leaders.contains(&stat.session) || is_marked(context, stat.pid))
+        .filter(|stat| sessions.contains(&stat.session) || is_marked(context, stat.pid))
         .collect()
 }
 

@@ -27,6 +27,8 @@ const SETTLE_LIMIT: Duration = Duration::from_millis(200);
 const PAUSE_FIRST: Duration = Duration::from_millis(1);
 /// Long enough not to be felt as load, short enough not to be felt as delay.
 const PAUSE_MAX: Duration = Duration::from_millis(20);
+/// Before the kernel is asked again after it did not answer.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// Mounts one upon the other on one directory; more than these are somebody's accident.
 const STACK_MAX: usize = 8;
 
@@ -47,7 +49,12 @@ impl Held {
                     Ok(Found::Ours(_)) => self.doubt = false,
                     Ok(Found::Nothing) => return format!("gone from {}", self.spec.target),
                     Ok(Found::Other(how)) => return how,
-                    Err(error) => return format!("cannot look for it: {error}"),
+                    Err(error) => {
+                        // Not knowing is no failure of the mount.
+                        tracing::warn!(mount = self.spec.target, %error, "cannot look at a mount");
+                        sleep(ASK_AGAIN).await;
+                        continue;
+                    }
                 }
             }
             if self.watch.changed().await.is_err() {
