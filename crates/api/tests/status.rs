@@ -139,12 +139,12 @@ fn all_is_well_but_for_a_node_without_a_fence_device() {
         &seen,
         extra(),
         expect![[r#"
-        a is online: -
-        b is online: -
-        web is running on a: it should run and runs nowhere
-        warning: b has no fence device: if it is lost, its services wait for a person
-        degraded: true
-    "#]],
+            a is online: -
+            b is online: -
+            web is running on a: it should run
+            warning: b has no fence device: if it is lost, its services wait for a person
+            degraded: true
+        "#]],
     );
 }
 
@@ -358,7 +358,7 @@ fn the_json_has_the_fields_that_scripts_rely_on() {
                   "state": "running"
                 }
               ],
-              "reason": "it should run and runs nowhere",
+              "reason": "it should run",
               "wish": "spec",
               "frozen": false,
               "barred": [],
