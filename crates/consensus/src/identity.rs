@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use model::{Lineage, NodeId, NodeName};
 use raft::Restored;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde::{Deserialize, Serialize};
 use wire::peer::ClusterId;
 use wire::raft::Configuration;
@@ -21,7 +22,7 @@ use wire::raft::Configuration;
 use crate::durable;
 use crate::join::JoinReply;
 use crate::keys::{ClusterKey, KeyError, NodeKey, random_bytes};
-use crate::log::{Log, LogError};
+use crate::log::{Files, Log, LogError};
 
 /// The file with the node's own key.
 pub const NODE_KEY_FILE: &str = "node.key";
@@ -31,6 +32,9 @@ pub const CLUSTER_KEY_FILE: &str = "cluster.key";
 pub const IDENTITY_FILE: &str = "node.json";
 /// The directory of the log.
 pub const LOG_DIRECTORY: &str = "log";
+
+/// An empty log that is about to replace the log; never used where it stands.
+const NEXT_LOG_DIRECTORY: &str = "log-next";
 
 /// `node.json` holds nothing secret.
 const IDENTITY_MODE: u32 = 0o644;
@@ -211,8 +215,8 @@ pub fn prepare(state: &Path) -> Result<NodeKey, IdentityError> {
     Ok(key)
 }
 
-/// Keeps what a join brought: the shared secret, an empty log (the members come to it from
-/// the leader), and last `node.json`.
+/// Keeps what a join brought: the shared secret, an empty log of the cluster's lineage (the
+/// members come to it from the leader), and last `node.json`.
 ///
 /// # Errors
 /// When a file cannot be made.
@@ -232,6 +236,40 @@ pub fn store_joined(
     };
     identity.store(state)?;
     Ok(identity)
+}
+
+/// Replaces the log by an empty one of another lineage, atomically, and keeps the old one
+/// aside for a person: the node has met a history that its own lost against. No log may be
+/// open in `state`. Returns where the old one is.
+///
+/// # Errors
+/// When a daemon has the log, or a file cannot be made or renamed.
+pub fn set_log_aside(state: &Path, lineage: Lineage) -> Result<PathBuf, IdentityError> {
+    let log = state.join(LOG_DIRECTORY);
+    let next = state.join(NEXT_LOG_DIRECTORY);
+    let aside = free_name(state);
+    let refused = |source| IdentityError::File {
+        doing: "set aside",
+        path: log.clone(),
+        source,
+    };
+    let held = Files::open(&log)?;
+    Log::create(&next, &Restored::empty(lineage))?;
+    let exchange = renameat_with(CWD, &next, CWD, &log, RenameFlags::EXCHANGE);
+    exchange.map_err(|error| refused(error.into()))?;
+    fs::rename(&next, &aside).map_err(refused)?;
+    durable::sync_directory(state).map_err(refused)?;
+    drop(held);
+    Ok(aside)
+}
+
+/// `log-aside-1`, or the first higher number that is free.
+fn free_name(state: &Path) -> PathBuf {
+    let name = |number: u32| state.join(format!("{LOG_DIRECTORY}-aside-{number}"));
+    (1..)
+        .map(name)
+        .find(|path| !path.exists())
+        .expect("no directory holds so many")
 }
 
 #[cfg(test)]
@@ -271,6 +309,35 @@ mod tests {
                 ..made.identity
             }
         );
+    }
+
+    #[test]
+    fn a_log_that_lost_is_kept_aside_and_an_empty_one_takes_its_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path();
+        let made = initialise(state, "shop", &NodeName::new("alpha").unwrap()).unwrap();
+        let other = Lineage {
+            generation: 2,
+            maker: NodeId(2),
+            random: 7,
+        };
+        let (open, _) = Log::open(&state.join(LOG_DIRECTORY)).unwrap();
+        let refused = set_log_aside(state, other);
+        assert!(
+            matches!(refused, Err(IdentityError::Log(LogError::Locked(_)))),
+            "{refused:?}"
+        );
+        drop(open);
+        for number in 1..=2 {
+            let aside = set_log_aside(state, other).unwrap();
+            assert_eq!(aside, state.join(format!("log-aside-{number}")));
+        }
+        let (_, recovered) = Log::open(&state.join(LOG_DIRECTORY)).unwrap();
+        assert_eq!(recovered.restored.hard_state.lineage, other);
+        assert_eq!(recovered.restored.entries, []);
+        let (_, old) = Log::open(&state.join("log-aside-1")).unwrap();
+        assert_eq!(old.restored.hard_state.lineage.maker, made.identity.id);
+        assert_eq!(old.restored.entries.len(), 1);
     }
 
     #[test]

@@ -20,8 +20,10 @@ pub mod tls;
 pub mod token;
 pub mod transport;
 
-pub use identity::{Identity, IdentityError, NewMember, initialise, store_joined};
-pub use join::{JoinError, JoinReply, JoinRequest, JoinedMember, join};
+pub use identity::{
+    Identity, IdentityError, NewMember, initialise, prepare, set_log_aside, store_joined,
+};
+pub use join::{JoinError, JoinReply, JoinRequest, JoinedMember, Refusal, join};
 pub use keys::{ClusterKey, Fingerprint, KeyError, NodeKey};
 pub use log::{Driver, Log, LogError, Recovered, Report, spawn_driver};
 pub use token::{Token, TokenError};

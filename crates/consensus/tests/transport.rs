@@ -11,7 +11,7 @@ use consensus::{
     ClusterId, ClusterKey, Incoming, JoinError, JoinReply, JoinRequest, NodeKey, PeerInfo,
     PeerMessage, Token, TokenError, Transport, TransportConfig, join,
 };
-use model::{BootId, NodeId, NodeName, WallTime};
+use model::{BootId, Lineage, NodeId, NodeName, WallTime};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
@@ -429,6 +429,11 @@ fn reply_for(request: &JoinRequest) -> JoinReply {
         id: NodeId(4),
         cluster: "shop".to_owned(),
         cluster_id: CLUSTER,
+        lineage: Lineage {
+            generation: 1,
+            maker: NodeId(1),
+            random: 9,
+        },
         cluster_key: ClusterKey([3; 32]),
         members: vec![consensus::join::JoinedMember {
             id: NodeId(4),
@@ -437,7 +442,6 @@ fn reply_for(request: &JoinRequest) -> JoinReply {
             addresses: Vec::new(),
         }],
         spec_source: "[cluster]".to_owned(),
-        lineage: model::Lineage::default(),
     }
 }
 

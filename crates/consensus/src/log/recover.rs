@@ -62,23 +62,24 @@ pub(super) struct Found {
     pub(super) cut: Option<Cut>,
 }
 
-/// Reads segments, which are in order of their numbers and without gaps. None when nothing
-/// was ever durable in them: the log is new.
-pub(super) fn recover(segments: &[Segment]) -> Result<Option<Found>, LogError> {
-    for segment in segments {
+/// Reads segments, which are in order of their numbers. None when nothing was ever durable
+/// in them: the log is new.
+pub(super) fn recover(segments: Vec<Segment>) -> Result<Option<Found>, LogError> {
+    for segment in &segments {
         if !format::has_head(&segment.bytes, segment.number) {
             return Err(LogError::Head {
                 file: segment_name(segment.number),
             });
         }
     }
+    let (segments, unused) = choose(segments);
     let mut replay = Replay {
         image: None,
         sequence: 0,
         segments: Vec::new(),
     };
     let mut end = HEAD_BYTES;
-    for segment in segments {
+    for segment in &segments {
         let first = replay.next_in(segment, HEAD_BYTES);
         if first.is_none() && !replay.segments.is_empty() {
             break;
@@ -86,7 +87,8 @@ pub(super) fn recover(segments: &[Segment]) -> Result<Option<Found>, LogError> {
         end = replay.replay(segment)?;
     }
     let at = replay.segments.len().saturating_sub(1);
-    check_nothing_durable_follows(&segments[at..], end, replay.sequence + 1)?;
+    let behind: Vec<_> = segments.iter().skip(at).chain(&unused).collect();
+    check_nothing_durable_follows(&behind, end, replay.sequence + 1)?;
     let Some(image) = replay.image else {
         // The segments before this one were removed only after it was synced.
         return match segments.first() {
@@ -111,6 +113,35 @@ pub(super) fn recover(segments: &[Segment]) -> Result<Option<Found>, LogError> {
         segments: replay.segments,
     };
     Ok(Some(found))
+}
+
+/// Splits off what does not count. Removals may survive a power loss in any selection, so
+/// that there can be gaps:
+///
+/// - before the segments in use: those were removed because a snapshot covers them, and
+///   the first one after the gap repeats all that is needed. They are dropped here.
+/// - behind them: those were made in advance, or hold nothing that was ever synced, and an
+///   earlier recovery removed them. They begin with no intact record. They are returned
+///   apart, to be searched for a proof of the contrary.
+fn choose(segments: Vec<Segment>) -> (Vec<Segment>, Vec<Segment>) {
+    let mut runs: Vec<Vec<Segment>> = Vec::new();
+    for segment in segments {
+        match runs.last_mut() {
+            Some(run) if run.last().is_some_and(|it| it.number + 1 == segment.number) => {
+                run.push(segment);
+            }
+            Some(_) | None => runs.push(vec![segment]),
+        }
+    }
+    let mut unused = Vec::new();
+    while 1 < runs.len() && runs.last().is_some_and(|run| !begins(&run[0])) {
+        unused.extend(runs.pop().into_iter().flatten());
+    }
+    (runs.pop().unwrap_or_default(), unused)
+}
+
+fn begins(segment: &Segment) -> bool {
+    format::read_record(segment.number, &segment.bytes[HEAD_BYTES..]).is_some()
 }
 
 struct Replay {
@@ -177,7 +208,7 @@ impl Replay {
 /// Record `expected` cannot be read at `end` of the first of these segments. Looks for a
 /// proof that it was synced once.
 fn check_nothing_durable_follows(
-    segments: &[Segment],
+    segments: &[&Segment],
     end: usize,
     expected: u64,
 ) -> Result<(), LogError> {

@@ -162,13 +162,12 @@ impl<D: Disk> Log<D> {
     }
 
     pub(super) fn open_on(
-        mut disk: D,
+        disk: D,
         segment_bytes: usize,
     ) -> Result<(Self, Recovered), LogError> {
         let names = list(&disk)?;
-        let segments = read_segments(&mut disk, &names)?;
-        let Some(found) = recover(&segments)? else {
-            drop(segments);
+        let segments = read_segments(&disk, &names)?;
+        let Some(found) = recover(segments)? else {
             let restored = Restored::default();
             let log = Self::begin(disk, &Change::of_restored(&restored, 0), 0, segment_bytes)?;
             return Ok((
@@ -179,7 +178,6 @@ impl<D: Disk> Log<D> {
                 },
             ));
         };
-        drop(segments);
         let snapshot = match &found.image.summary.snapshot {
             Some(marker) => Some(read_snapshot(&disk, &names, marker.file)?),
             None => None,
@@ -461,27 +459,19 @@ fn create_segment<D: Disk>(disk: &mut D, number: u64, capacity: usize) -> Result
     Ok(capacity as u64)
 }
 
-/// The segments up to the last one without a gap. Those before a gap were being removed
-/// when the power failed.
-fn read_segments<D: Disk>(disk: &mut D, names: &[String]) -> Result<Vec<Segment>, LogError> {
+/// All segments, in order of their numbers.
+fn read_segments<D: Disk>(disk: &D, names: &[String]) -> Result<Vec<Segment>, LogError> {
     let numbers = names
         .iter()
-        .filter_map(|it| number_in(it, SEGMENT_PREFIX, SEGMENT_SUFFIX));
-    let mut segments: Vec<Segment> = Vec::new();
+        .filter_map(|name| number_in(name, SEGMENT_PREFIX, SEGMENT_SUFFIX));
     let mut numbers: Vec<u64> = numbers.collect();
     numbers.sort_unstable();
-    for number in numbers {
-        if segments
-            .last()
-            .is_some_and(|last| last.number + 1 != number)
-        {
-            segments.clear();
-        }
+    let read = |number| {
         let name = segment_name(number);
         let bytes = disk.read(&name).map_err(io_error("read", &name))?;
-        segments.push(Segment { number, bytes });
-    }
-    Ok(segments)
+        Ok(Segment { number, bytes })
+    };
+    numbers.into_iter().map(read).collect()
 }
 
 fn read_snapshot<D: Disk>(
