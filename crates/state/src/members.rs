@@ -147,6 +147,9 @@ impl State {
         Ok(Applied::Done)
     }
 
+    /// Boot ids have no order: a boot that was never heard of before is taken for the newest.
+    /// So `NodeUp` is proposed only by a leader that hears the node in that boot now, and is
+    /// never kept to be proposed again later.
     pub(crate) fn node_up(&mut self, place: Place, name: &NodeName, boot: BootId) -> Outcome {
         let node = self.node(name)?;
         if self
