@@ -16,6 +16,21 @@ pub struct PlanView {
 }
 
 impl PlanView {
+    /// The same with one step more: a restart in place, which an operator orders directly
+    /// and no plan contains. The service no longer counts as one that stays as it is.
+    #[must_use]
+    pub fn with_restart(mut self, service: &str, node: &str, because: &str) -> Self {
+        self.stays.retain(|stay| stay.service != service);
+        self.steps.push(StepView {
+            action: "restart".to_string(),
+            service: Some(service.to_string()),
+            node: Some(node.to_string()),
+            sentence: format!("restart {service} on {node}"),
+            because: because.to_string(),
+        });
+        self
+    }
+
     /// Services that do not answer for a while if the plan is carried out: those with a
     /// step that stops or restarts them. In order of the steps, each once.
     #[must_use]
@@ -64,4 +79,25 @@ pub struct WaitView {
     pub service: String,
     /// What it waits for, in words.
     pub because: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_interrupts_its_service_and_no_other() {
+        let stay = |service: &str| StayView {
+            service: service.to_string(),
+            node: Some("alpha".to_string()),
+        };
+        let plan = PlanView {
+            stays: vec![stay("db"), stay("web")],
+            ..PlanView::default()
+        };
+        let plan = plan.with_restart("web", "alpha", "asked by ops");
+        assert_eq!(plan.interrupted(), ["web"]);
+        assert_eq!(plan.stays, [stay("db")]);
+        assert_eq!(plan.steps[0].sentence, "restart web on alpha");
+    }
 }

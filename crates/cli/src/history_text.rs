@@ -1,6 +1,6 @@
 //! What happened, as people read it.
 
-use api::{Explanation, Fences, HistoryEntryView, LogView};
+use api::{Explanation, Fences, HistoryEntryView, LogView, ServiceState};
 use config::Colour;
 
 use crate::screen::{Tone, paint};
@@ -100,7 +100,12 @@ pub(crate) fn explanation(answer: &Explanation, colour: Colour) -> String {
         })
         .collect();
     text.push_str(&table(&[], &rows, 2, colour));
-    for wait in &answer.waits {
+    // What is stopped on purpose waits for nothing but a wish.
+    let waits = answer
+        .waits
+        .iter()
+        .filter(|_| answer.state != ServiceState::Stopped);
+    for wait in waits {
         text.push_str(&format!("waits: {wait}\n"));
     }
     text

@@ -37,7 +37,7 @@ pub(crate) fn plan(plan: &PlanView, colour: Colour) -> String {
     }
     let interrupted = plan.interrupted();
     if !interrupted.is_empty() {
-        let line = format!("interrupted meanwhile: {}\n", interrupted.join(", "));
+        let line = format!("interrupted: {}\n", interrupted.join(", "));
         text.push_str(&paint(&line, Tone::Care, colour));
     }
     if !plan.stays.is_empty() {
@@ -51,7 +51,13 @@ pub(crate) fn plan(plan: &PlanView, colour: Colour) -> String {
             .collect();
         text.push_str(&format!("stays as it is: {}\n", stays.join(", ")));
     }
-    for wait in &plan.waits {
+    // What a service waits for after its own step (to be started again) is no news.
+    let touched = |service: &String| {
+        plan.steps
+            .iter()
+            .any(|s| s.service.as_ref() == Some(service))
+    };
+    for wait in plan.waits.iter().filter(|wait| !touched(&wait.service)) {
         text.push_str(&format!("cannot yet: {}: {}\n", wait.service, wait.because));
     }
     text
