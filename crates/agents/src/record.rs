@@ -121,3 +121,69 @@ fn entries(dir: &Path) -> Vec<PathBuf> {
     };
     entries.flatten().map(|entry| entry.path()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::spec::{FsckPolicy, Limits, MountSource, MountSpec, ResourceKind};
+    use model::{ResourceName, ServiceName};
+
+    fn record(resource: &str, boot: BootId) -> Record {
+        let name = ResourceName::new(resource).unwrap();
+        let mount = MountSpec {
+            source: MountSource::Bind {
+                path: "/a".to_owned(),
+            },
+            target: "/b".to_owned(),
+            options: Vec::new(),
+            check: FsckPolicy::Never,
+        };
+        Record {
+            address: ResourceAddress {
+                service: ServiceName::new("web").unwrap(),
+                resource: name.clone(),
+            },
+            spec: ResourceSpec {
+                name,
+                kind: ResourceKind::Mount(mount),
+                limits: Limits::default(),
+            },
+            epoch: ClaimEpoch(7),
+            boot,
+            trace: Trace::Process {
+                pid: 42,
+                started: 4711,
+            },
+        }
+    }
+
+    #[test]
+    fn a_record_is_replaced_read_and_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let boot = BootId([1; 16]);
+        let records = Records::new(dir.path(), boot);
+        let (one, two) = (record("mount-1", boot), record("mount-2", boot));
+        let intended = Record {
+            trace: Trace::Intended,
+            ..one.clone()
+        };
+        for record in [&two, &intended, &one] {
+            records.write(record).unwrap();
+        }
+        assert_eq!(records.all(), [one.clone(), two.clone()]);
+        assert_eq!(records.read(&one.address), Some(one.clone()));
+        records.remove(&one.address).unwrap();
+        records.remove(&one.address).unwrap();
+        assert_eq!(records.all(), [two]);
+    }
+
+    #[test]
+    fn records_of_another_boot_and_damaged_ones_count_for_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let older = Records::new(dir.path(), BootId([1; 16]));
+        older.write(&record("mount-1", BootId([1; 16]))).unwrap();
+        let records = Records::new(dir.path(), BootId([2; 16]));
+        std::fs::write(dir.path().join("resources/web/mount-2.json"), "{").unwrap();
+        assert_eq!(records.all(), []);
+    }
+}

@@ -168,3 +168,52 @@ fn the_end_of_a_daemon_is_noticed_without_waiting_for_the_next_status() {
         },
     );
 }
+
+#[test]
+fn a_slow_resource_does_not_delay_another() {
+    on_own_node("a_slow_resource_does_not_delay_another", async || {
+        let dir = tempfile::tempdir().unwrap();
+        let mut node = Node::new(dir.path(), Grouping::Session);
+        let status = "test -e $D/release || exit 3";
+        let wait = "while ! test -e $D/release; do sleep 0.01; done";
+        let slow = command(&node, wait, "true", status);
+        let mut quick = common::process(&["/bin/sleep", "2004"]);
+        quick.name = model::ResourceName::new("process-2").unwrap();
+        let first = node.order(Verb::Start, &slow, &[]);
+        let second = node.order(Verb::Start, &quick, &[]);
+        assert_eq!(node.report(second).await.outcome, Outcome::Running);
+        std::fs::write(dir.path().join("release"), "").unwrap();
+        assert_eq!(node.report(first).await.outcome, Outcome::Running);
+    });
+}
+
+#[test]
+fn operations_on_one_resource_are_done_in_order_and_too_many_are_refused() {
+    let name = "operations_on_one_resource_are_done_in_order_and_too_many_are_refused";
+    on_own_node(name, async || {
+        let dir = tempfile::tempdir().unwrap();
+        let mut node = Node::new(dir.path(), Grouping::Session);
+        let wait = "while ! test -e $D/release; do sleep 0.01; done; exit 3";
+        let spec = command(&node, "true", "true", wait);
+        let orders: Vec<_> = (0..18)
+            .map(|_| node.order(Verb::Status, &spec, &[]))
+            .collect();
+        let mut reports = Vec::new();
+        while reports.len() < orders.len() {
+            let Event::Finished(report) = node.event().await else {
+                panic!("only ends are expected");
+            };
+            // Refusals come first: the others wait for this.
+            std::fs::write(dir.path().join("release"), "").unwrap();
+            reports.push(report);
+        }
+        let how = "16 operations wait for web/command-1 already";
+        let (refused, done): (Vec<_>, Vec<_>) = reports
+            .iter()
+            .partition(|report| report.outcome == failed(how));
+        // Sixteen wait, and one may have been taken out of the queue by then.
+        assert!([1, 2].contains(&refused.len()), "{reports:?}");
+        assert!(done.iter().all(|report| report.outcome == Outcome::Stopped));
+        assert!(done.is_sorted_by_key(|report| report.id), "{done:?}");
+    });
+}
