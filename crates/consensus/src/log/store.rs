@@ -161,10 +161,7 @@ impl<D: Disk> Log<D> {
         Ok(log)
     }
 
-    pub(super) fn open_on(
-        disk: D,
-        segment_bytes: usize,
-    ) -> Result<(Self, Recovered), LogError> {
+    pub(super) fn open_on(disk: D, segment_bytes: usize) -> Result<(Self, Recovered), LogError> {
         let names = list(&disk)?;
         let segments = read_segments(&disk, &names)?;
         let Some(found) = recover(segments)? else {

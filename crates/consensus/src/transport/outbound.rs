@@ -25,6 +25,10 @@ const RETRY_FIRST: Duration = Duration::from_millis(20);
 /// And double up to here: a node that is down costs one packet a second and network.
 const RETRY_MAX: Duration = Duration::from_secs(1);
 
+/// For TCP to connect. The kernel would repeat a lost packet only after a second; a new
+/// attempt after this time finds a network that has just come back sooner.
+const CONNECT_MAX: Duration = Duration::from_millis(500);
+
 /// Between pings on the link in use. With `ANSWER_MAX` it bounds how long messages go into a
 /// dead link when heartbeats do not tell earlier: 400 ms.
 const PING_IN_USE: Duration = Duration::from_millis(150);
@@ -79,7 +83,7 @@ impl Link {
     }
 
     async fn connect(&self) -> io::Result<(TlsStream<TcpStream>, Hello)> {
-        let stream = TcpStream::connect(self.address()).await?;
+        let stream = timeout(CONNECT_MAX, TcpStream::connect(self.address())).await??;
         prepare_stream(&stream)?;
         let connector = TlsConnector::from(Arc::clone(&self.config));
         let mut stream = connector.connect(tls::server_name(), stream).await?;
