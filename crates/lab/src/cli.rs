@@ -9,12 +9,12 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 
-use crate::form::{Cluster, apply, form};
+use crate::form::{Cluster, apply_services, form};
 use crate::handle::{Lab, LabError, Options};
 use crate::janitor::Lifetime;
 use crate::layout;
 use crate::protocol::{Cut, Direction, Pace, Power, Status};
-use crate::{form as forming, scenario};
+use crate::{demo, scenario};
 
 /// A command that a person runs ends when the person wants; a month is never.
 const COMMAND_LIMIT: Duration = Duration::from_secs(30 * 86_400);
@@ -78,6 +78,8 @@ pub enum LabCommand {
     Resume(OneNode),
     /// Kill the daemon of a node; it is started again
     DaemonKill(OneNode),
+    /// Watch a failover: three nodes, a service, a power loss
+    Demo,
     /// Play scenario files and compare
     Run {
         /// The files
@@ -206,6 +208,7 @@ fn carry_out(command: LabCommand) -> Result<u8, LabError> {
         LabCommand::Pause(one) => one.find()?.pause(&one.node)?,
         LabCommand::Resume(one) => one.find()?.resume(&one.node)?,
         LabCommand::DaemonKill(one) => one.find()?.daemon_kill(&one.node)?,
+        LabCommand::Demo => demo::run()?,
         LabCommand::Run { files } => return Ok(u8::from(!scenario::play_all(&files))),
     }
     Ok(0)
@@ -292,12 +295,7 @@ fn form_and_apply(lab: &Lab, up: &Up) -> Result<(), LabError> {
     let Some(path) = &up.config else {
         return Ok(());
     };
-    // Nodes have a `/run` and `/proc` of their own, so the file goes where all can read it.
-    let text = format!("{}\n{}", forming::cluster_toml(&lab.status()?), read(path)?);
-    let copy = lab.dir().join("config.toml");
-    let doing = "copying the configuration";
-    std::fs::write(&copy, text).map_err(|source| LabError::System { doing, source })?;
-    print!("{}", apply(lab, &copy.display().to_string())?);
+    print!("{}", apply_services(lab, &read(path)?)?);
     Ok(())
 }
 

@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::handle::{Lab, LabError};
-use crate::layout;
-use crate::protocol::Status;
+use crate::protocol::{Power, Status};
 
 /// A daemon that has just been started answers in a fraction of a second.
 const DAEMON_LIMIT: Duration = Duration::from_secs(15);
@@ -91,13 +90,21 @@ pub fn form(lab: &Lab, config: Option<&str>) -> Result<(), LabError> {
     Ok(())
 }
 
-/// Adds services to the cluster.
+/// Adds services to the networks, nodes and power of the laboratory, and applies the whole.
+/// Gives what the command printed.
 ///
 /// # Errors
 /// When the command failed.
-pub fn apply(lab: &Lab, file: &str) -> Result<String, LabError> {
-    let first = layout::node_names(1).remove(0);
+pub fn apply_services(lab: &Lab, services: &str) -> Result<String, LabError> {
     let status = lab.status()?;
-    let node = status.nodes.first().map_or(first, |node| node.name.clone());
-    lab.exec_ok(&node, &["mainstay", "apply", "--yes", file])
+    let whole = format!("{}\n{services}", cluster_toml(&status));
+    // In the laboratory's directory, which all nodes can read.
+    let path = lab.dir().join("applied.toml");
+    let doing = "writing the configuration";
+    std::fs::write(&path, whole).map_err(|source| LabError::System { doing, source })?;
+    let Some(node) = status.nodes.iter().find(|node| node.power == Power::On) else {
+        return Err(LabError::Refused("no node has power".into()));
+    };
+    let path = path.display().to_string();
+    lab.exec_ok(&node.name, &["mainstay", "apply", "--yes", &path])
 }

@@ -12,6 +12,7 @@
 mod cgroups;
 pub mod channel;
 pub mod cli;
+mod demo;
 mod fence_lab;
 mod form;
 mod guard;
@@ -31,7 +32,7 @@ pub mod witness;
 
 use std::process::ExitCode;
 
-pub use form::{Cluster, form};
+pub use form::{Cluster, apply_services, cluster_toml, form};
 pub use handle::{Lab, LabError, Options, Output, Running};
 pub use janitor::Lifetime;
 

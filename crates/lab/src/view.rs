@@ -55,29 +55,52 @@ impl View {
     /// Whether all of `count` nodes are members and ready.
     #[must_use]
     pub fn all_online(&self, count: usize) -> bool {
-        self.nodes.len() == count && self.nodes.iter().all(|node| node.state == "online")
+        self.quorate
+            && self.nodes.len() == count
+            && self.nodes.iter().all(|node| node.state == "online")
     }
 }
 
-/// Runs a command on the first node where it succeeds: one that is off, paused or cut does not
-/// count.
-#[must_use]
-pub fn ask(lab: &Lab, argv: &[&str]) -> Option<String> {
-    let status = lab.status().ok()?;
-    let awake = |power, pace| power == Power::On && pace == Pace::Running;
-    let nodes = status
-        .nodes
-        .iter()
-        .filter(|node| awake(node.power, node.pace));
+/// What a command prints on each node where it succeeds, asked one after the other. Nodes that
+/// are off, paused or cut are not asked.
+fn answers<'a>(lab: &'a Lab, argv: &'a [&str]) -> impl Iterator<Item = (String, String)> + 'a {
+    let status = lab.status().ok();
+    let (nodes, cuts) = status.map(|s| (s.nodes, s.cuts)).unwrap_or_default();
     nodes
-        .filter(|node| !status.cuts.iter().any(|cut| cut.node == node.name))
-        .filter_map(|node| lab.exec_within(&node.name, argv, STATUS_LIMIT).ok())
-        .find(|output| output.code == 0)
-        .map(|output| output.stdout)
+        .into_iter()
+        .filter(|node| node.power == Power::On && node.pace == Pace::Running)
+        .filter(move |node| !cuts.iter().any(|cut| cut.node == node.name))
+        .filter_map(move |node| {
+            let output = lab.exec_within(&node.name, argv, STATUS_LIMIT).ok()?;
+            (output.code == 0).then_some((node.name, output.stdout))
+        })
 }
 
-/// Asks the first node that answers how the cluster is.
+/// The view of a node that is in contact with a quorum, else of any that answers: a node that
+/// has just come back still tells what it knew before.
+fn best(lab: &Lab) -> Option<(String, View)> {
+    let mut stale = None;
+    for (node, text) in answers(lab, &["mainstay", "status", "--json"]) {
+        match serde_json::from_str::<View>(&text) {
+            Ok(view) if view.quorate => return Some((node, view)),
+            Ok(view) => stale = stale.or(Some((node, view))),
+            Err(_) => {}
+        }
+    }
+    stale
+}
+
+/// Runs a command on a node that is in contact with a quorum, if there is one, and gives what
+/// it printed.
+#[must_use]
+pub fn ask(lab: &Lab, argv: &[&str]) -> Option<String> {
+    let (node, _) = best(lab)?;
+    let output = lab.exec_within(&node, argv, STATUS_LIMIT).ok()?;
+    (output.code == 0).then_some(output.stdout)
+}
+
+/// Asks how the cluster is, a node that is in contact with a quorum if there is one.
 #[must_use]
 pub fn look(lab: &Lab) -> Option<View> {
-    serde_json::from_str(&ask(lab, &["mainstay", "status", "--json"])?).ok()
+    best(lab).map(|(_, view)| view)
 }

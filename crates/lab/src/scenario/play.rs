@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::parse::{Condition, Step, StepKind};
-use crate::form::{Cluster, apply, cluster_toml, form};
+use crate::form::{Cluster, apply_services, form};
 use crate::handle::{Lab, LabError, Options};
 use crate::view::{self, View};
 
@@ -80,7 +80,7 @@ fn bring_up(nodes: &[String], networks: &[String], cluster: Cluster) -> Result<L
 fn carry_out(lab: &Lab, kind: &StepKind) -> Result<(), String> {
     let done = match kind {
         StepKind::Up { .. } => return Err("one laboratory is enough".into()),
-        StepKind::Apply(text) => apply_text(lab, text),
+        StepKind::Apply(text) => apply_services(lab, text).map(drop),
         StepKind::Kill(node) => lab.kill(node),
         StepKind::On(node) => lab.on(node),
         StepKind::Pause(node) => lab.pause(node),
@@ -107,14 +107,6 @@ fn carry_out(lab: &Lab, kind: &StepKind) -> Result<(), String> {
         }
     };
     done.map_err(|error| explain(&error))
-}
-
-fn apply_text(lab: &Lab, text: &str) -> Result<(), LabError> {
-    let whole = format!("{}\n{text}", cluster_toml(&lab.status()?));
-    let path = lab.dir().join("apply.toml");
-    let doing = "writing the configuration";
-    std::fs::write(&path, whole).map_err(|source| LabError::System { doing, source })?;
-    apply(lab, &path.display().to_string()).map(drop)
 }
 
 fn exec(lab: &Lab, machine: &str, argv: &[String], expected: Option<&str>) -> Result<(), String> {
