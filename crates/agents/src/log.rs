@@ -142,6 +142,8 @@ fn fit(text: &str, length_max: usize) -> String {
     text[from..].to_owned()
 }
 
+/// Copies the end of a file that is too long aside, at most `length_max` bytes however much
+/// there is, and empties it.
 fn trim(path: &Path, length_max: u64) -> io::Result<()> {
     let Ok(data) = std::fs::metadata(path) else {
         return Ok(());
@@ -151,8 +153,13 @@ fn trim(path: &Path, length_max: u64) -> io::Result<()> {
     }
     let mut aside = path.as_os_str().to_owned();
     aside.push(".1");
-    std::fs::copy(path, &aside)?;
-    File::options().write(true).open(path)?.set_len(0)
+    let mut file = File::options().read(true).write(true).open(path)?;
+    file.seek(SeekFrom::Start(data.len() - length_max))?;
+    io::copy(
+        &mut Read::by_ref(&mut file).take(length_max),
+        &mut File::create(aside)?,
+    )?;
+    file.set_len(0)
 }
 
 #[cfg(test)]
@@ -196,9 +203,7 @@ mod tests {
         trim(&path, 99).unwrap();
         writer.write_all(b"more").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "more");
-        assert_eq!(
-            std::fs::metadata(dir.path().join("x.1")).unwrap().len(),
-            100
-        );
+        let aside = std::fs::read(dir.path().join("x.1")).unwrap();
+        assert_eq!(aside.len(), 99, "the newer part");
     }
 }
