@@ -4,6 +4,7 @@
 //! With a cgroup, it names them. Without, they are recognised by the marker in their
 //! environment, which children inherit, or by their session.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use host::process::{self, Process, Stat};
@@ -26,8 +27,9 @@ pub(crate) enum Stage {
     Kill,
 }
 
-/// All processes of a resource that are alive.
-pub(crate) fn members(context: &Context) -> Vec<Stat> {
+/// All processes of a resource that are alive. Looking through all of `/proc` takes
+/// milliseconds, so it is done on a thread that has nothing else to do.
+pub(crate) async fn members(context: &Context) -> Vec<Stat> {
     if let Some(cgroup) = context.cgroup() {
         let members = cgroup.members().into_iter();
         return members
@@ -35,30 +37,42 @@ pub(crate) fn members(context: &Context) -> Vec<Stat> {
             .filter(|stat| stat.life == process::Life::Alive)
             .collect();
     }
+    let marker = context.marker();
+    tokio::task::spawn_blocking(move || marked(&marker))
+        .await
+        .expect("looking through /proc does not panic")
+}
+
+fn marked(marker: &str) -> Vec<Stat> {
     let own = std::process::id().cast_signed();
     let mut all = process::all();
     all.retain(|stat| stat.pid != own);
-    // Session 0 is anybody's: its leader lives outside our pid namespace.
-    let sessions: Vec<i32> = all
+    let marked: BTreeSet<i32> = all
         .iter()
-        .filter(|stat| stat.session != 0 && is_marked(context, stat.pid))
+        .map(|stat| stat.pid)
+        .filter(|pid| is_marked(marker, *pid))
+        .collect();
+    // Session 0 is anybody's: its leader lives outside our pid namespace.
+    let sessions: BTreeSet<i32> = all
+        .iter()
+        .filter(|stat| stat.session != 0 && marked.contains(&stat.pid))
         .map(|stat| stat.session)
         .collect();
-    all.into_iter()
-        .filter(|stat| sessions.contains(&stat.session) || is_marked(context, stat.pid))
-        .collect()
+    all.retain(|stat| marked.contains(&stat.pid) || sessions.contains(&stat.session));
+    all
 }
 
 /// Whether the environment of a process says that it belongs to the resource.
-pub(crate) fn is_marked(context: &Context, pid: i32) -> bool {
-    process::variable(pid, MARKER).is_some_and(|value| value.starts_with(&context.marker()))
+fn is_marked(marker: &str, pid: i32) -> bool {
+    process::variable(pid, MARKER).is_some_and(|value| value.starts_with(marker))
 }
 
 /// The process among them that was started first by us: it leads a session of its own.
 pub(crate) fn leader(context: &Context, members: &[Stat]) -> Option<Stat> {
+    let marker = context.marker();
     members
         .iter()
-        .filter(|stat| stat.pid == stat.session && is_marked(context, stat.pid))
+        .filter(|stat| stat.pid == stat.session && is_marked(&marker, stat.pid))
         .min_by_key(|stat| stat.started)
         .cloned()
 }
@@ -67,20 +81,23 @@ pub(crate) fn leader(context: &Context, members: &[Stat]) -> Option<Stat> {
 /// left then is returned; nobody can end it (it hangs in the kernel).
 pub(crate) async fn end_all(context: &Context, first: Stage, limit: Duration) -> Vec<Stat> {
     if let Stage::Term(grace) = first {
-        let left = members(context);
+        let left = members(context).await;
         if left.is_empty() {
             return left;
         }
         signal_all(&left, libc::SIGTERM);
-        if wait_for_none(|| members(context), grace).await.is_empty() {
+        if wait_for_none(Look::Members(context), grace)
+            .await
+            .is_empty()
+        {
             return Vec::new();
         }
     }
-    kill_all(context);
-    wait_for_none(|| members(context), limit).await
+    kill_all(context).await;
+    wait_for_none(Look::Members(context), limit).await
 }
 
-fn kill_all(context: &Context) {
+async fn kill_all(context: &Context) {
     if let Some(cgroup) = context.cgroup()
         && let Err(error) = cgroup.kill()
     {
@@ -88,7 +105,7 @@ fn kill_all(context: &Context) {
     }
     // Twice: between the first look and the first signal more may have been forked.
     for _ in 0..2 {
-        signal_all(&members(context), libc::SIGKILL);
+        signal_all(&members(context).await, libc::SIGKILL);
     }
 }
 
@@ -113,9 +130,9 @@ pub(crate) async fn end_session(leader: &Process, grace: Duration) {
     if timeout(grace, leader.ended()).await.is_err() {
         known = in_session(session);
     }
-    let left = wait_for_none(|| alive(&known), until - Instant::now()).await;
+    let left = wait_for_none(Look::Known(&known), until - Instant::now()).await;
     signal_all(&left, libc::SIGKILL);
-    wait_for_none(|| alive(&left), grace).await;
+    wait_for_none(Look::Known(&left), grace).await;
     let _ = timeout(grace, leader.ended()).await;
 }
 
@@ -130,12 +147,24 @@ fn alive(known: &[Stat]) -> Vec<Stat> {
     known.iter().filter(lives).cloned().collect()
 }
 
+/// Whose end is waited for.
+#[derive(Clone, Copy)]
+enum Look<'a> {
+    /// All that belong to the resource, also those that are forked meanwhile.
+    Members(&'a Context),
+    /// These.
+    Known(&'a [Stat]),
+}
+
 /// Looks again and again until nobody is left, or the limit has passed; returns who is left.
-async fn wait_for_none(look: impl Fn() -> Vec<Stat>, limit: Duration) -> Vec<Stat> {
+async fn wait_for_none(look: Look<'_>, limit: Duration) -> Vec<Stat> {
     let until = Instant::now() + limit;
     let mut pause = PAUSE_FIRST;
     loop {
-        let left = look();
+        let left = match look {
+            Look::Members(context) => members(context).await,
+            Look::Known(known) => alive(known),
+        };
         if left.is_empty() || until <= Instant::now() {
             return left;
         }
@@ -146,7 +175,7 @@ async fn wait_for_none(look: impl Fn() -> Vec<Stat>, limit: Duration) -> Vec<Sta
 
 /// Waits until processes have ended, at most so long.
 pub(crate) async fn wait_for_end(known: &[Stat], limit: Duration) {
-    wait_for_none(|| alive(known), limit).await;
+    wait_for_none(Look::Known(known), limit).await;
 }
 
 /// Processes for people: `1234 (nginx: worker), ...`.

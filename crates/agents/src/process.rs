@@ -58,7 +58,7 @@ pub(crate) async fn operate(
     stops: &mut Stops,
 ) -> Done {
     match operation.verb {
-        Verb::Probe | Verb::Status => look(context, operation, held),
+        Verb::Probe | Verb::Status => look(context, operation, held).await,
         Verb::Start => start(context, operation, spec, held, stops).await,
         Verb::Stop => stop(context, operation, held).await,
     }
@@ -66,7 +66,7 @@ pub(crate) async fn operate(
 
 /// Takes hold of the process if an earlier run of the daemon, or an operation that was cut
 /// short, left it running.
-fn adopt(context: &Context, operation: &Operation, held: &mut Option<Running>) {
+async fn adopt(context: &Context, operation: &Operation, held: &mut Option<Running>) {
     if held.is_some() {
         return;
     }
@@ -75,7 +75,7 @@ fn adopt(context: &Context, operation: &Operation, held: &mut Option<Running>) {
         // When that one has ended, others that lead a session are only its descendants.
         Some(Trace::Process { pid, started }) => Process::adopt(pid, started),
         Some(Trace::Intended | Trace::Up) | None => {
-            let leader = members::leader(context, &members::members(context));
+            let leader = members::leader(context, &members::members(context).await);
             leader.and_then(|stat| Process::adopt(stat.pid, stat.started))
         }
     };
@@ -96,15 +96,15 @@ fn note(context: &Context, operation: &Operation, pid: i32, started: u64) {
     }
 }
 
-fn look(context: &Context, operation: &Operation, held: &mut Option<Running>) -> Done {
-    adopt(context, operation, held);
+async fn look(context: &Context, operation: &Operation, held: &mut Option<Running>) -> Done {
+    adopt(context, operation, held).await;
     if let Some(running) = held {
         return match running.process.check() {
             None => Outcome::Running.into(),
             Some(ended) => Done::failed(ended.to_string()).with_output(running.output(context)),
         };
     }
-    let left = members::members(context);
+    let left = members::members(context).await;
     if left.is_empty() {
         context.strike_out();
         return Outcome::Stopped.into();
@@ -124,7 +124,7 @@ async fn start(
 ) -> Done {
     let until = Instant::now() + operation.limit;
     held.take_if(|running| running.process.check().is_some());
-    adopt(context, operation, held);
+    adopt(context, operation, held).await;
     if held.is_none() {
         match launch(context, operation, spec, until).await {
             Ok(running) => *held = Some(running),
@@ -231,7 +231,7 @@ async fn wait_until_accepting(address: SocketAddr) {
 /// again for that to work.
 async fn stop(context: &Context, operation: &Operation, held: &mut Option<Running>) -> Done {
     let limit = operation.spec.limits.stop;
-    adopt(context, operation, held);
+    adopt(context, operation, held).await;
     let began = Instant::now();
     let mut output = String::new();
     let mut killed = false;
