@@ -31,8 +31,8 @@ pub enum Grouping {
 pub fn on_own_node(name: &str, body: impl AsyncFnOnce()) {
     if std::env::var(INSIDE).is_ok_and(|inside| inside == name) {
         run("ip", &["link", "set", "lo", "up"]);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
+        // One thread, as in the daemon: whatever blocks it is seen here.
+        let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
