@@ -1,12 +1,69 @@
 //! `cargo xtask bench`: the figures of docs/promises.md.
 
-use clap::Subcommand;
+mod cluster;
+mod failover;
+mod figures;
+mod idle;
+
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::run::Failure;
 
 #[derive(Subcommand)]
-pub enum Bench {}
+pub enum Bench {
+    /// How long nobody answers: process killed, power lost, cables cut, planned move.
+    Failover(FailoverArguments),
+    /// What a cluster at rest costs: processor, memory, packets.
+    Idle(IdleArguments),
+}
+
+#[derive(Args)]
+pub struct FailoverArguments {
+    /// Runs of each scenario.
+    #[arg(long, default_value_t = 20)]
+    pub runs: u32,
+    /// Timings of the cluster.
+    #[arg(long, value_enum, default_value_t = Profile::Default)]
+    pub profile: Profile,
+    /// One JSON object per run instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Only this scenario.
+    #[arg(long, value_enum)]
+    pub scenario: Option<failover::Scenario>,
+}
+
+#[derive(Args)]
+pub struct IdleArguments {
+    /// How long to watch, in seconds.
+    #[arg(long, default_value_t = 30)]
+    pub seconds: u64,
+    /// One JSON object per node instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// What a cluster has when nothing is said.
+    Default,
+    /// For quiet networks.
+    Fast,
+}
+
+impl Profile {
+    /// As in the configuration and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Fast => "fast",
+        }
+    }
+}
 
 pub fn run(which: &Bench) -> Result<(), Failure> {
-    match *which {}
+    match which {
+        Bench::Failover(arguments) => failover::run(arguments),
+        Bench::Idle(arguments) => idle::run(arguments),
+    }
 }
