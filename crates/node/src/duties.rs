@@ -1,6 +1,6 @@
 //! What the leader does for all: tell the log who is up and down, keep the voters, plan.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::seen::{NodeSeen, NodeState};
@@ -13,12 +13,18 @@ use crate::node::{Liveness, Node};
 const PLAN_SOON: Duration = Duration::from_millis(50);
 const PLAN_LATE: Duration = Duration::from_secs(10);
 
+/// What the state has refused is not proposed again before this time has passed, unless it
+/// is another decision: the same answer would come at once, and for ever.
+const REFUSED_PAUSE: Duration = Duration::from_secs(1);
+
 /// What the leader has under way.
 #[derive(Debug, Default)]
 pub(crate) struct Duties {
     /// Entries of the leader's own that are not applied yet. Nothing new is decided before
-    /// they are, so that nothing is decided twice.
-    pending: BTreeSet<u64>,
+    /// they are, so that nothing is decided twice. The text names the decision.
+    pending: BTreeMap<u64, String>,
+    /// Decisions that the state has refused, and until when they rest.
+    refused: BTreeMap<String, Instant>,
     /// The index up to which the last plan has seen the state, so that the same state is
     /// not planned twice.
     planned_at: Option<u64>,
@@ -36,46 +42,79 @@ pub(crate) struct Duties {
 }
 
 impl Duties {
-    pub fn applied(&mut self, index: u64) {
-        self.pending.remove(&index);
+    /// An entry has been applied; `refused_at` when the state refused it.
+    pub fn applied(&mut self, index: u64, refused_at: Option<Instant>) {
+        if let (Some(decision), Some(now)) = (self.pending.remove(&index), refused_at) {
+            self.refused.insert(decision, now + REFUSED_PAUSE);
+        }
     }
 
+    /// Another node leads, or nobody: what was under way is no longer ours.
     pub fn leader_changed(&mut self, log_end: u64, now: Instant) {
-        self.leads_from = log_end;
-        self.pending.clear();
-        self.planned_at = None;
-        self.leads_since = Some(now);
+        *self = Self {
+            leads_from: log_end,
+            leads_since: Some(now),
+            ..Self::default()
+        };
+    }
+
+    /// What was refused long enough ago may be decided again.
+    fn forget_refusals(&mut self, now: Instant) {
+        let before = self.refused.len();
+        self.refused.retain(|_, until| now < *until);
+        if self.refused.len() < before {
+            self.planned_at = None;
+        }
     }
 
     pub fn waits(&self) -> &[planner::Wait] {
         &self.waits
     }
 
-    pub fn next_deadline(&self) -> Option<Instant> {
-        self.grace_ends.into_iter().chain(self.plan_again_at).min()
+    fn next_deadline(&self) -> Option<Instant> {
+        let refused = self.refused.values().copied();
+        let times = self.grace_ends.into_iter().chain(self.plan_again_at);
+        times.chain(refused).min()
     }
 }
 
 impl Node {
     pub(crate) fn lead(&mut self, now: Instant) {
-        if !self.is_leader() || !self.raft.is_quorate(now) {
+        if !self.may_decide(now) {
             return;
         }
-        // Entries of earlier leaders must be applied before this one decides.
-        if !self.duties.pending.is_empty() || self.applied < self.duties.leads_from {
-            return;
-        }
+        self.duties.forget_refusals(now);
         self.lead_members(now);
-        self.lead_voters(now);
         if self.duties.pending.is_empty() {
             self.lead_plan(now);
         }
+        self.lead_voters(now);
     }
 
-    fn decide(&mut self, command: Command, now: Instant) {
+    /// Entries of earlier leaders, and all of its own, must be applied before the leader
+    /// decides anything: it would decide on what is no longer true.
+    fn may_decide(&self, now: Instant) -> bool {
+        self.is_leader()
+            && self.raft.is_quorate(now)
+            && self.duties.pending.is_empty()
+            && self.duties.leads_from <= self.applied
+    }
+
+    /// When time alone makes the leader decide something. Where it may not decide, it waits
+    /// for an input, not for a time.
+    pub(crate) fn duties_deadline(&self, now: Instant) -> Option<Instant> {
+        self.may_decide(now)
+            .then(|| self.duties.next_deadline())
+            .flatten()
+    }
+
+    fn decide(&mut self, decision: String, command: Command, now: Instant) {
+        if self.duties.refused.contains_key(&decision) {
+            return;
+        }
         let command = self.stamp(command);
         if let Ok(index) = self.raft.propose(command, now) {
-            self.duties.pending.insert(index);
+            self.duties.pending.insert(index, decision);
         }
     }
 
@@ -91,7 +130,7 @@ impl Node {
             .collect();
         for (name, seen) in members {
             if let Some(command) = self.news_of(&name, &seen, now) {
-                self.decide(command, now);
+                self.decide(format!("{command:?}"), command, now);
             }
         }
     }
@@ -104,6 +143,8 @@ impl Node {
         }
         match self.liveness.get(&seen.id) {
             Some(Liveness::Alive { boot }) => self.news_of_alive(node, &seen.state, *boot),
+            Some(Liveness::Left { .. }) if seen.state == NodeState::Down => None,
+            Some(Liveness::Left { boot }) => self.news_of_alive(node, &seen.state, *boot),
             Some(Liveness::DaemonDown) => match seen.state {
                 NodeState::Starting { boot } | NodeState::Online { boot } => {
                     Some(Command::DaemonDown { node, boot })
@@ -140,8 +181,10 @@ impl Node {
             NodeState::Starting { boot: known }
             | NodeState::Online { boot: known }
             | NodeState::Leaving { boot: known } => *known == boot,
-            NodeState::Lost { boot: known, .. } => *known == Some(boot),
-            NodeState::Down if node == self.config.name => self.tending.has_asked_to_leave(),
+            NodeState::Lost { boot: known, .. } => {
+                *known == Some(boot) && !self.state.may_come_back(&node)
+            }
+            NodeState::Down if node == self.config.name => self.tending.leaves(),
             NodeState::Down | NodeState::DaemonDown { .. } => false,
         };
         (!is_known).then_some(Command::NodeUp { node, boot })
@@ -192,7 +235,7 @@ impl Node {
         // another node out.
         for change in self.voter_changes() {
             if let Ok(index) = self.raft.propose_configuration(change, now) {
-                self.duties.pending.insert(index);
+                self.duties.pending.insert(index, format!("{change:?}"));
                 return;
             }
         }
@@ -202,20 +245,20 @@ impl Node {
         let configuration = self.raft.configuration();
         let mut changes = Vec::new();
         for seen in self.state.seen().nodes.values() {
+            let is_up = !matches!(seen.state, NodeState::Down | NodeState::Lost { .. });
             let is_heard = seen.id == self.config.id
-                || matches!(self.liveness.get(&seen.id), Some(Liveness::Alive { .. }));
-            if is_heard && !configuration.contains(seen.id) {
+                || matches!(
+                    (self.liveness.get(&seen.id), is_up),
+                    (Some(Liveness::Alive { .. }), _) | (Some(Liveness::Left { .. }), true)
+                );
+            if is_heard && is_up && !configuration.contains(seen.id) {
                 changes.push(raft::Change::AddLearner(seen.id));
             }
-            if is_heard && configuration.learners.contains(&seen.id) {
+            if is_heard && is_up && configuration.learners.contains(&seen.id) {
                 changes.push(raft::Change::Promote(seen.id));
             }
             // Shrinking by fencing, and by a clean leave.
-            if !is_heard
-                && seen.state == NodeState::Down
-                && configuration.contains(seen.id)
-                && !matches!(self.liveness.get(&seen.id), Some(Liveness::Alive { .. }))
-            {
+            if !is_heard && seen.state == NodeState::Down && configuration.contains(seen.id) {
                 changes.push(raft::Change::Remove(seen.id));
             }
         }
@@ -251,7 +294,7 @@ impl Node {
                 .clamp(PLAN_SOON, PLAN_LATE)
         });
         for step in &plan.steps {
-            self.decide(step.command(plan.id), now);
+            self.decide(step.action.to_string(), step.command(plan.id), now);
         }
         self.duties.waits = plan.waits;
     }

@@ -12,16 +12,22 @@
 //!   no claim, or the lease has ended: as Stop
 //! ```
 
+mod local;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use model::command::Report;
-use model::operation::{Operation, OperationReport, Outcome, ResourceAddress, Verb};
-use model::seen::{Claim, Found, Goal, Phase, ResourceFailure, ResourceState, RestartScope};
-use model::spec::{NodeSpec, ResourceKind, ResourceSpec};
-use model::{BootId, CardName, ClaimEpoch, Instant, NodeName, OperationId, PlanId, ServiceName};
+use model::operation::{Operation, OperationReport, ResourceAddress, Verb};
+use model::seen::{Claim, Found, Goal, Phase, ResourceState};
+use model::spec::ResourceSpec;
+use model::{
+    BootId, ClaimEpoch, Instant, NodeName, OperationId, PlanId, ResourceName, ServiceName,
+};
 use planner::StrayVerdict;
 use state::State;
+
+use local::{Absorbed, Local, LocalResource};
 
 /// A stop that failed is tried again after this time: a busy file system may have become
 /// free, and a stop that works is better than a fence. Long enough not to be a load.
@@ -62,15 +68,26 @@ pub enum Lease {
     Ended,
 }
 
+/// What this node may do with services now, from its lease and the policy of the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permit {
+    /// All that its claims ask for.
+    All,
+    /// The lease has ended and the policy is to freeze: what is up stays, nothing starts.
+    Freeze,
+    /// The lease has ended: all services stop.
+    Stop,
+}
+
 /// The executor of one node.
 #[derive(Debug)]
 pub struct Executor {
     me: NodeName,
     boot: BootId,
     services: BTreeMap<ServiceName, Local>,
-    operations: BTreeMap<OperationId, (ServiceName, usize, Verb)>,
+    operations: BTreeMap<OperationId, (ServiceName, ResourceName, Verb)>,
     last_operation: OperationId,
-    lease: Lease,
+    permit: Permit,
     applied: u64,
     probing: Probing,
     outputs: VecDeque<Output>,
@@ -85,40 +102,6 @@ enum Probing {
     Waiting(BTreeSet<OperationId>),
     /// Everything has answered.
     Done,
-}
-
-/// A service on this node.
-#[derive(Debug)]
-struct Local {
-    epoch: ClaimEpoch,
-    plan: PlanId,
-    /// The incarnation that has been carried out, or is being carried out.
-    incarnation: u32,
-    /// While a restart takes resources down: from which place on.
-    stop_from: Option<usize>,
-    /// Ends a stop that nobody asked for: it is remembered until all is down and told.
-    lease_ended: bool,
-    resources: Vec<LocalResource>,
-    busy: Option<OperationId>,
-    stop_retry_at: Option<Instant>,
-    sent: Option<(
-        Report,
-        Vec<(model::ResourceName, ResourceState)>,
-        u32,
-        Instant,
-    )>,
-    stray_told: Option<Instant>,
-}
-
-#[derive(Debug)]
-struct LocalResource {
-    spec: ResourceSpec,
-    cards: Vec<CardName>,
-    state: ResourceState,
-    failure: Option<ResourceFailure>,
-    status_due: Instant,
-    /// A question for the state is out; it does not block other operations.
-    asking: Option<OperationId>,
 }
 
 /// What a service should be, here and now.
@@ -140,7 +123,7 @@ impl Executor {
             services: BTreeMap::new(),
             operations: BTreeMap::new(),
             last_operation: OperationId(0),
-            lease: Lease::Held,
+            permit: Permit::All,
             applied: 0,
             probing: Probing::NotStarted,
             outputs: VecDeque::new(),
@@ -225,11 +208,14 @@ impl Executor {
     }
 
     /// The lease has ended or is held again.
-    pub fn handle_lease(&mut self, lease: Lease) {
-        self.lease = lease;
-        if lease == Lease::Ended {
-            for local in self.services.values_mut().filter(|local| !local.is_down()) {
-                local.lease_ended = true;
+    pub fn handle_permit(&mut self, permit: Permit) {
+        self.permit = permit;
+        match permit {
+            Permit::All | Permit::Freeze => {}
+            Permit::Stop => {
+                for local in self.services.values_mut().filter(|local| !local.is_down()) {
+                    local.lease_ended = true;
+                }
             }
         }
     }
@@ -244,7 +230,7 @@ impl Executor {
 
     /// An operation has ended.
     pub fn handle_report(&mut self, report: OperationReport, now: Instant) {
-        let Some((service, place, verb)) = self.operations.remove(&report.id) else {
+        let Some((service, name, verb)) = self.operations.remove(&report.id) else {
             return;
         };
         if let Probing::Waiting(waiting) = &mut self.probing {
@@ -259,7 +245,7 @@ impl Executor {
         if local.busy == Some(report.id) {
             local.busy = None;
         }
-        let Some(resource) = local.resources.get_mut(place) else {
+        let Some(resource) = local.resource_mut(&name) else {
             return;
         };
         if resource.asking == Some(report.id) {
@@ -276,11 +262,7 @@ impl Executor {
         let Some(local) = self.services.get_mut(&address.service) else {
             return;
         };
-        let Some(resource) = local
-            .resources
-            .iter_mut()
-            .find(|r| r.spec.name == address.resource)
-        else {
+        let Some(resource) = local.resource_mut(&address.resource) else {
             return;
         };
         match resource.state {
@@ -320,6 +302,10 @@ impl Executor {
     /// The earliest moment at which something is due without any event.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
+        // Until then `advance` does nothing, and what is due would stay due.
+        if self.probing != Probing::Done {
+            return None;
+        }
         let status = self.services.values().flat_map(|local| {
             local
                 .resources
@@ -327,9 +313,11 @@ impl Executor {
                 .filter(|r| r.is_asked_for())
                 .map(|r| r.status_due)
         });
+        // A retry that falls due while another operation is out waits for its end.
         let retries = self
             .services
             .values()
+            .filter(|local| local.busy.is_none())
             .filter_map(|local| local.stop_retry_at);
         let reports = self.services.values().flat_map(|local| {
             let sent = local.sent.as_ref().map(|(_, _, _, at)| *at);
@@ -378,7 +366,7 @@ impl Executor {
         let Some(local) = self.services.get(name) else {
             return Want::AsItIs;
         };
-        if self.lease == Lease::Ended || local.lease_ended {
+        if self.permit == Permit::Stop || local.lease_ended || local.given_back {
             return Want::Down;
         }
         match claim {
@@ -401,7 +389,8 @@ impl Executor {
     /// A service that runs here without a claim waits for the leader to adopt it, unless
     /// the planner says that it never will.
     fn want_of_stray(&self, state: &State, name: &ServiceName) -> Want {
-        let Some(spec) = state.spec() else {
+        let is_down = self.services.get(name).is_none_or(Local::is_down);
+        let Some(spec) = state.spec().filter(|_| !is_down) else {
             return Want::AsItIs;
         };
         let input = planner::Input {
@@ -425,22 +414,18 @@ impl Executor {
         let Some(local) = self.services.get_mut(name) else {
             return;
         };
-        if local.busy.is_some() {
-            return;
-        }
         if local.stop_retry_at.is_some_and(|at| at <= now) {
             local.stop_retry_at = None;
         }
-        let next = match want {
-            Want::AsItIs => None,
-            Want::Up => local.next_up(),
-            Want::Down => local.next_down(0, now),
+        if local.busy.is_some() {
+            return;
+        }
+        local.drop_stopped_leftovers();
+        let next = match (want, self.permit) {
+            (Want::AsItIs, _) | (Want::Up, Permit::Freeze | Permit::Stop) => None,
+            (Want::Up, Permit::All) => local.next_towards_up(now),
+            (Want::Down, _) => local.next_down(0, now),
         };
-        let next = next.or_else(|| {
-            (want == Want::Up)
-                .then(|| local.next_restart(now))
-                .flatten()
-        });
         let Some((place, verb)) = next else { return };
         if claim.is_none() {
             // Newer than every claim of the past, older than every one to come.
@@ -502,7 +487,8 @@ impl Executor {
             plan: local.plan,
             limit,
         };
-        self.operations.insert(id, (name.clone(), place, verb));
+        let resource = resource.spec.name.clone();
+        self.operations.insert(id, (name.clone(), resource, verb));
         self.outputs.push_back(Output::Operate(Box::new(operation)));
         id
     }
@@ -522,6 +508,7 @@ impl Executor {
                 return;
             }
             local.lease_ended = false;
+            local.given_back = false;
             if !is_stray {
                 local.stray_told = None;
             } else if local.stray_told.is_none_or(|at| at + REPORT_RETRY <= now) {
@@ -531,6 +518,7 @@ impl Executor {
             return;
         };
         local.stray_told = None;
+        local.drop_stopped_leftovers();
         let report = local.report(want);
         let resources = local.states();
         if is_shown(claim, &report, &resources, local.incarnation) {
@@ -549,6 +537,9 @@ impl Executor {
         if is_sent {
             return;
         }
+        // Once this is on its way the claim may end at any moment, so nothing starts under
+        // it any more, even if the lease is held again.
+        local.given_back |= matches!(report, Report::Stopped | Report::LeaseEnded);
         local.sent = Some((report.clone(), resources.clone(), local.incarnation, now));
         self.outputs.push_back(Output::Report {
             service: name.clone(),
@@ -572,277 +563,10 @@ fn is_shown(
     }
     match (report, &claim.phase) {
         (Report::Progress, _) | (Report::Running, Phase::Running) => true,
-        (Report::Failed(told), Phase::Failed(shown))
-        | (Report::StopFailed(told), Phase::StopFailed(shown)) => told == shown,
+        // What fails while the first failure waits for its decision is part of it.
+        (Report::Failed(_), Phase::Failed(_) | Phase::StopFailed(_)) => true,
+        (Report::StopFailed(told), Phase::StopFailed(shown)) => told == shown,
         (Report::Running | Report::Failed(_) | Report::StopFailed(_), _)
         | (Report::Stopped | Report::LeaseEnded, _) => false,
-    }
-}
-
-/// What became of an operation's answer.
-#[derive(Debug, PartialEq, Eq)]
-enum Absorbed {
-    Noted,
-    StopFailed,
-}
-
-impl LocalResource {
-    fn new(spec: &ResourceSpec, node: Option<&NodeSpec>, now: Instant) -> Self {
-        Self {
-            spec: spec.clone(),
-            cards: cards(spec, node),
-            state: ResourceState::Stopped,
-            failure: None,
-            status_due: now + spec.limits.every,
-            asking: None,
-        }
-    }
-
-    /// Only what runs is asked for its state, and one question at a time.
-    fn is_asked_for(&self) -> bool {
-        self.state == ResourceState::Running && self.asking.is_none()
-    }
-
-    fn fail(&mut self, verb: Option<Verb>, how: String, output: String) {
-        self.state = ResourceState::Failed;
-        self.failure = Some(ResourceFailure {
-            resource: self.spec.name.clone(),
-            verb,
-            how,
-            output,
-        });
-    }
-
-    fn absorb(&mut self, verb: Verb, report: OperationReport) -> Absorbed {
-        let how = match &report.outcome {
-            Outcome::Running | Outcome::Stopped => String::new(),
-            Outcome::Failed(how) => how.clone(),
-            Outcome::TimedOut => format!("not done within {:?}", report.took),
-        };
-        match (verb, report.outcome) {
-            (Verb::Probe | Verb::Start, Outcome::Running) | (Verb::Stop, Outcome::Stopped) => {
-                self.state = if verb == Verb::Stop {
-                    ResourceState::Stopped
-                } else {
-                    ResourceState::Running
-                };
-                self.failure = None;
-            }
-            (Verb::Probe, Outcome::Stopped) => self.state = ResourceState::Stopped,
-            (Verb::Status, Outcome::Running) => {}
-            (Verb::Status, Outcome::Stopped) if self.state == ResourceState::Running => {
-                self.fail(Some(verb), "not running".to_string(), report.output);
-            }
-            (Verb::Probe | Verb::Status, Outcome::Failed(_) | Outcome::TimedOut)
-                if self.state == ResourceState::Running || verb == Verb::Probe =>
-            {
-                self.fail(Some(verb), how, report.output);
-            }
-            (Verb::Probe | Verb::Status, _) => {}
-            (Verb::Start, Outcome::Stopped) => {
-                self.fail(
-                    Some(verb),
-                    "not running after its start".to_string(),
-                    report.output,
-                );
-            }
-            (Verb::Start, Outcome::Failed(_) | Outcome::TimedOut) => {
-                self.fail(Some(verb), how, report.output);
-            }
-            (Verb::Stop, Outcome::Running | Outcome::Failed(_) | Outcome::TimedOut) => {
-                let how = if how.is_empty() {
-                    "still running".to_string()
-                } else {
-                    how
-                };
-                self.fail(Some(verb), how, report.output);
-                return Absorbed::StopFailed;
-            }
-        }
-        Absorbed::Noted
-    }
-}
-
-impl Local {
-    fn new(epoch: ClaimEpoch, plan: PlanId) -> Self {
-        Self {
-            epoch,
-            plan,
-            incarnation: 0,
-            stop_from: None,
-            lease_ended: false,
-            resources: Vec::new(),
-            busy: None,
-            stop_retry_at: None,
-            sent: None,
-            stray_told: None,
-        }
-    }
-
-    fn is_down(&self) -> bool {
-        self.resources
-            .iter()
-            .all(|resource| resource.state == ResourceState::Stopped)
-    }
-
-    fn states(&self) -> Vec<(model::ResourceName, ResourceState)> {
-        self.resources
-            .iter()
-            .map(|r| (r.spec.name.clone(), r.state))
-            .collect()
-    }
-
-    /// A claim that is new to this run of the daemon: either newly granted, or adopted.
-    fn take_claim(
-        &mut self,
-        claim: &Claim,
-        service: Option<&model::spec::ServiceSpec>,
-        node: Option<&NodeSpec>,
-        now: Instant,
-    ) {
-        self.epoch = claim.epoch;
-        self.incarnation = claim.incarnation;
-        self.sent = None;
-        self.stop_from = None;
-        self.lease_ended = false;
-        if claim.goal == Goal::Stop {
-            return;
-        }
-        self.take_spec(service, node, now);
-        if claim.phase == Phase::Running {
-            // It ran when the last daemon of this boot reported. What is down by now has
-            // failed meanwhile, and that counts as a failure.
-            for resource in &mut self.resources {
-                if resource.state == ResourceState::Stopped {
-                    let how = "not running when the daemon came back".to_string();
-                    resource.fail(None, how, String::new());
-                }
-            }
-        }
-    }
-
-    /// Resources of the spec in its order; those which are up keep what they were started
-    /// with, and what is up but no longer in the spec stays in front, to be taken down.
-    fn take_spec(
-        &mut self,
-        service: Option<&model::spec::ServiceSpec>,
-        node: Option<&NodeSpec>,
-        now: Instant,
-    ) {
-        let Some(service) = service else { return };
-        let mut known = std::mem::take(&mut self.resources);
-        for spec in &service.resources {
-            let place = known
-                .iter()
-                .position(|resource| resource.spec.name == spec.name);
-            let resource = match place.map(|place| known.remove(place)) {
-                Some(up) if up.state != ResourceState::Stopped => up,
-                Some(_) | None => LocalResource::new(spec, node, now),
-            };
-            self.resources.push(resource);
-        }
-    }
-
-    fn take_incarnation(&mut self, claim: &Claim) {
-        self.incarnation = claim.incarnation;
-        let failed = self
-            .resources
-            .iter()
-            .position(|r| r.state != ResourceState::Running);
-        self.stop_from = match claim.scope {
-            RestartScope::All => Some(0),
-            RestartScope::FailedOnward => failed,
-        };
-    }
-
-    /// The next start, unless something failed or a restart is taking things down.
-    fn next_up(&self) -> Option<(usize, Verb)> {
-        if self.stop_from.is_some() {
-            return None;
-        }
-        let place = self
-            .resources
-            .iter()
-            .position(|r| r.state != ResourceState::Running)?;
-        (self.resources[place].state == ResourceState::Stopped
-            && self
-                .resources
-                .iter()
-                .all(|r| r.state != ResourceState::Failed))
-        .then_some((place, Verb::Start))
-    }
-
-    /// The next stop at or behind `from`, in reverse order.
-    fn next_down(&mut self, from: usize, now: Instant) -> Option<(usize, Verb)> {
-        if self.stop_retry_at.is_some_and(|at| now < at) {
-            return None;
-        }
-        self.stop_retry_at = None;
-        let last = self
-            .resources
-            .iter()
-            .rposition(|r| r.state != ResourceState::Stopped)?;
-        (from <= last).then_some((last, Verb::Stop))
-    }
-
-    /// The next step of a restart in place: down first, then up.
-    fn next_restart(&mut self, now: Instant) -> Option<(usize, Verb)> {
-        let from = self.stop_from?;
-        if let Some(stop) = self.next_down(from, now) {
-            return Some(stop);
-        }
-        if self.stop_retry_at.is_some() {
-            return None;
-        }
-        self.stop_from = None;
-        self.next_up()
-    }
-
-    fn report(&self, want: Want) -> Report {
-        let failure = self.resources.iter().find_map(|r| match r.state {
-            ResourceState::Failed => r.failure.clone(),
-            ResourceState::Stopped
-            | ResourceState::Starting
-            | ResourceState::Running
-            | ResourceState::Stopping => None,
-        });
-        if let Some(failure) = &failure
-            && failure.verb == Some(Verb::Stop)
-        {
-            return Report::StopFailed(failure.clone());
-        }
-        match want {
-            Want::Down if self.is_down() && self.busy.is_none() => {
-                if self.lease_ended {
-                    Report::LeaseEnded
-                } else {
-                    Report::Stopped
-                }
-            }
-            Want::Down | Want::AsItIs => Report::Progress,
-            Want::Up if self.stop_from.is_some() => Report::Progress,
-            Want::Up => match failure {
-                Some(failure) => Report::Failed(failure),
-                None if self
-                    .resources
-                    .iter()
-                    .all(|r| r.state == ResourceState::Running) =>
-                {
-                    Report::Running
-                }
-                None => Report::Progress,
-            },
-        }
-    }
-}
-
-/// This node's cards of the network that an address is on.
-fn cards(spec: &ResourceSpec, node: Option<&NodeSpec>) -> Vec<CardName> {
-    match &spec.kind {
-        ResourceKind::Address(address) => node
-            .and_then(|node| node.networks.get(&address.network))
-            .map(|attachment| attachment.cards.clone())
-            .unwrap_or_default(),
-        ResourceKind::Process(_) | ResourceKind::Command(_) | ResourceKind::Mount(_) => Vec::new(),
     }
 }

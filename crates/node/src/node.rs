@@ -5,23 +5,33 @@ use std::collections::{BTreeMap, VecDeque};
 use membership::Event;
 use model::operation::{Operation, OperationReport, ResourceAddress};
 use model::seen::FenceResult;
-use model::spec::ResourceSpec;
+use model::spec::{NoQuorumPolicy, ResourceSpec};
 use model::{BootId, ClaimEpoch, Command, FenceId, Instant, NodeId, NodeName, Stamped, WallTime};
 use raft::{PersistSeq, Raft};
 use state::State;
+use wire::heartbeat::Incarnation;
 use wire::raft::{Entry, Payload};
 
 use crate::duties::Duties;
-use crate::executor::{Executor, Lease};
+use crate::executor::{Executor, Lease, Permit};
 use crate::message::PeerMessage;
 use crate::requests::{
     Asker, REQUEST_LIMIT, REQUESTS_MAX, RequestError, RequestId, Requests, Waiting,
 };
-use crate::tend::{CatchingUp, Tending};
+use crate::tend::Tending;
 
 /// The log is compacted after so many applied entries. A snapshot of a small cluster is
 /// some tens of kilobytes, and a busy hour some thousand entries.
 const COMPACT_EVERY: u64 = 2000;
+
+/// Rounds of duties after one input. Each round either proposes or applies something new; a
+/// handful is the most that one input has been seen to cause, and what is left waits for the
+/// next input.
+const ROUNDS_MAX: usize = 16;
+
+/// Entries that somebody waits for, at most: as many as the log takes uncommitted, and some
+/// of earlier terms that will never be applied.
+const PROPOSED_MAX: usize = 4096;
 
 /// Who this node is.
 #[derive(Debug, Clone)]
@@ -90,6 +100,9 @@ pub struct Boundary {
 pub(crate) enum Liveness {
     /// Heard.
     Alive { boot: BootId },
+    /// Still heard, by a run of its daemon that was seen to leave. No news as long as the
+    /// log says that it is down.
+    Left { boot: BootId },
     /// Closed daemon on a living kernel.
     DaemonDown,
     /// Closed for longer than it may be.
@@ -113,9 +126,13 @@ pub struct Node {
     pub(crate) duties: Duties,
     pub(crate) tending: Tending,
     pub(crate) liveness: BTreeMap<NodeId, Liveness>,
+    /// The run of each peer's daemon that was heard last.
+    runs: BTreeMap<NodeId, (BootId, Incarnation)>,
     pub(crate) leader: Option<NodeId>,
     pub(crate) lease: Lease,
-    pub(crate) started_at: Instant,
+    /// When a quorate leader was last heard, or at first: when this run began. The log
+    /// forgets it with each new term; the right to run services does not end with a term.
+    contact: Instant,
     pub(crate) wall: WallTime,
     pub(crate) compacted: u64,
     pub(crate) outputs: VecDeque<Output>,
@@ -145,7 +162,8 @@ impl Node {
             liveness: BTreeMap::new(),
             leader: None,
             lease: Lease::Held,
-            started_at: now,
+            contact: now,
+            runs: BTreeMap::new(),
             wall: WallTime(0),
             compacted: 0,
             outputs: VecDeque::new(),
@@ -177,10 +195,11 @@ impl Node {
     /// The detector of this node has noticed something.
     pub fn handle_event(&mut self, event: &Event, now: Instant) {
         match event {
-            Event::Alive { peer, boot, .. } => {
-                self.liveness.insert(*peer, Liveness::Alive { boot: *boot });
-                self.raft.handle_peer_alive(*peer, now);
-            }
+            Event::Alive {
+                peer,
+                boot,
+                incarnation,
+            } => self.note_alive(*peer, (*boot, *incarnation), now),
             Event::Lost {
                 peer,
                 silent_for,
@@ -220,6 +239,16 @@ impl Node {
         self.advance(now);
     }
 
+    fn note_alive(&mut self, peer: NodeId, run: (BootId, Incarnation), now: Instant) {
+        let before = self.runs.insert(peer, run);
+        if before.is_some_and(|before| before != run) {
+            // The run that led or voted is over, even when its silence went unnoticed.
+            self.raft.handle_peer_lost(peer, now);
+        }
+        self.liveness.insert(peer, Liveness::Alive { boot: run.0 });
+        self.raft.handle_peer_alive(peer, now);
+    }
+
     /// Everything up to this record is on disk.
     pub fn handle_persisted(&mut self, seq: PersistSeq, now: Instant) {
         self.raft.handle_persisted(seq, now);
@@ -257,6 +286,9 @@ impl Node {
                 result: Err(RequestError::Busy),
             });
             return;
+        }
+        if matches!(&command, Command::Leave { node, .. } if *node == self.config.name) {
+            self.tending.ask_to_leave();
         }
         let waiting = Waiting {
             command: self.stamp(command),
@@ -313,7 +345,7 @@ impl Node {
             self.requests.next_deadline(),
             self.executor.next_deadline(),
             self.leader.and_then(|_| self.tending.next_deadline()),
-            self.duties.next_deadline(),
+            self.duties_deadline(now),
             lease,
         ]
         .into_iter()
@@ -392,9 +424,8 @@ impl Node {
 
     /// Drains the log, does the duties, and drains it again until nothing moves.
     pub(crate) fn advance(&mut self, now: Instant) {
-        // Each round either proposes or applies something new; a handful is the most that
-        // one input has been seen to cause, and the rest waits for the next input.
-        for _ in 0..16 {
+        for _ in 0..ROUNDS_MAX {
+            self.check_lease(now);
             let is_moved = self.drain_raft(now);
             self.send_requests(now);
             self.tend(now);
@@ -406,7 +437,7 @@ impl Node {
     }
 
     fn drain_raft(&mut self, now: Instant) -> bool {
-        let before = self.applied;
+        let before = (self.applied, self.tending.reads());
         while let Some(output) = self.raft.poll_output() {
             match output {
                 raft::Output::Send(message) => {
@@ -416,23 +447,21 @@ impl Node {
                 }
                 raft::Output::Persist(persist) => self.outputs.push_back(Output::Persist(persist)),
                 raft::Output::Committed(entries) => {
-                    entries.into_iter().for_each(|entry| self.apply(entry));
+                    entries.into_iter().for_each(|entry| self.apply(entry, now));
                 }
                 raft::Output::RestoreSnapshot(meta, data) => self.restore(meta.index, &data),
                 raft::Output::RoleChanged { leader, .. } => self.take_leader(leader, now),
-                raft::Output::ReadReady { index, .. } => {
-                    if matches!(self.tending.catching_up, CatchingUp::Asked(_)) {
-                        self.tending.catching_up = CatchingUp::To(index);
-                    }
+                raft::Output::ReadReady { context, index } => {
+                    self.tending.read_ready(context, index);
                 }
                 raft::Output::ReadFailed { .. } | raft::Output::LineageMismatch { .. } => {}
             }
         }
         self.compact();
-        self.applied != before
+        (self.applied, self.tending.reads()) != before
     }
 
-    fn apply(&mut self, entry: Entry) {
+    fn apply(&mut self, entry: Entry, now: Instant) {
         assert!(
             self.applied < entry.index,
             "entry {} after {}",
@@ -447,6 +476,8 @@ impl Node {
                 Err(_) => Err(RequestError::Rejected(model::Rejected::Unknown)),
             },
         };
+        let is_refused = matches!(result, Err(RequestError::Rejected(_)));
+        self.duties.applied(entry.index, is_refused.then_some(now));
         if let Some((term, asker)) = self.requests.proposed.remove(&entry.index) {
             let result = if term == entry.term {
                 result
@@ -455,7 +486,6 @@ impl Node {
             };
             self.reply(asker, result);
         }
-        self.duties.applied(entry.index);
         self.outputs.push_back(Output::Changed {
             applied: self.applied,
         });
@@ -465,11 +495,14 @@ impl Node {
         self.state
             .apply(index, stamped)
             .map_err(RequestError::Rejected)?;
-        if let Command::Left { node, .. } = &stamped.command
-            && let Some(seen) = self.state.seen().nodes.get(node)
+        if let Command::Left { node, boot } = &stamped.command
+            && let Some(id) = self.state.node_id(node)
+            && self.liveness.get(&id) == Some(&Liveness::Alive { boot: *boot })
         {
             // It may be heard for a moment longer; only a new run of its daemon is news.
-            self.liveness.remove(&seen.id);
+            // Should this be an old entry, read after a start of our own, then the entry
+            // that follows says that it is up again.
+            self.liveness.insert(id, Liveness::Left { boot: *boot });
         }
         Ok(index)
     }
@@ -587,24 +620,19 @@ impl Node {
             };
             self.handle_reply(id, Err(error));
         }
-        let entries_of_other_terms_max = 4096;
-        while entries_of_other_terms_max < self.requests.proposed.len() {
+        while PROPOSED_MAX < self.requests.proposed.len() {
             self.requests.proposed.pop_first();
         }
     }
 
     pub(crate) fn lease_until(&self, now: Instant) -> Instant {
-        let heard = self
-            .raft
-            .last_contact(now)
-            .unwrap_or(self.started_at)
-            .max(self.started_at);
+        let heard = self.raft.last_contact(now).unwrap_or_default();
         let timings = self
             .state
             .spec()
             .map(|spec| spec.cluster.timings)
             .unwrap_or_default();
-        heard + timings.lease
+        heard.max(self.contact) + timings.lease
     }
 
     /// A node that slept through its lease must notice before it reads the messages that
@@ -615,15 +643,18 @@ impl Node {
         } else {
             Lease::Ended
         };
+        let heard = self.raft.last_contact(now).unwrap_or_default();
+        self.contact = self.contact.max(heard);
         if lease == self.lease {
             return;
         }
         self.lease = lease;
         let policy = self.state.spec().map(|spec| spec.cluster.no_quorum);
-        match (lease, policy) {
-            (Lease::Ended, Some(model::spec::NoQuorumPolicy::Freeze)) => {}
-            (Lease::Ended | Lease::Held, _) => self.executor.handle_lease(lease),
-        }
+        self.executor.handle_permit(match (lease, policy) {
+            (Lease::Held, _) => Permit::All,
+            (Lease::Ended, Some(NoQuorumPolicy::Freeze)) => Permit::Freeze,
+            (Lease::Ended, Some(NoQuorumPolicy::Stop) | None) => Permit::Stop,
+        });
     }
 
     /// Reports of the executor that concern this claim.

@@ -1,10 +1,10 @@
 //! What every node does for itself: probe, carry its claims out, carry out the fences it
 //! was asked for, leave.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::seen::{FenceResult, NodeState};
+use model::seen::{FenceResult, FenceStanding, NodeState};
 use model::{Command, FenceId, Instant};
 
 use crate::executor;
@@ -13,9 +13,25 @@ use crate::node::{Node, Output};
 /// An own proposal is made again when the state has not shown its effect after this time.
 const ASK_RETRY: Duration = Duration::from_millis(500);
 
+/// A node that the log does not count as up, although it is, tells so itself after this
+/// time. Usually the leader hears it and has told long before.
+const ANNOUNCE_AFTER: Duration = Duration::from_secs(5);
+
+/// A leader that leaves waits this long for its heir, then goes all the same: longer than
+/// an election, short for the person who waits.
+const HANDOVER_WAIT: Duration = Duration::from_secs(2);
+
+/// A node that has left waits this long for its removal from the voters, so that those who
+/// stay need no vote of it. Where nobody stays, nobody removes it.
+const REMOVAL_WAIT: Duration = Duration::from_secs(3);
+
+/// The name of the read that tells whether the state is new enough; fences are numbered
+/// from 1.
+const READ_AT_START: u64 = 0;
+
 /// Whether the state is new enough to be carried out.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) enum CatchingUp {
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Fresh {
     #[default]
     NotAsked,
     Asked(Instant),
@@ -23,16 +39,48 @@ pub(crate) enum CatchingUp {
     To(u64),
 }
 
+/// A fence that this node was asked for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct OwnFence {
+    /// A fence on an old state could hit a node that is well again, so whether it is still
+    /// wanted is asked before it begins.
+    fresh: Fresh,
+    begun: Option<Instant>,
+}
+
+/// How far this run of the daemon is on its way out.
+///
+/// ```text
+///   Stays ──► Asked ──► HandingOver ──► Told ──► Down ──► Done
+///               └──────(not leader)──────▲
+/// ```
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Departure {
+    #[default]
+    Stays,
+    /// Somebody here asked for it.
+    Asked,
+    /// Another voter shall lead.
+    HandingOver(Instant),
+    /// `Left` is proposed.
+    Told(Instant),
+    /// The log says that this node is down; its vote may still be needed.
+    Down(Instant),
+    /// The daemon may end.
+    Done,
+}
+
 /// What this node has asked for and waits to see in the state.
 #[derive(Debug, Default)]
 pub(crate) struct Tending {
-    pub catching_up: CatchingUp,
-    transferred: Option<Instant>,
+    catching_up: Fresh,
     probed: Option<Instant>,
-    left: Option<Instant>,
-    has_left: bool,
-    fences: BTreeSet<FenceId>,
+    /// Since when the log does not count this node as up, or when it last said so.
+    unseen_since: Option<Instant>,
+    departure: Departure,
+    fences: BTreeMap<FenceId, OwnFence>,
     results: BTreeMap<FenceId, (FenceResult, Option<Instant>)>,
+    reads: u64,
 }
 
 impl Tending {
@@ -42,29 +90,62 @@ impl Tending {
 
     pub fn leader_changed(&mut self) {
         self.probed = None;
-        self.transferred = None;
         for (_, sent) in self.results.values_mut() {
             *sent = None;
         }
     }
 
+    /// A person at this node wants it to leave.
+    pub fn ask_to_leave(&mut self) {
+        if self.departure == Departure::Stays {
+            self.departure = Departure::Asked;
+        }
+    }
+
     /// Whether this node is on its way out: its being alive is no news then.
-    pub fn has_asked_to_leave(&self) -> bool {
-        self.left.is_some()
+    pub fn leaves(&self) -> bool {
+        match self.departure {
+            Departure::Stays | Departure::Asked | Departure::HandingOver(_) => false,
+            Departure::Told(_) | Departure::Down(_) | Departure::Done => true,
+        }
+    }
+
+    /// Answers to reads so far.
+    pub fn reads(&self) -> u64 {
+        self.reads
+    }
+
+    /// The state is fresh for a purpose once `index` is applied.
+    pub fn read_ready(&mut self, context: u64, index: u64) {
+        let fresh = if context == READ_AT_START {
+            Some(&mut self.catching_up)
+        } else {
+            let fence = self.fences.get_mut(&FenceId(context));
+            fence.map(|fence| &mut fence.fresh)
+        };
+        if let Some(fresh) = fresh.filter(|fresh| matches!(fresh, Fresh::Asked(_))) {
+            *fresh = Fresh::To(index);
+            self.reads += 1;
+        }
     }
 
     pub fn next_deadline(&self) -> Option<Instant> {
-        let results = self.results.values().filter_map(|(_, sent)| *sent);
-        let asked = match self.catching_up {
-            CatchingUp::Asked(at) => Some(at),
-            CatchingUp::NotAsked | CatchingUp::To(_) => None,
+        let asked = |fresh: &Fresh| match fresh {
+            Fresh::Asked(at) => Some(*at + ASK_RETRY),
+            Fresh::NotAsked | Fresh::To(_) => None,
         };
-        let asked = asked
-            .into_iter()
-            .chain(self.probed)
-            .chain(self.left)
-            .chain(self.transferred);
-        results.chain(asked).map(|at| at + ASK_RETRY).min()
+        let reads = self.fences.values().map(|fence| &fence.fresh);
+        let reads = reads.chain([&self.catching_up]).filter_map(asked);
+        let results = self.results.values().filter_map(|(_, sent)| *sent);
+        let told = results.chain(self.probed).map(|at| at + ASK_RETRY);
+        let unseen = self.unseen_since.map(|at| at + ANNOUNCE_AFTER);
+        let departure = match self.departure {
+            Departure::Stays | Departure::Asked | Departure::Done => None,
+            Departure::HandingOver(at) => Some(at + HANDOVER_WAIT),
+            Departure::Told(at) => Some(at + ASK_RETRY),
+            Departure::Down(at) => Some(at + REMOVAL_WAIT),
+        };
+        reads.chain(told).chain(unseen).chain(departure).min()
     }
 }
 
@@ -76,39 +157,62 @@ fn is_due(sent: Option<Instant>, now: Instant) -> bool {
 impl Node {
     pub(crate) fn tend(&mut self, now: Instant) {
         self.tend_catching_up(now);
+        self.tend_announcement(now);
         self.tend_probes(now);
         if self.is_caught_up() {
             self.executor.advance(&self.state, self.applied, now);
         }
         self.tend_executor(now);
         self.tend_fences(now);
-        self.tend_leaving(now);
+        self.tend_departure(now);
     }
 
     fn my_state(&self) -> Option<&NodeState> {
-        self.state
-            .seen()
-            .nodes
-            .get(&self.config.name)
-            .map(|node| &node.state)
+        let me = self.state.seen().nodes.get(&self.config.name);
+        me.map(|node| &node.state)
     }
 
     /// A daemon that has just started may see an old state: the log on its disk ends where
     /// the last run left it, and a claim given back by that run may stand in it. It carries
     /// nothing out before it has caught up with what was committed when it asked.
     fn is_caught_up(&self) -> bool {
-        matches!(self.tending.catching_up, CatchingUp::To(index) if index <= self.applied)
+        matches!(self.tending.catching_up, Fresh::To(index) if index <= self.applied)
     }
 
     fn tend_catching_up(&mut self, now: Instant) {
         let is_due = match self.tending.catching_up {
-            CatchingUp::NotAsked => true,
-            CatchingUp::Asked(at) => at + ASK_RETRY <= now,
-            CatchingUp::To(_) => false,
+            Fresh::NotAsked => true,
+            Fresh::Asked(at) => at + ASK_RETRY <= now,
+            Fresh::To(_) => false,
         };
         if is_due && self.leader.is_some() {
-            self.tending.catching_up = CatchingUp::Asked(now);
-            self.raft.read_index(0, now);
+            self.tending.catching_up = Fresh::Asked(now);
+            self.raft.read_index(READ_AT_START, now);
+        }
+    }
+
+    /// Says that this node is up when nobody else does. A run that nobody asked to leave
+    /// thereby ends a departure that the run before did not finish.
+    fn tend_announcement(&mut self, now: Instant) {
+        let boot = self.config.boot;
+        let is_unseen = self.is_caught_up()
+            && match self.my_state() {
+                Some(NodeState::Down) => !self.tending.leaves(),
+                Some(NodeState::Leaving { .. }) => self.tending.departure == Departure::Stays,
+                Some(NodeState::Starting { boot: known } | NodeState::Online { boot: known }) => {
+                    *known != boot
+                }
+                Some(NodeState::DaemonDown { .. } | NodeState::Lost { .. }) | None => false,
+            };
+        if !is_unseen {
+            self.tending.unseen_since = None;
+            return;
+        }
+        let since = *self.tending.unseen_since.get_or_insert(now);
+        if since + ANNOUNCE_AFTER <= now && self.leader.is_some() {
+            self.tending.unseen_since = Some(now);
+            let node = self.config.name.clone();
+            self.propose_own(Command::NodeUp { node, boot }, now);
         }
     }
 
@@ -116,6 +220,7 @@ impl Node {
     fn tend_probes(&mut self, now: Instant) {
         let boot = self.config.boot;
         if !self.is_caught_up() || self.my_state().and_then(NodeState::boot) != Some(boot) {
+            self.tending.probed = None;
             return;
         }
         let recorded = std::mem::take(&mut self.recorded);
@@ -165,23 +270,36 @@ impl Node {
         }
     }
 
-    /// Begins the fences that name this node as executor, and tells how they ended.
+    /// Begins the fences that name this node as executor, and tells how they ended. A try
+    /// that was written off is over, whatever its device says later.
     fn tend_fences(&mut self, now: Instant) {
-        let mine: BTreeMap<FenceId, _> = self
-            .state
-            .seen()
-            .fences
-            .iter()
-            .filter(|(_, fence)| fence.executor == self.config.name)
+        let fences = self.state.seen().fences.iter().filter(|(_, fence)| {
+            fence.executor == self.config.name && fence.standing == FenceStanding::Asked
+        });
+        let mine: BTreeMap<FenceId, _> = fences
             .map(|(target, fence)| (fence.id, target.clone()))
             .collect();
-        self.tending.fences.retain(|id| mine.contains_key(id));
+        self.tending.fences.retain(|id, _| mine.contains_key(id));
         self.tending.results.retain(|id, _| mine.contains_key(id));
         for (id, target) in mine {
-            if self.tending.fences.insert(id) {
-                self.outputs.push_back(Output::Fence { id, target });
-            } else {
-                self.tell_fence(id, target, now);
+            let fence = *self.tending.fences.entry(id).or_default();
+            match fence.fresh {
+                _ if fence.begun.is_some() => self.tell_fence(id, target, now),
+                Fresh::Asked(at) if now < at + ASK_RETRY => {}
+                Fresh::NotAsked | Fresh::Asked(_) if self.leader.is_none() => {}
+                Fresh::NotAsked | Fresh::Asked(_) => {
+                    let fresh = Fresh::Asked(now);
+                    self.tending
+                        .fences
+                        .insert(id, OwnFence { fresh, begun: None });
+                    self.raft.read_index(id.0, now);
+                }
+                Fresh::To(index) if self.applied < index => {}
+                fresh @ Fresh::To(_) => {
+                    let begun = Some(now);
+                    self.tending.fences.insert(id, OwnFence { fresh, begun });
+                    self.outputs.push_back(Output::Fence { id, target });
+                }
             }
         }
     }
@@ -208,36 +326,74 @@ impl Node {
     }
 
     /// A leaving node that runs nothing any more says so, and may end.
-    fn tend_leaving(&mut self, now: Instant) {
-        let boot = self.config.boot;
-        match self.my_state() {
-            Some(NodeState::Leaving { .. }) => {}
-            Some(NodeState::Down) if self.tending.left.is_some() && !self.tending.has_left => {
-                self.tending.has_left = true;
-                self.outputs.push_back(Output::Left);
-                return;
+    fn tend_departure(&mut self, now: Instant) {
+        let departure = match (self.tending.departure, self.my_state()) {
+            (before @ (Departure::Stays | Departure::Done), _) => before,
+            (Departure::Told(_), Some(NodeState::Down) | None) => Departure::Down(now),
+            (Departure::Down(since), _) => {
+                if !self.is_needed_to_vote() || since + REMOVAL_WAIT <= now {
+                    self.outputs.push_back(Output::Left);
+                    Departure::Done
+                } else {
+                    Departure::Down(since)
+                }
             }
-            _ => return,
+            (before, Some(NodeState::Leaving { .. })) if self.has_let_go() => {
+                self.depart(before, now)
+            }
+            (
+                Departure::Asked | Departure::HandingOver(_) | Departure::Told(_),
+                Some(
+                    NodeState::Down
+                    | NodeState::Starting { .. }
+                    | NodeState::Online { .. }
+                    | NodeState::DaemonDown { .. }
+                    | NodeState::Lost { .. }
+                    | NodeState::Leaving { .. },
+                )
+                | None,
+            ) => Departure::Asked,
+        };
+        self.tending.departure = departure;
+    }
+
+    /// Whether nothing of any service is left here, in the log and in truth.
+    fn has_let_go(&self) -> bool {
+        let mut claims = self
+            .state
+            .seen()
+            .services
+            .values()
+            .filter_map(|service| service.claim.as_ref());
+        self.executor.is_idle() && !claims.any(|claim| claim.node == self.config.name)
+    }
+
+    /// Whether those who stay could miss this node's vote.
+    fn is_needed_to_vote(&self) -> bool {
+        let voters = &self.raft.configuration().voters;
+        voters.contains(&self.config.id) && 1 < voters.len()
+    }
+
+    /// The next step out: somebody else should lead, then `Left` is proposed.
+    fn depart(&mut self, before: Departure, now: Instant) -> Departure {
+        let waits = match before {
+            Departure::HandingOver(at) => self.is_leader() && now < at + HANDOVER_WAIT,
+            Departure::Told(at) => now < at + ASK_RETRY,
+            Departure::Stays | Departure::Asked | Departure::Down(_) | Departure::Done => false,
+        };
+        if waits {
+            return before;
         }
-        let name = &self.config.name;
-        let holds = self.state.seen().services.values().any(|service| {
-            service
-                .claim
-                .as_ref()
-                .is_some_and(|claim| claim.node == *name)
-        });
-        let last_asked = self.tending.left.filter(|_| !self.tending.has_left);
-        if holds || !self.executor.is_idle() || !is_due(last_asked, now) || self.leader.is_none() {
-            return;
-        }
-        // Somebody else should lead before this node goes.
-        if self.is_leader() && self.tending.transferred.is_none() && self.has_heir() {
-            self.tending.transferred = Some(now);
+        if before == Departure::Asked && self.is_leader() && self.has_heir() {
             self.transfer(now);
-            return;
+            return Departure::HandingOver(now);
         }
-        self.tending.left = Some(now);
-        let node = self.config.name.clone();
+        if self.leader.is_none() {
+            // A new leader is an input, and asks again.
+            return Departure::Asked;
+        }
+        let (node, boot) = (self.config.name.clone(), self.config.boot);
         self.propose_own(Command::Left { node, boot }, now);
+        Departure::Told(now)
     }
 }

@@ -191,7 +191,8 @@ impl State {
 
     /// A lost node comes back in the same boot only when nothing can be fenced and nothing
     /// is at stake: otherwise somebody may already act on its loss.
-    fn may_come_back(&self, name: &NodeName) -> bool {
+    #[must_use]
+    pub fn may_come_back(&self, name: &NodeName) -> bool {
         let has_device = self
             .spec
             .as_ref()
