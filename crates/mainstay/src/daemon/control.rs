@@ -34,8 +34,6 @@ const INPUTS_PER_TURN: usize = 64;
 
 /// What the hands tell.
 pub enum Input {
-    /// The log on disk.
-    Disk(consensus::Report),
     /// The failure detector.
     Heartbeat(Event),
     /// A fence has ended.
@@ -45,6 +43,38 @@ pub enum Input {
         /// How it ended.
         result: FenceResult,
     },
+}
+
+/// Where inputs come from.
+pub struct Inputs {
+    /// Detector and fences.
+    pub hands: mpsc::Receiver<Input>,
+    /// The log on disk.
+    pub disk: mpsc::UnboundedReceiver<consensus::Report>,
+    /// Peers.
+    pub incoming: mpsc::Receiver<Incoming>,
+    /// Resources.
+    pub agents: mpsc::Receiver<agents::Event>,
+    /// The socket.
+    pub requests: mpsc::Receiver<ControlRequest>,
+}
+
+impl Inputs {
+    /// Takes what is there already, up to a bound.
+    fn take_more(&mut self, control: &mut Control) -> Result<(), DaemonError> {
+        for _ in 0..INPUTS_PER_TURN {
+            if let Ok(report) = self.disk.try_recv() {
+                control.take_disk(report)?;
+            } else if let Ok(input) = self.hands.try_recv() {
+                control.take(input);
+            } else if let Ok(message) = self.incoming.try_recv() {
+                control.take_incoming(message);
+            } else {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Whether this daemon is on its way out.
@@ -82,41 +112,38 @@ pub struct Control {
 
 impl Control {
     /// Runs until the daemon is told to stop or must.
-    pub async fn run(
-        &mut self,
-        mut inputs: mpsc::Receiver<Input>,
-        mut incoming: mpsc::Receiver<Incoming>,
-        mut agents: mpsc::Receiver<agents::Event>,
-        mut requests: mpsc::Receiver<ControlRequest>,
-    ) -> Result<ExitCode, DaemonError> {
+    pub async fn run(&mut self, mut inputs: Inputs) -> Result<ExitCode, DaemonError> {
         let mut signals = Signals::new()?;
         loop {
             let deadline = self.sleep_until();
+            // A sleeper that wakes late must notice that its lease is over before it reads
+            // what was sent to it meanwhile: each branch begins with a tick.
             tokio::select! {
                 biased;
                 () = signals.stop() => return Ok(ExitCode::SUCCESS),
                 () = tokio::time::sleep(deadline) => {}
-                Some(input) = inputs.recv() => {
-                    // A sleeper that wakes late must notice that its lease is over before
-                    // it reads what was sent to it meanwhile.
+                Some(report) = inputs.disk.recv() => {
                     self.tick();
-                    self.take(input)?;
-                    for _ in 1..INPUTS_PER_TURN {
-                        let Ok(input) = inputs.try_recv() else { break };
-                        self.take(input)?;
-                    }
+                    self.take_disk(report)?;
                 }
-                Some(event) = agents.recv() => self.take_agent_event(event),
-                Some(message) = incoming.recv() => {
+                Some(input) = inputs.hands.recv() => {
+                    self.tick();
+                    self.take(input);
+                }
+                Some(event) = inputs.agents.recv() => {
+                    self.tick();
+                    self.take_agent_event(event);
+                }
+                Some(message) = inputs.incoming.recv() => {
                     self.tick();
                     self.take_incoming(message);
-                    for _ in 1..INPUTS_PER_TURN {
-                        let Ok(message) = incoming.try_recv() else { break };
-                        self.take_incoming(message);
-                    }
                 }
-                Some(request) = requests.recv() => self.take_request(request),
+                Some(request) = inputs.requests.recv() => {
+                    self.tick();
+                    self.take_request(request);
+                }
             }
+            inputs.take_more(self)?;
             self.tick();
             self.flush();
             if self.is_settled {
@@ -148,13 +175,20 @@ impl Control {
         }
     }
 
-    fn take(&mut self, input: Input) -> Result<(), DaemonError> {
+    fn take_disk(&mut self, report: consensus::Report) -> Result<(), DaemonError> {
+        match report {
+            consensus::Report::Durable(seq) => {
+                self.node.handle_persisted(seq, host::clock::now());
+                self.flush();
+                Ok(())
+            }
+            consensus::Report::Failed(error) => Err(DaemonError::Disk(super::chain(&error))),
+        }
+    }
+
+    fn take(&mut self, input: Input) {
         let now = host::clock::now();
         match input {
-            Input::Disk(consensus::Report::Durable(seq)) => self.node.handle_persisted(seq, now),
-            Input::Disk(consensus::Report::Failed(error)) => {
-                return Err(DaemonError::Disk(super::chain(&error)));
-            }
             Input::Heartbeat(event) => self.take_heartbeat(&event, now),
             Input::Fence { id, result } => {
                 tracing::info!(%id, %result, "fence ended");
@@ -162,7 +196,6 @@ impl Control {
             }
         }
         self.flush();
-        Ok(())
     }
 
     fn take_heartbeat(&mut self, event: &Event, now: Instant) {

@@ -16,7 +16,6 @@ mod views;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use agents::Agents;
 use consensus::{ClusterKey, Identity, Log, NodeKey, Transport, TransportConfig};
@@ -118,7 +117,8 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
     let (inputs, received) = mpsc::channel(INPUTS_MAX);
 
     let (log, recovered) = Log::open(&places.state_dir.join(consensus::identity::LOG_DIRECTORY))?;
-    let driver = start_driver(log, inputs.clone());
+    let (reports, disk) = mpsc::unbounded_channel();
+    let driver = start_driver(log, reports);
     let (transport, incoming) = start_transport(places, &identity, boot, &topology)?;
     let heartbeat = start_heartbeat(places, &identity, boot, &topology, inputs.clone())?;
     let (agents, agent_events) = start_agents(places)?;
@@ -156,7 +156,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         leaving: control::Leaving::No,
         is_settled: false,
     };
-    let result = control.run(received, incoming, agent_events, requests).await;
+    let result = control.run(control::Inputs { hands: received, disk, incoming, agents: agent_events, requests }).await;
     control.close();
     stop.notify_waiters();
     stop.notify_one();
@@ -179,14 +179,13 @@ fn raft_config(identity: &Identity, topology: &Topology) -> raft::Config {
     config
 }
 
-fn start_driver(log: Log, inputs: mpsc::Sender<Input>) -> consensus::Driver {
-    let is_closed = AtomicBool::new(false);
+/// The reports need no bound of their own: there is one for each order, and the orders
+/// that may wait are bounded. With a bound, a full queue here and a full one there could
+/// wait for each other.
+fn start_driver(log: Log, reports: mpsc::UnboundedSender<consensus::Report>) -> consensus::Driver {
     consensus::spawn_driver(log, move |report| {
-        if !is_closed.load(Ordering::Relaxed)
-            && inputs.blocking_send(Input::Disk(report)).is_err()
-        {
-            is_closed.store(true, Ordering::Relaxed);
-        }
+        // The loop has ended, and nobody waits for the disk any more.
+        let _gone = reports.send(report);
     })
 }
 
