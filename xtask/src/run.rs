@@ -40,11 +40,15 @@ pub fn output_of(program: &str, arguments: &[&str]) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The program that is tested and measured, built for release.
+/// The program that is tested and measured: the one that `MAINSTAY_BINARY` names (an
+/// installed one, say), else this tree's, built for release.
 ///
 /// # Errors
 /// When it does not build.
 pub fn release_binary() -> Result<PathBuf, Failure> {
+    if let Some(named) = std::env::var_os("MAINSTAY_BINARY") {
+        return Ok(PathBuf::from(named));
+    }
     run("cargo", &["build", "--release", "--locked", "--package", "mainstay"])?;
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root().join("target"), PathBuf::from);

@@ -39,7 +39,7 @@ fn text<E: std::fmt::Display>(error: E) -> Failure {
 fn services(program: &Path, nodes: &[String]) -> String {
     let program = program.display();
     let mut text = format!(
-        "\n[service.web]\nrestart = {{ times = 1000, within = \"1h\" }}\n\
+        "\n[service.web]\nrestart = {{ times = 100, within = \"1h\" }}\n\
          [[service.web.resource]]\naddress = \"10.77.0.100/24\"\n\
          [[service.web.resource]]\n\
          process = [\"{program}\", \"lab-httpd\", \"--bind\", \"{WEB}\"]\n\
@@ -70,7 +70,7 @@ impl Cluster {
         let names: Vec<String> = nodes.nodes.iter().map(|node| node.name.clone()).collect();
         let cluster = lab::cluster_toml(&nodes)
             .replacen("[cluster]\n", &format!("[cluster]\nprofile = \"{}\"\n", profile.word()), 1)
-            .replacen("[cluster]\n", "[cluster]\nfences_per_hour = 1000\n", 1);
+            .replacen("[cluster]\n", "[cluster]\nfences_per_hour = 60\n", 1);
         let source = cluster + &services(&program, &names);
         lab::form(&lab, Some(&source)).map_err(text)?;
         let this = Self { lab };
@@ -173,16 +173,35 @@ pub struct Client {
 impl Client {
     /// Begins to ask, and returns once answers come.
     pub fn start(cluster: &Cluster, address: &str) -> Result<Self, Failure> {
+        let client = Self::begin(cluster, address, "10ms")?;
+        client.wait(|samples| 10 < samples.iter().filter(|sample| sample.result.is_ok()).count())?;
+        Ok(client)
+    }
+
+    fn begin(cluster: &Cluster, address: &str, every: &str) -> Result<Self, Failure> {
         let url = format!("http://{address}/");
-        let mut running =
-            cluster.lab.spawn("client", &["mainstay", "lab-probe", &url]).map_err(text)?;
+        let mut running = cluster
+            .lab
+            .spawn("client", &["mainstay", "lab-probe", &url, "--every", every])
+            .map_err(text)?;
         let output = running.stdout.take().ok_or("the probe has no output")?;
         let samples = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&samples);
         std::thread::spawn(move || collect(output, &sink));
-        let client = Self { _running: running, samples };
-        client.wait(|samples| 10 < samples.iter().filter(|sample| sample.result.is_ok()).count())?;
-        Ok(client)
+        Ok(Self { _running: running, samples })
+    }
+
+    /// How long the server takes from its start to its first answer, in milliseconds.
+    pub fn own_start_ms(cluster: &Cluster, address: &str) -> Result<f64, Failure> {
+        let client = Self::begin(cluster, address, "1ms")?;
+        client.wait(|samples| 3 < samples.len())?;
+        let begun = monotonic();
+        let server = cluster.lab.spawn("client", &["mainstay", "lab-httpd", "--bind", address]);
+        let _server = server.map_err(text)?;
+        client.wait(|samples| samples.iter().any(|sample| sample.result.is_ok()))?;
+        let samples = client.samples.lock().map_err(text)?;
+        let first = samples.iter().filter(|s| s.result.is_ok()).map(|s| s.done).min();
+        Ok(first.unwrap_or(begun).saturating_sub(begun) as f64 / 1e6)
     }
 
     fn wait(&self, is_enough: impl Fn(&[Sample]) -> bool) -> Result<(), Failure> {
