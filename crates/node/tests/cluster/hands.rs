@@ -1,0 +1,208 @@
+//! Operations and fences: they take time, may fail, and what they do is real.
+
+use std::time::Duration;
+
+use model::operation::{Operation, OperationReport, ResourceAddress, Verb};
+use model::seen::{FenceResult, NodeState};
+use model::{FenceId, NodeId, NodeName};
+
+use super::machine::{Fault, Power};
+use super::{Cluster, Event, form};
+
+impl Cluster {
+    pub fn note(&mut self, act: String) {
+        self.acts.push((self.now, act));
+    }
+
+    pub fn operate(&mut self, (on, run): (NodeId, u64), operation: Box<Operation>) {
+        let now = self.now;
+        let fault = self.machine(on).fault(&operation);
+        let takes = match (operation.verb, fault) {
+            (Verb::Start, Some(Fault::StartHangs)) => operation.limit,
+            (Verb::Start, _) => Duration::from_millis(50),
+            (Verb::Stop, _) => Duration::from_millis(30),
+            (Verb::Probe | Verb::Status, _) => Duration::from_millis(5),
+        };
+        let busy = self
+            .machine(on)
+            .busy_until
+            .entry(operation.address.clone())
+            .or_insert(now);
+        let begins = (*busy).max(now);
+        *busy = begins + takes;
+        let wait = begins.saturating_duration_since(now);
+        self.put(
+            wait,
+            Event::Begun {
+                on,
+                run,
+                operation: operation.clone(),
+            },
+        );
+        self.put(wait + takes, Event::Ended { on, run, operation });
+    }
+
+    /// A program lives from the moment it is executed, whoever waits for it.
+    pub fn begin(&mut self, (on, run): (NodeId, u64), operation: Box<Operation>) {
+        if self.is_paused_or_gone((on, run), || Event::Begun {
+            on,
+            run,
+            operation: operation.clone(),
+        }) || operation.verb != Verb::Start
+        {
+            return;
+        }
+        let (address, spec) = (operation.address.clone(), operation.spec.clone());
+        self.check_start(on, &address);
+        let machine = self.machine(on);
+        machine.recorded.insert(address.clone(), spec.clone());
+        let is_new = machine.running.insert(address.clone(), spec).is_none();
+        let name = machine.name.clone();
+        if is_new {
+            self.note(format!("  {address} starts on {name}"));
+        }
+    }
+
+    pub fn end(&mut self, (on, run): (NodeId, u64), operation: Box<Operation>) {
+        if self.is_paused_or_gone((on, run), || Event::Ended {
+            on,
+            run,
+            operation: operation.clone(),
+        }) {
+            return;
+        }
+        let now = self.now;
+        let machine = self.machine(on);
+        let before = machine.running.len();
+        let outcome = machine.end(&operation);
+        let name = machine.name.clone();
+        if machine.running.len() < before {
+            self.note(format!("  {} stops on {name}", operation.address));
+        }
+        let took = operation.limit;
+        let report = OperationReport {
+            id: operation.id,
+            outcome,
+            output: String::new(),
+            took,
+        };
+        if let Some(daemon) = self.awake(on) {
+            daemon.node.handle_operation(report, now);
+            self.carry_out(on);
+        }
+    }
+
+    /// Programs die by themselves; the daemon that watches them is told.
+    pub fn kill_service(&mut self, on: NodeId, service: &str) {
+        let machine = self.machine(on);
+        let found = machine
+            .running
+            .keys()
+            .find(|a| a.service.as_str() == service)
+            .cloned();
+        let Some(address) = found else { return };
+        machine.running.remove(&address);
+        let run = machine.daemon.as_ref().map(|daemon| daemon.run);
+        self.note(format!("  {address} dies"));
+        if let Some(run) = run {
+            self.put(Duration::from_millis(1), Event::Failed { on, run, address });
+        }
+    }
+
+    pub fn fail(&mut self, (on, run): (NodeId, u64), address: ResourceAddress) {
+        if self.is_paused_or_gone((on, run), || Event::Failed {
+            on,
+            run,
+            address: address.clone(),
+        }) {
+            return;
+        }
+        let now = self.now;
+        if let Some(daemon) = self.awake(on) {
+            let how = ("signal 9".to_string(), String::new());
+            daemon.node.handle_failure(&address, how, now);
+            self.carry_out(on);
+        }
+    }
+
+    fn is_paused_or_gone(
+        &mut self,
+        (on, run): (NodeId, u64),
+        again: impl FnOnce() -> Event,
+    ) -> bool {
+        let machine = self.machine(on);
+        if machine.power == Power::Paused {
+            machine.waiting.push_back(again());
+            return true;
+        }
+        machine
+            .daemon
+            .as_ref()
+            .is_none_or(|daemon| daemon.run != run)
+    }
+
+    pub fn switch(&mut self, (by, run): (NodeId, u64), id: FenceId, target: &NodeName) {
+        self.check_fence(target);
+        let target = self.id(target.as_str());
+        let switch = self.switches.get_mut(&target).unwrap();
+        let works = switch.fails == 0;
+        switch.fails = switch.fails.saturating_sub(1);
+        let takes = switch.takes;
+        self.put(
+            takes,
+            Event::Fenced {
+                by,
+                run,
+                id,
+                target,
+                works,
+            },
+        );
+    }
+
+    /// The device acts whether or not the daemon that asked still lives.
+    pub fn fenced(
+        &mut self,
+        (by, run): (NodeId, u64),
+        id: FenceId,
+        (target, works): (NodeId, bool),
+    ) {
+        let now = self.now;
+        let device = form::name(&format!("power-{}", self.machines[&target].name));
+        let result = if works {
+            self.power_off(target);
+            self.note(format!("  {} has no power", self.machines[&target].name));
+            FenceResult::Confirmed { device }
+        } else {
+            FenceResult::Failed {
+                device: Some(device),
+                how: "no answer".into(),
+            }
+        };
+        if let Some(after) = self.switches[&target].on_again.filter(|_| works) {
+            self.put(after, Event::Boot { on: target });
+        }
+        if self
+            .machine(by)
+            .daemon
+            .as_ref()
+            .is_some_and(|daemon| daemon.run == run)
+            && let Some(daemon) = self.awake(by)
+        {
+            daemon.node.handle_fence_ended(id, result, now);
+            self.carry_out(by);
+        }
+    }
+
+    /// No node is shot that is not lost, by the latest word.
+    fn check_fence(&self, target: &NodeName) {
+        let (state, applied) = self.newest();
+        let seen = &state.seen().nodes[target];
+        let is_lost = matches!(seen.state, NodeState::Lost { .. });
+        assert!(
+            is_lost,
+            "{target} is fenced by mistake at {applied}: it is {:?}",
+            seen.state
+        );
+    }
+}

@@ -1,0 +1,263 @@
+//! Stories: lines of text in, what an operator would see out.
+
+use std::time::Duration;
+
+use model::command::ServiceOrder;
+use model::seen::Maintenance;
+use model::spec::ServiceSpec;
+use model::{Command, Instant, UserName, WallTime};
+
+use super::Cluster;
+use super::form::{self, name, span};
+use super::machine::Fault;
+
+pub struct Story {
+    pub cluster: Cluster,
+    began: Instant,
+    printed: u64,
+    out: Vec<(u64, String)>,
+    text: String,
+}
+
+/// Plays a script; its first lines are `nodes a b c` and `service NAME ...`.
+pub fn play(script: &str) -> String {
+    let lines = script
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
+    let (head, tail): (Vec<&str>, Vec<&str>) =
+        lines.partition(|line| line.starts_with("nodes ") || line.starts_with("service "));
+    let nodes: Vec<&str> = head[0].split(' ').skip(1).collect();
+    let services: Vec<(&str, ServiceSpec)> = head[1..]
+        .iter()
+        .map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            (words[1], form::service(&words[2..]))
+        })
+        .collect();
+    let cluster = Cluster::new(&nodes, &form::spec(&nodes, &services), 1);
+    let (began, printed) = (cluster.now, cluster.first.1);
+    let mut story = Story {
+        cluster,
+        began,
+        printed,
+        out: Vec::new(),
+        text: String::new(),
+    };
+    for line in tail {
+        story.line(line);
+    }
+    story.cluster.check_states();
+    story.text
+}
+
+impl Story {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(&format!("> {line}\n"));
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            ["run", time] => self.cluster.run(span(time)),
+            ["quiet", time] => {
+                self.cluster.run(span(time));
+                self.skip();
+            }
+            ["kill", service, "on", node] => {
+                let node = self.cluster.id(node);
+                self.cluster.kill_service(node, service);
+            }
+            ["power-off", node] => self.at(node, Cluster::power_off),
+            ["boot", node] => self.at(node, Cluster::boot),
+            ["daemon-kill", node] => self.at(node, Cluster::kill_daemon),
+            ["daemon-start", node] => self.at(node, Cluster::start_daemon),
+            ["cut", node] => self.at(node, Cluster::cut_off),
+            ["heal"] => self.cluster.cut.clear(),
+            ["pause", node, time] => {
+                let id = self.cluster.id(node);
+                self.cluster.pause(id, span(time));
+            }
+            ["fence", node, "fails", times] => {
+                let id = self.cluster.id(node);
+                self.cluster.switches.get_mut(&id).unwrap().fails = times.parse().unwrap();
+            }
+            ["fence", node, "takes", time] => {
+                let id = self.cluster.id(node);
+                self.cluster.switches.get_mut(&id).unwrap().takes = span(time);
+            }
+            ["fault", node, service, fault] => self.fault(node, service, fault),
+            _ => self.order(&words),
+        }
+        self.print();
+    }
+
+    fn at(&mut self, node: &str, act: fn(&mut Cluster, model::NodeId)) {
+        let id = self.cluster.id(node);
+        act(&mut self.cluster, id);
+    }
+
+    fn fault(&mut self, node: &str, service: &str, fault: &str) {
+        let id = self.cluster.id(node);
+        let faults = &mut self.cluster.machine(id).faults;
+        let fault = match fault {
+            "start-fails" => Fault::StartFails,
+            "start-hangs" => Fault::StartHangs,
+            "stop-fails" => Fault::StopFails,
+            "none" => {
+                faults.remove(&name(service));
+                return;
+            }
+            other => panic!("no such fault: {other}"),
+        };
+        faults.insert(name(service), fault);
+    }
+
+    fn order(&mut self, words: &[&str]) {
+        let by: UserName = name("ann");
+        let of = |service: &str, order| Command::Service {
+            service: name(service),
+            order,
+            by: name("ann"),
+        };
+        let command = match words {
+            ["start", service] => of(service, ServiceOrder::Start),
+            ["stop", service] => of(service, ServiceOrder::Stop),
+            ["restart", service] => of(service, ServiceOrder::Restart),
+            ["freeze", service] => of(service, ServiceOrder::Freeze),
+            ["thaw", service] => of(service, ServiceOrder::Thaw),
+            ["clear", service] => of(service, ServiceOrder::Clear),
+            ["move", service, to] => of(service, ServiceOrder::Move { to: Some(name(to)) }),
+            ["standby", node] => standby(node, Maintenance::On),
+            ["online", node] => standby(node, Maintenance::Off),
+            ["maintenance", "on"] => Command::SetMaintenance {
+                maintenance: Maintenance::On,
+                by,
+            },
+            ["maintenance", "off"] => Command::SetMaintenance {
+                maintenance: Maintenance::Off,
+                by,
+            },
+            ["leave", node] => {
+                let id = self.cluster.id(node);
+                let boot = self.cluster.machine(id).boot_id();
+                self.cluster.request(
+                    id,
+                    Command::Leave {
+                        node: name(node),
+                        boot,
+                    },
+                );
+                return;
+            }
+            ["join", node] => return self.join(node),
+            ["spec", service, rest @ ..] => self.change_spec(service, Some(form::service(rest))),
+            ["drop", service] => self.change_spec(service, None),
+            other => panic!("no such order: {other:?}"),
+        };
+        let contact = self.cluster.contact().unwrap();
+        self.cluster.request(contact, command);
+    }
+
+    fn change_spec(&mut self, service: &str, to: Option<ServiceSpec>) -> Command {
+        let mut spec = self.cluster.newest().0.spec().unwrap().clone();
+        match to {
+            Some(wanted) => spec.services.insert(name(service), wanted),
+            None => spec.services.remove(&name(service)),
+        };
+        let base = self.cluster.newest().0.spec_version();
+        let source = String::new();
+        Command::SetSpec {
+            base,
+            source,
+            spec: Box::new(spec),
+            by: name("ann"),
+        }
+    }
+
+    fn join(&mut self, node: &str) {
+        let contact = self.cluster.contact().unwrap();
+        let expires = WallTime(u64::MAX);
+        let digest = format!("token-{node}");
+        let token = Command::AddToken {
+            digest: digest.clone(),
+            expires,
+            by: name("ann"),
+        };
+        self.cluster.request(contact, token);
+        let mut spec = self.cluster.newest().0.spec().unwrap().clone();
+        let more = form::spec(&[node], &[]);
+        spec.nodes.extend(more.nodes);
+        let spec = Some(Box::new((String::new(), spec)));
+        let key = [9; 32];
+        self.cluster.request(
+            contact,
+            Command::AddMember {
+                name: name(node),
+                key,
+                token: digest,
+                spec,
+            },
+        );
+        self.cluster.run(Duration::from_millis(100));
+        let id = self.cluster.newest().0.node_id(&name(node)).unwrap();
+        let disk = raft::Restored::empty(form::lineage());
+        self.cluster.add_machine(id.0, name(node), disk);
+        // Its daemon learned the members as it joined.
+        let contact = self.cluster.contact().unwrap();
+        self.cluster.introduce(id, contact);
+    }
+
+    fn skip(&mut self) {
+        self.cluster.acts.clear();
+        self.printed = self.cluster.newest().1;
+    }
+
+    /// New entries of the history, and what really started and stopped, in order of time.
+    fn print(&mut self) {
+        let began = self.began.0 / 1_000_000;
+        let (state, applied) = self.cluster.newest();
+        let news = state
+            .history()
+            .iter()
+            .filter(|entry| self.printed < entry.index);
+        self.out
+            .extend(news.map(|entry| (entry.at.0, entry.what.to_string())));
+        self.printed = self.printed.max(applied);
+        let acts = std::mem::take(&mut self.cluster.acts);
+        self.out
+            .extend(acts.into_iter().map(|(at, act)| (at.0 / 1_000_000, act)));
+        self.out.sort_by_key(|(at, _)| *at);
+        for (at, what) in std::mem::take(&mut self.out) {
+            let at = at.saturating_sub(began) as f64 / 1000.0;
+            self.text.push_str(&format!("{at:8.2}s  {what}\n"));
+        }
+    }
+}
+
+fn standby(node: &str, standby: Maintenance) -> Command {
+    Command::SetStandby {
+        node: name(node),
+        standby,
+        by: name("ann"),
+    }
+}
+
+impl Cluster {
+    /// Tells a node that has just joined whom to talk to.
+    fn introduce(&mut self, id: model::NodeId, to: model::NodeId) {
+        let now = self.now;
+        let known = self.machines[&to].daemon.as_ref().unwrap().members.clone();
+        let peers = known
+            .0
+            .iter()
+            .filter(|other| **other != id)
+            .map(|other| membership::Peer {
+                id: *other,
+                voice: membership::Voice::Voter,
+                links: vec![super::machine::LINK],
+            });
+        let peers = peers.collect();
+        let daemon = self.machine(id).daemon.as_mut().unwrap();
+        daemon
+            .detector
+            .set_peers(membership::Voice::Listener, peers, now);
+    }
+}
