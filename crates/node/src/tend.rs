@@ -175,7 +175,8 @@ impl Node {
     /// A daemon that has just started may see an old state: the log on its disk ends where
     /// the last run left it, and a claim given back by that run may stand in it. It carries
     /// nothing out before it has caught up with what was committed when it asked.
-    fn is_caught_up(&self) -> bool {
+    #[must_use]
+    pub fn is_caught_up(&self) -> bool {
         matches!(self.tending.catching_up, Fresh::To(index) if index <= self.applied)
     }
 

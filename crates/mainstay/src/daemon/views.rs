@@ -173,7 +173,10 @@ impl Control {
         };
         let boundary = self.node.boundary(now);
         let mut extra = StatusExtra::new(self.identity.name.clone());
-        extra.quorate = boundary.lease == Lease::Held && boundary.leader.is_some();
+        // A daemon that has just started shows what its disk holds, which may be long past.
+        let is_current = self.node.is_caught_up();
+        extra.quorate =
+            is_current && boundary.lease == Lease::Held && boundary.leader.is_some();
         extra.leader = boundary.leader.and_then(|id| self.topology.names.get(&id)).cloned();
         extra.epoch = self.node.epoch();
         extra.spec_version = state.spec_version();
