@@ -17,6 +17,11 @@ const PLAN_LATE: Duration = Duration::from_secs(10);
 /// is another decision: the same answer would come at once, and for ever.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
+/// A lost node whose answers about the log come again is about to be heard by the detector
+/// as well: under another boot it needs no fence. Should heartbeats stay silent for longer
+/// than this, it is fenced after all.
+const FENCE_HOLD: Duration = Duration::from_secs(1);
+
 /// What the leader has under way.
 #[derive(Debug, Default)]
 pub(crate) struct Duties {
@@ -28,6 +33,8 @@ pub(crate) struct Duties {
     /// The index up to which the last plan has seen the state, so that the same state is
     /// not planned twice.
     planned_at: Option<u64>,
+    /// Lost nodes that answer again, and since when their fences are held back.
+    held: BTreeMap<NodeName, Instant>,
     /// When this node became leader.
     leads_since: Option<Instant>,
     /// The end of the log at that moment.
@@ -160,6 +167,7 @@ impl Node {
             Some(Liveness::Lost {
                 silent_for,
                 agreed_by,
+                at: _,
             }) => {
                 let agreed_by = agreed_by
                     .iter()
@@ -294,8 +302,30 @@ impl Node {
                 .clamp(PLAN_SOON, PLAN_LATE)
         });
         for step in &plan.steps {
+            if let planner::Action::Fence { target, .. } = &step.action
+                && let Some(until) = self.holds_fence(target, now)
+            {
+                let again_at = self.duties.plan_again_at.unwrap_or(until);
+                self.duties.plan_again_at = Some(again_at.min(until));
+                continue;
+            }
             self.decide(step.action.to_string(), step.command(plan.id), now);
         }
         self.duties.waits = plan.waits;
+    }
+
+    /// Until when the fence of a lost node waits, because it has spoken since it was lost.
+    fn holds_fence(&mut self, target: &NodeName, now: Instant) -> Option<Instant> {
+        let id = self.state.node_id(target)?;
+        let Some(Liveness::Lost { at, .. }) = self.liveness.get(&id) else {
+            self.duties.held.remove(target);
+            return None;
+        };
+        let heard_at = self.raft.progress().get(&id).and_then(|peer| peer.heard_at);
+        if heard_at.is_none_or(|heard_at| heard_at <= *at) {
+            return None;
+        }
+        let since = *self.duties.held.entry(target.clone()).or_insert(now);
+        Some(since + FENCE_HOLD).filter(|until| now < *until)
     }
 }

@@ -111,6 +111,8 @@ pub(crate) enum Liveness {
     Lost {
         silent_for: std::time::Duration,
         agreed_by: Vec<NodeId>,
+        /// When we were told.
+        at: Instant,
     },
 }
 
@@ -209,6 +211,7 @@ impl Node {
                 let lost = Liveness::Lost {
                     silent_for: *silent_for,
                     agreed_by: agreed_by.clone(),
+                    at: now,
                 };
                 self.liveness.insert(*peer, lost);
                 self.raft.handle_peer_lost(*peer, now);

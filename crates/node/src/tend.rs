@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::seen::{FenceResult, FenceStanding, NodeState};
-use model::{Command, FenceId, Instant};
+use model::{BootId, Command, FenceId, Instant, NodeName};
 
 use crate::executor;
-use crate::node::{Node, Output};
+use crate::node::{Liveness, Node, Output};
 
 /// An own proposal is made again when the state has not shown its effect after this time.
 const ASK_RETRY: Duration = Duration::from_millis(500);
@@ -278,11 +278,11 @@ impl Node {
             fence.executor == self.config.name && fence.standing == FenceStanding::Asked
         });
         let mine: BTreeMap<FenceId, _> = fences
-            .map(|(target, fence)| (fence.id, target.clone()))
+            .map(|(target, fence)| (fence.id, (target.clone(), fence.boot)))
             .collect();
         self.tending.fences.retain(|id, _| mine.contains_key(id));
         self.tending.results.retain(|id, _| mine.contains_key(id));
-        for (id, target) in mine {
+        for (id, (target, boot)) in mine {
             let fence = *self.tending.fences.entry(id).or_default();
             match fence.fresh {
                 _ if fence.begun.is_some() => self.tell_fence(id, target, now),
@@ -296,6 +296,8 @@ impl Node {
                     self.raft.read_index(id.0, now);
                 }
                 Fresh::To(index) if self.applied < index => {}
+                // What must be proven over is over; the log will hear of it.
+                Fresh::To(_) if self.hears_other_boot(&target, boot) => {}
                 fresh @ Fresh::To(_) => {
                     let begun = Some(now);
                     self.tending.fences.insert(id, OwnFence { fresh, begun });
@@ -305,7 +307,16 @@ impl Node {
         }
     }
 
-    fn tell_fence(&mut self, id: FenceId, target: model::NodeName, now: Instant) {
+    fn hears_other_boot(&self, target: &NodeName, lost: Option<BootId>) -> bool {
+        let id = self.state.node_id(target);
+        match id.and_then(|id| self.liveness.get(&id)) {
+            Some(Liveness::Alive { boot } | Liveness::Left { boot }) => Some(*boot) != lost,
+            Some(Liveness::DaemonDown | Liveness::DaemonDownTooLong | Liveness::Lost { .. })
+            | None => false,
+        }
+    }
+
+    fn tell_fence(&mut self, id: FenceId, target: NodeName, now: Instant) {
         let Some((result, sent)) = self.tending.results.get_mut(&id) else {
             return;
         };

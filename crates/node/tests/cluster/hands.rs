@@ -9,6 +9,9 @@ use model::{FenceId, NodeId, NodeName};
 use super::machine::{Fault, Power};
 use super::{Cluster, Event, form};
 
+/// By then everybody who can hear a machine has heard that it booted.
+const HEARD_AFTER: Duration = Duration::from_millis(500);
+
 impl Cluster {
     pub fn note(&mut self, act: String) {
         self.acts.push((self.now, act));
@@ -198,11 +201,20 @@ impl Cluster {
     fn check_fence(&self, target: &NodeName) {
         let (state, applied) = self.newest();
         let seen = &state.seen().nodes[target];
-        let is_lost = matches!(seen.state, NodeState::Lost { .. });
+        let NodeState::Lost { boot, .. } = &seen.state else {
+            panic!(
+                "{target} is fenced by mistake at {applied}: it is {:?}",
+                seen.state
+            );
+        };
+        let machine = &self.machines[&seen.id];
+        let up_for = self.now.saturating_duration_since(machine.booted_at);
         assert!(
-            is_lost,
-            "{target} is fenced by mistake at {applied}: it is {:?}",
-            seen.state
+            machine.power == Power::Off
+                || *boot == Some(machine.boot_id())
+                || up_for < HEARD_AFTER
+                || self.cut.iter().any(|(from, _)| *from == seen.id),
+            "{target} is fenced although it has booted anew {up_for:?} ago"
         );
     }
 }

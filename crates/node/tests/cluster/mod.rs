@@ -173,10 +173,12 @@ impl Cluster {
     }
 
     pub fn boot(&mut self, id: NodeId) {
+        let now = self.now;
         if self.machine(id).power == Power::Off {
             let machine = self.machine(id);
             machine.power = Power::On;
             machine.boots += 1;
+            machine.booted_at = now;
             self.start_daemon(id);
         }
     }
@@ -210,6 +212,7 @@ impl Cluster {
         self.requests += 1;
         let (id, now) = (RequestId(self.requests), self.now);
         if let Some(daemon) = &mut self.machine(at).daemon {
+            daemon.node.set_wall(WallTime(now.0 / 1_000_000));
             daemon.node.handle_request(id, command, now);
             self.carry_out(at);
         }
@@ -298,6 +301,9 @@ impl Cluster {
 
     fn deliver(&mut self, event: Event) {
         let now = self.now;
+        for daemon in self.machines.values_mut().filter_map(|m| m.daemon.as_mut()) {
+            daemon.node.set_wall(WallTime(now.0 / 1_000_000));
+        }
         match event {
             Event::Heartbeat {
                 from,

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use model::command::ServiceOrder;
 use model::seen::Maintenance;
-use model::spec::ServiceSpec;
+use model::spec::{NoQuorumPolicy, ServiceSpec};
 use model::{Command, Instant, UserName, WallTime};
 
 use super::Cluster;
 use super::form::{self, name, span};
 use super::machine::Fault;
+
+/// Lines with which a script describes the cluster, before the story.
+const HEAD: [&str; 4] = ["nodes ", "service ", "policy ", "nodevices"];
 
 pub struct Story {
     pub cluster: Cluster,
@@ -26,16 +29,27 @@ pub fn play(script: &str) -> String {
         .map(str::trim)
         .filter(|line| !line.is_empty());
     let (head, tail): (Vec<&str>, Vec<&str>) =
-        lines.partition(|line| line.starts_with("nodes ") || line.starts_with("service "));
+        lines.partition(|line| HEAD.iter().any(|word| line.starts_with(word)));
     let nodes: Vec<&str> = head[0].split(' ').skip(1).collect();
-    let services: Vec<(&str, ServiceSpec)> = head[1..]
+    let mut services = Vec::new();
+    let mut policy = NoQuorumPolicy::Stop;
+    for words in head[1..]
         .iter()
-        .map(|line| {
-            let words: Vec<&str> = line.split(' ').collect();
-            (words[1], form::service(&words[2..]))
-        })
-        .collect();
-    let cluster = Cluster::new(&nodes, &form::spec(&nodes, &services), 1);
+        .map(|line| line.split(' ').collect::<Vec<_>>())
+    {
+        match words[..] {
+            ["service", service, ref rest @ ..] => services.push((service, form::service(rest))),
+            ["policy", "freeze"] => policy = NoQuorumPolicy::Freeze,
+            ["nodevices"] => {}
+            ref other => panic!("no such beginning: {other:?}"),
+        }
+    }
+    let mut spec = form::spec(&nodes, &services);
+    spec.cluster.no_quorum = policy;
+    if head.contains(&"nodevices") {
+        spec.nodes.values_mut().for_each(|node| node.fence.clear());
+    }
+    let cluster = Cluster::new(&nodes, &spec, 1);
     let (began, printed) = (cluster.now, cluster.first.1);
     let mut story = Story {
         cluster,

@@ -1,0 +1,348 @@
+//! One service on this node: what its resources are, and which operation comes next.
+
+use model::command::Report;
+use model::operation::{OperationReport, Outcome, Verb};
+use model::seen::{Claim, Goal, Phase, ResourceFailure, ResourceState, RestartScope};
+use model::spec::{NodeSpec, ResourceKind, ResourceSpec};
+use model::{CardName, ClaimEpoch, Instant, OperationId, PlanId, ResourceName};
+
+use super::Want;
+
+/// A service on this node.
+#[derive(Debug)]
+pub(super) struct Local {
+    pub epoch: ClaimEpoch,
+    pub plan: PlanId,
+    /// The incarnation that has been carried out, or is being carried out.
+    pub incarnation: u32,
+    /// While a restart takes resources down: from which place on.
+    pub stop_from: Option<usize>,
+    /// Ends a stop that nobody asked for: it is remembered until all is down and told.
+    pub lease_ended: bool,
+    /// A report that gives the claim back has been sent: nothing starts under it any more.
+    pub given_back: bool,
+    /// In start order; behind them what is up and no longer in the spec, to be taken down.
+    pub resources: Vec<LocalResource>,
+    pub busy: Option<OperationId>,
+    pub stop_retry_at: Option<Instant>,
+    pub sent: Option<(Report, Vec<(ResourceName, ResourceState)>, u32, Instant)>,
+    pub stray_told: Option<Instant>,
+}
+
+#[derive(Debug)]
+/// A resource on this node.
+pub(super) struct LocalResource {
+    pub spec: ResourceSpec,
+    pub cards: Vec<CardName>,
+    /// Up although the spec no longer has it.
+    pub is_leftover: bool,
+    pub state: ResourceState,
+    pub failure: Option<ResourceFailure>,
+    pub status_due: Instant,
+    /// A question for the state is out; it does not block other operations.
+    pub asking: Option<OperationId>,
+}
+
+/// What became of an operation's answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Absorbed {
+    Noted,
+    StopFailed,
+}
+
+impl LocalResource {
+    pub fn new(spec: &ResourceSpec, node: Option<&NodeSpec>, now: Instant) -> Self {
+        Self {
+            spec: spec.clone(),
+            cards: cards(spec, node),
+            is_leftover: false,
+            state: ResourceState::Stopped,
+            failure: None,
+            status_due: now + spec.limits.every,
+            asking: None,
+        }
+    }
+
+    /// Only what runs is asked for its state, and one question at a time.
+    pub fn is_asked_for(&self) -> bool {
+        self.state == ResourceState::Running && self.asking.is_none()
+    }
+
+    pub fn fail(&mut self, verb: Option<Verb>, how: String, output: String) {
+        self.state = ResourceState::Failed;
+        self.failure = Some(ResourceFailure {
+            resource: self.spec.name.clone(),
+            verb,
+            how,
+            output,
+        });
+    }
+
+    pub fn absorb(&mut self, verb: Verb, report: OperationReport) -> Absorbed {
+        let how = match &report.outcome {
+            Outcome::Running | Outcome::Stopped => String::new(),
+            Outcome::Failed(how) => how.clone(),
+            Outcome::TimedOut => format!("not done within {:?}", report.took),
+        };
+        match (verb, report.outcome) {
+            (Verb::Probe | Verb::Start, Outcome::Running) | (Verb::Stop, Outcome::Stopped) => {
+                self.state = if verb == Verb::Stop {
+                    ResourceState::Stopped
+                } else {
+                    ResourceState::Running
+                };
+                self.failure = None;
+            }
+            (Verb::Probe, Outcome::Stopped) => self.state = ResourceState::Stopped,
+            (Verb::Status, Outcome::Running) => {}
+            (Verb::Status, Outcome::Stopped) if self.state == ResourceState::Running => {
+                self.fail(Some(verb), "not running".to_string(), report.output);
+            }
+            (Verb::Probe | Verb::Status, Outcome::Failed(_) | Outcome::TimedOut)
+                if self.state == ResourceState::Running || verb == Verb::Probe =>
+            {
+                self.fail(Some(verb), how, report.output);
+            }
+            (Verb::Probe | Verb::Status, _) => {}
+            (Verb::Start, Outcome::Stopped) => {
+                self.fail(
+                    Some(verb),
+                    "not running after its start".to_string(),
+                    report.output,
+                );
+            }
+            (Verb::Start, Outcome::Failed(_) | Outcome::TimedOut) => {
+                self.fail(Some(verb), how, report.output);
+            }
+            (Verb::Stop, Outcome::Running | Outcome::Failed(_) | Outcome::TimedOut) => {
+                let how = if how.is_empty() {
+                    "still running".to_string()
+                } else {
+                    how
+                };
+                self.fail(Some(verb), how, report.output);
+                return Absorbed::StopFailed;
+            }
+        }
+        Absorbed::Noted
+    }
+}
+
+impl Local {
+    pub fn new(epoch: ClaimEpoch, plan: PlanId) -> Self {
+        Self {
+            epoch,
+            plan,
+            incarnation: 0,
+            stop_from: None,
+            lease_ended: false,
+            given_back: false,
+            resources: Vec::new(),
+            busy: None,
+            stop_retry_at: None,
+            sent: None,
+            stray_told: None,
+        }
+    }
+
+    pub fn is_down(&self) -> bool {
+        self.resources
+            .iter()
+            .all(|resource| resource.state == ResourceState::Stopped)
+    }
+
+    pub fn states(&self) -> Vec<(ResourceName, ResourceState)> {
+        self.resources
+            .iter()
+            .map(|r| (r.spec.name.clone(), r.state))
+            .collect()
+    }
+
+    /// A claim that is new to this run of the daemon: either newly granted, or adopted.
+    pub fn take_claim(
+        &mut self,
+        claim: &Claim,
+        service: Option<&model::spec::ServiceSpec>,
+        node: Option<&NodeSpec>,
+        now: Instant,
+    ) {
+        self.epoch = claim.epoch;
+        self.incarnation = claim.incarnation;
+        self.sent = None;
+        self.stop_from = None;
+        self.stop_retry_at = None;
+        self.lease_ended = false;
+        self.given_back = false;
+        if claim.goal == Goal::Stop {
+            return;
+        }
+        self.take_spec(service, node, now);
+        if claim.phase == Phase::Starting && 0 < claim.incarnation {
+            // The daemon may have closed before it took anything down for this restart.
+            self.take_incarnation(claim);
+        }
+        if claim.phase == Phase::Running {
+            // It ran when the last daemon of this boot reported. What is down by now has
+            // failed meanwhile, and that counts as a failure.
+            for resource in &mut self.resources {
+                if resource.state == ResourceState::Stopped {
+                    let how = "not running when the daemon came back".to_string();
+                    resource.fail(None, how, String::new());
+                }
+            }
+        }
+    }
+
+    /// Resources of the spec in its order; those which are up keep what they were started
+    /// with, and what is up but no longer in the spec stays behind them, to be taken down.
+    pub fn take_spec(
+        &mut self,
+        service: Option<&model::spec::ServiceSpec>,
+        node: Option<&NodeSpec>,
+        now: Instant,
+    ) {
+        let Some(service) = service else { return };
+        let mut known = std::mem::take(&mut self.resources);
+        for spec in &service.resources {
+            let place = known
+                .iter()
+                .position(|resource| resource.spec.name == spec.name);
+            let resource = match place.map(|place| known.remove(place)) {
+                Some(up) if up.state != ResourceState::Stopped => up,
+                Some(_) | None => LocalResource::new(spec, node, now),
+            };
+            self.resources.push(resource);
+        }
+        known.retain(|resource| resource.state != ResourceState::Stopped);
+        self.resources
+            .extend(known.into_iter().map(|leftover| LocalResource {
+                is_leftover: true,
+                ..leftover
+            }));
+    }
+
+    pub fn resource_mut(&mut self, name: &ResourceName) -> Option<&mut LocalResource> {
+        self.resources.iter_mut().find(|r| r.spec.name == *name)
+    }
+
+    /// What is no longer in the spec is forgotten once it is down.
+    pub fn drop_stopped_leftovers(&mut self) {
+        self.resources
+            .retain(|r| !r.is_leftover || r.state != ResourceState::Stopped);
+    }
+
+    /// The next step of a service that should be up: first what no longer belongs to it is
+    /// taken down, then a restart is carried out, then what is down is started.
+    pub fn next_towards_up(&mut self, now: Instant) -> Option<(usize, Verb)> {
+        let up = |r: &LocalResource| r.is_leftover && r.state != ResourceState::Stopped;
+        if let Some(leftover) = self.resources.iter().position(up) {
+            return self.next_down(leftover, now);
+        }
+        self.next_up().or_else(|| self.next_restart(now))
+    }
+
+    pub fn take_incarnation(&mut self, claim: &Claim) {
+        self.incarnation = claim.incarnation;
+        // Somebody has decided anew: a stop that failed is tried again at once.
+        self.stop_retry_at = None;
+        let failed = self
+            .resources
+            .iter()
+            .position(|r| r.state != ResourceState::Running);
+        self.stop_from = match claim.scope {
+            RestartScope::All => Some(0),
+            RestartScope::FailedOnward => failed,
+        };
+    }
+
+    /// The next start, unless something failed or a restart is taking things down.
+    pub fn next_up(&self) -> Option<(usize, Verb)> {
+        if self.stop_from.is_some() {
+            return None;
+        }
+        let place = self
+            .resources
+            .iter()
+            .position(|r| r.state != ResourceState::Running)?;
+        (self.resources[place].state == ResourceState::Stopped
+            && self
+                .resources
+                .iter()
+                .all(|r| r.state != ResourceState::Failed))
+        .then_some((place, Verb::Start))
+    }
+
+    /// The next stop at or behind `from`, in reverse order.
+    pub fn next_down(&mut self, from: usize, now: Instant) -> Option<(usize, Verb)> {
+        if self.stop_retry_at.is_some_and(|at| now < at) {
+            return None;
+        }
+        self.stop_retry_at = None;
+        let last = self
+            .resources
+            .iter()
+            .rposition(|r| r.state != ResourceState::Stopped)?;
+        (from <= last).then_some((last, Verb::Stop))
+    }
+
+    /// The next step of a restart in place: down first, then up.
+    pub fn next_restart(&mut self, now: Instant) -> Option<(usize, Verb)> {
+        let from = self.stop_from?;
+        if let Some(stop) = self.next_down(from, now) {
+            return Some(stop);
+        }
+        if self.stop_retry_at.is_some() {
+            return None;
+        }
+        self.stop_from = None;
+        self.next_up()
+    }
+
+    pub fn report(&self, want: Want) -> Report {
+        let failure = self.resources.iter().find_map(|r| match r.state {
+            ResourceState::Failed => r.failure.clone(),
+            ResourceState::Stopped
+            | ResourceState::Starting
+            | ResourceState::Running
+            | ResourceState::Stopping => None,
+        });
+        if let Some(failure) = &failure
+            && failure.verb == Some(Verb::Stop)
+        {
+            return Report::StopFailed(failure.clone());
+        }
+        match want {
+            Want::Down if self.is_down() && self.busy.is_none() => {
+                if self.lease_ended {
+                    Report::LeaseEnded
+                } else {
+                    Report::Stopped
+                }
+            }
+            Want::Down | Want::AsItIs => Report::Progress,
+            Want::Up if self.stop_from.is_some() => Report::Progress,
+            Want::Up => match failure {
+                Some(failure) => Report::Failed(failure),
+                None if self
+                    .resources
+                    .iter()
+                    .all(|r| r.state == ResourceState::Running) =>
+                {
+                    Report::Running
+                }
+                None => Report::Progress,
+            },
+        }
+    }
+}
+
+/// This node's cards of the network that an address is on.
+fn cards(spec: &ResourceSpec, node: Option<&NodeSpec>) -> Vec<CardName> {
+    match &spec.kind {
+        ResourceKind::Address(address) => node
+            .and_then(|node| node.networks.get(&address.network))
+            .map(|attachment| attachment.cards.clone())
+            .unwrap_or_default(),
+        ResourceKind::Process(_) | ResourceKind::Command(_) | ResourceKind::Mount(_) => Vec::new(),
+    }
+}
