@@ -27,7 +27,7 @@ use model::{
 use planner::StrayVerdict;
 use state::State;
 
-use local::{Absorbed, Local, LocalResource};
+use local::{Absorbed, Local, LocalResource, Told};
 
 /// A stop that failed is tried again after this time: a busy file system may have become
 /// free, and a stop that works is better than a fence. Long enough not to be a load.
@@ -320,7 +320,7 @@ impl Executor {
             .filter(|local| local.busy.is_none())
             .filter_map(|local| local.stop_retry_at);
         let reports = self.services.values().flat_map(|local| {
-            let sent = local.sent.as_ref().map(|(_, _, _, at)| *at);
+            let sent = local.sent.as_ref().map(|told| told.at);
             sent.into_iter()
                 .chain(local.stray_told)
                 .map(|at| at + REPORT_RETRY)
@@ -525,22 +525,24 @@ impl Executor {
             local.sent = None;
             return;
         }
-        let is_sent = local
-            .sent
-            .as_ref()
-            .is_some_and(|(sent, states, incarnation, at)| {
-                *sent == report
-                    && *states == resources
-                    && *incarnation == local.incarnation
-                    && now < *at + REPORT_RETRY
-            });
+        let is_sent = local.sent.as_ref().is_some_and(|told| {
+            told.report == report
+                && told.resources == resources
+                && told.incarnation == local.incarnation
+                && now < told.at + REPORT_RETRY
+        });
         if is_sent {
             return;
         }
         // Once this is on its way the claim may end at any moment, so nothing starts under
         // it any more, even if the lease is held again.
         local.given_back |= matches!(report, Report::Stopped | Report::LeaseEnded);
-        local.sent = Some((report.clone(), resources.clone(), local.incarnation, now));
+        local.sent = Some(Told {
+            report: report.clone(),
+            resources: resources.clone(),
+            incarnation: local.incarnation,
+            at: now,
+        });
         self.outputs.push_back(Output::Report {
             service: name.clone(),
             epoch: claim.epoch,

@@ -141,12 +141,7 @@ fn mend(cluster: &mut Cluster) {
     }
     // Whoever was about to leave has left, and whoever is paused has woken.
     cluster.run(Duration::from_secs(10));
-    let nodes: Vec<NodeId> = cluster.machines.keys().copied().collect();
-    for node in nodes {
-        cluster.machine(node).faults.clear();
-        cluster.boot(node);
-        cluster.start_daemon(node);
-    }
+    start_all(cluster);
     cluster.run(SETTLE);
     let by = || name("ann");
     let contact = cluster.contact().unwrap();
@@ -183,8 +178,19 @@ fn mend(cluster: &mut Cluster) {
             },
         );
     }
-    // Those that were fenced again meanwhile boot by themselves.
-    cluster.run(SETTLE);
+    // Those that had still to leave have left now, and return.
+    cluster.run(SETTLE / 2);
+    start_all(cluster);
+    cluster.run(SETTLE / 2);
+}
+
+fn start_all(cluster: &mut Cluster) {
+    let nodes: Vec<NodeId> = cluster.machines.keys().copied().collect();
+    for node in nodes {
+        cluster.machine(node).faults.clear();
+        cluster.boot(node);
+        cluster.start_daemon(node);
+    }
 }
 
 fn check_all_runs(cluster: &Cluster) {

@@ -8,6 +8,15 @@ use model::{CardName, ClaimEpoch, Instant, OperationId, PlanId, ResourceName};
 
 use super::Want;
 
+/// What was told of a service last.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub report: Report,
+    pub resources: Vec<(ResourceName, ResourceState)>,
+    pub incarnation: u32,
+    pub at: Instant,
+}
+
 /// A service on this node.
 #[derive(Debug)]
 pub(super) struct Local {
@@ -25,7 +34,7 @@ pub(super) struct Local {
     pub resources: Vec<LocalResource>,
     pub busy: Option<OperationId>,
     pub stop_retry_at: Option<Instant>,
-    pub sent: Option<(Report, Vec<(ResourceName, ResourceState)>, u32, Instant)>,
+    pub sent: Option<Told>,
     pub stray_told: Option<Instant>,
 }
 
