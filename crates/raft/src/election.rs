@@ -18,6 +18,13 @@ use crate::raft::State;
 /// has at most 64 members.
 const DEFERRED_MAX: usize = 64;
 
+/// Campaigns that follow each other fast, about three seconds of them. Where links or disks
+/// are so slow that these collide, the full waits must have their turn.
+const FAST_TRIES_MAX: u32 = 8;
+
+/// Silence for so many heartbeats means that nobody leads; one may get lost.
+const QUIET_HEARTBEATS: u32 = 2;
+
 /// The answers to a campaign so far, one's own among them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Votes(BTreeMap<NodeId, Verdict>);
@@ -84,17 +91,19 @@ impl Raft {
             self.become_follower(term, Some(from), now);
         }
         self.leader_heard_at = Some(now);
-        self.hurry = false;
+        self.fast_tries = 0;
         self.deferred_pre_votes.clear();
         self.reset_election_deadline(now);
     }
 
     pub(crate) fn reset_election_deadline(&mut self, now: Instant) {
+        self.waits_since = now;
         self.election_deadline = self.may_campaign().then(|| {
             let full = self.config.election_timeout;
             // Nobody leads and all know it: waiting any longer only guards against
             // colliding again, for which some round trips are enough.
-            let base = if self.hurry { full / 4 } else { full };
+            let is_fast = 0 < self.fast_tries;
+            let base = if is_fast { full / 4 } else { full };
             let nanos = u64::try_from(base.as_nanos()).unwrap_or(u64::MAX / 2);
             now + base + Duration::from_nanos(self.random.below(nanos))
         });
@@ -140,16 +149,40 @@ impl Raft {
         self.leader = None;
         self.state = State::Follower;
         self.incoming = None;
-        self.hurry = true;
+        self.fast_tries = FAST_TRIES_MAX;
         if self.may_campaign() {
-            let remaining = self.configuration().voters.difference(&self.lost);
-            let before = remaining.filter(|voter| **voter < self.config.id).count();
-            let before = u32::try_from(before).expect("a cluster has few members");
-            self.election_deadline = Some(now + self.config.election_stagger * before);
+            self.election_deadline = Some(now + self.stagger());
         }
         for (from, ask) in std::mem::take(&mut self.deferred_pre_votes) {
             self.handle_pre_vote(from, ask, now);
         }
+    }
+
+    /// Somebody is heard. When that makes a majority of voters and none of them speaks as the
+    /// leader, nobody else will: the full wait is cut short. A leader that does exist, but has
+    /// not reached this node yet, loses nothing, since its voters do not answer a pre-vote.
+    pub(crate) fn hasten_election(&mut self, now: Instant) {
+        let voters = &self.configuration().voters;
+        let heard = voters
+            .iter()
+            .filter(|voter| **voter == self.config.id || self.alive.contains(voter))
+            .count();
+        let is_enough = self.configuration().majority() <= heard;
+        if self.leader.is_some() || !is_enough || !self.may_campaign() {
+            return;
+        }
+        self.fast_tries = FAST_TRIES_MAX;
+        let quiet_until = self.waits_since + self.config.heartbeat_interval * QUIET_HEARTBEATS;
+        let fast = quiet_until.max(now) + self.stagger();
+        self.election_deadline = self.election_deadline.map(|deadline| deadline.min(fast));
+    }
+
+    /// Keeps the remaining voters from campaigning all at once.
+    fn stagger(&self) -> Duration {
+        let remaining = self.configuration().voters.difference(&self.lost);
+        let before = remaining.filter(|voter| **voter < self.config.id).count();
+        let before = u32::try_from(before).expect("a cluster has few members");
+        self.config.election_stagger * before
     }
 
     /// Asks whether a campaign would be won, which disturbs nobody.
@@ -161,6 +194,7 @@ impl Raft {
         self.fail_forwarded();
         self.leader = None;
         self.state = State::PreCandidate(Votes::default());
+        self.fast_tries = self.fast_tries.saturating_sub(1);
         self.reset_election_deadline(now);
         let (last_index, last_term) = (self.log.last_index(), self.log.last_term());
         let proposed_term = self.term + 1;

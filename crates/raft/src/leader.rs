@@ -10,7 +10,7 @@ use crate::change::Transfer;
 use crate::progress::{Progress, State as Mode};
 use crate::raft::State;
 use crate::read::Reads;
-use crate::{ProposeError, Raft};
+use crate::{COMMAND_BYTES_MAX, ProposeError, Raft};
 
 /// A leader without a majority must not fill the memory before it notices; this is far more
 /// than a healthy cluster ever has under way.
@@ -64,7 +64,7 @@ impl Raft {
         );
         self.leader = Some(self.config.id);
         self.leader_heard_at = None;
-        self.hurry = false;
+        self.fast_tries = 0;
         self.election_deadline = None;
         self.incoming = None;
         self.deferred_pre_votes.clear();
@@ -84,9 +84,13 @@ impl Raft {
     /// does not mean that it will be committed: another leader may put another one there.
     ///
     /// # Errors
-    /// When this node does not lead, or cannot take more right now.
+    /// When this node does not lead, when it cannot take more right now, or when the command
+    /// is larger than [`COMMAND_BYTES_MAX`].
     pub fn propose(&mut self, data: Vec<u8>, now: Instant) -> Result<u64, ProposeError> {
         self.check_accepts()?;
+        if COMMAND_BYTES_MAX < data.len() {
+            return Err(ProposeError::TooLarge { bytes: data.len() });
+        }
         let index = self.lead_entry(Payload::Command(data), now);
         self.finish();
         Ok(index)
@@ -215,8 +219,12 @@ impl Raft {
                 self.begin_snapshot(to, now);
                 return;
             };
-            let max = self.config.entries_per_append_max;
-            let entries = self.log.copy(progress.next, self.log.last_index(), max);
+            let (count, bytes) = (
+                self.config.entries_per_append_max,
+                self.config.append_bytes_max,
+            );
+            let last = self.log.last_that_fits(progress.next, count, bytes);
+            let entries = self.log.copy(progress.next, last);
             match &mut progress.state {
                 Mode::Probe { asked_at } => *asked_at = Some(now),
                 Mode::Replicate { inflight } => {

@@ -43,6 +43,11 @@ use wire::raft::{Configuration, Entry, HardState, Message, Payload, SnapshotMeta
 
 pub use raft::Raft;
 
+/// Bytes of a command. With what is around it, it must fit the longest frame that a peer takes
+/// ([`wire::peer::FRAME_BYTES_MAX`]), because an entry that cannot be sent would stop the log
+/// for ever. Half of that frame leaves room for any growth of the message around it.
+pub const COMMAND_BYTES_MAX: usize = wire::peer::FRAME_BYTES_MAX / 2;
+
 /// What an administrator or a test may set. [`Config::new`] has the defaults.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -61,6 +66,8 @@ pub struct Config {
     pub inflight_max: usize,
     /// Entries in one append.
     pub entries_per_append_max: usize,
+    /// Bytes of entries in one append; a larger entry travels alone.
+    pub append_bytes_max: usize,
     /// Entries kept in memory behind the latest snapshot, for followers that are not far
     /// behind.
     pub log_tail_max: usize,
@@ -84,8 +91,11 @@ impl Config {
             snapshot_chunk: 256 * 1024,
             // A LAN round trip holds fewer; more would only be lost at once.
             inflight_max: 64,
-            // Entries are about a kilobyte; a message stays well below a megabyte.
+            // Entries are about a kilobyte; this many fill a message well.
             entries_per_append_max: 256,
+            // Far below the longest frame that a peer takes, and short enough that a
+            // heartbeat behind it is not late.
+            append_bytes_max: 1024 * 1024,
             // Minutes of a busy cluster, about a megabyte.
             log_tail_max: 1024,
             seed,
@@ -243,6 +253,12 @@ pub enum ProposeError {
     /// Too much is uncommitted, or the leadership is being handed over. Try later.
     #[error("the leader accepts nothing right now")]
     Busy,
+    /// It could not be sent to the others. Nothing changed; a smaller one is taken.
+    #[error("a command of {bytes} bytes; at most {COMMAND_BYTES_MAX} are taken")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
     /// The change before is not committed.
     #[error("the change of membership at index {index} is not committed yet")]
     ChangePending {

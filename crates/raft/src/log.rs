@@ -13,6 +13,22 @@ use std::collections::VecDeque;
 
 use wire::raft::{Configuration, Entry, Payload, SnapshotMeta};
 
+/// What an entry takes in a message besides its payload: two numbers of up to ten bytes, three
+/// lengths, and tags.
+const ENTRY_OVERHEAD_BYTES: usize = 48;
+/// What a member takes in an entry about the membership: a number of up to ten bytes.
+const MEMBER_BYTES: usize = 12;
+
+/// At least what the entry takes in a message.
+fn bytes_of(entry: &Entry) -> usize {
+    let payload = match &entry.payload {
+        Payload::Empty => 0,
+        Payload::Command(data) => data.len(),
+        Payload::Voters(configuration) => configuration.members().count() * MEMBER_BYTES,
+    };
+    ENTRY_OVERHEAD_BYTES + payload
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Log {
     base_index: u64,
@@ -66,8 +82,24 @@ impl Log {
         self.entries.get(usize::try_from(offset).ok()?)
     }
 
-    /// Copies of the entries from `from` to `to`, both included; at most `max`.
-    pub(crate) fn copy(&self, from: u64, to: u64, max: usize) -> Vec<Entry> {
+    /// The last entry of a message that begins with `from` and has room for `count` entries of
+    /// `bytes` together. At least one goes in, if there is one, else nothing would ever go.
+    pub(crate) fn last_that_fits(&self, from: u64, count: usize, bytes: usize) -> u64 {
+        let skip = from.saturating_sub(self.base_index + 1) as usize;
+        let mut filled = 0;
+        let fitting = self.entries.iter().skip(skip).take(count);
+        let count = fitting
+            .take_while(|entry| {
+                let is_first = filled == 0;
+                filled += bytes_of(entry);
+                is_first || filled <= bytes
+            })
+            .count();
+        from + count as u64 - 1
+    }
+
+    /// Copies of the entries from `from` to `to`, both included.
+    pub(crate) fn copy(&self, from: u64, to: u64) -> Vec<Entry> {
         assert!(
             self.base_index < from,
             "entry {from} is compacted, base {}",
@@ -78,7 +110,7 @@ impl Log {
         self.entries
             .iter()
             .skip(skip)
-            .take(count.min(max))
+            .take(count)
             .cloned()
             .collect()
     }

@@ -49,8 +49,13 @@ pub struct Raft {
     pub(crate) election_deadline: Option<Instant>,
     /// What the failure detector says.
     pub(crate) lost: BTreeSet<NodeId>,
-    /// The leader is known to be lost and there is no other yet: campaigns may follow fast.
-    pub(crate) hurry: bool,
+    /// When the wait for a leader began that [`Self::election_deadline`] ends.
+    pub(crate) waits_since: Instant,
+    /// Those who have been heard and not been lost since, in this run.
+    pub(crate) alive: BTreeSet<NodeId>,
+    /// There is no leader, by the word of the failure detector: so many campaigns may still
+    /// follow each other fast.
+    pub(crate) fast_tries: u32,
     pub(crate) deferred_pre_votes: BTreeMap<NodeId, DeferredPreVote>,
     pub(crate) log: Log,
     /// Committed entries up to here were given out.
@@ -91,7 +96,9 @@ impl Raft {
             leader_heard_at: None,
             election_deadline: None,
             lost: BTreeSet::new(),
-            hurry: false,
+            waits_since: now,
+            alive: BTreeSet::new(),
+            fast_tries: 0,
             deferred_pre_votes: BTreeMap::new(),
             delivered: snapshot.as_deref().map_or(0, |(meta, _)| meta.index),
             log,
@@ -310,6 +317,7 @@ impl Raft {
     /// [`Raft::handle_peer_alive`].
     pub fn handle_peer_lost(&mut self, peer: NodeId, now: Instant) {
         self.lost.insert(peer);
+        self.alive.remove(&peer);
         match &mut self.state {
             State::Leader(leadership) => leadership.note_lost(peer),
             State::Follower | State::PreCandidate(_) | State::Candidate(_) => {
@@ -323,11 +331,16 @@ impl Raft {
         self.finish();
     }
 
-    /// The failure detector hears `peer` again.
+    /// The failure detector hears `peer`, for the first time in this run or again. A majority
+    /// of voters that hear each other but no leader, as after a power failure, soon elect one.
     pub fn handle_peer_alive(&mut self, peer: NodeId, now: Instant) {
         self.lost.remove(&peer);
-        if matches!(self.state, State::Leader(_)) {
-            self.greet(peer, now);
+        self.alive.insert(peer);
+        match self.state {
+            State::Leader(_) => self.greet(peer, now),
+            State::Follower | State::PreCandidate(_) => self.hasten_election(now),
+            // An election is under way; its voters' disks may need their time.
+            State::Candidate(_) => {}
         }
         self.finish();
     }
@@ -430,7 +443,7 @@ impl Raft {
             return;
         }
         self.log.commit_to(index);
-        let entries = self.log.copy(self.delivered + 1, index, usize::MAX);
+        let entries = self.log.copy(self.delivered + 1, index);
         self.delivered = index;
         if !entries.is_empty() {
             self.outbox.push(Output::Committed(entries));

@@ -92,6 +92,13 @@ impl Raft {
 
     /// For a leader: when a majority had last answered. For a follower: when it last heard
     /// the leader of its term.
+    ///
+    /// Who makes a lease of this must know how late a follower may be: a leader that reaches
+    /// this follower but no majority goes on for up to one election timeout, until it steps
+    /// down, and renews the follower's contact all that time. So a follower's lease ends at
+    /// most *election timeout + lease* after a majority last answered its leader, plus the
+    /// time of one message on its way and the time by which the leader's owner is late with
+    /// [`Raft::handle_timeout`]. A leader's own lease has no such surplus.
     #[must_use]
     pub fn last_contact(&self, now: Instant) -> Option<Instant> {
         match &self.state {

@@ -20,6 +20,7 @@ fn tune(config: &mut Config) {
     config.snapshot_chunk = 8;
     config.inflight_max = 3;
     config.entries_per_append_max = 2;
+    config.append_bytes_max = 200;
     config.log_tail_max = 2;
 }
 
@@ -170,6 +171,13 @@ impl Player {
                     self.report(result.expect("a running node").map(|_| ()));
                 }
             }
+            "large" => {
+                for size in &rest[1..] {
+                    let data = vec![b'x'; size.parse().expect("a number of bytes")];
+                    let result = self.cluster.with(node, |raft, now| raft.propose(data, now));
+                    self.report(result.expect("a running node").map(|_| ()));
+                }
+            }
             "add" => self.change(node, Change::AddLearner(other())),
             "promote" => self.change(node, Change::Promote(other())),
             "remove" => self.change(node, Change::Remove(other())),
@@ -287,7 +295,8 @@ impl Player {
             ProposeError::NotLeader { leader: None }
             | ProposeError::Busy
             | ProposeError::ChangePending { .. }
-            | ProposeError::TermNotCommitted => error.to_string(),
+            | ProposeError::TermNotCommitted
+            | ProposeError::TooLarge { .. } => error.to_string(),
         };
         self.cluster.say(&format!("refused: {text}"));
     }

@@ -25,6 +25,7 @@ fn tune(config: &mut Config) {
     config.snapshot_chunk = 16;
     config.inflight_max = 4;
     config.entries_per_append_max = 3;
+    config.append_bytes_max = 150;
     config.log_tail_max = 3;
 }
 
@@ -56,7 +57,9 @@ fn disturb(cluster: &mut Cluster, number: u64) {
     let other = any_node(cluster);
     match cluster.chance(23) {
         0..=4 => {
-            let data = format!("c{number}").into_bytes();
+            // Of different sizes, up to more than an append has room for.
+            let width = [2, 2, 80, 200][cluster.chance(4) as usize];
+            let data = format!("c{number:0width$}").into_bytes();
             for leader in cluster.leaders() {
                 let data = data.clone();
                 cluster.with(leader, |raft, now| raft.propose(data, now).ok());

@@ -6,6 +6,9 @@ use wire::raft::{
     AppendOutcome, Body, Configuration, Entry, Message, Payload, Verdict, VoteReason,
 };
 
+/// A longer command is told by its size.
+const WORD_MAX: usize = 40;
+
 pub fn name(id: NodeId) -> String {
     char::from(b'a' + (id.0 as u8).saturating_sub(1)).to_string()
 }
@@ -49,6 +52,7 @@ pub fn members(configuration: &Configuration) -> String {
 pub fn entry(entry: &Entry) -> String {
     let what = match &entry.payload {
         Payload::Empty => "-".to_string(),
+        Payload::Command(data) if WORD_MAX < data.len() => format!("({} bytes)", data.len()),
         Payload::Command(data) => String::from_utf8_lossy(data).into_owned(),
         Payload::Voters(configuration) => format!("[{}]", members(configuration)),
     };
