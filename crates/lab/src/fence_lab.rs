@@ -3,11 +3,12 @@
 //!
 //! Options besides `action` and `plug` (or `port`) make it a bad device, for tests:
 //! `delay=SECONDS` before acting, `fail=ACTION` fails that action, `lie=on|off` answers every
-//! status so, `deaf=1` takes orders and does nothing.
+//! status so, `deaf=1` takes orders and does nothing. The same options, one a line, in the shared
+//! file `power-NODE` make the device of a node bad for a while; with `times=N`, for N failures.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -120,10 +121,40 @@ fn set(plug: &str, set: Power) -> io::Result<u8> {
     Ok(0)
 }
 
+/// Where a scenario says what is wrong with the device of a node.
+fn trouble_path(plug: &str) -> Option<PathBuf> {
+    let shared = std::env::var_os("MAINSTAY_LAB_SHARED")?;
+    Some(PathBuf::from(shared).join(format!("power-{plug}")))
+}
+
+/// Nothing is wrong without a file.
+fn trouble(plug: &str) -> BTreeMap<String, String> {
+    let text = trouble_path(plug).and_then(|path| std::fs::read_to_string(path).ok());
+    from_lines(&text.unwrap_or_default())
+}
+
+/// A device that fails so many times has failed once more.
+fn count_down(plug: &str, options: &BTreeMap<String, String>) -> io::Result<()> {
+    let times = options
+        .get("times")
+        .and_then(|text| text.parse::<u32>().ok());
+    let (Some(times), Some(path)) = (times, trouble_path(plug)) else {
+        return Ok(());
+    };
+    if times <= 1 {
+        return std::fs::remove_file(path);
+    }
+    let fail = options.get("fail").map_or("", String::as_str);
+    std::fs::write(path, format!("fail={fail}\ntimes={}\n", times - 1))
+}
+
 fn act(options: &BTreeMap<String, String>) -> io::Result<u8> {
+    let plug = options.get("plug").or(options.get("port")).cloned();
+    let plug = plug.as_deref().unwrap_or_default();
+    let mut options = options.clone();
+    options.extend(trouble(plug));
     let option = |key: &str| options.get(key).map(String::as_str);
     let action = option("action").unwrap_or("reboot");
-    let plug = option("plug").or(option("port")).unwrap_or_default();
     let delay: f64 = option("delay")
         .and_then(|text| text.parse().ok())
         .unwrap_or(0.0);
@@ -131,6 +162,7 @@ fn act(options: &BTreeMap<String, String>) -> io::Result<u8> {
         std::thread::sleep(delay);
     }
     if option("fail") == Some(action) {
+        count_down(plug, &options)?;
         return Err(io::Error::other(format!("told to fail `{action}`")));
     }
     if option("deaf") == Some("1") && matches!(action, "off" | "on" | "reboot") {

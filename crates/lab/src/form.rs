@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::handle::{Lab, LabError};
-use crate::protocol::{Power, Status};
+use crate::protocol::Status;
 
 /// A daemon that has just been started answers in a fraction of a second.
 const DAEMON_LIMIT: Duration = Duration::from_secs(15);
@@ -90,21 +90,28 @@ pub fn form(lab: &Lab, config: Option<&str>) -> Result<(), LabError> {
     Ok(())
 }
 
+/// The networks, nodes and power of the laboratory with services added.
+///
+/// # Errors
+/// When the laboratory is not up.
+pub fn configuration(lab: &Lab, services: &str) -> Result<String, LabError> {
+    Ok(format!("{}\n{services}", cluster_toml(&lab.status()?)))
+}
+
 /// Adds services to the networks, nodes and power of the laboratory, and applies the whole.
 /// Gives what the command printed.
 ///
 /// # Errors
 /// When the command failed.
 pub fn apply_services(lab: &Lab, services: &str) -> Result<String, LabError> {
-    let status = lab.status()?;
-    let whole = format!("{}\n{services}", cluster_toml(&status));
     // In the laboratory's directory, which all nodes can read.
     let path = lab.dir().join("applied.toml");
     let doing = "writing the configuration";
-    std::fs::write(&path, whole).map_err(|source| LabError::System { doing, source })?;
-    let Some(node) = status.nodes.iter().find(|node| node.power == Power::On) else {
-        return Err(LabError::Refused("no node has power".into()));
+    std::fs::write(&path, configuration(lab, services)?)
+        .map_err(|source| LabError::System { doing, source })?;
+    let Some(node) = crate::view::quorate_node(lab) else {
+        return Err(LabError::Refused("no node hears a quorum".into()));
     };
     let path = path.display().to_string();
-    lab.exec_ok(&node.name, &["mainstay", "apply", "--yes", &path])
+    lab.exec_ok(&node, &["mainstay", "apply", "--yes", &path])
 }

@@ -27,6 +27,7 @@ mod netlink;
 pub mod probe;
 pub mod protocol;
 pub mod scenario;
+pub mod traces;
 pub mod view;
 pub mod witness;
 

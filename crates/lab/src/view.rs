@@ -99,6 +99,12 @@ pub fn ask(lab: &Lab, argv: &[&str]) -> Option<String> {
     (output.code == 0).then_some(output.stdout)
 }
 
+/// A node that is in contact with a quorum.
+#[must_use]
+pub fn quorate_node(lab: &Lab) -> Option<String> {
+    best(lab).and_then(|(node, view)| view.quorate.then_some(node))
+}
+
 /// Asks how the cluster is, a node that is in contact with a quorum if there is one.
 #[must_use]
 pub fn look(lab: &Lab) -> Option<View> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lab::protocol::{Cut, Direction, Power};
-use lab::{Lab, LabError, Lifetime, Options, probe, witness};
+use lab::{Lab, LabError, Lifetime, Options, probe, traces, witness};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -42,59 +42,12 @@ fn sh(lab: &Lab, machine: &str, script: &str) -> String {
         .to_string()
 }
 
-/// Processes outside that carry the name of this laboratory, or whose work is in it.
-fn processes_of(name: &str) -> Vec<String> {
-    let mark = format!("MAINSTAY_LAB={name}");
-    let socket = format!(
-        "mainstay-lab-{}-{name}",
-        rustix::process::geteuid().as_raw()
-    );
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let read = |file: &str| std::fs::read(entry.path().join(file)).unwrap_or_default();
-        let text = String::from_utf8_lossy(&read("environ")).into_owned();
-        let own = text.split('\0').any(|variable| variable == mark) || text.contains(&socket);
-        let ended = String::from_utf8_lossy(&read("stat")).contains(") Z ");
-        if own && !ended {
-            found.push(entry.file_name().to_string_lossy().into_owned());
-        }
-    }
-    found
-}
-
-/// Everything of a laboratory that can be seen from outside.
-fn traces(name: &str) -> Vec<String> {
-    let own = format!(
-        "mainstay-lab-{}-{name}",
-        rustix::process::geteuid().as_raw()
-    );
-    let mut all = processes_of(name);
-    for place in ["/var/tmp", "/sys/fs/cgroup", "/sys/fs/cgroup/unified"] {
-        let Ok(entries) = std::fs::read_dir(place) else {
-            continue;
-        };
-        let names = entries
-            .flatten()
-            .map(|entry| entry.path().display().to_string());
-        all.extend(names.filter(|path| path.contains(&own)));
-    }
-    for table in ["/proc/net/unix", "/proc/self/mounts", "/proc/net/dev"] {
-        let text = std::fs::read_to_string(table).unwrap();
-        all.extend(
-            text.lines()
-                .filter(|line| line.contains(&own))
-                .map(Into::into),
-        );
-    }
-    all
-}
-
 fn assert_nothing_left(name: &str) {
     let deadline = std::time::Instant::now() + LIMIT;
-    let mut left = traces(name);
+    let mut left = traces::of(name);
     while !left.is_empty() && std::time::Instant::now() < deadline {
         std::thread::yield_now();
-        left = traces(name);
+        left = traces::of(name);
     }
     assert!(left.is_empty(), "left: {left:?}");
 }
@@ -346,7 +299,7 @@ fn an_outage_is_measured_and_two_witnesses_show_who_ran_when() {
 fn a_laboratory_that_is_taken_down_or_dropped_leaves_nothing() {
     let lab = up("down");
     let name = lab.name().to_string();
-    assert!(traces(&name).len() > 5);
+    assert!(traces::of(&name).len() > 5);
     let _busy = lab.spawn("alpha", &["sleep", "1000"]).unwrap();
     lab.down().unwrap();
     assert_nothing_left(&name);

@@ -17,19 +17,35 @@
 //!
 //! Every wait has a bound. Each file gets a laboratory of its own, which goes with it.
 
+mod client;
+mod observe;
 mod parse;
 mod play;
+mod steps;
+mod text;
 
 use std::path::{Path, PathBuf};
 
-pub use parse::{Condition, Step, StepKind, parse};
-pub use play::{Failure, normalise, play};
+pub use parse::parse;
+pub use play::{Failure, Tell, play};
+pub use steps::{Condition, Ending, Relation, Source, Step, StepKind, Verdict};
+pub use text::normalise;
 
 fn play_file(path: &Path) -> Result<(), String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     let steps = parse(&text).map_err(|problems| problems.join("\n"))?;
-    let mut tell = |step: &Step, took: std::time::Duration| {
-        println!("  {:>3} {} ({} ms)", step.line, step.text, took.as_millis());
+    let mut tell = |step: &Step, took: std::time::Duration, said: &str| {
+        let said = if said.is_empty() {
+            String::new()
+        } else {
+            format!(": {said}")
+        };
+        println!(
+            "  {:>3} {} ({} ms){said}",
+            step.line,
+            step.text,
+            took.as_millis()
+        );
     };
     play(&steps, &mut tell).map_err(|failure| failure.to_string())
 }
@@ -40,10 +56,13 @@ pub fn play_all(files: &[PathBuf]) -> bool {
     let mut failed = 0;
     for path in files {
         println!("scenario {}", path.display());
-        match play_file(path) {
-            Ok(()) => println!("passed"),
+        let began = std::time::Instant::now();
+        let played = play_file(path);
+        let took = began.elapsed().as_secs_f64();
+        match played {
+            Ok(()) => println!("passed in {took:.1} s"),
             Err(why) => {
-                println!("FAILED {why}");
+                println!("FAILED after {took:.1} s: {why}");
                 failed += 1;
             }
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::steps::{Condition, Ending, Relation, Source, Step, StepKind, Verdict};
 use crate::layout;
 use crate::protocol::{Cut, Direction};
 
@@ -9,85 +10,8 @@ use crate::protocol::{Cut, Direction};
 const WITHIN_DEFAULT: Duration = Duration::from_secs(10);
 /// Nobody waits for longer in a test.
 const WITHIN_MAX: Duration = Duration::from_secs(120);
-
-/// One line of a scenario.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// Its line number.
-    pub line: usize,
-    /// The line.
-    pub text: String,
-    /// What it means.
-    pub kind: StepKind,
-}
-
-/// What must be seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Condition {
-    /// A service is in a state, perhaps on a certain node.
-    Service {
-        /// The service.
-        name: String,
-        /// `running` and the other words of `mainstay status`.
-        state: String,
-        /// Where.
-        node: Option<String>,
-    },
-    /// A node is in a state.
-    Node {
-        /// The node.
-        name: String,
-        /// Its state, as `mainstay status` says it.
-        state: String,
-    },
-}
-
-/// What a line means.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StepKind {
-    /// Make the laboratory.
-    Up {
-        /// Its nodes.
-        nodes: Vec<String>,
-        /// Its networks.
-        networks: Vec<String>,
-        /// Whether a cluster is formed.
-        cluster: crate::Cluster,
-    },
-    /// Add this configuration to that of networks, nodes and power.
-    Apply(String),
-    /// Power loss.
-    Kill(String),
-    /// Power.
-    On(String),
-    /// Stop all processes.
-    Pause(String),
-    /// Let them go on.
-    Resume(String),
-    /// Kill the daemon.
-    DaemonKill(String),
-    /// Pull a cable.
-    Cut(Cut),
-    /// Plug cables in.
-    Heal(Option<String>),
-    /// Run a command, which must succeed and print the text, if there is one.
-    Exec {
-        /// Where.
-        machine: String,
-        /// What.
-        argv: Vec<String>,
-        /// What it must print.
-        expected: Option<String>,
-    },
-    /// Wait until something is seen.
-    Await(Condition, Duration),
-    /// See that something stays as it is.
-    Hold(Condition, Duration),
-    /// Let time pass.
-    Run(Duration),
-    /// Compare what `mainstay status` prints.
-    Status(String),
-}
+/// More would not end within the time that a test may take.
+const REPEAT_MAX: usize = 100;
 
 /// Reads a whole file.
 ///
@@ -105,10 +29,11 @@ pub fn parse(text: &str) -> Result<Vec<Step>, Vec<String>> {
             Some((head, mark)) => (head.trim(), Some(take_body(&mut lines, mark.trim()))),
             None => (line, None),
         };
-        match parse_step(head, body) {
+        match parse_step(head, body.as_deref()) {
             Ok(kind) => steps.push(Step {
                 line: number,
                 text: head.to_string(),
+                body,
                 kind,
             }),
             Err(why) => problems.push(format!("line {number}: `{line}`: {why}")),
@@ -129,30 +54,43 @@ fn take_body<'a>(lines: &mut impl Iterator<Item = (usize, &'a str)>, mark: &str)
     body.iter().map(|line| format!("{line}\n")).collect()
 }
 
-fn parse_step(head: &str, body: Option<String>) -> Result<StepKind, String> {
+/// Reads one step: its line and the text that it brings along.
+///
+/// # Errors
+/// What cannot be understood about it.
+pub(super) fn parse_step(head: &str, body: Option<&str>) -> Result<StepKind, String> {
     let words: Vec<&str> = head.split_whitespace().collect();
     let (verb, rest) = words.split_first().ok_or("an empty step")?;
-    let one = || match rest {
-        [node] => Ok((*node).to_string()),
-        _ => Err(format!("`{verb}` takes one node")),
-    };
-    let text = || {
-        body.clone()
-            .ok_or(format!("`{verb}` needs a text: `{verb} <<EOF`"))
-    };
+    let text = || body.ok_or(format!("`{verb}` needs a text: `{verb} <<EOF`"));
+    let lines = || text().map(parts);
     Ok(match *verb {
         "up" => parse_up(rest)?,
-        "apply" => StepKind::Apply(text()?),
-        "status" => StepKind::Status(text()?),
-        "kill" => StepKind::Kill(one()?),
-        "on" => StepKind::On(one()?),
-        "pause" => StepKind::Pause(one()?),
-        "resume" => StepKind::Resume(one()?),
-        "daemon-kill" => StepKind::DaemonKill(one()?),
+        "apply" => StepKind::Apply(text()?.into()),
+        "config" => StepKind::Config {
+            file: one(verb, "file", rest)?,
+            text: text()?.into(),
+        },
+        "status" => StepKind::Status(text()?.into()),
         "cut" => StepKind::Cut(parse_cut(rest)?),
         "heal" if rest.is_empty() => StepKind::Heal(None),
-        "heal" => StepKind::Heal(Some(one()?)),
-        "exec" => parse_exec(rest, body)?,
+        "heal" => StepKind::Heal(Some(one(verb, "node", rest)?)),
+        "device" => parse_device(rest)?,
+        "let" => parse_let(rest)?,
+        "exec" => {
+            let (machine, argv) = parse_command(verb, rest)?;
+            let expected = body.map(Into::into);
+            StepKind::Exec {
+                machine,
+                argv,
+                expected,
+            }
+        }
+        "shows" => parse_shows(verb, rest, lines()?, Ending::Done)?,
+        "refuse" => parse_shows(verb, rest, lines()?, Ending::Refused)?,
+        "sh" => StepKind::Script {
+            machine: one(verb, "machine", rest)?,
+            text: text()?.into(),
+        },
         "wait" | "expect" => {
             let (condition, limit) = parse_condition(rest, "within")?;
             StepKind::Await(condition, limit)
@@ -162,8 +100,124 @@ fn parse_step(head: &str, body: Option<String>) -> Result<StepKind, String> {
             StepKind::Hold(condition, limit)
         }
         "run" => StepKind::Run(span(rest.first().copied().unwrap_or_default())?),
-        _ => return Err("there is no such step".into()),
+        "mark" => StepKind::Mark,
+        "happened" => StepKind::Happened(lines()?),
+        "never" => StepKind::Never(lines()?),
+        "ask" => StepKind::Ask(one(verb, "address", rest)?),
+        "outage" | "no" => StepKind::Judge(parse_verdict(&words)?),
+        "apart" => parse_apart(rest)?,
+        "repeat" => parse_repeat(rest, text()?)?,
+        _ => parse_power(verb, rest)?,
     })
+}
+
+fn parse_power(verb: &str, rest: &[&str]) -> Result<StepKind, String> {
+    let make: fn(String) -> StepKind = match verb {
+        "kill" => StepKind::Kill,
+        "on" => StepKind::On,
+        "pause" => StepKind::Pause,
+        "resume" => StepKind::Resume,
+        "daemon-kill" => StepKind::DaemonKill,
+        _ => return Err("there is no such step".into()),
+    };
+    one(verb, "node", rest).map(make)
+}
+
+fn one(verb: &str, what: &str, rest: &[&str]) -> Result<String, String> {
+    match rest {
+        [word] => Ok((*word).to_string()),
+        _ => Err(format!("`{verb}` takes one {what}")),
+    }
+}
+
+/// The lines of a text that say something.
+fn parts(text: &str) -> Vec<String> {
+    let lines = text.lines().map(str::trim);
+    lines
+        .filter(|line| !line.is_empty())
+        .map(Into::into)
+        .collect()
+}
+
+fn parse_device(words: &[&str]) -> Result<StepKind, String> {
+    let (node, trouble) = words.split_first().ok_or("`device` needs a node")?;
+    let trouble = match trouble {
+        ["works"] => String::new(),
+        pairs if !pairs.is_empty() && pairs.iter().all(|pair| pair.contains('=')) => {
+            pairs.join("\n")
+        }
+        _ => return Err("a device `works`, or has options of fence_lab, as `fail=off`".into()),
+    };
+    let node = (*node).to_string();
+    Ok(StepKind::Device { node, trouble })
+}
+
+fn parse_let(words: &[&str]) -> Result<StepKind, String> {
+    let [name, "=", source @ ..] = words else {
+        return Err("`let NAME = …`".into());
+    };
+    let own = |word: &&str| (*word).to_string();
+    let source = match source {
+        ["leader"] => Source::Leader,
+        ["random", "node"] => Source::RandomNode,
+        ["node", "of", service] => Source::NodeOf(own(service)),
+        ["node", "beside", nodes @ ..] => Source::NodeBeside(nodes.iter().map(own).collect()),
+        ["pids", node, text] => Source::Pids {
+            node: own(node),
+            text: own(text),
+        },
+        _ => {
+            let forms = "`leader`, `random node`, `node of SERVICE`, `node beside NODE…` or \
+                         `pids NODE TEXT`";
+            return Err(format!("not understood: {forms}"));
+        }
+    };
+    let name = (*name).to_string();
+    Ok(StepKind::Let { name, source })
+}
+
+fn parse_shows(
+    verb: &str,
+    words: &[&str],
+    parts: Vec<String>,
+    ending: Ending,
+) -> Result<StepKind, String> {
+    let (machine, argv) = parse_command(verb, words)?;
+    Ok(StepKind::Shows {
+        machine,
+        argv,
+        parts,
+        ending,
+    })
+}
+
+fn parse_verdict(words: &[&str]) -> Result<Verdict, String> {
+    match words {
+        ["outage", "under", limit] => Ok(Verdict::OutageUnder(span(limit)?)),
+        ["outage", "from", least, "to", most] => {
+            Ok(Verdict::OutageBetween(span(least)?, span(most)?))
+        }
+        ["no", "failure"] => Ok(Verdict::NoFailure),
+        _ => Err("`outage under TIME`, `outage from TIME to TIME` or `no failure`".into()),
+    }
+}
+
+fn parse_apart(words: &[&str]) -> Result<StepKind, String> {
+    let (file, copies) = match words {
+        [file] => (file, 1),
+        [file, "copies", least] => (file, least.parse().map_err(|_| "`copies` takes a number")?),
+        _ => return Err("`apart FILE [copies N]`".into()),
+    };
+    let file = (*file).to_string();
+    Ok(StepKind::Apart { file, copies })
+}
+
+fn parse_repeat(words: &[&str], text: &str) -> Result<StepKind, String> {
+    let times = words.first().and_then(|word| word.parse().ok());
+    let times = times.filter(|times| (1..=REPEAT_MAX).contains(times));
+    let times = times.ok_or(format!("`repeat` takes a number up to {REPEAT_MAX}"))?;
+    let steps = parse(text).map_err(|problems| problems.join("; "))?;
+    Ok(StepKind::Repeat(times, steps))
 }
 
 fn span(text: &str) -> Result<Duration, String> {
@@ -178,6 +232,7 @@ fn parse_up(words: &[&str]) -> Result<StepKind, String> {
     let mut nodes = layout::node_names(3);
     let mut networks = vec!["lan".to_string(), "san".to_string()];
     let mut cluster = crate::Cluster::Formed;
+    let mut seed = 1;
     for word in words {
         match word.split_once('=') {
             Some(("nodes", count)) => {
@@ -185,6 +240,9 @@ fn parse_up(words: &[&str]) -> Result<StepKind, String> {
                 nodes = layout::node_names(count);
             }
             Some(("networks", names)) => networks = names.split(',').map(Into::into).collect(),
+            Some(("seed", number)) => {
+                seed = number.parse().map_err(|_| "`seed=` takes a number")?;
+            }
             None if *word == "bare" => cluster = crate::Cluster::Bare,
             _ => return Err(format!("`up` does not know `{word}`")),
         }
@@ -193,6 +251,7 @@ fn parse_up(words: &[&str]) -> Result<StepKind, String> {
         nodes,
         networks,
         cluster,
+        seed,
     })
 }
 
@@ -229,14 +288,13 @@ fn parse_cut(words: &[&str]) -> Result<Cut, String> {
     }
 }
 
-fn parse_exec(words: &[&str], expected: Option<String>) -> Result<StepKind, String> {
+fn parse_command(verb: &str, words: &[&str]) -> Result<(String, Vec<String>), String> {
     match words.split_first() {
-        Some((machine, argv)) if !argv.is_empty() => Ok(StepKind::Exec {
-            machine: (*machine).to_string(),
-            argv: argv.iter().map(ToString::to_string).collect(),
-            expected,
-        }),
-        Some(_) | None => Err("`exec` needs a machine and a command".into()),
+        Some((machine, argv)) if !argv.is_empty() => {
+            let argv = argv.iter().map(ToString::to_string).collect();
+            Ok(((*machine).to_string(), argv))
+        }
+        Some(_) | None => Err(format!("`{verb}` needs a machine and a command")),
     }
 }
 
@@ -247,6 +305,17 @@ fn parse_condition(words: &[&str], mark: &str) -> Result<(Condition, Duration), 
     };
     let own = |word: &str| word.to_string();
     let condition = match words {
+        ["all", "online"] => Condition::AllOnline,
+        ["pids", node, text, relation, pids] => Condition::Pids {
+            node: own(node),
+            text: own(text),
+            pids: own(pids),
+            relation: match *relation {
+                "=" => Relation::Is,
+                "!=" => Relation::IsNot,
+                _ => return Err("`pids NODE TEXT = PIDS` or `!=`".into()),
+            },
+        },
         ["node", name, state] => Condition::Node {
             name: own(name),
             state: own(state),
@@ -262,7 +331,8 @@ fn parse_condition(words: &[&str], mark: &str) -> Result<(Condition, Duration), 
             node: Some(own(node)),
         },
         _ => {
-            let forms = "`SERVICE STATE [on NODE]` or `node NODE STATE`";
+            let forms = "`SERVICE STATE [on NODE]`, `node NODE STATE`, `all online` or \
+                         `pids NODE TEXT = PIDS`";
             return Err(format!("not understood: {forms}, then `{mark} TIME`"));
         }
     };
@@ -295,6 +365,19 @@ mod tests {
         };
         assert_eq!(steps[3], StepKind::Await(condition, Duration::from_secs(3)));
         assert_eq!(parse(text).unwrap()[2].line, 7);
+    }
+
+    #[test]
+    fn a_text_may_hold_steps_with_texts_of_their_own() {
+        let text = "repeat 2 <<AGAIN\nlet x = random node\nkill {x}\nsh client <<END\ntrue\nEND\nAGAIN\nheal";
+        let steps = kinds(text);
+        assert_eq!(steps.len(), 2);
+        let StepKind::Repeat(2, inner) = &steps[0] else {
+            panic!("{steps:?}");
+        };
+        assert_eq!(inner.len(), 3);
+        assert_eq!(inner[1].kind, StepKind::Kill("{x}".into()));
+        assert_eq!(inner[2].body.as_deref(), Some("true\n"));
     }
 
     #[test]
