@@ -17,7 +17,7 @@ const PLAN_LATE: Duration = Duration::from_secs(10);
 /// is another decision: the same answer would come at once, and for ever.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
-/// A lost node whose answers about the log come again is about to be heard by the detector
+/// A lost node whose messages come again is about to be heard by the detector
 /// as well: under another boot it needs no fence. Should heartbeats stay silent for longer
 /// than this, it is fenced after all.
 const FENCE_HOLD: Duration = Duration::from_secs(1);
@@ -321,8 +321,7 @@ impl Node {
             self.duties.held.remove(target);
             return None;
         };
-        let heard_at = self.raft.progress().get(&id).and_then(|peer| peer.heard_at);
-        if heard_at.is_none_or(|heard_at| heard_at <= *at) {
+        if self.spoke.get(&id).is_none_or(|spoke| spoke <= at) {
             return None;
         }
         let since = *self.duties.held.entry(target.clone()).or_insert(now);

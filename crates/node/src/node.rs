@@ -128,6 +128,8 @@ pub struct Node {
     pub(crate) duties: Duties,
     pub(crate) tending: Tending,
     pub(crate) liveness: BTreeMap<NodeId, Liveness>,
+    /// When each member last sent a message (not a heartbeat).
+    pub(crate) spoke: BTreeMap<NodeId, Instant>,
     /// The run of each peer's daemon that was heard last.
     runs: BTreeMap<NodeId, (BootId, Incarnation)>,
     pub(crate) leader: Option<NodeId>,
@@ -165,6 +167,7 @@ impl Node {
             leader: None,
             lease: Lease::Held,
             contact: now,
+            spoke: BTreeMap::new(),
             runs: BTreeMap::new(),
             wall: WallTime(0),
             compacted: 0,
@@ -180,6 +183,7 @@ impl Node {
     /// A message from a member.
     pub fn handle_message(&mut self, from: NodeId, message: PeerMessage, now: Instant) {
         self.check_lease(now);
+        self.spoke.insert(from, now);
         match message {
             PeerMessage::Raft(message) => self.raft.handle_message(message, now),
             PeerMessage::Proposal { id, command } => match self.raft.propose(command, now) {
@@ -202,10 +206,16 @@ impl Node {
                 boot,
                 incarnation,
             } => self.note_alive(*peer, (*boot, *incarnation), now),
+            // Never heard by this run: after a start of the whole cluster it gets time to
+            // boot (`start_grace`), counted by the leader.
+            Event::Lost {
+                peer, boot: None, ..
+            } => self.raft.handle_peer_lost(*peer, now),
             Event::Lost {
                 peer,
                 silent_for,
                 agreed_by,
+                boot: Some(_),
                 ..
             } => {
                 let lost = Liveness::Lost {

@@ -118,27 +118,27 @@ fn the_leader_without_power_is_fenced_like_any_other() {
         "nodes a b c
         service web prefer=c
         quiet 5s
-        power-off c
+        power-off leader
         run 5s
         boot c
         run 5s",
         expect![[r#"
             > quiet 5s
-            > power-off c
+            > power-off leader
             > run 5s
                 5.79s  c is lost: c silent for 800 ms, agreed by a and b
-                6.79s  fence 25: a fences c: c silent for 800 ms, agreed by a and b
-                6.99s  fence 25: c confirmed off by power-c
-                6.99s  web stopped on c: c is proven off
-                6.99s  c is down
-                6.99s    c has no power
-                6.99s  plan 26: start web on a: c is proven off
-                6.99s    web/program starts on a
-                7.04s  web runs on a
+                5.79s  fence 25: a fences c: c silent for 800 ms, agreed by a and b
+                5.99s  fence 25: c confirmed off by power-c
+                5.99s  web stopped on c: c is proven off
+                5.99s  c is down
+                5.99s    c has no power
+                5.99s  plan 26: start web on a: c is proven off
+                5.99s    web/program starts on a
+                6.04s  web runs on a
             > boot c
             > run 5s
-               11.98s  c is starting
-               11.98s  c is online
+               11.64s  c is starting
+               11.65s  c is online
         "#]],
     );
 }
@@ -214,7 +214,7 @@ fn an_election_ends_no_lease() {
         move web a
         move db b
         quiet 5s
-        daemon-kill c
+        daemon-kill leader
         run 5s
         daemon-start c
         run 5s",
@@ -223,7 +223,7 @@ fn an_election_ends_no_lease() {
             > move web a
             > move db b
             > quiet 5s
-            > daemon-kill c
+            > daemon-kill leader
             > run 5s
                10.19s  c is daemon-down
             > daemon-start c
@@ -809,14 +809,14 @@ fn a_new_node_joins_and_votes() {
             > power-off a
             > run 10s
                15.85s  a is lost: a silent for 800 ms, agreed by b and c
-               16.85s  fence 24: b fences a: a silent for 800 ms, agreed by b and c
-               17.05s  fence 24: a confirmed off by power-a
-               17.05s  web stopped on a: a is proven off
-               17.05s  a is down
-               17.05s    a has no power
-               17.05s  plan 25: start web on b: a is proven off
-               17.05s    web/program starts on b
-               17.10s  web runs on b
+               15.85s  fence 24: b fences a: a silent for 800 ms, agreed by b and c
+               16.05s  fence 24: a confirmed off by power-a
+               16.05s  web stopped on a: a is proven off
+               16.05s  a is down
+               16.05s    a has no power
+               16.05s  plan 25: start web on b: a is proven off
+               16.05s    web/program starts on b
+               16.10s  web runs on b
         "#]],
     );
 }
@@ -1008,6 +1008,272 @@ fn a_frozen_policy_lets_services_run_without_a_leader() {
             > kill web on c
                15.00s    web/program dies
             > run 5s
+        "#]],
+    );
+}
+
+#[test]
+fn a_daemon_that_returns_does_not_fence_on_what_it_remembers() {
+    check(
+        "nodes a b c
+        service web
+        quiet 5s
+        fence a takes 1s
+        power-off a
+        run 1s
+        daemon-kill b
+        run 5s
+        boot a
+        run 5s
+        daemon-start b
+        run 10s",
+        expect![[r#"
+            > quiet 5s
+            > fence a takes 1s
+            > power-off a
+            > run 1s
+                5.78s  a is lost: a silent for 800 ms, agreed by b and c
+                5.78s  fence 24: b fences a: a silent for 800 ms, agreed by b and c
+            > daemon-kill b
+            > run 5s
+                6.79s    a has no power
+                9.02s    web/program stops on c
+            > boot a
+            > run 5s
+                6.18s  fence 24: a not fenced: b, which was to do it, is no longer online
+                6.18s  b is daemon-down
+               11.35s  web stopped on c: the lease of c ended
+               11.35s  plan 27: start web on c: the lease of c ended
+               11.35s    web/program starts on c
+               11.37s  fence 24: a came back under a newer boot
+               11.37s  a is starting
+               11.37s  a is online
+               11.40s  web runs on c
+            > daemon-start b
+            > run 10s
+               16.07s  b is starting
+               16.07s  b is online
+        "#]],
+    );
+}
+
+#[test]
+fn a_node_that_was_wrongly_vouched_for_stays_out_until_it_boots() {
+    check(
+        "nodes a b c
+        service web
+        quiet 5s
+        move web b
+        quiet 2s
+        fence b fails 100
+        cut b
+        run 10s
+        confirm b
+        heal
+        run 10s
+        power-off b
+        boot b
+        run 10s",
+        expect![[r#"
+            > quiet 5s
+            > move web b
+            > quiet 2s
+            > fence b fails 100
+            > cut b
+            > run 10s
+                7.78s  b is lost: b silent for 800 ms, agreed by a and c
+                7.78s  fence 31: a fences b: b silent for 800 ms, agreed by a and c
+                7.99s  fence 31: b not fenced by power-b: no answer
+                7.99s  fence 33: c fences b: b silent for 800 ms, agreed by a and c
+                8.19s  fence 33: b not fenced by power-b: no answer
+                9.97s    web/program stops on b
+               13.19s  fence 35: a fences b: b silent for 800 ms, agreed by a and c
+               13.39s  fence 35: b not fenced by power-b: no answer
+            > confirm b
+            > heal
+            > run 10s
+               17.00s  ann: fence confirm b
+               17.00s  fence 35: b confirmed off by ann in person
+               17.00s  web stopped on b: b is proven off
+               17.00s  b is down
+               17.00s  plan 39: start web on a: b is proven off
+               17.00s    web/program starts on a
+               17.05s  web runs on a
+            > power-off b
+            > boot b
+            > run 10s
+               27.04s  b is starting
+               27.05s  b is online
+        "#]],
+    );
+}
+
+#[test]
+fn a_stop_that_fails_is_tried_again_where_nothing_can_fence() {
+    check(
+        "nodes a b c
+        service web
+        nodevices
+        quiet 5s
+        fault c web stop-fails
+        stop web
+        run 12s
+        fault c web none
+        run 6s",
+        expect![[r#"
+            > quiet 5s
+            > fault c web stop-fails
+            > stop web
+            > run 12s
+                5.00s  ann: stop web
+                5.00s  plan 23: stop web on c: asked by ann
+                5.03s  web failed on c: program in stop: it resists
+            > fault c web none
+            > run 6s
+               20.12s  web stopped on c: asked by ann
+               20.12s    web/program stops on c
+        "#]],
+    );
+}
+
+#[test]
+fn a_new_leader_goes_on_with_the_fence_that_the_old_one_began() {
+    check(
+        "nodes a b c d e
+        service web
+        quiet 5s
+        move web b
+        quiet 2s
+        fence b takes 2s
+        power-off b
+        run 1s
+        power-off leader
+        run 10s",
+        expect![[r#"
+            > quiet 5s
+            > move web b
+            > quiet 2s
+            > fence b takes 2s
+            > power-off b
+            > run 1s
+                7.78s  b is lost: b silent for 800 ms, agreed by a and c and d and e
+                7.78s  fence 45: a fences b: b silent for 800 ms, agreed by a and c and d and e
+            > power-off leader
+            > run 10s
+                8.79s  c is lost: c silent for 800 ms, agreed by a and d and e
+                8.79s  fence 48: a fences c: c silent for 800 ms, agreed by a and d and e
+                8.99s  fence 48: c confirmed off by power-c
+                8.99s  c is down
+                8.99s    c has no power
+                9.79s  fence 45: b confirmed off by power-b
+                9.79s  web stopped on b: b is proven off
+                9.79s  b is down
+                9.79s    b has no power
+                9.79s  plan 51: start web on a: b is proven off
+                9.79s    web/program starts on a
+                9.84s  web runs on a
+        "#]],
+    );
+}
+
+#[test]
+fn a_node_that_was_cut_off_and_heals_within_its_lease_goes_on() {
+    check(
+        "nodes a b c
+        service web
+        quiet 5s
+        move web b
+        quiet 2s
+        cut b
+        run 700ms
+        heal
+        run 10s",
+        expect![[r#"
+            > quiet 5s
+            > move web b
+            > quiet 2s
+            > cut b
+            > run 700ms
+            > heal
+            > run 10s
+        "#]],
+    );
+}
+
+#[test]
+fn all_but_one_leave_and_the_last_goes_on_alone() {
+    check(
+        "nodes a b c
+        service web
+        quiet 5s
+        move web c
+        quiet 2s
+        leave a
+        run 5s
+        leave b
+        run 5s
+        kill web on c
+        run 2s",
+        expect![[r#"
+            > quiet 5s
+            > move web c
+            > quiet 2s
+            > leave a
+            > run 5s
+                7.00s  a is leaving
+                7.00s  a is down
+                7.00s  a ends its daemon
+            > leave b
+            > run 5s
+               12.00s  b is leaving
+               12.00s  b is down
+               12.00s  b ends its daemon
+            > kill web on c
+               17.00s    web/program dies
+            > run 2s
+               17.00s  web failed on c: program: signal 9
+               17.00s  plan 30: restart web on c: program failed (signal 9), failure 1, 3 allowed here
+               17.03s    web/program starts on c
+               17.08s  web runs on c
+        "#]],
+    );
+}
+
+#[test]
+fn after_a_start_of_the_whole_cluster_a_missing_node_has_time_to_boot() {
+    check(
+        "nodes a b c
+        service web
+        quiet 5s
+        power-off a
+        power-off b
+        power-off c
+        run 2s
+        boot a
+        boot b
+        run 40s",
+        expect![[r#"
+            > quiet 5s
+            > power-off a
+            > power-off b
+            > power-off c
+            > run 2s
+            > boot a
+            > boot b
+            > run 40s
+                8.30s  b is starting
+                8.31s  b is online
+                8.34s  a is starting
+                8.35s  a is online
+               38.30s  c is lost: c not heard since the cluster started
+               38.30s  fence 29: a fences c: c not heard since the cluster started
+               38.51s  fence 29: c confirmed off by power-c
+               38.51s  web stopped on c: c is proven off
+               38.51s  c is down
+               38.51s    c has no power
+               38.51s  plan 30: start web on a: c is proven off
+               38.51s    web/program starts on a
+               38.56s  web runs on a
         "#]],
     );
 }

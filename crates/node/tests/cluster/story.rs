@@ -104,7 +104,10 @@ impl Story {
     }
 
     fn at(&mut self, node: &str, act: fn(&mut Cluster, model::NodeId)) {
-        let id = self.cluster.id(node);
+        let id = match node {
+            "leader" => self.cluster.contact().unwrap(),
+            _ => self.cluster.id(node),
+        };
         act(&mut self.cluster, id);
     }
 
@@ -162,6 +165,10 @@ impl Story {
                 return;
             }
             ["join", node] => return self.join(node),
+            ["confirm", node] => Command::ConfirmFence {
+                target: name(node),
+                by,
+            },
             ["spec", service, rest @ ..] => self.change_spec(service, Some(form::service(rest))),
             ["drop", service] => self.change_spec(service, None),
             other => panic!("no such order: {other:?}"),
