@@ -80,8 +80,16 @@ impl Drop for Driver {
 }
 
 fn run<D: Disk>(mut log: Log<D>, waiting: &Receiver<Persist>, mut report: impl FnMut(Report)) {
+    // A log at rest costs nothing: after the idle record the thread sleeps until an order.
+    let mut is_idle = false;
     loop {
-        let outcome = match waiting.recv_timeout(IDLE_AFTER) {
+        let next = if is_idle {
+            waiting.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            waiting.recv_timeout(IDLE_AFTER)
+        };
+        is_idle = matches!(next, Err(RecvTimeoutError::Timeout));
+        let outcome = match next {
             Ok(first) => write(&mut log, first, waiting).map(Some),
             Err(RecvTimeoutError::Timeout) => log.idle().map(|()| None),
             Err(RecvTimeoutError::Disconnected) => {

@@ -30,8 +30,8 @@ const RETRY_MAX: Duration = Duration::from_secs(1);
 const CONNECT_MAX: Duration = Duration::from_millis(500);
 
 /// Between pings on the link in use. With `ANSWER_MAX` it bounds how long messages go into a
-/// dead link when heartbeats do not tell earlier: 400 ms.
-const PING_IN_USE: Duration = Duration::from_millis(150);
+/// dead link when heartbeats do not tell earlier: 550 ms.
+const PING_IN_USE: Duration = Duration::from_millis(300);
 /// Between pings on the other links: enough to know that they can take over.
 const PING_SPARE: Duration = Duration::from_secs(1);
 /// A ping unanswered for this long makes the link silent: two retransmissions on a LAN.
