@@ -216,6 +216,7 @@ impl Node {
                 silent_for,
                 agreed_by,
                 boot: Some(_),
+                of: _,
                 ..
             } => {
                 let lost = Liveness::Lost {
