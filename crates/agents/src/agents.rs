@@ -12,7 +12,7 @@ use model::{ResourceName, ServiceName};
 use tokio::sync::{mpsc, watch};
 
 use crate::context::{Context, Shared};
-use crate::log::Log;
+use crate::log::{Entry, Log};
 use crate::record::Records;
 use crate::worker::{Stops, Worker};
 use crate::{Event, Record, Settings};
@@ -131,6 +131,18 @@ impl Agents {
         };
         let log = Log::new(&self.settings.log_dir, &address);
         tokio::task::spawn_blocking(move || log.kept())
+            .await
+            .unwrap_or_default()
+    }
+
+    /// The same, told apart by operation: oldest first, the process's own output last.
+    pub async fn entries(&self, service: &ServiceName, resource: &ResourceName) -> Vec<Entry> {
+        let address = ResourceAddress {
+            service: service.clone(),
+            resource: resource.clone(),
+        };
+        let log = Log::new(&self.settings.log_dir, &address);
+        tokio::task::spawn_blocking(move || log.entries())
             .await
             .unwrap_or_default()
     }

@@ -28,6 +28,6 @@ mod worker;
 
 pub use agents::Agents;
 pub use event::Event;
-pub use log::OUTPUT_KEPT_MAX;
+pub use log::{Entry, OUTPUT_KEPT_MAX, What};
 pub use record::{Record, Trace};
 pub use settings::Settings;

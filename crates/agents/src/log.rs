@@ -10,6 +10,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use model::WallTime;
 use model::operation::{OUTPUT_TAIL_MAX, Operation, Outcome, ResourceAddress};
 
 /// Weeks of operations; copied aside once, so twice as much is kept.
@@ -26,6 +27,44 @@ pub const OUTPUT_KEPT_MAX: usize = 16 * 1024;
 pub(crate) struct Log {
     dir: PathBuf,
     resource: String,
+}
+
+/// What stands before the daemon's own words in a log.
+const OWN_WORDS: &str = " mainstay: ";
+
+/// One entry of what is kept about a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// When it ended, or began if it has not ended, RFC 3339; none: before what is kept.
+    pub at: Option<String>,
+    /// What it is.
+    pub what: What,
+    /// What was printed meanwhile.
+    pub output: String,
+}
+
+/// What an entry is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// An operation that ended.
+    Ended {
+        /// Which.
+        verb: String,
+        /// How, in words.
+        how: String,
+        /// How long it took.
+        took: Duration,
+    },
+    /// An operation whose end is not told: under way, or cut off by the end of a daemon.
+    Begun {
+        /// Which.
+        verb: String,
+    },
+    /// Something that happened by itself.
+    Happened(String),
+    /// Output that belongs to no operation: of the process itself, or of one whose
+    /// beginning is no longer kept.
+    Printed,
 }
 
 /// A place in a file: what came before it belongs to something else.
@@ -105,6 +144,97 @@ impl Log {
             (false, false) => format!("{log}--- its own output:\n{out}"),
         }
     }
+
+    /// The same, told apart: what each operation printed, then what the process itself did.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        let mut entries = read_log(&tail(&self.log_path(), Mark::default(), OUTPUT_KEPT_MAX));
+        let own = tail(&self.out_path(), Mark::default(), OUTPUT_KEPT_MAX);
+        if !own.is_empty() {
+            entries.push(Entry {
+                at: changed(&self.out_path()),
+                what: What::Printed,
+                output: own,
+            });
+        }
+        entries
+    }
+}
+
+/// When a file was written last.
+fn changed(path: &Path) -> Option<String> {
+    let at = std::fs::metadata(path).ok()?.modified().ok()?;
+    let since_1970 = at.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let millis = u64::try_from(since_1970.as_millis()).ok()?;
+    Some(WallTime(millis).to_string())
+}
+
+/// Reads what `begin`, `end` and `line` wrote, with what programs printed in between.
+fn read_log(text: &str) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for line in text.lines() {
+        match own_words(line) {
+            Some((at, words)) => take_words(&mut entries, at, words),
+            None => take_output(&mut entries, line),
+        }
+    }
+    entries
+}
+
+/// The time and the words, if the daemon itself wrote this line.
+fn own_words(line: &str) -> Option<(&str, &str)> {
+    let (at, words) = line.split_once(OWN_WORDS)?;
+    let is_time = at.len() == WallTime(0).to_string().len()
+        && at.starts_with(|first: char| first.is_ascii_digit())
+        && at.ends_with('Z');
+    is_time.then_some((at, words))
+}
+
+fn take_words(entries: &mut Vec<Entry>, at: &str, words: &str) {
+    let at = Some(at.to_owned());
+    let verb = words.split_once(": ").map_or("", |(verb, _)| verb);
+    let what = if is_beginning(words) {
+        What::Begun { verb: verb.to_owned() }
+    } else if let Some((how, took)) = ending(words) {
+        let what = What::Ended { verb: verb.to_owned(), how: how.to_owned(), took };
+        let open = entries.iter_mut().rev().find(|entry| {
+            matches!(&entry.what, What::Begun { verb: begun } if begun == verb)
+        });
+        if let Some(open) = open {
+            (open.at, open.what) = (at, what);
+            return;
+        }
+        what
+    } else {
+        if matches!(entries.last(), Some(Entry { what: What::Begun { .. }, .. })) {
+            // A remark within an operation stands with what was printed.
+            take_output(entries, words);
+            return;
+        }
+        What::Happened(words.to_owned())
+    };
+    entries.push(Entry { at, what, output: String::new() });
+}
+
+/// `start: claim 7, plan 3`
+fn is_beginning(words: &str) -> bool {
+    words.split_once(": claim ").is_some_and(|(_, rest)| rest.contains(", plan "))
+}
+
+/// `start: running (12 ms)`
+fn ending(words: &str) -> Option<(&str, Duration)> {
+    let (_, rest) = words.split_once(": ")?;
+    let (how, took) = rest.strip_suffix(" ms)")?.rsplit_once(" (")?;
+    Some((how, Duration::from_millis(took.parse().ok()?)))
+}
+
+fn take_output(entries: &mut Vec<Entry>, line: &str) {
+    let is_open = entries.last().is_some_and(|entry| !matches!(entry.what, What::Ended { .. }));
+    if !is_open {
+        entries.push(Entry { at: None, what: What::Printed, output: String::new() });
+    }
+    let last = entries.last_mut().expect("one was pushed if there was none");
+    last.output.push_str(line);
+    last.output.push('\n');
 }
 
 /// Where a file ends now.
@@ -178,6 +308,31 @@ mod tests {
         let text = tail_since(&path, before);
         assert!(text.len() <= OUTPUT_TAIL_MAX);
         assert!(text.ends_with('ä'));
+    }
+
+    #[test]
+    fn a_log_is_told_apart_by_operation() {
+        let text = "the end of something\n\
+            2026-11-20T22:18:32.002Z mainstay: start: claim 19, plan 18\n\
+            starting\nmainstay: not ours\n\
+            2026-11-20T22:18:32.020Z mainstay: a remark\n\
+            2026-11-20T22:18:32.030Z mainstay: start: failed: exit code 1 (once) (28 ms)\n\
+            2026-11-20T22:18:33.000Z mainstay: ended by itself: signal 9\n\
+            2026-11-20T22:18:34.000Z mainstay: stop: claim 19, plan 18\n";
+        let shown: Vec<String> = read_log(text)
+            .iter()
+            .map(|entry| format!("{:?} {:?}", entry.what, entry.output))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "Printed \"the end of something\\n\"",
+                "Ended { verb: \"start\", how: \"failed: exit code 1 (once)\", took: 28ms } \
+                 \"starting\\nmainstay: not ours\\na remark\\n\"",
+                "Happened(\"ended by itself: signal 9\") \"\"",
+                "Begun { verb: \"stop\" } \"\"",
+            ]
+        );
     }
 
     #[test]

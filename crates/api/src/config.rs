@@ -34,6 +34,10 @@ pub struct ApplyReply {
     pub version: Option<u64>,
     /// The log index of the change, once it is live.
     pub index: Option<u64>,
+    /// What differs from the live configuration, one sentence each; empty when both mean
+    /// the same.
+    #[serde(default)]
+    pub changes: Vec<String>,
     /// What follows from it.
     pub plan: PlanView,
     /// What is allowed and yet looks wrong, rendered with file and line.

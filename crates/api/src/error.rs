@@ -101,6 +101,24 @@ codes! {
     /// A node that is up cannot be removed from outside.
     NodeIsUp = "E0407" 409 "the node is up",
         "run `mainstay leave` on it, or fence it first";
+    /// Its own files.
+    StateUnusable = "E0408" 500 "the files of this node cannot be used",
+        "mend what is named above (space, permissions, a damaged file), then try again; nothing was lost by trying";
+    /// Two daemons on one state directory or one socket.
+    DaemonRuns = "E0409" 409 "another daemon runs here",
+        "`mainstay status` asks it; to start over, end it first: `systemctl stop mainstay`";
+    /// A socket that cannot be opened, an address that is not here.
+    AddressUnusable = "E0410" 500 "an address or a socket of this node cannot be used",
+        "compare the node's addresses in the configuration with `ip address`; the daemon needs root";
+    /// No member answered.
+    NoMemberReached = "E0411" 503 "no member could be reached",
+        "check the network and the firewall (TCP and UDP of the cluster's port), and that the daemon runs there";
+    /// A member said no.
+    JoinRefused = "E0412" 409 "the cluster refused the node",
+        "mend what is named above, then run `mainstay join` again with the same token";
+    /// The disk failed while the daemon ran.
+    DiskFailed = "E0413" 500 "the log could not be written",
+        "look at the disk and its space, then start the daemon again; what runs goes on running";
     /// Nobody listens on the socket.
     NotReachable = "E0501" 503 "the daemon cannot be reached",
         "start it: `systemctl start mainstay`, or `mainstay daemon`; another socket: `--socket PATH`";
@@ -155,6 +173,9 @@ codes! {
     /// This version cannot do it yet.
     NotYet = "E0518" 501 "this version cannot do that yet",
         "see the changelog for what it can";
+    /// What was typed.
+    WrongUsage = "E0519" 400 "the command line cannot be understood",
+        "`mainstay COMMAND --help` shows what can be typed";
 }
 
 impl ErrorCode {

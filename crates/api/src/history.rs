@@ -85,6 +85,9 @@ pub struct LogView {
     pub service: String,
     /// The node that tells it: output is kept where it was printed.
     pub node: String,
+    /// The node that holds the service now; when it is another, ask there as well.
+    #[serde(default)]
+    pub runs_on: Option<String>,
     /// Oldest first.
     pub lines: Vec<LogLine>,
 }
@@ -92,7 +95,8 @@ pub struct LogView {
 /// One operation, or one program's last words.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
-    /// When it ended.
+    /// When it ended; for a program's own output, when it printed last; 1970 when that is no
+    /// longer known.
     pub at: Timestamp,
     /// Which resource.
     pub resource: String,

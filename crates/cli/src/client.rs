@@ -13,6 +13,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
+use crate::screen::Form;
+
 /// How long a request may take. The daemon answers within 30 s, or says why not.
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(35);
 
@@ -23,17 +25,19 @@ const ANSWER_MAX: usize = 16 * 1024 * 1024;
 /// The daemon's end of the socket.
 pub(crate) struct Client {
     socket: PathBuf,
+    form: Form,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Client {
-    pub(crate) fn new(socket: &Path) -> Self {
+    pub(crate) fn new(socket: &Path, form: Form) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a process may open a handful of files");
         Self {
             socket: socket.to_path_buf(),
+            form,
             runtime,
         }
     }
@@ -74,7 +78,7 @@ impl Client {
         let (status, answer) = self.runtime.block_on(exchange).map_err(|_elapsed| {
             ErrorCode::TimedOut.error(format!("no answer within {} s", limit.as_secs()))
         })??;
-        read_answer(status, &answer)
+        read_answer(status, &answer, self.form)
     }
 
     async fn exchange(
@@ -124,17 +128,69 @@ impl Client {
     }
 }
 
-fn read_answer<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, ApiError> {
+fn read_answer<T: DeserializeOwned>(
+    status: StatusCode,
+    body: &[u8],
+    form: Form,
+) -> Result<T, ApiError> {
     if status.is_success() {
-        return serde_json::from_slice(body).map_err(|error| {
+        return understand(body, form).map_err(|error| {
             ErrorCode::BadAnswer.error(format!("the daemon's answer cannot be read: {error}"))
         });
     }
-    Err(serde_json::from_slice(body).unwrap_or_else(|_| {
+    Err(understand(body, form).unwrap_or_else(|_| {
         ErrorCode::BadAnswer
             .error(format!("the daemon answered {status} without saying why"))
-            .with_detail(String::from_utf8_lossy(body).into_owned())
+            .with_detail(visible(&String::from_utf8_lossy(body)))
     }))
+}
+
+/// Scripts get what was said. People get it without what could move their terminal's
+/// cursor: names and reasons contain what programs printed.
+fn understand<T: DeserializeOwned>(body: &[u8], form: Form) -> Result<T, serde_json::Error> {
+    match form {
+        Form::Json => serde_json::from_slice(body),
+        Form::Text => {
+            let mut value = serde_json::from_slice(body)?;
+            make_visible(&mut value);
+            serde_json::from_value(value)
+        }
+    }
+}
+
+fn make_visible(value: &mut serde_json::Value) {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => {
+            if text.chars().any(is_hidden) {
+                *text = visible(text);
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(make_visible),
+        // A configuration goes back as it came: it is edited and applied again.
+        Value::Object(fields) => fields
+            .iter_mut()
+            .filter(|(name, _)| *name != "source")
+            .for_each(|(_, value)| make_visible(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// What a terminal would obey, and what would show text in another order than it is.
+fn is_hidden(letter: char) -> bool {
+    (letter.is_control() && letter != '\n' && letter != '\t')
+        || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match is_hidden(letter) {
+            true => shown.extend(letter.escape_default()),
+            false => shown.push(letter),
+        }
+    }
+    shown
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

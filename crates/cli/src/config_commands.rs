@@ -11,7 +11,7 @@ use crate::config_file::{File, check_reply};
 use crate::exit::Exit;
 use crate::order::agree;
 use crate::plan_text;
-use crate::screen::{Form, Screen};
+use crate::screen::{Form, Screen, Tone, paint};
 use crate::table::{Cell, cell, table};
 use crate::wait::{Goal, wait_for};
 
@@ -149,10 +149,25 @@ fn show(screen: &mut Screen, form: Form, reply: &ApplyReply) {
             for warning in &reply.warnings {
                 screen.print(format_args!("warning: {}\n", warning.trim_end()));
             }
+            screen.print(changes(reply, screen.colour));
             let text = plan_text::plan(&reply.plan, screen.colour);
             screen.print(text);
         }
     }
+}
+
+/// What the file changes, above what follows from it.
+fn changes(reply: &ApplyReply, colour: config::Colour) -> String {
+    let base = reply.base_version;
+    if reply.changes.is_empty() {
+        return format!("it says the same as version {base}, which is live\n");
+    }
+    let head = format!("what changes against version {base}, which is live");
+    let mut text = format!("{}\n", paint(&head, Tone::Strong, colour));
+    for change in &reply.changes {
+        text.push_str(&format!("  {change}\n"));
+    }
+    text
 }
 
 /// `config ...`.

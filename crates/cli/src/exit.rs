@@ -33,11 +33,13 @@ impl Exit {
     }
 
     /// What an error means for a script.
-    pub(crate) fn of(error: &ApiError) -> Self {
+    #[must_use]
+    pub fn of(error: &ApiError) -> Self {
         let unreachable = [
             ErrorCode::NotReachable,
             ErrorCode::TimedOut,
             ErrorCode::Stopping,
+            ErrorCode::NoMemberReached,
         ];
         if unreachable.iter().any(|&code| error.is(code)) {
             Self::NotReachable

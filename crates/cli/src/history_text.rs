@@ -1,6 +1,6 @@
 //! What happened, as people read it.
 
-use api::{Explanation, Fences, HistoryEntryView, LogView, ServiceState};
+use api::{Explanation, Fences, HistoryEntryView, LogLine, LogView, ServiceState};
 use config::Colour;
 
 use crate::screen::{Tone, paint};
@@ -49,25 +49,39 @@ pub(crate) fn fences(fences: &Fences, colour: Colour) -> String {
 
 /// What operations printed.
 pub(crate) fn log(log: &LogView, colour: Colour) -> String {
-    if log.lines.is_empty() {
-        return format!("{} has done nothing on {} yet\n", log.service, log.node);
-    }
     let mut text = String::new();
+    if log.lines.is_empty() {
+        text.push_str(&format!("{} has done nothing on {} yet\n", log.service, log.node));
+    }
     for line in &log.lines {
-        let what = [line.resource.as_str(), line.verb.as_str()];
-        let what: Vec<&str> = what.into_iter().filter(|word| !word.is_empty()).collect();
-        let at = paint(&line.at.to_string(), Tone::Quiet, colour);
-        // What a program printed by itself has no verb, no outcome and no length.
-        let head = match line.outcome.as_str() {
-            "" => what.join(" "),
-            outcome => format!("{}: {outcome} ({} ms)", what.join(" "), line.took_ms),
+        let at = match line.at.0.0 {
+            // Its beginning is no longer kept, and so is its time.
+            0 => "before".to_string(),
+            _known => line.at.to_string(),
         };
-        text.push_str(&format!("{at}  {}\n", paint(&head, Tone::Strong, colour)));
+        let at = paint(&at, Tone::Quiet, colour);
+        text.push_str(&format!("{at}  {}\n", paint(&log_head(line), Tone::Strong, colour)));
         for printed in line.output.lines() {
             text.push_str(&format!("    {printed}\n"));
         }
     }
+    let elsewhere = log.runs_on.as_ref().filter(|node| **node != log.node);
+    if let Some(node) = elsewhere {
+        let service = &log.service;
+        text.push_str(&format!(
+            "{service} is on {node}: run `mainstay log {service}` there for what it prints now\n"
+        ));
+    }
     text
+}
+
+fn log_head(line: &LogLine) -> String {
+    let LogLine { resource, verb, outcome, took_ms, .. } = line;
+    match (verb.as_str(), outcome.as_str()) {
+        ("", "") => format!("{resource}: its own output"),
+        ("", outcome) => format!("{resource}: {outcome}"),
+        (verb, outcome) => format!("{resource} {verb}: {outcome} ({took_ms} ms)"),
+    }
 }
 
 /// Why a service is where it is.
@@ -90,11 +104,9 @@ pub(crate) fn explanation(answer: &Explanation, colour: Colour) -> String {
                 (false, true) => ("possible", Tone::Plain),
                 (false, false) => ("not", Tone::Care),
             };
-            let score = verdict.score.map(|score| format!("{score} points"));
             vec![
                 cell(&verdict.node),
                 toned(word, tone),
-                cell(score.unwrap_or_default()),
                 cell(verdict.because.join("; ")),
             ]
         })

@@ -27,4 +27,4 @@ mod wait;
 pub use args::{Cli, DaemonArgs, InitArgs, JoinArgs};
 pub use exit::Exit;
 pub use run::{Action, command, run, run_on};
-pub use screen::{Interactive, Screen};
+pub use screen::{Interactive, Json, Screen, print_error};

@@ -37,10 +37,14 @@ pub(crate) fn give(
         screen.print(format_args!("accepted: {order}\n"));
         notes(screen, &reply.notes);
     }
-    let goal = Goal::of_order(&order, &before);
-    if let (Some(limit), Some(goal), Some(index)) = (act.wait, goal, reply.index) {
+    let mut goals: Vec<Goal> = Goal::of_order(&order, &before).into_iter().collect();
+    if matches!(order, Order::Standby { .. }) {
+        // What moves away has arrived somewhere: then it is done.
+        goals.extend(Goal::of_plan(&reply.plan));
+    }
+    if let (Some(limit), Some(index), false) = (act.wait, reply.index, goals.is_empty()) {
         let ends_daemon = matches!(order, Order::Halt | Order::Leave);
-        let waited = wait_for(client, (screen, form), &[goal], (index, limit));
+        let waited = wait_for(client, (screen, form), &goals, (index, limit));
         match waited {
             // The daemon that was told to end has ended: that is what was waited for.
             Err(error) if ends_daemon && Exit::of(&error) == Exit::NotReachable => {}

@@ -63,7 +63,7 @@ pub fn run_on(cli: Cli, screen: &mut Screen) -> Action {
                 false => Form::Text,
             };
             let asker = Asker {
-                client: Client::new(&global.socket),
+                client: Client::new(&global.socket, form),
                 form,
             };
             let exit = asker.run(command, screen).unwrap_or_else(|error| {

@@ -30,6 +30,33 @@ struct ErrorObject<'a> {
     error: &'a ApiError,
 }
 
+/// Prints an error of the binary itself, as the commands print theirs.
+pub fn print_error(error: &ApiError, json: Json) {
+    let form = match json {
+        Json::Yes => Form::Json,
+        Json::No => Form::Text,
+    };
+    Screen::of_process().print_error(error, form);
+}
+
+/// Whether answers are wanted as JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Json {
+    /// For scripts.
+    Yes,
+    /// For people.
+    No,
+}
+
+impl From<bool> for Json {
+    fn from(is_wanted: bool) -> Self {
+        match is_wanted {
+            true => Self::Yes,
+            false => Self::No,
+        }
+    }
+}
+
 /// Where a command reads and writes.
 pub struct Screen {
     /// Answers.
@@ -90,14 +117,12 @@ impl Screen {
         self.print(format_args!("{text}\n"));
     }
 
-    /// Prints an error: as text, or as one JSON object.
+    /// Prints an error: as text, or as one JSON object where scripts read the answers.
     pub(crate) fn print_error(&mut self, error: &ApiError, form: Form) {
-        let text = match form {
-            Form::Text => error.to_string(),
-            Form::Json => serde_json::to_string(&ErrorObject { error })
-                .expect("our types have string keys only"),
-        };
-        let _ = writeln!(self.err, "{text}");
+        match form {
+            Form::Text => self.note(&error.to_string()),
+            Form::Json => self.print_json(&ErrorObject { error }),
+        }
     }
 
     /// Says something beside the answer.

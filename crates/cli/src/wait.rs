@@ -33,6 +33,8 @@ pub(crate) enum Goal {
     Online { node: String },
     /// The node is proven off.
     Down { node: String },
+    /// The daemon that was asked has ended: it no longer answers.
+    DaemonEnded,
     /// The node is no member any more.
     Gone { node: String },
 }
@@ -80,9 +82,7 @@ impl Goal {
             Order::Fence { node } | Order::ConfirmFence { node } => Self::Down {
                 node: node.to_string(),
             },
-            Order::Halt | Order::Leave => Self::Empty {
-                node: before.seen_by.clone(),
-            },
+            Order::Halt | Order::Leave => Self::DaemonEnded,
             Order::RemoveNode { node } => Self::Gone {
                 node: node.to_string(),
             },
@@ -149,6 +149,8 @@ impl Goal {
                     n => Verdict::NotYet(format!("{n} services are still on {node}")),
                 }
             }
+            // Whoever answers has not ended.
+            Self::DaemonEnded => Verdict::NotYet("the daemon still runs".to_string()),
             Self::Online { node } => node_verdict(status, node, "online"),
             Self::Down { node } => node_verdict(status, node, "down"),
             Self::Gone { node } => match status.nodes.iter().any(|n| n.name == *node) {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use api::ErrorCode;
-use cli::{InitArgs, JoinArgs};
+use api::{ApiError, ErrorCode};
+use cli::{InitArgs, JoinArgs, Json};
 use consensus::{IdentityError, JoinError, JoinRequest, Token, TokenError};
 use model::spec::Attachment;
 use model::{NetworkName, NodeName};
@@ -25,9 +25,10 @@ pub enum FormingError {
         #[source]
         source: io::Error,
     },
-    /// The configuration has problems; they are printed already.
-    #[error("{0} has problems; nothing was changed")]
-    Problems(PathBuf),
+    /// The configuration has problems; they are printed already. Without a file it was made
+    /// of what was typed.
+    #[error("this makes no valid configuration; nothing was changed")]
+    Problems(Option<PathBuf>),
     /// The configuration does not describe this node.
     #[error("the configuration does not describe a node {0}")]
     NotDescribed(NodeName),
@@ -41,7 +42,7 @@ pub enum FormingError {
     #[error("the state directory cannot be used")]
     Identity(#[from] IdentityError),
     /// The token.
-    #[error("this is no token")]
+    #[error("the token cannot be used")]
     Token(#[from] TokenError),
     /// The cluster.
     #[error("this node has not joined")]
@@ -59,48 +60,55 @@ pub enum FormingError {
 
 impl FormingError {
     fn kind(&self) -> ErrorCode {
+        use consensus::join::Refusal;
         match self {
             Self::File { .. } => ErrorCode::FileUnreadable,
             Self::Problems(_) | Self::NotDescribed(_) | Self::NoAddress | Self::NoName(_) => {
-                ErrorCode::BadRequest
+                ErrorCode::WrongUsage
             }
             Self::Identity(IdentityError::Exists(_)) => ErrorCode::NodeExists,
-            Self::Identity(_) | Self::System { .. } => ErrorCode::FileUnreadable,
-            Self::Token(_) => ErrorCode::BadToken,
-            Self::Join(JoinError::Refused(consensus::join::Refusal::BadToken)) => {
-                ErrorCode::BadToken
+            Self::Identity(_) | Self::System { .. } => ErrorCode::StateUnusable,
+            Self::Token(_) | Self::Join(JoinError::Token(_)) => ErrorCode::BadToken,
+            Self::Join(JoinError::Refused(Refusal::BadToken)) => ErrorCode::BadToken,
+            Self::Join(JoinError::Refused(Refusal::NameTaken(_))) => ErrorCode::NodeExists,
+            Self::Join(JoinError::Refused(_)) => ErrorCode::JoinRefused,
+            Self::Join(JoinError::Key(_)) => ErrorCode::StateUnusable,
+            Self::Join(JoinError::Unreachable { .. } | JoinError::NoAnswer { .. }) => {
+                ErrorCode::NoMemberReached
             }
-            Self::Join(JoinError::Refused(consensus::join::Refusal::NameTaken(_))) => {
-                ErrorCode::NodeExists
-            }
-            Self::Join(_) => ErrorCode::NotReachable,
         }
     }
 
-    /// The code of the error guide.
-    pub fn code(&self) -> &'static str {
-        self.kind().code()
-    }
-
-    /// What to do next.
-    pub fn next_step(&self) -> String {
+    /// What to do next, where it is not what the code says in general.
+    fn next_step(&self) -> Option<String> {
         match self {
-            Self::Problems(path) => format!("mend it, then `mainstay check {}`", path.display()),
-            Self::NotDescribed(name) => format!("add a section [node.{name}]"),
-            Self::NoAddress | Self::NoName(_) => "see `mainstay help init`".to_string(),
-            Self::Identity(IdentityError::Exists(_)) => {
-                "this machine is a node already: `mainstay status`".to_string()
+            Self::Problems(Some(path)) => {
+                Some(format!("mend it, then `mainstay check {}`", path.display()))
             }
-            Self::Join(JoinError::Unreachable { .. }) => {
-                "check the network and the firewall (TCP and UDP of the cluster's port), and \
-                 that the daemon runs there"
-                    .to_string()
+            Self::Problems(None) => Some("mend what was typed, then try again".to_string()),
+            Self::NotDescribed(name) => Some(format!(
+                "add a section [node.{name}], or say which node this is: `--name NODE`"
+            )),
+            Self::NoAddress | Self::NoName(_) => Some("see `mainstay init --help`".to_string()),
+            Self::Identity(IdentityError::Exists(_)) => {
+                Some("this machine is a node already: `mainstay status`".to_string())
             }
             Self::File { .. }
             | Self::Identity(_)
             | Self::Token(_)
             | Self::Join(_)
-            | Self::System { .. } => self.kind().next_step().to_string(),
+            | Self::System { .. } => None,
+        }
+    }
+
+    /// The error as people and scripts see it.
+    pub fn to_api(&self) -> ApiError {
+        let (message, details) = crate::daemon::parts(self);
+        let mut error = self.kind().error(message);
+        error.details = details;
+        match self.next_step() {
+            Some(help) => error.with_help(help),
+            None => error,
         }
     }
 }
@@ -126,24 +134,25 @@ fn own_name(given: Option<&NodeName>) -> Result<NodeName, FormingError> {
 ///
 /// # Errors
 /// What is wrong with the input or the machine; nothing usable is left behind then.
-pub fn init(args: &InitArgs) -> Result<(), FormingError> {
+pub fn init(args: &InitArgs, json: Json) -> Result<(), FormingError> {
     let name = own_name(args.name.as_ref())?;
     let attachments: BTreeMap<NetworkName, Attachment> = args.addresses.iter().cloned().collect();
-    let (path, source) = match (&args.file, &args.cluster) {
-        (Some(path), _) => {
-            let source = std::fs::read_to_string(path)
-                .map_err(|source| FormingError::File { path: path.clone(), source })?;
-            (path.clone(), source)
-        }
+    let source = match (&args.file, &args.cluster) {
+        (Some(path), _) => std::fs::read_to_string(path)
+            .map_err(|source| FormingError::File { path: path.clone(), source })?,
         (None, _) if attachments.is_empty() => return Err(FormingError::NoAddress),
         (None, cluster) => {
             let cluster = cluster.as_deref().unwrap_or("cluster");
-            (PathBuf::from("command line"), config::initial(cluster, &name, &attachments))
+            config::initial(cluster, &name, &attachments)
         }
     };
-    let loaded = config::read(&path.display().to_string(), &source).map_err(|problems| {
+    let shown = args.file.as_ref().map_or_else(
+        || "what was typed, as a file".to_string(),
+        |path| path.display().to_string(),
+    );
+    let loaded = config::read(&shown, &source).map_err(|problems| {
         eprintln!("{}", problems.render(config::Colour::Never));
-        FormingError::Problems(path)
+        FormingError::Problems(args.file.clone())
     })?;
     if !loaded.spec.nodes.contains_key(&name) {
         return Err(FormingError::NotDescribed(name));
@@ -154,9 +163,23 @@ pub fn init(args: &InitArgs) -> Result<(), FormingError> {
     store(&Known { source, members }, &state_dir)?;
     let cluster = &loaded.spec.cluster.name;
     let made = consensus::initialise(&state_dir, cluster, &name)?;
-    println!("cluster {cluster} formed; this node is {name}");
-    println!("  key       {}", made.key.fingerprint());
-    println!("  next      start the daemon (`mainstay daemon`), then `mainstay token` for each further node");
+    let fingerprint = made.key.fingerprint();
+    match json {
+        Json::Yes => println!(
+            "{}",
+            serde_json::json!({
+                "cluster": cluster, "node": name.as_str(), "key": fingerprint.to_string(),
+            })
+        ),
+        Json::No => {
+            println!("cluster {cluster} formed; this node is {name}");
+            println!("  key       {fingerprint}");
+            println!(
+                "  next      start the daemon (`mainstay daemon`), then `mainstay token` for \
+                 each further node"
+            );
+        }
+    }
     Ok(())
 }
 
@@ -164,7 +187,7 @@ pub fn init(args: &InitArgs) -> Result<(), FormingError> {
 ///
 /// # Errors
 /// What is wrong with the token, the network or the cluster; it can be tried again.
-pub fn join(args: &JoinArgs) -> Result<(), FormingError> {
+pub fn join(args: &JoinArgs, json: Json) -> Result<(), FormingError> {
     let name = own_name(args.name.as_ref())?;
     let token: Token = args.token.parse()?;
     let state_dir = state_dir(&args.state);
@@ -189,8 +212,18 @@ pub fn join(args: &JoinArgs) -> Result<(), FormingError> {
     let known = Known { source: reply.spec_source.clone(), members: members.collect() };
     store(&known, &state_dir)?;
     consensus::store_joined(&state_dir, &name, &reply)?;
-    println!("{name} has joined cluster {} as node {}", reply.cluster, reply.id);
-    println!("  next      start the daemon (`mainstay daemon`), then `mainstay status`");
+    match json {
+        Json::Yes => println!(
+            "{}",
+            serde_json::json!({
+                "cluster": reply.cluster, "node": name.as_str(), "id": reply.id.0,
+            })
+        ),
+        Json::No => {
+            println!("{name} has joined cluster {} as node {}", reply.cluster, reply.id);
+            println!("  next      start the daemon (`mainstay daemon`), then `mainstay status`");
+        }
+    }
     Ok(())
 }
 

@@ -3,11 +3,14 @@
 mod daemon;
 mod forming;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use api::{ApiError, ErrorCode};
 use clap::{FromArgMatches, Parser, Subcommand};
-use cli::{Action, Cli, DaemonArgs};
+use cli::args::Global;
+use cli::{Action, Cli, DaemonArgs, Json};
 use tracing_subscriber::EnvFilter;
 
 /// Where output of operations is kept without `MAINSTAY_LOG_DIR`.
@@ -18,20 +21,46 @@ fn main() -> ExitCode {
     if let Some(code) = lab::role_main() {
         return code;
     }
-    let line = match cli::command().try_get_matches() {
-        Ok(matches) => match Cli::from_arg_matches(&matches) {
-            Ok(line) => line,
-            Err(error) => error.exit(),
-        },
-        Err(error) => error.exit(),
+    let parsed = cli::command()
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let line = match parsed {
+        Ok(line) => line,
+        Err(error) => return wrong_usage(&error),
     };
     match cli::run(line) {
         Action::Done(exit) => exit.into(),
-        Action::Init(args, _) => finish(forming::init(&args)),
-        Action::Join(args, _) => finish(forming::join(&args)),
-        Action::Daemon(args, global) => run_daemon(&args, global.socket),
+        Action::Init(args, global) => finish(forming::init(&args, global.json.into()), &global),
+        Action::Join(args, global) => finish(forming::join(&args, global.json.into()), &global),
+        Action::Daemon(args, global) => run_daemon(&args, &global),
         Action::Lab(arguments) => run_lab(arguments),
     }
+}
+
+/// Help, the version, or what is wrong with the command line.
+fn wrong_usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let typed: Vec<String> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    if typed.iter().any(|word| word == "--json") {
+        let text = error.render().to_string();
+        let mut lines = text.lines().filter(|line| !line.is_empty());
+        let message = lines.next().unwrap_or_default().trim_start_matches("error: ");
+        let mut error = ErrorCode::WrongUsage.error(message);
+        error.details = lines.map(ToString::to_string).collect();
+        cli::print_error(&error, Json::Yes);
+        return cli::Exit::Usage.into();
+    }
+    // What cannot be printed has no reader.
+    let _ = error.print();
+    let is_time = |word: &String| model::duration::parse(word).is_ok();
+    let wait = typed.windows(2).find(|pair| pair[0] == "--wait" && is_time(&pair[1]));
+    if let Some([_, time]) = wait {
+        eprintln!("  help: a time for `--wait` follows an equals sign: `--wait={time}`");
+    }
+    cli::Exit::Usage.into()
 }
 
 /// The laboratory's own command line.
@@ -54,32 +83,37 @@ fn run_lab(arguments: Vec<std::ffi::OsString>) -> ExitCode {
     }
 }
 
-fn run_daemon(args: &DaemonArgs, socket: PathBuf) -> ExitCode {
+fn run_daemon(args: &DaemonArgs, global: &Global) -> ExitCode {
     let filter = EnvFilter::try_from_env("MAINSTAY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .with_target(false)
+        .init();
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let places = daemon::Places {
         state_dir: forming::state_dir(&args.state),
         run_dir: variable("MAINSTAY_RUN_DIR").unwrap_or_else(|| args.run.clone()),
         log_dir: variable("MAINSTAY_LOG_DIR").unwrap_or_else(|| PathBuf::from(LOG_DIR)),
-        socket,
+        socket: global.socket.clone(),
     };
     match daemon::run(&places) {
         Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {}", daemon::chain(&error));
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error.to_api(), global),
     }
 }
 
-fn finish(result: Result<(), forming::FormingError>) -> ExitCode {
+fn finish(result: Result<(), forming::FormingError>, global: &Global) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error {}: {}", error.code(), daemon::chain(&error));
-            eprintln!("  {}", error.next_step());
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error.to_api(), global),
     }
+}
+
+fn failed(error: &ApiError, global: &Global) -> ExitCode {
+    cli::print_error(error, global.json.into());
+    cli::Exit::of(error).into()
 }

@@ -322,6 +322,7 @@ impl World {
         };
         let mut reply = ApplyReply {
             base_version: 4,
+            changes: vec!["service web: prefer changes from alpha to beta".into()],
             plan,
             ..ApplyReply::default()
         };
@@ -433,6 +434,7 @@ fn log(service: &str) -> LogView {
     LogView {
         service: service.into(),
         node: "alpha".into(),
+        runs_on: Some("beta".into()),
         lines: vec![line],
     }
 }

@@ -77,6 +77,10 @@ impl Inputs {
     }
 }
 
+/// A transfer of leadership takes a round trip and an election without a wait; whoever has
+/// not taken over within this time is found by an ordinary election.
+const HAND_OVER: Duration = Duration::from_millis(500);
+
 /// Whether this daemon is on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leaving {
@@ -106,7 +110,11 @@ pub struct Control {
     /// The version of the spec that `topology` was made from.
     pub spec_version: u64,
     pub leaving: Leaving,
-    /// Set when the node has left and the loop may end.
+    /// When the daemon ends, at the latest, after it was told to.
+    pub stop_at: Option<Instant>,
+    /// Whether this node has left the view and runs nothing.
+    pub has_left: bool,
+    /// Set when the loop may end.
     pub is_settled: bool,
 }
 
@@ -120,7 +128,7 @@ impl Control {
             // what was sent to it meanwhile: each branch begins with a tick.
             tokio::select! {
                 biased;
-                () = signals.stop() => return Ok(ExitCode::SUCCESS),
+                () = signals.stop() => self.begin_stop(),
                 () = tokio::time::sleep(deadline) => {}
                 Some(report) = inputs.disk.recv() => {
                     self.tick();
@@ -146,15 +154,35 @@ impl Control {
             inputs.take_more(self)?;
             self.tick();
             self.flush();
+            let now = host::clock::now();
+            let has_followed = self.node.raft().leader() != Some(self.identity.id);
+            self.is_settled |= self.stop_at.is_some_and(|at| at <= now || has_followed);
             if self.is_settled {
                 return Ok(ExitCode::SUCCESS);
             }
         }
     }
 
+    /// The daemon shall end, and services run on: somebody else should lead before.
+    fn begin_stop(&mut self) {
+        let now = host::clock::now();
+        if self.node.raft().leader() != Some(self.identity.id) || self.stop_at.is_some() {
+            self.is_settled = true;
+            return;
+        }
+        self.node.transfer_leadership(now);
+        self.stop_at = Some(now + HAND_OVER);
+    }
+
     /// Ends what must not outlive the loop. Services go on running.
+    ///
+    /// Only a node that has left says good-bye: its silence means no harm. One whose
+    /// services run on is as good as its heartbeats: peers find its daemon closed, and if
+    /// the machine falls silent too, it is lost like any other.
     pub fn close(self) {
-        self.heartbeat.leave();
+        if self.has_left {
+            self.heartbeat.leave();
+        }
         self.heartbeat.shutdown();
         self.transport.shutdown();
     }
@@ -162,7 +190,10 @@ impl Control {
     fn sleep_until(&self) -> Duration {
         let now = host::clock::now();
         match self.node.next_deadline(now) {
-            Some(deadline) => deadline.saturating_duration_since(now).max(TIMER_STEP),
+            Some(deadline) => {
+                let due = self.stop_at.map_or(deadline, |at| at.min(deadline));
+                due.saturating_duration_since(now).max(TIMER_STEP)
+            }
             None => IDLE_STEP,
         }
     }
@@ -227,9 +258,7 @@ impl Control {
 
     fn in_names(&self, event: &Event) -> String {
         let text = event.to_string();
-        self.topology.names.iter().fold(text, |text, (id, name)| {
-            text.replace(&format!("node {id} "), &format!("{name} "))
-        })
+        self.topology.in_names(&text)
     }
 
     fn take_agent_event(&mut self, event: agents::Event) {
@@ -373,6 +402,7 @@ impl Control {
     }
 
     fn take_left(&mut self) {
+        self.has_left = true;
         match self.leaving {
             Leaving::No => {}
             Leaving::Halting => self.is_settled = true,

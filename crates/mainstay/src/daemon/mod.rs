@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use agents::Agents;
+use api::{ApiError, ErrorCode};
 use consensus::{ClusterKey, Identity, Log, NodeKey, Transport, TransportConfig};
 use host::heartbeat::{self, HeartbeatConfig, Memory, Scheduling};
 use membership::{Event, Voice};
@@ -33,6 +34,10 @@ use network::Topology;
 /// Inputs that wait for the control loop. Heartbeat events, ends of operations and peers'
 /// messages come in bursts of some dozens; a queue this long means that it is stuck.
 const INPUTS_MAX: usize = 4096;
+
+/// Between two beats of a leader that has nothing to say: four in the shortest election
+/// time-out.
+const RAFT_BEAT: std::time::Duration = std::time::Duration::from_millis(250);
 
 /// Where a daemon keeps its things.
 #[derive(Debug, Clone)]
@@ -65,6 +70,18 @@ pub enum DaemonError {
     /// What `init` or `join` left.
     #[error("the last known configuration cannot be read: {0}")]
     Known(String),
+    /// A directory of the daemon.
+    #[error("cannot make {}", .path.display())]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// What came of it.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The addresses where peers reach us.
+    #[error("cannot listen for peers")]
+    Listen(#[source] std::io::Error),
     /// Anything of the operating system.
     #[error("cannot {verb}")]
     System {
@@ -77,6 +94,34 @@ pub enum DaemonError {
     /// A write to the log failed. To go on would be to promise what is not on disk.
     #[error("the log could not be written, so this daemon stops: {0}")]
     Disk(String),
+}
+
+impl DaemonError {
+    fn kind(&self) -> ErrorCode {
+        use consensus::{IdentityError, LogError};
+        match self {
+            Self::Identity(IdentityError::Absent(_)) => ErrorCode::NotAMember,
+            Self::Log(LogError::Locked(_)) | Self::Socket(server::SocketError::InUse(_)) => {
+                ErrorCode::DaemonRuns
+            }
+            Self::Identity(_)
+            | Self::Key(_)
+            | Self::Log(_)
+            | Self::Known(_)
+            | Self::Directory { .. }
+            | Self::System { .. } => ErrorCode::StateUnusable,
+            Self::Socket(_) | Self::Listen(_) => ErrorCode::AddressUnusable,
+            Self::Disk(_) => ErrorCode::DiskFailed,
+        }
+    }
+
+    /// The error as people and scripts see it.
+    pub fn to_api(&self) -> ApiError {
+        let (message, details) = parts(self);
+        let mut error = self.kind().error(message);
+        error.details = details;
+        error
+    }
 }
 
 /// Runs the daemon until it is told to stop.
@@ -102,12 +147,14 @@ fn read_known(places: &Places) -> Result<(Known, Spec), DaemonError> {
 fn make_directories(places: &Places) -> Result<(), DaemonError> {
     for directory in [&places.run_dir, &places.log_dir] {
         std::fs::create_dir_all(directory)
-            .map_err(|source| DaemonError::System { verb: "make a directory", source })?;
+            .map_err(|source| DaemonError::Directory { path: directory.clone(), source })?;
     }
     Ok(())
 }
 
 async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
+    // First who we are: a machine that is no node yet gets no directories of one.
+    Identity::load(&places.state_dir)?;
     make_directories(places)?;
     let (known, spec) = read_known(places)?;
     let identity = Identity::begin_incarnation(&places.state_dir)?;
@@ -154,6 +201,8 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         next_request: 1,
         spec_version: 0,
         leaving: control::Leaving::No,
+        stop_at: None,
+        has_left: false,
         is_settled: false,
     };
     let result = control.run(control::Inputs { hands: received, disk, incoming, agents: agent_events, requests }).await;
@@ -170,11 +219,16 @@ async fn wait_for(stop: Arc<tokio::sync::Notify>) {
 }
 
 fn raft_config(identity: &Identity, topology: &Topology) -> raft::Config {
-    let seed = u64::from_le_bytes(consensus::keys::random_bytes().unwrap_or_default());
+    // Without randomness the number of the start still differs from run to run.
+    let drawn = u64::from_le_bytes(consensus::keys::random_bytes().unwrap_or_default());
+    let seed = drawn ^ identity.incarnation;
     let mut config = raft::Config::new(identity.id, seed);
     // The failure detector starts elections; this time-out is what remains when it has
     // nothing to say. It must not be shorter than the time in which a loss is noticed.
     let lost = topology.timings.lost_after;
+    // Who is alive is the detector's business; a leader's own beats renew leases (seconds)
+    // and find lost messages.
+    config.heartbeat_interval = RAFT_BEAT;
     config.election_timeout = config.election_timeout.max(lost + topology.timings.heartbeat);
     config
 }
@@ -205,7 +259,7 @@ fn start_transport(
         listen: topology.listen(),
     };
     let transport = Transport::start(config, sender)
-        .map_err(|source| DaemonError::System { verb: "listen for peers", source })?;
+        .map_err(DaemonError::Listen)?;
     transport
         .set_peers(topology.peer_infos())
         .map_err(|source| DaemonError::System { verb: "use the key of this node", source })?;
@@ -262,6 +316,22 @@ fn start_agents(
     let agents = Agents::new(settings, sender)
         .map_err(|source| DaemonError::System { verb: "open the agents", source })?;
     Ok((agents, events))
+}
+
+/// An error and its causes: the first for the headline, each further one on a line of its own.
+pub fn parts(error: &dyn std::error::Error) -> (String, Vec<String>) {
+    let headline = error.to_string();
+    let mut details: Vec<String> = Vec::new();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let more = inner.to_string();
+        let is_told = headline.contains(&more) || details.iter().any(|told| told.contains(&more));
+        if !is_told {
+            details.push(more);
+        }
+        cause = inner.source();
+    }
+    (headline, details)
 }
 
 /// An error with all its causes, on one line.

@@ -110,9 +110,84 @@ impl Topology {
         Settings { daemon_down_grace: timings.daemon_down_grace, ..settings }
     }
 
+    /// A sentence of the failure detector, which knows nodes and links by number, with the
+    /// names that people gave them.
+    pub fn in_names(&self, sentence: &str) -> String {
+        let mut named: Vec<String> = Vec::new();
+        let mut before = "";
+        let mut is_list = false;
+        for word in sentence.split(' ') {
+            // `agreed by 2 of 3 (1 3)` lists nodes in brackets.
+            is_list |= word.starts_with('(');
+            let name = match before {
+                "link" => self.network_of(word),
+                "node" => self.name_of(word),
+                _other if is_list => self.name_of(word),
+                _other => None,
+            };
+            is_list &= !word.ends_with(')');
+            match name {
+                Some(name) => {
+                    if before == "node" {
+                        named.pop();
+                    }
+                    named.push(name);
+                }
+                None => named.push(word.to_string()),
+            }
+            before = word;
+        }
+        named.join(" ").replace("link network ", "network ")
+    }
+
+    /// `2`, `(2` or `3)` with the name instead of the number.
+    fn name_of(&self, word: &str) -> Option<String> {
+        let digits = word.trim_matches(|letter: char| !letter.is_ascii_digit());
+        let name = self.names.get(&NodeId(digits.parse().ok()?))?;
+        Some(word.replacen(digits, name.as_str(), 1))
+    }
+
+    fn network_of(&self, number: &str) -> Option<String> {
+        let network = self.networks.get(&LinkId(number.parse().ok()?))?;
+        Some(format!("network {network}"))
+    }
+
     /// The address of `peer` on `link`.
     pub fn address_of(&self, peer: NodeId, link: LinkId) -> Option<SocketAddr> {
         let ends = self.peers.get(&peer)?;
         ends.iter().find(|(other, _)| *other == link).map(|(_, address)| *address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(sentence: &str, shown: &str) {
+        let me = NodeName::new("alpha").unwrap();
+        let member = |id: u64, name: &str| Member {
+            id: NodeId(id),
+            name: NodeName::new(name).unwrap(),
+            key: [0; 32],
+        };
+        let members = [member(1, "alpha"), member(2, "beta"), member(3, "gamma")];
+        let spec = config::read("example", config::EXAMPLE).unwrap().spec;
+        let mut topology = Topology::new(&spec, &members, &me);
+        topology.networks = [(LinkId(0), NetworkName::new("lan").unwrap())].into();
+        assert_eq!(topology.in_names(sentence), shown);
+    }
+
+    #[test]
+    fn what_the_failure_detector_says_is_told_in_names() {
+        check("link 0 to node 2 up", "network lan to beta up");
+        check(
+            "node 2 seems rebooted: node 3 hears a newer boot",
+            "beta seems rebooted: gamma hears a newer boot",
+        );
+        check(
+            "node 2 lost: silent for 800 ms, agreed by 2 of 3 (1 3)",
+            "beta lost: silent for 800 ms, agreed by 2 of 3 (alpha gamma)",
+        );
+        check("node 12 alive", "node 12 alive");
     }
 }

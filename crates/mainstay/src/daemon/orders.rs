@@ -1,11 +1,11 @@
 //! What people ask at the socket: orders and configurations, looked at or carried out.
 
 use api::{
-    ApiError, ApplyReply, ApplyRequest, ErrorCode, Order, OrderReply, Switch,
+    ApiError, ApplyReply, ApplyRequest, ErrorCode, Order, OrderReply, PlanView, Switch,
 };
 use model::command::ServiceOrder;
 use model::seen::Maintenance;
-use model::{Command, NodeName, Reason, UserName};
+use model::{Command, NodeName, Reason, ServiceName, UserName};
 use server::{ControlRequest, Mode, Reply};
 
 use super::control::{Control, Leaving};
@@ -89,6 +89,10 @@ impl Control {
             return Err(rejected_error(&rejected));
         }
         self.check_members_stay(&loaded.spec)?;
+        let changes = state.spec().map_or_else(Vec::new, |live| {
+            let all = config::spec_changes(live, &loaded.spec);
+            all.iter().map(ToString::to_string).collect()
+        });
         let command = Command::SetSpec {
             base: live,
             source: request.source.clone(),
@@ -97,6 +101,7 @@ impl Control {
         };
         let preview = self.preview(Some(command.clone()))?;
         let answer = ApplyReply {
+            changes,
             accepted: false,
             base_version: live,
             version: None,
@@ -137,16 +142,7 @@ impl Control {
             self.test_fences(node.clone(), reply);
             return;
         }
-        let prepared = self.command_of(&order, by).and_then(|command| {
-            let preview = self.preview(Some(command.clone()))?;
-            let mut notes = Vec::new();
-            if order == Order::Leave {
-                notes.push("this node leaves the cluster for good".to_string());
-            }
-            let plan = views::plan(&preview);
-            Ok((command, OrderReply { accepted: false, plan, index: None, notes }))
-        });
-        match prepared {
+        match self.prepare_order(&order, by) {
             Err(error) => drop(reply.send(Err(error))),
             Ok((_, answer)) if mode == Mode::Preview => drop(reply.send(Ok(answer))),
             Ok((command, mut answer)) => {
@@ -154,11 +150,86 @@ impl Control {
                 match order {
                     Order::Halt => self.leaving = Leaving::Halting,
                     Order::Leave => self.leaving = Leaving::ForGood,
-                    _ => {}
+                    _other => {}
                 }
                 let id = self.new_request(Pending::Order { reply, answer });
                 self.node.handle_request(id, command, host::clock::now());
             }
+        }
+    }
+
+    fn prepare_order(
+        &self,
+        order: &Order,
+        by: UserName,
+    ) -> Result<(Command, OrderReply), ApiError> {
+        let command = self.command_of(order, by.clone())?;
+        let preview = self
+            .preview(Some(command.clone()))
+            .map_err(|error| for_order(order, error))?;
+        let plan = match order {
+            Order::Restart { service } => self.with_restart(views::plan(&preview), service, &by),
+            _ => views::plan(&preview),
+        };
+        let notes = self.notes(order);
+        Ok((command, OrderReply { accepted: false, plan, index: None, notes }))
+    }
+
+    /// A restart in place is carried out by the node that holds the service: no plan
+    /// contains it, and it interrupts all the same.
+    fn with_restart(&self, plan: PlanView, service: &ServiceName, by: &UserName) -> PlanView {
+        let seen = self.node.state().seen();
+        let claim = seen.services.get(service).and_then(|seen| seen.claim.as_ref());
+        let is_planned = plan.steps.iter().any(|s| s.service.as_deref() == Some(service.as_str()));
+        match claim {
+            Some(claim) if !is_planned => {
+                let because = Reason::AskedByOperator { user: by.clone() }.to_string();
+                plan.with_restart(service.as_str(), claim.node.as_str(), &because)
+            }
+            Some(_) | None => plan,
+        }
+    }
+
+    /// What a person should know beside the plan before a yes.
+    fn notes(&self, order: &Order) -> Vec<String> {
+        match order {
+            Order::Leave => vec!["this node leaves the cluster for good".to_string()],
+            Order::Halt => vec!["the daemon of this node ends; the node stays a member".to_string()],
+            Order::Fence { node } => {
+                let seen = self.node.state().seen();
+                let is_up = seen.nodes.get(node).is_some_and(|seen| {
+                    matches!(seen.state, model::seen::NodeState::Online { .. })
+                });
+                let mut notes = Vec::new();
+                if is_up {
+                    notes.push(format!(
+                        "{node} is online: its services are cut off, not stopped; \
+                         `mainstay standby {node}` moves them first"
+                    ));
+                }
+                if *node == self.identity.name {
+                    notes.push("this is the node that you are asking".to_string());
+                }
+                notes
+            }
+            Order::ConfirmFence { node } => vec![format!(
+                "you vouch that {node} is off and stays off: if it runs, its services run twice \
+                 and data may be lost"
+            )],
+            Order::RemoveNode { node } => {
+                vec![format!("{node} comes back only by `mainstay join` with a new token")]
+            }
+            Order::Start { .. }
+            | Order::Stop { .. }
+            | Order::Restart { .. }
+            | Order::Move { .. }
+            | Order::Freeze { .. }
+            | Order::Thaw { .. }
+            | Order::Clear { .. }
+            | Order::Standby { .. }
+            | Order::Online { .. }
+            | Order::Maintenance { .. }
+            | Order::TestFence { .. } => Vec::new(),
         }
     }
 
@@ -212,6 +283,14 @@ impl Control {
         if self.devices_of(node).is_empty() {
             return Err(ErrorCode::NoFenceDevice.error(format!("{node} has no fence device")));
         }
+        let is_other = |(name, seen): (&NodeName, &model::seen::NodeSeen)| {
+            name != node && matches!(seen.state, model::seen::NodeState::Online { .. })
+        };
+        if !seen.nodes.iter().any(is_other) {
+            return Err(ErrorCode::OrderRefused
+                .error(format!("no other node is online that could fence {node}"))
+                .with_help("a node does not fence itself; `mainstay halt` stops it cleanly"));
+        }
         Ok(Command::NodeLost {
             node: node.clone(),
             boot: target.state.boot(),
@@ -263,5 +342,19 @@ impl Control {
         let command = Command::RemoveMember { name: self.identity.name.clone(), by };
         let id = self.new_request(Pending::Own(Own::Removal));
         self.node.handle_request(id, command, host::clock::now());
+    }
+}
+
+/// What a refusal of the state machine means for who gave this order: the same fact has
+/// another next step.
+fn for_order(order: &Order, error: ApiError) -> ApiError {
+    let code = match order {
+        Order::ConfirmFence { .. } => ErrorCode::NothingToConfirm,
+        Order::RemoveNode { .. } => ErrorCode::NodeIsUp,
+        _other => return error,
+    };
+    match error.is(ErrorCode::NodeNotReady) || error.is(ErrorCode::OrderRefused) {
+        true => code.error(error.message),
+        false => error,
     }
 }

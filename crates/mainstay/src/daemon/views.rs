@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::{
     ApiError, ConfigVersion, ConfigVersions, ErrorCode, Explanation, FenceRecordView, Fences,
@@ -47,7 +48,19 @@ pub fn plan(preview: &Preview) -> PlanView {
         id: Some(preview.plan.0),
         steps: preview.steps.iter().map(step).collect(),
         stays: preview.stays.iter().map(stay).collect(),
-        waits: preview.waits.iter().map(wait).collect(),
+        waits: preview.waits.iter().filter(|wait| is_news(wait, preview)).map(wait).collect(),
+    }
+}
+
+/// What is stopped on request waits for nothing but a wish, and hands that are kept off a
+/// service that runs keep it from nothing.
+fn is_news(wait: &planner::Wait, preview: &Preview) -> bool {
+    match (&wait.because, &wait.subject) {
+        (model::Reason::Disabled, _) => false,
+        (model::Reason::Frozen | model::Reason::Maintenance, Subject::Service(service)) => {
+            preview.stays.iter().all(|(stays, _)| stays != service)
+        }
+        _other => true,
     }
 }
 
@@ -99,9 +112,10 @@ pub fn config(state: &State, version: Option<u64>) -> Result<ConfigVersion, ApiE
     Ok(ConfigVersion { source: Some(found.source.clone()), ..version_view(found) })
 }
 
-fn waits_of(node: &Node) -> BTreeMap<ServiceName, model::Reason> {
+/// What services wait for, and what nodes wait for in words.
+fn waits_of(node: &Node) -> (BTreeMap<ServiceName, model::Reason>, Vec<String>) {
     let state = node.state();
-    let Some(spec) = state.spec() else { return BTreeMap::new() };
+    let Some(spec) = state.spec() else { return (BTreeMap::new(), Vec::new()) };
     let plan = planner::plan(&planner::Input {
         spec,
         spec_version: state.spec_version(),
@@ -109,11 +123,15 @@ fn waits_of(node: &Node) -> BTreeMap<ServiceName, model::Reason> {
         id: PlanId(node.applied()),
         now: host::clock::wall(),
     });
-    let waits = plan.waits.into_iter().filter_map(|wait| match wait.subject {
-        Subject::Service(service) => Some((service, wait.because)),
-        Subject::Node(_) => None,
-    });
-    waits.collect()
+    let mut services = BTreeMap::new();
+    let mut nodes = Vec::new();
+    for wait in plan.waits {
+        match wait.subject {
+            Subject::Service(service) => drop(services.insert(service, wait.because)),
+            Subject::Node(_) => nodes.push(wait.because.to_string()),
+        }
+    }
+    (services, nodes)
 }
 
 /// Why a service is where it is, and not elsewhere.
@@ -123,7 +141,7 @@ pub fn explain(node: &Node, service: &ServiceName) -> Result<Explanation, ApiErr
     let spec = state.spec().ok_or_else(unknown)?;
     let me = node.config().name.clone();
     let mut extra = StatusExtra::new(me);
-    extra.waits = waits_of(node);
+    extra.waits = waits_of(node).0;
     let wait = extra.waits.get(service).map(ToString::to_string);
     let status = Status::from_seen(spec, state.seen(), extra);
     let shown = status.services.iter().find(|shown| shown.name == service.as_str());
@@ -188,7 +206,15 @@ impl Control {
             .map(|heard| now.saturating_duration_since(heard))
             .unwrap_or_default();
         extra.links = self.links();
-        extra.waits = waits_of(&self.node);
+        let (waits, warnings) = waits_of(&self.node);
+        extra.waits = waits;
+        extra.warnings.extend(warnings);
+        if boundary.lease == Lease::Ended {
+            extra.warnings.push(format!(
+                "{} hears no quorate leader: it has stopped its services, and this picture is as old as it says",
+                self.identity.name
+            ));
+        }
         let me = self.identity.name.clone();
         extra.versions.insert(me, env!("CARGO_PKG_VERSION").to_string());
         Ok(Status::from_seen(spec, state.seen(), extra))
@@ -239,22 +265,37 @@ impl Control {
             .map(|one| one.name.clone())
             .filter(|name| resource.as_ref().is_none_or(|only| only == name))
             .collect::<Vec<ResourceName>>();
+        let seen = self.node.state().seen().services.get(&service);
+        let claim = seen.and_then(|seen| seen.claim.as_ref());
+        let runs_on = claim.map(|claim| claim.node.to_string());
         let agents = Arc::clone(&self.agents);
         tokio::spawn(async move {
             let mut lines = Vec::new();
             for resource in wanted {
-                let text = agents.output(&service, &resource).await;
-                lines.push(LogLine {
-                    at: Timestamp::from(host::clock::wall()),
-                    resource: resource.to_string(),
-                    verb: String::new(),
-                    outcome: String::new(),
-                    took_ms: 0,
-                    output: text,
-                });
+                let entries = agents.entries(&service, &resource).await;
+                lines.extend(entries.into_iter().map(|entry| log_line(&resource, entry)));
             }
-            let view = LogView { service: service.to_string(), node, lines };
+            // The sort is stable: what has no time stays where it was written.
+            lines.sort_by_key(|line: &LogLine| line.at);
+            let view = LogView { service: service.to_string(), node, runs_on, lines };
             drop(reply.send(Ok(view)));
         });
+    }
+}
+
+fn log_line(resource: &ResourceName, entry: agents::Entry) -> LogLine {
+    let (verb, outcome, took) = match entry.what {
+        agents::What::Ended { verb, how, took } => (verb, how, took),
+        agents::What::Begun { verb } => (verb, "has not ended".to_string(), Duration::ZERO),
+        agents::What::Happened(how) => (String::new(), how, Duration::ZERO),
+        agents::What::Printed => (String::new(), String::new(), Duration::ZERO),
+    };
+    LogLine {
+        at: entry.at.and_then(|at| at.parse().ok()).unwrap_or_default(),
+        resource: resource.to_string(),
+        verb,
+        outcome,
+        took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        output: entry.output,
     }
 }
