@@ -102,3 +102,94 @@ impl Progress {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(index: u64) -> State {
+        let meta = SnapshotMeta {
+            index,
+            ..SnapshotMeta::default()
+        };
+        State::Snapshot {
+            snapshot: Arc::new((meta, Vec::new())),
+            offset: 0,
+            sent_at: Instant::ZERO,
+        }
+    }
+
+    fn in_words(progress: &Progress) -> String {
+        let mode = match &progress.state {
+            State::Probe { asked_at: None } => "is to be asked".to_string(),
+            State::Probe { asked_at: Some(_) } => "was asked".to_string(),
+            State::Replicate { inflight } => format!("{inflight:?} under way"),
+            State::Snapshot { .. } => "gets a snapshot".to_string(),
+        };
+        format!("has {}, next {}, {mode}", progress.matched, progress.next)
+    }
+
+    /// Plays answers to a follower that is served in a mode and has nothing yet; entries up to 9
+    /// were sent.
+    fn check(mode: State, answers: &[u64], wanted: &str) {
+        let mut progress = Progress::new(9, None);
+        progress.state = mode;
+        for index in answers {
+            progress.matches(*index);
+        }
+        assert_eq!(in_words(&progress), wanted);
+    }
+
+    fn streaming() -> State {
+        State::Replicate {
+            inflight: VecDeque::from([5, 7, 9]),
+        }
+    }
+
+    #[test]
+    fn one_answer_settles_all_appends_before_it() {
+        check(streaming(), &[7], "has 7, next 10, [9] under way");
+    }
+
+    #[test]
+    fn answer_in_the_middle_of_an_append_leaves_it_under_way() {
+        check(streaming(), &[6], "has 6, next 10, [7, 9] under way");
+    }
+
+    #[test]
+    fn overtaken_answer_takes_nothing_back() {
+        check(streaming(), &[9, 5], "has 9, next 10, [] under way");
+        let mut progress = Progress::new(9, None);
+        assert!(progress.matches(7));
+        assert!(!progress.matches(7), "a repeated answer is no news");
+        assert!(!progress.matches(5), "an older answer is no news");
+    }
+
+    #[test]
+    fn first_match_ends_the_search() {
+        let asked = State::Probe {
+            asked_at: Some(Instant::ZERO),
+        };
+        check(asked, &[3], "has 3, next 10, [] under way");
+    }
+
+    #[test]
+    fn answer_beyond_what_was_sent_moves_the_next_entry_on() {
+        check(streaming(), &[12], "has 12, next 13, [] under way");
+    }
+
+    #[test]
+    fn snapshot_goes_on_until_its_own_index_is_reached() {
+        check(snapshot(8), &[7], "has 7, next 10, gets a snapshot");
+        check(snapshot(8), &[7, 8], "has 8, next 9, is to be asked");
+    }
+
+    #[test]
+    fn lost_follower_is_asked_again_from_what_it_surely_has() {
+        let mut progress = Progress::new(9, None);
+        progress.state = streaming();
+        progress.matches(5);
+        progress.become_probe();
+        assert_eq!(in_words(&progress), "has 5, next 6, is to be asked");
+    }
+}

@@ -197,3 +197,6 @@ impl Raft {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;
