@@ -193,31 +193,50 @@ fn take_words(entries: &mut Vec<Entry>, at: &str, words: &str) {
     let at = Some(at.to_owned());
     let verb = words.split_once(": ").map_or("", |(verb, _)| verb);
     let what = if is_beginning(words) {
-        What::Begun { verb: verb.to_owned() }
+        What::Begun {
+            verb: verb.to_owned(),
+        }
     } else if let Some((how, took)) = ending(words) {
-        let what = What::Ended { verb: verb.to_owned(), how: how.to_owned(), took };
-        let open = entries.iter_mut().rev().find(|entry| {
-            matches!(&entry.what, What::Begun { verb: begun } if begun == verb)
-        });
+        let what = What::Ended {
+            verb: verb.to_owned(),
+            how: how.to_owned(),
+            took,
+        };
+        let open = entries
+            .iter_mut()
+            .rev()
+            .find(|entry| matches!(&entry.what, What::Begun { verb: begun } if begun == verb));
         if let Some(open) = open {
             (open.at, open.what) = (at, what);
             return;
         }
         what
     } else {
-        if matches!(entries.last(), Some(Entry { what: What::Begun { .. }, .. })) {
+        if matches!(
+            entries.last(),
+            Some(Entry {
+                what: What::Begun { .. },
+                ..
+            })
+        ) {
             // A remark within an operation stands with what was printed.
             take_output(entries, words);
             return;
         }
         What::Happened(words.to_owned())
     };
-    entries.push(Entry { at, what, output: String::new() });
+    entries.push(Entry {
+        at,
+        what,
+        output: String::new(),
+    });
 }
 
 /// `start: claim 7, plan 3`
 fn is_beginning(words: &str) -> bool {
-    words.split_once(": claim ").is_some_and(|(_, rest)| rest.contains(", plan "))
+    words
+        .split_once(": claim ")
+        .is_some_and(|(_, rest)| rest.contains(", plan "))
 }
 
 /// `start: running (12 ms)`
@@ -228,11 +247,19 @@ fn ending(words: &str) -> Option<(&str, Duration)> {
 }
 
 fn take_output(entries: &mut Vec<Entry>, line: &str) {
-    let is_open = entries.last().is_some_and(|entry| !matches!(entry.what, What::Ended { .. }));
+    let is_open = entries
+        .last()
+        .is_some_and(|entry| !matches!(entry.what, What::Ended { .. }));
     if !is_open {
-        entries.push(Entry { at: None, what: What::Printed, output: String::new() });
+        entries.push(Entry {
+            at: None,
+            what: What::Printed,
+            output: String::new(),
+        });
     }
-    let last = entries.last_mut().expect("one was pushed if there was none");
+    let last = entries
+        .last_mut()
+        .expect("one was pushed if there was none");
     last.output.push_str(line);
     last.output.push('\n');
 }

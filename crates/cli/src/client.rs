@@ -202,3 +202,29 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(body: &str, form: Form, shown: &str) {
+        let value: serde_json::Value = understand(body.as_bytes(), form).unwrap();
+        assert_eq!(value.to_string(), shown);
+    }
+
+    #[test]
+    fn people_see_what_a_terminal_would_obey_and_scripts_get_it_as_it_is() {
+        let body = r#"{"output":["\u001b[31mred\u0007\tx\n"],"source":"a\r\n"}"#;
+        check(
+            body,
+            Form::Text,
+            r#"{"output":["\\u{1b}[31mred\\u{7}\tx\n"],"source":"a\r\n"}"#,
+        );
+        check(
+            body,
+            Form::Json,
+            r#"{"output":["\u001b[31mred\u0007\tx\n"],"source":"a\r\n"}"#,
+        );
+        check("\"ab\u{202e}dc\"", Form::Text, r#""ab\\u{202e}dc""#);
+    }
+}

@@ -51,7 +51,10 @@ pub(crate) fn fences(fences: &Fences, colour: Colour) -> String {
 pub(crate) fn log(log: &LogView, colour: Colour) -> String {
     let mut text = String::new();
     if log.lines.is_empty() {
-        text.push_str(&format!("{} has done nothing on {} yet\n", log.service, log.node));
+        text.push_str(&format!(
+            "{} has done nothing on {} yet\n",
+            log.service, log.node
+        ));
     }
     for line in &log.lines {
         let at = match line.at.0.0 {
@@ -60,7 +63,10 @@ pub(crate) fn log(log: &LogView, colour: Colour) -> String {
             _known => line.at.to_string(),
         };
         let at = paint(&at, Tone::Quiet, colour);
-        text.push_str(&format!("{at}  {}\n", paint(&log_head(line), Tone::Strong, colour)));
+        text.push_str(&format!(
+            "{at}  {}\n",
+            paint(&log_head(line), Tone::Strong, colour)
+        ));
         for printed in line.output.lines() {
             text.push_str(&format!("    {printed}\n"));
         }
@@ -76,7 +82,13 @@ pub(crate) fn log(log: &LogView, colour: Colour) -> String {
 }
 
 fn log_head(line: &LogLine) -> String {
-    let LogLine { resource, verb, outcome, took_ms, .. } = line;
+    let LogLine {
+        resource,
+        verb,
+        outcome,
+        took_ms,
+        ..
+    } = line;
     match (verb.as_str(), outcome.as_str()) {
         ("", "") => format!("{resource}: its own output"),
         ("", outcome) => format!("{resource}: {outcome}"),

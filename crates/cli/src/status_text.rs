@@ -122,7 +122,7 @@ fn node_state(node: &NodeStatus) -> String {
     }
 }
 
-fn node_row(node: &NodeStatus, look: Look) -> Vec<Cell> {
+fn node_row(node: &NodeStatus, nodes: &[NodeStatus], look: Look) -> Vec<Cell> {
     let tone = if node.standby {
         Tone::Care
     } else {
@@ -132,23 +132,29 @@ fn node_row(node: &NodeStatus, look: Look) -> Vec<Cell> {
         cell(&node.name),
         toned(node_state(node), tone),
         cell(look.ago(node.since)),
-        links_cell(node),
+        links_cell(node, nodes),
     ];
     row.extend(node.because.as_ref().map(cell));
     row
 }
 
-/// `lan ok, san 1 of 2 down`: one word per network.
-fn links_cell(node: &NodeStatus) -> Cell {
-    let mut networks: Vec<&str> = node
+/// `lan ok, san 1 of 2 down`: one word per network. The silence of a node that is not online
+/// is no trouble of a network.
+fn links_cell(node: &NodeStatus, nodes: &[NodeStatus]) -> Cell {
+    let online = |name: &str| nodes.iter().any(|n| n.name == name && n.state == "online");
+    let counted: Vec<&LinkStatus> = node
         .links
+        .iter()
+        .filter(|link| link.state == LinkState::Up || online(&link.peer))
+        .collect();
+    let mut networks: Vec<&str> = counted
         .iter()
         .map(|link| link.network.as_str())
         .collect();
     networks.sort_unstable();
     networks.dedup();
     let one = |network: &&str| {
-        let links = || node.links.iter().filter(|link| link.network == *network);
+        let links = || counted.iter().filter(|link| link.network == *network);
         let bad = links().filter(|link| link.state != LinkState::Up).count();
         match bad {
             0 => format!("{network} ok"),
@@ -156,7 +162,7 @@ fn links_cell(node: &NodeStatus) -> Cell {
         }
     };
     let words: Vec<String> = networks.iter().map(one).collect();
-    let all_up = node.links.iter().all(|link| link.state == LinkState::Up);
+    let all_up = counted.iter().all(|link| link.state == LinkState::Up);
     let tone = if all_up { Tone::Plain } else { Tone::Bad };
     toned(words.join(", "), tone)
 }
