@@ -1,6 +1,6 @@
 //! `status` as people read it: one sentence first, then what stands out.
 
-use api::{LinkState, NodeStatus, ServiceState, ServiceStatus, Status, Timestamp};
+use api::{LinkState, LinkStatus, NodeStatus, ServiceState, ServiceStatus, Status, Timestamp};
 use config::Colour;
 use model::WallTime;
 
@@ -32,7 +32,7 @@ pub(crate) fn whole(status: &Status, look: Look) -> String {
     let mut text = format!("{}\n", paint(&summary(status), Tone::Strong, look.colour));
     text.push_str(&whose_view(status, look));
     if !status.nodes.is_empty() {
-        let rows: Vec<_> = status.nodes.iter().map(|n| node_row(n, look)).collect();
+        let rows: Vec<_> = status.nodes.iter().map(|n| node_row(n, &status.nodes, look)).collect();
         let head = ["NODE", "STATE", "FOR", "LINKS", "WHY"];
         text.push('\n');
         text.push_str(&table(&head, &rows, 0, look.colour));

@@ -58,12 +58,23 @@ impl Control {
         match self.prepare_apply(&request, by) {
             Err(error) => drop(reply.send(Err(error))),
             Ok((answer, _)) if mode == Mode::Preview => drop(reply.send(Ok(answer))),
+            // The same text again makes no new version: scripts apply what is live already.
+            Ok((mut answer, _)) if self.is_live(&request.source) => {
+                answer.accepted = true;
+                answer.version = Some(answer.base_version);
+                answer.index = Some(self.node.applied());
+                drop(reply.send(Ok(answer)));
+            }
             Ok((mut answer, command)) => {
                 answer.accepted = true;
                 let id = self.new_request(Pending::Apply { reply, answer });
                 self.node.handle_request(id, command, host::clock::now());
             }
         }
+    }
+
+    fn is_live(&self, source: &str) -> bool {
+        self.node.state().spec_source() == Some(source)
     }
 
     fn prepare_apply(
