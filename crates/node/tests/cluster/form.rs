@@ -30,7 +30,10 @@ pub fn process(resource: &str, program: &str) -> ResourceSpec {
             directory: None,
             ready: Ready::Executed,
         }),
-        limits: Limits::default(),
+        limits: Limits {
+            start: Duration::from_secs(10),
+            ..Limits::default()
+        },
     }
 }
 
