@@ -99,12 +99,17 @@ fn log_head(line: &LogLine) -> String {
 /// Why a service is where it is.
 pub(crate) fn explanation(answer: &Explanation, colour: Colour) -> String {
     let place = answer.node.as_ref().map(|node| format!(" on {node}"));
+    // Where each node has a reason of its own, the table tells them.
+    let is_waiting = answer.waits.contains(&answer.because);
+    let because = match answer.because.split_once(": ") {
+        Some((short, _)) if is_waiting && answer.nodes.iter().all(|v| !v.allowed) => short,
+        Some(_) | None => &answer.because,
+    };
     let mut text = format!(
-        "{} is {}{}: {}\n",
+        "{} is {}{}: {because}\n",
         answer.service,
         answer.state,
         place.unwrap_or_default(),
-        answer.because
     );
     let rows: Vec<Vec<Cell>> = answer
         .nodes
@@ -128,7 +133,7 @@ pub(crate) fn explanation(answer: &Explanation, colour: Colour) -> String {
     let waits = answer
         .waits
         .iter()
-        .filter(|_| answer.state != ServiceState::Stopped);
+        .filter(|wait| answer.state != ServiceState::Stopped && **wait != answer.because);
     for wait in waits {
         text.push_str(&format!("waits: {wait}\n"));
     }

@@ -38,8 +38,8 @@ pub(crate) fn give(
         notes(screen, &reply.notes);
     }
     let mut goals: Vec<Goal> = Goal::of_order(&order, &before).into_iter().collect();
-    if matches!(order, Order::Standby { .. }) {
-        // What moves away has arrived somewhere: then it is done.
+    if goals.is_empty() || matches!(order, Order::Standby { .. }) {
+        // What moves away has arrived somewhere, what may run again runs: then it is done.
         goals.extend(Goal::of_plan(&reply.plan));
     }
     if let (Some(limit), Some(index), false) = (act.wait, reply.index, goals.is_empty()) {

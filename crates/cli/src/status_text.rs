@@ -196,8 +196,18 @@ fn service_row(service: &ServiceStatus, look: Look) -> Vec<Cell> {
         cell(service.node.clone().unwrap_or_default()),
         cell(look.ago(service.since)),
         cell(format!("{running} of {}", service.resources.len())),
-        cell(&service.reason),
+        cell(short_reason(service)),
     ]
+}
+
+/// A blocked service has a reason for each node; one line has no room for them.
+fn short_reason(service: &ServiceStatus) -> String {
+    match service.reason.split_once(": ") {
+        Some((short, rest)) if service.state == ServiceState::Blocked && rest.contains("; ") => {
+            format!("{short}; see `mainstay explain {}`", service.name)
+        }
+        Some(_) | None => service.reason.clone(),
+    }
 }
 
 /// Fences under way, with their heading; empty when there are none.
@@ -278,7 +288,10 @@ pub(crate) fn service(service: &ServiceStatus, status: &Status, look: Look) -> S
     let bars: Vec<String> = service
         .barred
         .iter()
-        .map(|bar| format!("barred from {}: {}", bar.node, bar.because))
+        .map(|bar| {
+            let (name, node, because) = (&service.name, &bar.node, &bar.because);
+            format!("barred from {node}: {because} (`mainstay clear {name}` allows it again)")
+        })
         .collect();
     text + &warnings(&bars, look)
 }

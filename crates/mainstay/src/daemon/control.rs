@@ -9,7 +9,7 @@ use consensus::{Driver, Identity, Incoming, Transport};
 use host::heartbeat;
 use membership::{Event, Published, Voice};
 use model::seen::FenceResult;
-use model::{FenceId, Instant, NodeId, NodeName};
+use model::{FenceId, Instant, NodeId};
 use node::{Lease, Node, Output, PeerMessage, RequestId};
 use server::ControlRequest;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -332,13 +332,16 @@ impl Control {
                     self.take_changes();
                 }
                 Output::Leader(leader) => {
-                    let name = leader.and_then(|id| self.topology.names.get(&id));
-                    tracing::info!(leader = name.map(NodeName::as_str), "leader");
+                    match leader.and_then(|id| self.topology.names.get(&id)) {
+                        Some(name) => tracing::info!("{name} leads"),
+                        None => tracing::warn!("no leader is heard"),
+                    }
                     self.first_steps();
                 }
                 Output::Left => self.take_left(),
             }
         }
+        self.note_contact(host::clock::now());
         self.publish();
     }
 

@@ -6,6 +6,7 @@ use api::{
 use model::command::ServiceOrder;
 use model::seen::Maintenance;
 use model::{Command, NodeName, Reason, ServiceName, UserName};
+use node::Lease;
 use server::{ControlRequest, Mode, Reply};
 
 use super::control::{Control, Leaving};
@@ -111,6 +112,7 @@ impl Control {
             by,
         };
         let preview = self.preview(Some(command.clone()))?;
+        let warnings = loaded.warnings.list.iter().map(|problem| problem.message.clone());
         let answer = ApplyReply {
             changes,
             accepted: false,
@@ -118,7 +120,7 @@ impl Control {
             version: None,
             index: None,
             plan: views::plan(&preview),
-            warnings: loaded.warnings.list.iter().map(|problem| problem.message.clone()).collect(),
+            warnings: warnings.chain(self.no_quorum_note()).collect(),
         };
         Ok((answer, command))
     }
@@ -182,7 +184,8 @@ impl Control {
             Order::Restart { service } => self.with_restart(views::plan(&preview), service, &by),
             _ => views::plan(&preview),
         };
-        let notes = self.notes(order);
+        let mut notes = self.notes(order);
+        notes.extend(self.no_quorum_note());
         Ok((command, OrderReply { accepted: false, plan, index: None, notes }))
     }
 
@@ -199,6 +202,16 @@ impl Control {
             }
             Some(_) | None => plan,
         }
+    }
+
+    /// A plan of a node that hears no quorum is made from what it last knew.
+    fn no_quorum_note(&self) -> Option<String> {
+        let boundary = self.node.boundary(host::clock::now());
+        let hears = boundary.lease == Lease::Held && boundary.leader.is_some();
+        let me = &self.identity.name;
+        (!hears).then(|| {
+            format!("{me} hears no quorum: this plan follows from what it last knew, and nothing can be changed now")
+        })
     }
 
     /// What a person should know beside the plan before a yes.

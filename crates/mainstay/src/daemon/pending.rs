@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::{ApiError, ApplyReply, ErrorCode, OrderReply, TokenReply};
 use consensus::{JoinReply, join::Refusal};
-use model::{NodeId, NodeName, Rejected};
+use model::{Instant, NodeId, NodeName, Rejected};
 use node::{RequestError, RequestId};
 use server::Reply;
 use tokio::sync::oneshot;
@@ -63,6 +63,8 @@ pub struct PendingMap {
     pub voters: BTreeSet<NodeId>,
     /// Whether the first member was asked for.
     pub first: bool,
+    /// When a quorum was heard last, in this run.
+    pub contact: Option<Instant>,
 }
 
 impl Control {
@@ -118,7 +120,8 @@ impl Control {
 pub fn to_error(error: RequestError) -> ApiError {
     match error {
         RequestError::Rejected(rejected) => rejected_error(&rejected),
-        RequestError::NoLeader => ErrorCode::NoLeader.error(RequestError::NoLeader.to_string()),
+        // It has waited for longer than an election takes.
+        RequestError::NoLeader => ErrorCode::NoQuorum.error(RequestError::NoLeader.to_string()),
         RequestError::LeaderChanged | RequestError::TimedOut => {
             ErrorCode::TimedOut.error(error.to_string())
         }

@@ -10,7 +10,8 @@ use api::{
     StatusExtra, Status, StayView, StepView, Timestamp, WaitView,
 };
 use membership::LinkCondition;
-use model::{NodeName, PlanId, ResourceName, ServiceName};
+use model::spec::NoQuorumPolicy;
+use model::{Instant, NodeName, PlanId, ResourceName, ServiceName};
 use node::{Lease, Node, Preview};
 use planner::{Subject, Verdict};
 use server::{HistoryQuery, Reply};
@@ -61,6 +62,43 @@ fn is_news(wait: &planner::Wait, preview: &Preview) -> bool {
             preview.stays.iter().all(|(stays, _)| stays != service)
         }
         _other => true,
+    }
+}
+
+/// What was agreed last is no longer known to be so: what this node does not hear itself is
+/// unknown, and of its own services it tells what its policy makes of them.
+fn without_quorum(status: &mut Status, policy: NoQuorumPolicy) {
+    let me = status.seen_by.clone();
+    let heard: Vec<String> = status
+        .nodes
+        .iter()
+        .flat_map(|node| &node.links)
+        .filter(|link| link.state == LinkState::Up)
+        .map(|link| link.peer.clone())
+        .collect();
+    for node in status.nodes.iter_mut().filter(|node| node.name != me) {
+        if !heard.contains(&node.name) {
+            node.because = Some(format!("{me} does not hear it; last known: {}", node.state));
+            node.state = "unknown".to_string();
+        }
+    }
+    for service in status.services.iter_mut().filter(|service| service.node.is_some()) {
+        let on = service.node.clone().unwrap_or_default();
+        let last = service.state;
+        service.reason = if on != me {
+            format!("last known {last} on {on}; {me} hears no quorum")
+        } else {
+            match policy {
+                NoQuorumPolicy::Stop => {
+                    format!("{me} hears no quorum: its lease ended, so it stops what it runs")
+                }
+                NoQuorumPolicy::Freeze => continue,
+            }
+        };
+        service.state = api::ServiceState::Unknown;
+        for resource in &mut service.resources {
+            resource.state = "unknown".to_string();
+        }
     }
 }
 
@@ -199,25 +237,25 @@ impl Control {
         extra.epoch = self.node.epoch();
         extra.spec_version = state.spec_version();
         extra.index = self.node.applied();
-        extra.age = self
-            .node
-            .raft()
-            .last_contact(now)
-            .map(|heard| now.saturating_duration_since(heard))
-            .unwrap_or_default();
+        let heard = self.pending.contact.max(self.node.raft().last_contact(now));
+        extra.age = heard.map(|at| now.saturating_duration_since(at)).unwrap_or_default();
         extra.links = self.links();
         let (waits, warnings) = waits_of(&self.node);
         extra.waits = waits;
         extra.warnings.extend(warnings);
-        if boundary.lease == Lease::Ended {
-            extra.warnings.push(format!(
-                "{} hears no quorate leader: it has stopped its services, and this picture is as old as it says",
-                self.identity.name
-            ));
-        }
         let me = self.identity.name.clone();
         extra.versions.insert(me, env!("CARGO_PKG_VERSION").to_string());
-        Ok(Status::from_seen(spec, state.seen(), extra))
+        let mut status = Status::from_seen(spec, state.seen(), extra);
+        if boundary.lease == Lease::Ended {
+            without_quorum(&mut status, spec.cluster.no_quorum);
+        }
+        Ok(status)
+    }
+
+    /// Remembers when a quorum was heard last: whoever loses it forgets.
+    pub fn note_contact(&mut self, now: Instant) {
+        let heard = self.node.raft().last_contact(now);
+        self.pending.contact = self.pending.contact.max(heard);
     }
 
     /// The links of this node, listed under the peer at their other end and under itself.
