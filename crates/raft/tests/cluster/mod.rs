@@ -393,13 +393,23 @@ impl Cluster {
     }
 
     fn work_disk(&mut self, id: NodeId) {
+        let waiting = self.nodes[&id].orders.len();
+        let count = if self.faults.delay_max == 0 {
+            waiting
+        } else {
+            // A slow disk syncs a part, and the rest later.
+            1 + self.chance(waiting as u64) as usize
+        };
         let node = self.nodes.get_mut(&id).expect("a known node");
-        let orders = std::mem::take(&mut node.orders);
-        let Some(seq) = orders.back().map(|order| order.seq) else {
+        let orders: Vec<Persist> = node.orders.drain(..count.min(waiting)).collect();
+        let Some(seq) = orders.last().map(|order| order.seq) else {
             return;
         };
         for order in orders {
             node.disk.carry_out(order, usize::MAX);
+        }
+        if count < waiting {
+            self.schedule_disk(id);
         }
         self.with(id, |raft, now| raft.handle_persisted(seq, now));
     }
