@@ -145,47 +145,32 @@ impl fmt::Display for Happening {
             Self::Node {
                 node,
                 state,
-                because: Some(because),
-            } => {
-                write!(f, "{node} is {state}: {because}")
-            }
-            Self::Node {
-                node,
-                state,
-                because: None,
-            } => write!(f, "{node} is {state}"),
+                because,
+            } => fmt_node(f, node, state, because.as_ref()),
             Self::Granted {
                 service,
                 node,
                 plan,
                 because,
-            } => {
-                write!(f, "plan {plan}: start {service} on {node}: {because}")
-            }
+            } => write!(f, "plan {plan}: start {service} on {node}: {because}"),
             Self::Restarted {
                 service,
                 node,
                 plan,
                 because,
-            } => {
-                write!(f, "plan {plan}: restart {service} on {node}: {because}")
-            }
+            } => write!(f, "plan {plan}: restart {service} on {node}: {because}"),
             Self::Revoked {
                 service,
                 node,
                 plan,
                 because,
-            } => {
-                write!(f, "plan {plan}: stop {service} on {node}: {because}")
-            }
+            } => write!(f, "plan {plan}: stop {service} on {node}: {because}"),
             Self::Running { service, node } => write!(f, "{service} runs on {node}"),
             Self::Stopped {
                 service,
                 node,
                 because,
-            } => {
-                write!(f, "{service} stopped on {node}: {because}")
-            }
+            } => write!(f, "{service} stopped on {node}: {because}"),
             Self::StrayFound { service, node } => {
                 write!(f, "{service} was found running on {node}")
             }
@@ -196,31 +181,44 @@ impl fmt::Display for Happening {
                 service,
                 node,
                 failure,
-            } => {
-                let during = failure
-                    .verb
-                    .map(|verb| format!(" in {verb}"))
-                    .unwrap_or_default();
-                write!(
-                    f,
-                    "{service} failed on {node}: {}{during}: {}",
-                    failure.resource, failure.how
-                )
-            }
+            } => fmt_failed(f, service, node, failure),
             Self::FenceAsked {
                 id,
                 target,
                 executor,
                 because,
-            } => {
-                write!(f, "fence {id}: {executor} fences {target}: {because}")
-            }
+            } => write!(f, "fence {id}: {executor} fences {target}: {because}"),
             Self::FenceEnded { id, target, result } => write!(f, "fence {id}: {target} {result}"),
             Self::Configured { version, by } => {
                 write!(f, "configuration version {version} by {by}")
             }
             Self::Operator { by, did } => write!(f, "{by}: {did}"),
         }
+    }
+}
+
+fn fmt_node(
+    f: &mut fmt::Formatter<'_>,
+    node: &NodeName,
+    state: &str,
+    because: Option<&Reason>,
+) -> fmt::Result {
+    match because {
+        Some(because) => write!(f, "{node} is {state}: {because}"),
+        None => write!(f, "{node} is {state}"),
+    }
+}
+
+fn fmt_failed(
+    f: &mut fmt::Formatter<'_>,
+    service: &ServiceName,
+    node: &NodeName,
+    failure: &ResourceFailure,
+) -> fmt::Result {
+    let ResourceFailure { resource, how, .. } = failure;
+    match failure.verb {
+        Some(verb) => write!(f, "{service} failed on {node}: {resource} in {verb}: {how}"),
+        None => write!(f, "{service} failed on {node}: {resource}: {how}"),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DeviceName, NodeName, ResourceName, ServiceName, UserName, duration};
+use crate::{DeviceName, NodeName, ResourceName, ServiceName, UserName, WallTime, duration};
 
 /// Why a step is taken, or why none is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +81,9 @@ pub enum Reason {
         count: u32,
         /// Failures mended in place.
         allowed: u32,
+        /// The restart waits until then; none: it does not wait.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        not_before: Option<WallTime>,
     },
     /// A resource failed too often here; the node is barred for the service.
     FailedTooOften {
@@ -180,20 +183,31 @@ pub enum Reason {
     },
 }
 
+impl Reason {
+    /// In short, where it is clear which node is meant: `process-1 failed 4 times`. Of
+    /// other reasons the whole sentence.
+    #[must_use]
+    pub fn clause(&self) -> String {
+        match self {
+            Self::FailedTooOften {
+                resource, count: 1, ..
+            } => format!("{resource} failed once"),
+            Self::FailedTooOften {
+                resource, count, ..
+            } => format!("{resource} failed {count} times"),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Reason {
-    #[allow(clippy::too_many_lines, reason = "one line per reason")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NodeSilent {
                 node,
                 silent_for,
                 agreed_by,
-            } => write!(
-                f,
-                "{node} silent for {} ms, agreed by {}",
-                silent_for.as_millis(),
-                join(agreed_by)
-            ),
+            } => fmt_silence(f, node, *silent_for, agreed_by),
             Self::DaemonDownTooLong { node } => {
                 write!(f, "the daemon of {node} stayed down for too long")
             }
@@ -213,22 +227,19 @@ impl fmt::Display for Reason {
                 how,
                 count,
                 allowed,
+                not_before,
             } => {
                 write!(
                     f,
                     "{resource} failed ({how}), failure {count}, {allowed} allowed here"
-                )
+                )?;
+                fmt_pause(f, *not_before)
             }
             Self::FailedTooOften {
                 resource,
                 node,
                 count,
-            } => {
-                write!(
-                    f,
-                    "{resource} failed {count} times on {node}, which is barred until cleared"
-                )
-            }
+            } => fmt_too_often(f, resource, node, *count),
             Self::AskedByOperator { user } => write!(f, "asked by {user}"),
             Self::SpecChanged { version } => write!(f, "configuration version {version}"),
             Self::Failback { node } => write!(f, "{node} is preferred and ready again"),
@@ -245,28 +256,67 @@ impl fmt::Display for Reason {
                 f,
                 "the daemon of {node} is down, its services are left alone"
             ),
-            Self::NoNode { nodes } => {
-                write!(f, "no node may run it")?;
-                nodes.iter().enumerate().try_for_each(|(i, (node, why))| {
-                    write!(f, "{} {node}: {why}", if i == 0 { ":" } else { ";" })
-                })
-            }
+            Self::NoNode { nodes } => fmt_no_node(f, nodes),
             Self::Disabled => write!(f, "stopped on request"),
             Self::Frozen => write!(f, "frozen on request"),
             Self::Maintenance => write!(f, "maintenance is on"),
             Self::NoFenceDevice { node } => write!(f, "no fence device is configured for {node}"),
-            Self::FencedTooOften { node, times } => {
-                write!(
-                    f,
-                    "{node} was fenced {times} times within an hour; `mainstay fence confirm {node}` after a look"
-                )
-            }
+            Self::FencedTooOften { node, times } => fmt_brake(f, node, *times),
             Self::FenceFailed { node, device, how } => match device {
                 Some(device) => write!(f, "{device} could not fence {node}: {how}"),
                 None => write!(f, "{node} could not be fenced: {how}"),
             },
         }
     }
+}
+
+fn fmt_silence(
+    f: &mut fmt::Formatter<'_>,
+    node: &NodeName,
+    silent_for: Duration,
+    agreed_by: &[NodeName],
+) -> fmt::Result {
+    let millis = silent_for.as_millis();
+    write!(
+        f,
+        "{node} silent for {millis} ms, agreed by {}",
+        join(agreed_by)
+    )
+}
+
+fn fmt_pause(f: &mut fmt::Formatter<'_>, not_before: Option<WallTime>) -> fmt::Result {
+    let Some(until) = not_before.map(|until| until.to_string()) else {
+        return Ok(());
+    };
+    // The pause is short: its day says nothing.
+    let of_day = until.split_once('T').map_or(&*until, |(_, of_day)| of_day);
+    write!(f, "; restarts at {}", of_day.trim_end_matches('Z'))
+}
+
+fn fmt_too_often(
+    f: &mut fmt::Formatter<'_>,
+    resource: &ResourceName,
+    node: &NodeName,
+    count: u32,
+) -> fmt::Result {
+    write!(
+        f,
+        "{resource} failed {count} times on {node}, which is barred until cleared"
+    )
+}
+
+fn fmt_no_node(f: &mut fmt::Formatter<'_>, nodes: &[(NodeName, String)]) -> fmt::Result {
+    f.write_str("no node may run it")?;
+    nodes.iter().enumerate().try_for_each(|(i, (node, why))| {
+        write!(f, "{} {node}: {why}", if i == 0 { ":" } else { ";" })
+    })
+}
+
+fn fmt_brake(f: &mut fmt::Formatter<'_>, node: &NodeName, times: u32) -> fmt::Result {
+    write!(
+        f,
+        "{node} was fenced {times} times within an hour; `mainstay fence confirm {node}` after a look"
+    )
 }
 
 fn join(names: &[NodeName]) -> String {

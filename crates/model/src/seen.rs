@@ -371,6 +371,24 @@ pub struct Bar {
     pub because: Reason,
 }
 
+impl Bar {
+    /// In short, where the node is named already: `barred since 22:01: web-1 failed 4 times`.
+    /// A bar of another day (UTC) than `now` is told with its day.
+    #[must_use]
+    pub fn clause(&self, now: WallTime) -> String {
+        let (at, now) = (self.at.to_string(), now.to_string());
+        let day_of = |time: &str| time.split_once('T').map_or(0, |(day, _)| day.len());
+        let (day, of_day) = at.split_at(day_of(&at));
+        let minute = of_day.get(1..6).unwrap_or(of_day);
+        let why = self.because.clause();
+        if day == &now[..day_of(&now)] {
+            format!("barred since {minute}: {why}")
+        } else {
+            format!("barred since {day} {minute}: {why}")
+        }
+    }
+}
+
 /// A fence that is asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FenceSeen {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::seen::{FenceSeen, FenceStanding, Maintenance, NodeSeen, NodeState, Phase};
 use model::{BootId, NodeName, Reason, ServiceName, WallTime};
 
-use crate::view::Draft;
+use crate::view::{Draft, after};
 use crate::{Action, Subject};
 
 /// The span in which `fences_per_hour_max` counts.
@@ -189,9 +189,4 @@ fn pause_after_failure(
         }
         Some(FenceStanding::Failed { .. } | FenceStanding::Asked) | None => Ok(()),
     }
-}
-
-fn after(at: WallTime, span: Duration) -> WallTime {
-    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-    WallTime(at.0.saturating_add(millis))
 }

@@ -17,6 +17,7 @@
 
 pub mod checker;
 mod fences;
+mod mend;
 mod placement;
 mod services;
 mod step;

@@ -112,7 +112,7 @@ pub(crate) fn may_run(
     let barred = input
         .service(service)
         .and_then(|seen| seen.barred.get(name));
-    barred.map_or(Ok(boot), |bar| Err(format!("barred: {}", bar.because)))
+    barred.map_or(Ok(boot), |bar| Err(bar.clause(input.now)))
 }
 
 /// Whether the configuration lets the node run the service at all; if not, why.

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use model::command::BarNode;
-use model::seen::{Claim, Goal, MoveRequest, NodeState, Phase, ResourceFailure, RestartScope};
+use model::seen::{Claim, Goal, MoveRequest, NodeState, Phase};
 use model::seen::{ServiceSeen, Standby, Wish};
 use model::spec::{Autostart, Failback, ServiceSpec};
 use model::{BootId, NodeName, Reason, ServiceName};
 
+use crate::mend::mend;
 use crate::placement::{may_ever_run, may_run, preference};
 use crate::strays::best_stray;
 use crate::view::{Draft, waits_for};
@@ -76,7 +77,7 @@ fn holder<'a>(input: &Input<'a>, name: &ServiceName) -> Option<(&'a ServiceSeen,
     seen.claim.as_ref().map(|claim| (seen, claim))
 }
 
-enum Decision {
+pub(crate) enum Decision {
     /// All is as it should be, or on its way.
     Nothing,
     Wait(Reason),
@@ -163,7 +164,7 @@ pub(crate) fn unwanted(input: &Input<'_>, name: &ServiceName) -> Option<Reason> 
 }
 
 fn claimed(
-    draft: &Draft<'_>,
+    draft: &mut Draft<'_>,
     relations: &Relations<'_>,
     (name, seen): (&ServiceName, &ServiceSeen),
     claim: &Claim,
@@ -185,7 +186,7 @@ fn claimed(
         return carry_out_move(draft, (name, spec), claim, moving);
     }
     match &claim.phase {
-        Phase::Failed(failure) => mend(input, (name, spec), claim, failure),
+        Phase::Failed(failure) => mend(draft, (name, spec), claim, failure),
         Phase::Running => fail_back(draft, (name, spec), claim),
         Phase::Starting | Phase::Stopping | Phase::StopFailed(_) => Decision::Nothing,
     }
@@ -229,7 +230,7 @@ fn stop_after_dependents(
     }
 }
 
-fn revoke(name: &ServiceName, claim: &Claim, because: Reason, bar: BarNode) -> Decision {
+pub(crate) fn revoke(name: &ServiceName, claim: &Claim, because: Reason, bar: BarNode) -> Decision {
     let action = Action::Revoke {
         service: name.clone(),
         node: claim.node.clone(),
@@ -313,47 +314,6 @@ fn carry_out_move(
             revoke(name, claim, because, BarNode::No)
         }
     }
-}
-
-/// A failure is mended in place as often as the spec allows; one more bars the node.
-fn mend(
-    input: &Input<'_>,
-    (name, spec): (&ServiceName, &ServiceSpec),
-    claim: &Claim,
-    failure: &ResourceFailure,
-) -> Decision {
-    let failures = input.service(name).map_or(&[][..], |seen| &seen.failures);
-    let lately = failures.iter().filter(|failure| {
-        failure.node == claim.node
-            && input.now.saturating_duration_since(failure.at) < spec.restart.within
-    });
-    // The failure that is being mended counts, even when the clock says that it is old.
-    let count = u32::try_from(lately.count()).unwrap_or(u32::MAX).max(1);
-    let resource = failure.resource.clone();
-    if spec.restart.times < count {
-        let because = Reason::FailedTooOften {
-            resource,
-            node: claim.node.clone(),
-            count,
-        };
-        return revoke(name, claim, because, BarNode::UntilCleared);
-    }
-    let action = Action::Restart {
-        service: name.clone(),
-        node: claim.node.clone(),
-        epoch: claim.epoch,
-        scope: RestartScope::FailedOnward,
-    };
-    let (how, allowed) = (failure.how.clone(), spec.restart.times);
-    Decision::Step(
-        action,
-        Reason::ResourceFailed {
-            resource,
-            how,
-            count,
-            allowed,
-        },
-    )
 }
 
 fn fail_back(

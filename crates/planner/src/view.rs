@@ -1,6 +1,7 @@
 //! The plan in the making, with what is looked up often.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use model::seen::{Claim, Goal, Maintenance, NodeState, Phase, ServiceSeen};
 use model::{NodeName, Reason, ServiceName, WallTime};
@@ -129,4 +130,10 @@ pub(crate) fn waits_for(name: &NodeName, state: &NodeState) -> Reason {
         | NodeState::Online { .. }
         | NodeState::Leaving { .. } => Reason::WaitsForProbe { node },
     }
+}
+
+/// That much later.
+pub(crate) fn after(at: WallTime, span: Duration) -> WallTime {
+    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    WallTime(at.0.saturating_add(millis))
 }

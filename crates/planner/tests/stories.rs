@@ -88,6 +88,7 @@ fn too_many_failures_bar_the_node_until_somebody_clears_it() {
         service db prefer=a failback restart=2
         fails db
         fails db
+        wait 1s
         fails db
         operator clear db",
         expect![[r#"
@@ -101,6 +102,8 @@ fn too_many_failures_bar_the_node_until_somebody_clears_it() {
             db runs on a
             > fails db
             db failed on a: program: exit 1
+              db: program failed (exit 1), failure 2, 2 allowed here; restarts at 00:00:00.500
+            > wait 1s
             plan 3: restart db on a: program failed (exit 1), failure 2, 2 allowed here
             db runs on a
             > fails db
@@ -117,6 +120,211 @@ fn too_many_failures_bar_the_node_until_somebody_clears_it() {
             db runs on a
         "#]],
     );
+}
+
+#[test]
+fn a_crash_loop_is_slowed_down_on_every_node_and_clear_ends_the_pause() {
+    check(
+        "nodes a b
+        service db restart=3
+        fails db
+        fails db
+        wait 499ms
+        wait 1ms
+        fails db
+        wait 500ms
+        operator restart db
+        fails db
+        fails db
+        fails db
+        wait 1s
+        fails db
+        operator clear db
+        fails db",
+        expect![[r#"
+            > service db restart=3
+            configuration version 2 by ann
+            plan 1: start db on a: it should run and runs nowhere
+            db runs on a
+            > fails db
+            db failed on a: program: exit 1
+            plan 2: restart db on a: program failed (exit 1), failure 1, 3 allowed here
+            db runs on a
+            > fails db
+            db failed on a: program: exit 1
+              db: program failed (exit 1), failure 2, 3 allowed here; restarts at 00:00:00.500
+            > wait 499ms
+            > wait 1ms
+            plan 3: restart db on a: program failed (exit 1), failure 2, 3 allowed here
+            db runs on a
+            > fails db
+            db failed on a: program: exit 1
+              db: program failed (exit 1), failure 3, 3 allowed here; restarts at 00:00:01.500
+            > wait 500ms
+            > operator restart db
+            ann: restart db
+            db runs on a
+            > fails db
+            db failed on a: program: exit 1
+            plan 4: stop db on a: program failed 4 times on a, which is barred until cleared
+            db stopped on a: program failed 4 times on a, which is barred until cleared
+            plan 5: start db on b: program failed 4 times on a, which is barred until cleared
+            db runs on b
+            > fails db
+            db failed on b: program: exit 1
+            plan 6: restart db on b: program failed (exit 1), failure 1, 3 allowed here
+            db runs on b
+            > fails db
+            db failed on b: program: exit 1
+              db: program failed (exit 1), failure 2, 3 allowed here; restarts at 00:00:01.500
+            > wait 1s
+            plan 7: restart db on b: program failed (exit 1), failure 2, 3 allowed here
+            db runs on b
+            > fails db
+            db failed on b: program: exit 1
+              db: program failed (exit 1), failure 3, 3 allowed here; restarts at 00:00:03.000
+            > operator clear db
+            ann: clear db
+            plan 8: restart db on b: program failed (exit 1), failure 1, 3 allowed here
+            db runs on b
+            > fails db
+            db failed on b: program: exit 1
+            plan 9: restart db on b: program failed (exit 1), failure 1, 3 allowed here
+            db runs on b
+        "#]],
+    );
+}
+
+#[test]
+fn a_service_whose_restart_waits_still_moves_when_its_node_goes() {
+    check(
+        "nodes a b
+        service db restart=3
+        fails db
+        fails db
+        operator standby a",
+        expect![[r#"
+            > service db restart=3
+            configuration version 2 by ann
+            plan 1: start db on a: it should run and runs nowhere
+            db runs on a
+            > fails db
+            db failed on a: program: exit 1
+            plan 2: restart db on a: program failed (exit 1), failure 1, 3 allowed here
+            db runs on a
+            > fails db
+            db failed on a: program: exit 1
+              db: program failed (exit 1), failure 2, 3 allowed here; restarts at 00:00:00.500
+            > operator standby a
+            ann: standby a
+            plan 3: stop db on a: a is on standby
+            db stopped on a: a is on standby
+            plan 4: start db on b: a is on standby
+            db runs on b
+        "#]],
+    );
+}
+
+#[test]
+fn pauses_grow_up_to_ten_seconds() {
+    check(
+        "nodes a
+        service db restart=9
+        fails db
+        fails db
+        wait 500ms
+        fails db
+        wait 1s
+        fails db
+        wait 2s
+        fails db
+        wait 4s
+        fails db
+        wait 8s
+        fails db
+        wait 10s
+        fails db
+        wait 9999ms
+        wait 1ms",
+        expect![[r#"
+            > service db restart=9
+            configuration version 2 by ann
+            plan 1: start db on a: it should run and runs nowhere
+            db runs on a
+            > fails db
+            db failed on a: program: exit 1
+            plan 2: restart db on a: program failed (exit 1), failure 1, 9 allowed here
+            db runs on a
+            > fails db
+            db failed on a: program: exit 1
+              db: program failed (exit 1), failure 2, 9 allowed here; restarts at 00:00:00.500
+            > wait 500ms
+            plan 3: restart db on a: program failed (exit 1), failure 2, 9 allowed here
+            db runs on a
+            > fails db
+            db failed on a: program: exit 1
+              db: program failed (exit 1), failure 3, 9 allowed here; restarts at 00:00:01.500
+            > wait 1s
+            plan 4: restart db on a: program failed (exit 1), failure 3, 9 allowed here
+            db runs on a
+            > fails db
+            db failed on a: program: exit 1
+              db: program failed (exit 1), failure 4, 9 allowed here; restarts at 00:00:03.500
+            > wait 2s
+            plan 5: restart db on a: program failed (exit 1), failure 4, 9 allowed here
+            db runs on a
+            > fails db
+            db failed on a: program: exit 1
+              db: program failed (exit 1), failure 5, 9 allowed here; restarts at 00:00:07.500
+            > wait 4s
+            plan 6: restart db on a: program failed (exit 1), failure 5, 9 allowed here
+            db runs on a
+            > fails db
+            db failed on a: program: exit 1
+              db: program failed (exit 1), failure 6, 9 allowed here; restarts at 00:00:15.500
+            > wait 8s
+            plan 7: restart db on a: program failed (exit 1), failure 6, 9 allowed here
+            db runs on a
+            > fails db
+            db failed on a: program: exit 1
+              db: program failed (exit 1), failure 7, 9 allowed here; restarts at 00:00:25.500
+            > wait 10s
+            plan 8: restart db on a: program failed (exit 1), failure 7, 9 allowed here
+            db runs on a
+            > fails db
+            db failed on a: program: exit 1
+              db: program failed (exit 1), failure 8, 9 allowed here; restarts at 00:00:35.500
+            > wait 9999ms
+            > wait 1ms
+            plan 9: restart db on a: program failed (exit 1), failure 8, 9 allowed here
+            db runs on a
+        "#]],
+    );
+}
+
+#[test]
+fn the_brake_and_a_missing_device_are_told_as_long_as_they_last() {
+    for (script, told) in [
+        (
+            "nodes a b\nno-device a\nservice db prefer=a\nlost a\nwait 30m\nfails db\nwait 2h",
+            "a: no fence device is configured for a",
+        ),
+        (
+            "nodes a b\nlost a\nfenced a\nup a\nlost a\nfenced a\nup a\nlost a\nfenced a\nup a
+            lost a\nwait 30m\nservice db\nwait 29m",
+            "a: a was fenced 3 times within an hour; `mainstay fence confirm a` after a look",
+        ),
+    ] {
+        let mut world = world::World::new();
+        world.play(script);
+        let told = told.to_owned();
+        assert!(
+            world.waits.contains(&told),
+            "{:?}\n{}",
+            world.waits,
+            world.out
+        );
+    }
 }
 
 #[test]
@@ -168,7 +376,7 @@ fn a_service_that_fails_everywhere_stays_down_and_says_why() {
             db failed on b: program: exit 1
             plan 4: stop db on b: program failed 1 times on b, which is barred until cleared
             db stopped on b: program failed 1 times on b, which is barred until cleared
-              db: no node may run it: a: barred: program failed 1 times on a, which is barred until cleared; b: barred: program failed 1 times on b, which is barred until cleared
+              db: no node may run it: a: barred since 00:00: program failed once; b: barred since 00:00: program failed once
             > operator clear db
             ann: clear db
             plan 5: start db on a: program failed 1 times on b, which is barred until cleared

@@ -36,7 +36,8 @@ pub struct World {
     /// Services whose nodes do not act by themselves.
     slow: BTreeSet<ServiceName>,
     printed: usize,
-    waits: Vec<String>,
+    /// Of the last plan.
+    pub waits: Vec<String>,
     pub out: String,
     pub steps_rejected: Vec<String>,
 }

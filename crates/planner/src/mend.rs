@@ -1,0 +1,122 @@
+//! What becomes of a service of which a resource failed: a restart in place, at once or
+//! after a pause, or the end of its stay on this node.
+
+use std::time::Duration;
+
+use model::command::BarNode;
+use model::seen::{Claim, Failure, ResourceFailure, RestartScope};
+use model::spec::ServiceSpec;
+use model::{Reason, ServiceName, WallTime};
+
+use crate::services::{Decision, revoke};
+use crate::view::{Draft, after};
+use crate::{Action, Input};
+
+/// Before the second restart in place; the first one waits for nothing. Long enough for a
+/// port, a lock or a peer to come free, short against what a client forgives.
+const PAUSE_FIRST: Duration = Duration::from_millis(500);
+
+/// Pauses double up to this: what is still broken after it needs a person, and whoever
+/// mends the cause should not wait much longer for the service.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// A failure is mended in place as often as the spec allows; one more bars the node.
+pub(crate) fn mend(
+    draft: &mut Draft<'_>,
+    (name, spec): (&ServiceName, &ServiceSpec),
+    claim: &Claim,
+    failure: &ResourceFailure,
+) -> Decision {
+    let lately = failures_here(draft.input, (name, spec), claim);
+    // The failure that is being mended counts, even when the clock says that it is old.
+    let count = u32::try_from(lately.len()).unwrap_or(u32::MAX).max(1);
+    let resource = failure.resource.clone();
+    if spec.restart.times < count {
+        let because = Reason::FailedTooOften {
+            resource,
+            node: claim.node.clone(),
+            count,
+        };
+        return revoke(name, claim, because, BarNode::UntilCleared);
+    }
+    let not_before = lately
+        .last()
+        .and_then(|last| end_of_pause(draft.input.now, last.at, count));
+    let because = Reason::ResourceFailed {
+        resource,
+        how: failure.how.clone(),
+        count,
+        allowed: spec.restart.times,
+        not_before,
+    };
+    if let Some(until) = not_before {
+        draft.again_at(until);
+        return Decision::Wait(because);
+    }
+    let action = Action::Restart {
+        service: name.clone(),
+        node: claim.node.clone(),
+        epoch: claim.epoch,
+        scope: RestartScope::FailedOnward,
+    };
+    Decision::Step(action, because)
+}
+
+/// What failed under this claim's node within the window, oldest first.
+fn failures_here<'a>(
+    input: &Input<'a>,
+    (name, spec): (&ServiceName, &ServiceSpec),
+    claim: &Claim,
+) -> Vec<&'a Failure> {
+    let failures = input.service(name).map_or(&[][..], |seen| &seen.failures);
+    let is_late = |failure: &&Failure| {
+        failure.node == claim.node
+            && input.now.saturating_duration_since(failure.at) < spec.restart.within
+    };
+    failures.iter().filter(is_late).collect()
+}
+
+/// Until when the restart waits; `None`: it does not. A failure that lies further ahead
+/// than the pause was stamped by a clock that cannot be compared with ours, and is no
+/// reason to wait.
+fn end_of_pause(now: WallTime, failed_at: WallTime, count: u32) -> Option<WallTime> {
+    let pause = pause_after(count);
+    let until = after(failed_at, pause);
+    let is_ahead = pause < failed_at.saturating_duration_since(now);
+    (now < until && !is_ahead).then_some(until)
+}
+
+/// None after the first failure, then 0.5 s, 1 s, 2 s, ... up to the longest.
+fn pause_after(count: u32) -> Duration {
+    let Some(doublings) = count.checked_sub(2) else {
+        return Duration::ZERO;
+    };
+    let factor = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
+    PAUSE_FIRST.saturating_mul(factor).min(PAUSE_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let pauses: Vec<u128> = [1, 2, 3, 4, 5, 6, 7, 8, 40, u32::MAX]
+            .map(|count| pause_after(count).as_millis())
+            .to_vec();
+        let expected = [
+            0, 500, 1000, 2000, 4000, 8000, 10_000, 10_000, 10_000, 10_000,
+        ];
+        assert_eq!(pauses, expected);
+    }
+
+    #[test]
+    fn a_failure_stamped_by_a_clock_far_ahead_makes_nobody_wait() {
+        let now = WallTime(1_000_000);
+        let until = |failed_at| end_of_pause(now, WallTime(failed_at), 3).map(|until| until.0);
+        assert_eq!(until(999_000), None, "the pause is over");
+        assert_eq!(until(999_001), Some(1_000_001));
+        assert_eq!(until(1_000_400), Some(1_001_400), "clocks differ a little");
+        assert_eq!(until(4_600_000), None);
+    }
+}
