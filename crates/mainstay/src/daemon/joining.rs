@@ -6,7 +6,7 @@ use api::{Timestamp, TokenReply};
 use consensus::{
     ClusterKey, JoinReply, JoinRequest, JoinedMember, NodeKey, Token, join::Refusal,
 };
-use model::{Command, NodeName, UserName, WallTime};
+use model::{Command, NetworkName, NodeName, Spec, UserName, WallTime};
 use server::Reply;
 use tokio::sync::oneshot;
 
@@ -98,8 +98,18 @@ impl Control {
         } else if request.attachments.is_empty() {
             return Err(Refusal::BadRequest(format!(
                 "the configuration does not describe {}; add [node.{}] to it, or say \
-                 `--network NAME=ADDRESS/PREFIX`",
+                 `--address NETWORK=ADDRESS/PREFIX`",
                 request.name, request.name
+            )));
+        } else if !request.attachments.keys().any(|network| is_used(spec, network)) {
+            let given: Vec<&str> = request.attachments.keys().map(|name| name.as_str()).collect();
+            let known: Vec<&str> = spec.networks.keys().map(|name| name.as_str()).collect();
+            return Err(Refusal::BadRequest(format!(
+                "no member is on network {}, so nobody would hear {}; the networks of this \
+                 cluster: {}",
+                given.join(", "),
+                request.name,
+                known.join(", ")
             )));
         } else {
             let source = config::with_node(source, &request.name, &request.attachments)
@@ -143,4 +153,8 @@ impl Control {
             lineage: self.node.raft().lineage(),
         })
     }
+}
+
+fn is_used(spec: &Spec, network: &NetworkName) -> bool {
+    spec.nodes.values().any(|node| node.networks.contains_key(network))
 }

@@ -161,6 +161,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
     let boot = host::boot::boot_id()
         .map_err(|source| DaemonError::System { verb: "read the boot id", source })?;
     let topology = Topology::new(&spec, &known.members, &identity.name);
+    warn_of_absent_addresses(&topology);
     let (inputs, received) = mpsc::channel(INPUTS_MAX);
 
     let (log, recovered) = Log::open(&places.state_dir.join(consensus::identity::LOG_DIRECTORY))?;
@@ -212,6 +213,20 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
     // The server drains for a moment; its own end is of no interest any more.
     let _ended = tokio::time::timeout(std::time::Duration::from_secs(3), served).await;
     result
+}
+
+/// An address may come later (a card that is slow, a cable that is out), so its absence ends
+/// nothing. Alone it would not be noticed: a node that hears nobody runs as a node alone does.
+fn warn_of_absent_addresses(topology: &Topology) {
+    for (_, network, address) in &topology.links {
+        let absent = std::net::UdpSocket::bind((address.ip(), 0)).err();
+        if let Some(error) = absent {
+            tracing::warn!(
+                "network {network}: {} cannot be used on this machine: {error}",
+                address.ip()
+            );
+        }
+    }
 }
 
 async fn wait_for(stop: Arc<tokio::sync::Notify>) {

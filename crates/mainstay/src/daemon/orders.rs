@@ -10,7 +10,7 @@ use node::Lease;
 use server::{ControlRequest, Mode, Reply};
 
 use super::control::{Control, Leaving};
-use super::pending::{Own, Pending, rejected_error};
+use super::pending::{Own, Pending};
 use super::views;
 
 impl Control {
@@ -98,7 +98,7 @@ impl Control {
             && base != live
         {
             let rejected = model::Rejected::StaleSpec { base, live };
-            return Err(rejected_error(&rejected));
+            return Err(rejected.into());
         }
         self.check_members_stay(&loaded.spec)?;
         let changes = state.spec().map_or_else(Vec::new, |live| {
@@ -147,7 +147,7 @@ impl Control {
     fn preview(&self, command: Option<Command>) -> Result<node::Preview, ApiError> {
         let at = host::clock::wall();
         node::preview(self.node.state(), self.node.applied(), at, command)
-            .map_err(|rejected| rejected_error(&rejected))
+            .map_err(ApiError::from)
     }
 
     fn take_order(&mut self, order: Order, mode: Mode, by: UserName, reply: Reply<OrderReply>) {
@@ -302,7 +302,7 @@ impl Control {
     fn fence_command(&self, node: &NodeName, by: UserName) -> Result<Command, ApiError> {
         let seen = self.node.state().seen();
         let Some(target) = seen.nodes.get(node) else {
-            return Err(rejected_error(&model::Rejected::NoSuchNode(node.clone())));
+            return Err(model::Rejected::NoSuchNode(node.clone()).into());
         };
         if self.devices_of(node).is_empty() {
             return Err(ErrorCode::NoFenceDevice.error(format!("{node} has no fence device")));

@@ -119,7 +119,7 @@ impl Control {
 /// The error that people and scripts see.
 pub fn to_error(error: RequestError) -> ApiError {
     match error {
-        RequestError::Rejected(rejected) => rejected_error(&rejected),
+        RequestError::Rejected(rejected) => rejected.into(),
         // It has waited for longer than an election takes.
         RequestError::NoLeader => ErrorCode::NoQuorum.error(RequestError::NoLeader.to_string()),
         RequestError::LeaderChanged | RequestError::TimedOut => {
@@ -127,22 +127,6 @@ pub fn to_error(error: RequestError) -> ApiError {
         }
         RequestError::Busy => ErrorCode::Busy.error(error.to_string()),
     }
-}
-
-/// The same for what the state machine refused.
-pub fn rejected_error(rejected: &Rejected) -> ApiError {
-    let code = match rejected {
-        Rejected::StaleSpec { .. } => ErrorCode::StaleBase,
-        Rejected::NoSuchNode(_) => ErrorCode::NoSuchNode,
-        Rejected::NoSuchService(_) => ErrorCode::NoSuchService,
-        Rejected::NodeExists(_) => ErrorCode::NodeExists,
-        Rejected::BadToken => ErrorCode::BadToken,
-        Rejected::MayStillRun { .. } => ErrorCode::MayStillRun,
-        Rejected::NodeNotReady { .. } => ErrorCode::NodeNotReady,
-        Rejected::Late(_) | Rejected::Refused(_) => ErrorCode::OrderRefused,
-        Rejected::Unknown => ErrorCode::NotYet,
-    };
-    code.error(rejected.to_string())
 }
 
 fn to_refusal(error: RequestError) -> Refusal {
