@@ -8,7 +8,10 @@ pub type Failure = String;
 
 /// The root of the repository.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the root").to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask lies in the root")
+        .to_path_buf()
 }
 
 /// Runs a program in the root and waits for it.
@@ -25,7 +28,10 @@ pub fn run(program: &str, arguments: &[&str]) -> Result<(), Failure> {
     if status.success() {
         Ok(())
     } else {
-        Err(format!("`{program} {}` ended with {status}", arguments.join(" ")))
+        Err(format!(
+            "`{program} {}` ended with {status}",
+            arguments.join(" ")
+        ))
     }
 }
 
@@ -37,7 +43,10 @@ pub fn output_of(program: &str, arguments: &[&str]) -> Option<String> {
         .stdin(Stdio::null())
         .output()
         .ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The program that is tested and measured: the one that `MAINSTAY_BINARY` names (an
@@ -49,8 +58,11 @@ pub fn release_binary() -> Result<PathBuf, Failure> {
     if let Some(named) = std::env::var_os("MAINSTAY_BINARY") {
         return Ok(PathBuf::from(named));
     }
-    run("cargo", &["build", "--release", "--locked", "--package", "mainstay"])?;
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root().join("target"), PathBuf::from);
+    run(
+        "cargo",
+        &["build", "--release", "--locked", "--package", "mainstay"],
+    )?;
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     Ok(target.join("release/mainstay"))
 }

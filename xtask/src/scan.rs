@@ -19,7 +19,9 @@ pub fn blank(source: &str) -> String {
             out.push(bytes[at]);
             at += 1;
         } else {
-            bytes[at..end].iter().for_each(|c| out.push(if *c == '\n' { '\n' } else { ' ' }));
+            bytes[at..end]
+                .iter()
+                .for_each(|c| out.push(if *c == '\n' { '\n' } else { ' ' }));
             at = end;
         }
     }
@@ -27,7 +29,9 @@ pub fn blank(source: &str) -> String {
 }
 
 fn line_end(text: &[char], at: usize) -> usize {
-    (at..text.len()).find(|&i| text[i] == '\n').unwrap_or(text.len())
+    (at..text.len())
+        .find(|&i| text[i] == '\n')
+        .unwrap_or(text.len())
 }
 
 fn comment_end(text: &[char], at: usize) -> usize {
@@ -77,7 +81,12 @@ fn raw_string_end(text: &[char], at: usize) -> usize {
     let mut i = at + hashes + 2;
     while i < text.len() {
         let closes = text[i] == '"'
-            && text[i + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes;
+            && text[i + 1..]
+                .iter()
+                .take(hashes)
+                .filter(|c| **c == '#')
+                .count()
+                == hashes;
         if closes {
             return i + 1 + hashes;
         }
@@ -116,9 +125,14 @@ pub fn functions(blanked: &str) -> Vec<Function> {
     while let Some(place) = blanked[offset..].find("fn ") {
         let start = offset + place;
         offset = start + 3;
-        let is_word = blanked[..start].chars().next_back().is_none_or(|c| c == '_' || c.is_alphanumeric());
-        let name: String =
-            blanked[offset..].chars().take_while(|c| *c == '_' || c.is_alphanumeric()).collect();
+        let is_word = blanked[..start]
+            .chars()
+            .next_back()
+            .is_none_or(|c| c == '_' || c.is_alphanumeric());
+        let name: String = blanked[offset..]
+            .chars()
+            .take_while(|c| *c == '_' || c.is_alphanumeric())
+            .collect();
         if name.is_empty() || (is_word && start > 0) {
             continue;
         }
@@ -154,7 +168,9 @@ fn body_end(text: &str) -> Option<usize> {
 
 /// The part before the tests of a file.
 pub fn without_tests(source: &str) -> &str {
-    source.find("#[cfg(test)]").map_or(source, |end| &source[..end])
+    source
+        .find("#[cfg(test)]")
+        .map_or(source, |end| &source[..end])
 }
 
 #[cfg(test)]
@@ -163,7 +179,8 @@ mod tests {
 
     #[test]
     fn strings_and_comments_are_blank_and_lines_stay() {
-        let source = "let a = \"HashMap\"; // HashMap\nlet c = 'x'; let r = r#\"unsafe \"q\" \"#;\n";
+        let source =
+            "let a = \"HashMap\"; // HashMap\nlet c = 'x'; let r = r#\"unsafe \"q\" \"#;\n";
         let blanked = blank(source);
         assert!(!blanked.contains("HashMap") && !blanked.contains("unsafe"));
         assert_eq!(blanked.lines().count(), 2);

@@ -28,15 +28,27 @@ pub fn run(arguments: &TestArguments) -> Result<(), Failure> {
     let mut report = Report::default();
     report.step("format", || execute("cargo", &["fmt", "--all", "--check"]));
     report.step("clippy", || {
-        run_cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+        run_cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ])
     });
     report.step("tidy", crate::tidy::run);
     if output_of("cargo", &["deny", "--version"]).is_some() {
-        report.step("deny", || run_cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"]));
+        report.step("deny", || {
+            run_cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"])
+        });
     } else {
         println!("cargo deny is not installed: its licence list is checked by `tidy` alone");
     }
-    report.step("tests", || run_cargo(&["test", "--workspace", "--locked", "--quiet"]));
+    report.step("tests", || {
+        run_cargo(&["test", "--workspace", "--locked", "--quiet"])
+    });
     if !arguments.without_lab {
         lab_scenarios(&mut report);
     }
@@ -50,19 +62,32 @@ fn run_cargo(arguments: &[&str]) -> Result<(), Failure> {
 /// Installs what is missing when this is Debian and we are root; says so otherwise.
 fn install_tools() {
     let has = |tool: &str| {
-        let places = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+        let places = [
+            "/usr/local/sbin",
+            "/usr/local/bin",
+            "/usr/sbin",
+            "/usr/bin",
+            "/sbin",
+            "/bin",
+        ];
         let on_path = std::env::var_os("PATH").unwrap_or_default();
         let mut dirs = std::env::split_paths(&on_path).chain(places.map(Into::into));
         dirs.any(|dir| dir.join(tool).exists())
     };
-    let mut missing: Vec<&str> =
-        TOOLS.iter().filter(|(tool, _)| !has(tool)).map(|(_, package)| *package).collect();
+    let mut missing: Vec<&str> = TOOLS
+        .iter()
+        .filter(|(tool, _)| !has(tool))
+        .map(|(_, package)| *package)
+        .collect();
     missing.dedup();
     if missing.is_empty() {
         return;
     }
     if !rustix::process::geteuid().is_root() || !has("apt-get") {
-        println!("missing Debian packages: {} (tests that need them will fail)", missing.join(" "));
+        println!(
+            "missing Debian packages: {} (tests that need them will fail)",
+            missing.join(" ")
+        );
         return;
     }
     println!("installing {}", missing.join(" "));
@@ -93,9 +118,15 @@ fn lab_scenarios(report: &mut Report) {
         .collect();
     scenarios.sort();
     for path in scenarios {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let path = path.to_string_lossy().into_owned();
-        report.step(&format!("lab {name}"), || execute(&binary, &["lab", "run", &path]));
+        report.step(&format!("lab {name}"), || {
+            execute(&binary, &["lab", "run", &path])
+        });
     }
 }
 
@@ -112,7 +143,10 @@ impl Report {
         match work() {
             Ok(()) => {
                 self.passed += 1;
-                println!("== {name}: passed in {:.1} s", begun.elapsed().as_secs_f64());
+                println!(
+                    "== {name}: passed in {:.1} s",
+                    begun.elapsed().as_secs_f64()
+                );
             }
             Err(error) => {
                 println!("== {name}: FAILED: {error}");

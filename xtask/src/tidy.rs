@@ -22,8 +22,16 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// No clock, no I/O, no threads, no async, no unsafe, no hash iteration there.
-const PURE: &[&str] =
-    &["model", "wire", "raft", "membership", "planner", "state", "config", "node"];
+const PURE: &[&str] = &[
+    "model",
+    "wire",
+    "raft",
+    "membership",
+    "planner",
+    "state",
+    "config",
+    "node",
+];
 
 /// Words that betray one of those, outside of comments, strings and tests.
 const IMPURE: &[(&str, &str)] = &[
@@ -44,8 +52,13 @@ const IMPURE: &[(&str, &str)] = &[
 ];
 
 /// Words of other products for things that have a name here (docs/glossary.md).
-const FORBIDDEN: &[&str] =
-    &["resource group", "cluster service", "stonith", "master/slave", "failover package"];
+const FORBIDDEN: &[&str] = &[
+    "resource group",
+    "cluster service",
+    "stonith",
+    "master/slave",
+    "failover package",
+];
 
 /// Where they are named in order to be forbidden.
 const FORBIDDEN_ALLOWED_IN: &[&str] = &["docs/glossary.md", "xtask/src/tidy.rs"];
@@ -55,8 +68,19 @@ const FILE_LINES_MAX: usize = 1000;
 
 /// Licences that may be linked in.
 const LICENCES: &[&str] = &[
-    "Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MPL-2.0", "Unicode-3.0", "Zlib",
-    "Unlicense", "0BSD", "BSL-1.0", "CC0-1.0", "Apache-2.0 WITH LLVM-exception",
+    "Apache-2.0",
+    "MIT",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "MPL-2.0",
+    "Unicode-3.0",
+    "Zlib",
+    "Unlicense",
+    "0BSD",
+    "BSL-1.0",
+    "CC0-1.0",
+    "Apache-2.0 WITH LLVM-exception",
 ];
 
 type Problems = Vec<String>;
@@ -74,7 +98,9 @@ pub fn run() -> Result<(), Failure> {
     for (name, check) in checks {
         let mut problems = Problems::new();
         check(&mut problems);
-        problems.iter().for_each(|problem| println!("{name}: {problem}"));
+        problems
+            .iter()
+            .for_each(|problem| println!("{name}: {problem}"));
         total += problems.len();
     }
     if total == 0 {
@@ -87,10 +113,17 @@ pub fn run() -> Result<(), Failure> {
 
 /// Files that git knows or would take, below `under`, with this ending.
 fn files(endings: &[&str]) -> Vec<PathBuf> {
-    let list = output_of("git", &["ls-files", "--cached", "--others", "--exclude-standard"])
-        .unwrap_or_default();
+    let list = output_of(
+        "git",
+        &["ls-files", "--cached", "--others", "--exclude-standard"],
+    )
+    .unwrap_or_default();
     let wanted = |path: &&str| endings.iter().any(|ending| path.ends_with(ending));
-    list.lines().filter(wanted).map(PathBuf::from).filter(|path| root().join(path).exists()).collect()
+    list.lines()
+        .filter(wanted)
+        .map(PathBuf::from)
+        .filter(|path| root().join(path).exists())
+        .collect()
 }
 
 fn read(path: &Path) -> String {
@@ -102,7 +135,9 @@ fn layer_of(name: &str) -> Option<usize> {
 }
 
 fn manifests() -> BTreeMap<String, toml::Table> {
-    let all = files(&["Cargo.toml"]).into_iter().filter(|path| path != Path::new("Cargo.toml"));
+    let all = files(&["Cargo.toml"])
+        .into_iter()
+        .filter(|path| path != Path::new("Cargo.toml"));
     all.filter_map(|path| {
         let table: toml::Table = read(&path).parse().ok()?;
         let name = table.get("package")?.get("name")?.as_str()?.to_string();
@@ -137,7 +172,9 @@ fn sizes(problems: &mut Problems) {
         let lines = code.lines().count();
         let is_test = path.components().any(|part| part.as_os_str() == "tests");
         if !is_test && FILE_LINES_MAX < lines {
-            problems.push(format!("{shown} has {lines} lines, {FILE_LINES_MAX} are the most"));
+            problems.push(format!(
+                "{shown} has {lines} lines, {FILE_LINES_MAX} are the most"
+            ));
         }
         for function in scan::functions(&scan::blank(code)) {
             if FUNCTION_LINES_MAX < function.length {
@@ -153,7 +190,9 @@ fn sizes(problems: &mut Problems) {
 fn purity(problems: &mut Problems) {
     for path in files(&[".rs"]) {
         let shown = path.display().to_string();
-        let is_pure = PURE.iter().any(|name| shown.starts_with(&format!("crates/{name}/src/")));
+        let is_pure = PURE
+            .iter()
+            .any(|name| shown.starts_with(&format!("crates/{name}/src/")));
         if !is_pure {
             continue;
         }
@@ -161,7 +200,11 @@ fn purity(problems: &mut Problems) {
         let code = scan::blank(scan::without_tests(&source));
         for (number, line) in code.lines().enumerate() {
             for (word, what) in IMPURE.iter().filter(|(word, _)| line.contains(word)) {
-                problems.push(format!("{shown}:{} `{}` is {what}", number + 1, word.trim()));
+                problems.push(format!(
+                    "{shown}:{} `{}` is {what}",
+                    number + 1,
+                    word.trim()
+                ));
             }
         }
         if shown.ends_with("/src/lib.rs") && !source.contains("#![forbid(unsafe_code)]") {
@@ -170,7 +213,9 @@ fn purity(problems: &mut Problems) {
     }
     for name in PURE {
         if !root().join(format!("crates/{name}/clippy.toml")).exists() {
-            problems.push(format!("crates/{name} lacks the clippy.toml of pure crates"));
+            problems.push(format!(
+                "crates/{name} lacks the clippy.toml of pure crates"
+            ));
         }
     }
 }
@@ -181,11 +226,18 @@ fn codes_in(text: &str) -> BTreeSet<String> {
     let is_code = |i: &usize| {
         bytes[*i] == b'E'
             && bytes.get(i + 1) == Some(&b'0')
-            && bytes.get(i + 2..i + 5).is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
+            && bytes
+                .get(i + 2..i + 5)
+                .is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
             && !bytes.get(i + 5).is_some_and(u8::is_ascii_alphanumeric)
-            && !i.checked_sub(1).is_some_and(|before| bytes[before].is_ascii_alphanumeric())
+            && !i
+                .checked_sub(1)
+                .is_some_and(|before| bytes[before].is_ascii_alphanumeric())
     };
-    (0..bytes.len()).filter(is_code).map(|i| text[i..i + 5].to_string()).collect()
+    (0..bytes.len())
+        .filter(is_code)
+        .map(|i| text[i..i + 5].to_string())
+        .collect()
 }
 
 fn error_codes(problems: &mut Problems) {
@@ -193,8 +245,10 @@ fn error_codes(problems: &mut Problems) {
     for path in files(&[".md"]) {
         if path.starts_with("docs") && path.to_string_lossy().contains("errors") {
             let headings = read(&path);
-            let headings: Vec<&str> =
-                headings.lines().filter(|line| line.starts_with('#')).collect();
+            let headings: Vec<&str> = headings
+                .lines()
+                .filter(|line| line.starts_with('#'))
+                .collect();
             documented.extend(codes_in(&headings.join("\n")));
         }
     }
@@ -208,7 +262,10 @@ fn error_codes(problems: &mut Problems) {
         }
     }
     for (code, path) in used.iter().filter(|(code, _)| !documented.contains(*code)) {
-        problems.push(format!("{code} ({}) has no heading in docs/errors", path.display()));
+        problems.push(format!(
+            "{code} ({}) has no heading in docs/errors",
+            path.display()
+        ));
     }
     for code in documented.iter().filter(|code| !used.contains_key(*code)) {
         problems.push(format!("{code} is documented, but nothing prints it"));

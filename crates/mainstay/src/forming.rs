@@ -125,7 +125,10 @@ fn own_name(given: Option<&NodeName>) -> Result<NodeName, FormingError> {
     if let Some(name) = given {
         return Ok(name.clone());
     }
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
     let short = host.split('.').next().unwrap_or_default();
     NodeName::new(short).map_err(|_| FormingError::NoName(host.clone()))
 }
@@ -138,8 +141,10 @@ pub fn init(args: &InitArgs, json: Json) -> Result<(), FormingError> {
     let name = own_name(args.name.as_ref())?;
     let attachments: BTreeMap<NetworkName, Attachment> = args.addresses.iter().cloned().collect();
     let source = match (&args.file, &args.cluster) {
-        (Some(path), _) => std::fs::read_to_string(path)
-            .map_err(|source| FormingError::File { path: path.clone(), source })?,
+        (Some(path), _) => std::fs::read_to_string(path).map_err(|source| FormingError::File {
+            path: path.clone(),
+            source,
+        })?,
         (None, _) if attachments.is_empty() => return Err(FormingError::NoAddress),
         (None, cluster) => {
             let cluster = cluster.as_deref().unwrap_or("cluster");
@@ -159,7 +164,11 @@ pub fn init(args: &InitArgs, json: Json) -> Result<(), FormingError> {
     }
     let state_dir = state_dir(&args.state);
     let key = consensus::identity::prepare(&state_dir)?;
-    let members = vec![Member { id: model::NodeId(1), name: name.clone(), key: key.public() }];
+    let members = vec![Member {
+        id: model::NodeId(1),
+        name: name.clone(),
+        key: key.public(),
+    }];
     store(&Known { source, members }, &state_dir)?;
     let cluster = &loaded.spec.cluster.name;
     let made = consensus::initialise(&state_dir, cluster, &name)?;
@@ -192,8 +201,10 @@ pub fn join(args: &JoinArgs, json: Json) -> Result<(), FormingError> {
     let token: Token = args.token.parse()?;
     let state_dir = state_dir(&args.state);
     let key = consensus::identity::prepare(&state_dir)?;
-    let boot = host::boot::boot_id()
-        .map_err(|source| FormingError::System { verb: "read the boot id", source })?;
+    let boot = host::boot::boot_id().map_err(|source| FormingError::System {
+        verb: "read the boot id",
+        source,
+    })?;
     let request = JoinRequest {
         name: name.clone(),
         key: key.public(),
@@ -203,13 +214,20 @@ pub fn join(args: &JoinArgs, json: Json) -> Result<(), FormingError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|source| FormingError::System { verb: "start the runtime", source })?;
+        .map_err(|source| FormingError::System {
+            verb: "start the runtime",
+            source,
+        })?;
     let reply = runtime.block_on(consensus::join(&token, &key, request))?;
-    let members = reply
-        .members
-        .iter()
-        .map(|member| Member { id: member.id, name: member.name.clone(), key: member.key });
-    let known = Known { source: reply.spec_source.clone(), members: members.collect() };
+    let members = reply.members.iter().map(|member| Member {
+        id: member.id,
+        name: member.name.clone(),
+        key: member.key,
+    });
+    let known = Known {
+        source: reply.spec_source.clone(),
+        members: members.collect(),
+    };
     store(&known, &state_dir)?;
     consensus::store_joined(&state_dir, &name, &reply)?;
     match json {
@@ -220,7 +238,10 @@ pub fn join(args: &JoinArgs, json: Json) -> Result<(), FormingError> {
             })
         ),
         Json::No => {
-            println!("{name} has joined cluster {} as node {}", reply.cluster, reply.id);
+            println!(
+                "{name} has joined cluster {} as node {}",
+                reply.cluster, reply.id
+            );
             println!("  next      start the daemon (`mainstay daemon`), then `mainstay status`");
         }
     }
@@ -230,5 +251,8 @@ pub fn join(args: &JoinArgs, json: Json) -> Result<(), FormingError> {
 fn store(known: &Known, state_dir: &Path) -> Result<(), FormingError> {
     known
         .store(state_dir)
-        .map_err(|source| FormingError::System { verb: "write the state directory", source })
+        .map_err(|source| FormingError::System {
+            verb: "write the state directory",
+            source,
+        })
 }

@@ -42,12 +42,16 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         error.exit();
     }
-    let typed: Vec<String> =
-        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let typed: Vec<String> = std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
     if typed.iter().any(|word| word == "--json") {
         let text = error.render().to_string();
         let mut lines = text.lines().filter(|line| !line.is_empty());
-        let message = lines.next().unwrap_or_default().trim_start_matches("error: ");
+        let message = lines
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ");
         let mut error = ErrorCode::WrongUsage.error(message);
         error.details = lines.map(ToString::to_string).collect();
         cli::print_error(&error, Json::Yes);
@@ -56,7 +60,9 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
     // What cannot be printed has no reader.
     let _ = error.print();
     let is_time = |word: &String| model::duration::parse(word).is_ok();
-    let wait = typed.windows(2).find(|pair| pair[0] == "--wait" && is_time(&pair[1]));
+    let wait = typed
+        .windows(2)
+        .find(|pair| pair[0] == "--wait" && is_time(&pair[1]));
     if let Some([_, time]) = wait {
         eprintln!("  help: a time for `--wait` follows an equals sign: `--wait={time}`");
     }
@@ -65,7 +71,11 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
 
 /// The laboratory's own command line.
 #[derive(Parser)]
-#[command(name = "mainstay lab", about = "A whole cluster on this machine", no_binary_name = true)]
+#[command(
+    name = "mainstay lab",
+    about = "A whole cluster on this machine",
+    no_binary_name = true
+)]
 struct LabLine {
     #[command(subcommand)]
     command: LabCommand,

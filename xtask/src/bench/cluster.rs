@@ -69,7 +69,11 @@ impl Cluster {
         let nodes = lab.status().map_err(text)?;
         let names: Vec<String> = nodes.nodes.iter().map(|node| node.name.clone()).collect();
         let cluster = lab::cluster_toml(&nodes)
-            .replacen("[cluster]\n", &format!("[cluster]\nprofile = \"{}\"\n", profile.word()), 1)
+            .replacen(
+                "[cluster]\n",
+                &format!("[cluster]\nprofile = \"{}\"\n", profile.word()),
+                1,
+            )
             .replacen("[cluster]\n", "[cluster]\nfences_per_hour = 60\n", 1);
         let source = cluster + &services(&program, &names);
         lab::form(&lab, Some(&source)).map_err(text)?;
@@ -81,11 +85,17 @@ impl Cluster {
     /// The status as some node that answers shows it.
     pub fn status(&self) -> Option<Value> {
         let machines = self.lab.status().ok()?;
-        machines.nodes.iter().find_map(|node| self.status_of(&node.name))
+        machines
+            .nodes
+            .iter()
+            .find_map(|node| self.status_of(&node.name))
     }
 
     fn status_of(&self, node: &str) -> Option<Value> {
-        let output = self.lab.exec(node, &["mainstay", "status", "--json"]).ok()?;
+        let output = self
+            .lab
+            .exec(node, &["mainstay", "status", "--json"])
+            .ok()?;
         let status: Value = serde_json::from_str(&output.stdout).ok()?;
         (output.code == 0 && status["quorate"] == true).then_some(status)
     }
@@ -106,7 +116,10 @@ impl Cluster {
             let all = nodes
                 .inspect(|node| online += usize::from(node["state"] == "online"))
                 .all(|node| node["state"] == "online");
-            let run = services.filter(|service| service["state"] != "running").count() == 0;
+            let run = services
+                .filter(|service| service["state"] != "running")
+                .count()
+                == 0;
             all && 3 <= online && run
         };
         self.lab
@@ -136,11 +149,16 @@ impl Cluster {
 
     /// The history as a member tells it that is not `except`.
     pub fn history(&self, except: &str) -> Vec<Value> {
-        let names = self.lab.status().map(|status| status.nodes).unwrap_or_default();
+        let names = self
+            .lab
+            .status()
+            .map(|status| status.nodes)
+            .unwrap_or_default();
         for node in names.iter().filter(|node| node.name != except) {
-            let Ok(output) =
-                self.lab.exec(&node.name, &["mainstay", "history", "--json", "--limit", "60"])
-            else {
+            let Ok(output) = self.lab.exec(
+                &node.name,
+                &["mainstay", "history", "--json", "--limit", "60"],
+            ) else {
                 continue;
             };
             if let Ok(history) = serde_json::from_str::<Value>(&output.stdout) {
@@ -152,7 +170,10 @@ impl Cluster {
 }
 
 fn service<'a>(status: &'a Value, name: &str) -> Option<&'a Value> {
-    status["services"].as_array()?.iter().find(|service| service["name"] == name)
+    status["services"]
+        .as_array()?
+        .iter()
+        .find(|service| service["name"] == name)
 }
 
 /// Where a service runs.
@@ -174,7 +195,12 @@ impl Client {
     /// Begins to ask, and returns once answers come.
     pub fn start(cluster: &Cluster, address: &str) -> Result<Self, Failure> {
         let client = Self::begin(cluster, address, "10ms")?;
-        client.wait(|samples| 10 < samples.iter().filter(|sample| sample.result.is_ok()).count())?;
+        client.wait(|samples| {
+            10 < samples
+                .iter()
+                .filter(|sample| sample.result.is_ok())
+                .count()
+        })?;
         Ok(client)
     }
 
@@ -188,7 +214,10 @@ impl Client {
         let samples = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&samples);
         std::thread::spawn(move || collect(output, &sink));
-        Ok(Self { _running: running, samples })
+        Ok(Self {
+            _running: running,
+            samples,
+        })
     }
 
     /// How long the server takes from its start to its first answer, in milliseconds.
@@ -196,11 +225,17 @@ impl Client {
         let client = Self::begin(cluster, address, "1ms")?;
         client.wait(|samples| 3 < samples.len())?;
         let begun = monotonic();
-        let server = cluster.lab.spawn("client", &["mainstay", "lab-httpd", "--bind", address]);
+        let server = cluster
+            .lab
+            .spawn("client", &["mainstay", "lab-httpd", "--bind", address]);
         let _server = server.map_err(text)?;
         client.wait(|samples| samples.iter().any(|sample| sample.result.is_ok()))?;
         let samples = client.samples.lock().map_err(text)?;
-        let first = samples.iter().filter(|s| s.result.is_ok()).map(|s| s.done).min();
+        let first = samples
+            .iter()
+            .filter(|s| s.result.is_ok())
+            .map(|s| s.done)
+            .min();
         Ok(first.unwrap_or(begun).saturating_sub(begun) as f64 / 1e6)
     }
 
@@ -212,7 +247,10 @@ impl Client {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        Err(format!("the service did not answer within {} s", OUTAGE_LIMIT.as_secs()))
+        Err(format!(
+            "the service did not answer within {} s",
+            OUTAGE_LIMIT.as_secs()
+        ))
     }
 
     /// Waits until answers come again after a fault at `since`, and gives the samples from

@@ -105,7 +105,11 @@ fn measure(cluster: &Cluster, scenario: Scenario, number: u32) -> Result<Run, Fa
     let status = cluster.bring(service, &host)?;
     let host_was_leader = status["leader"] == host.as_str();
     let client = Client::start(cluster, address)?;
-    let seen = cluster.history("").last().and_then(|entry| entry["index"].as_u64()).unwrap_or(0);
+    let seen = cluster
+        .history("")
+        .last()
+        .and_then(|entry| entry["index"].as_u64())
+        .unwrap_or(0);
     let (since, wall) = (monotonic(), wall_ms());
     inject(cluster, scenario, (service, &host), &names)?;
     let outage = client.outage(since)?;
@@ -114,23 +118,37 @@ fn measure(cluster: &Cluster, scenario: Scenario, number: u32) -> Result<Run, Fa
         Scenario::ProcessKill | Scenario::PlannedMove => "",
         Scenario::PowerLoss | Scenario::NetworkCut => &host,
     });
-    let entries: Vec<Value> =
-        entries.into_iter().filter(|entry| Some(seen) < entry["index"].as_u64()).collect();
+    let entries: Vec<Value> = entries
+        .into_iter()
+        .filter(|entry| Some(seen) < entry["index"].as_u64())
+        .collect();
     let after = cluster.settle()?;
     if scenario == Scenario::PowerLoss && node_of(&after, service).as_deref() == Some(&host) {
-        let told: Vec<&str> = entries.iter().filter_map(|entry| entry["text"].as_str()).collect();
+        let told: Vec<&str> = entries
+            .iter()
+            .filter_map(|entry| entry["text"].as_str())
+            .collect();
         return Err(format!("the service did not move: {}", told.join("; ")));
     }
     let ms = |nanos: u64| nanos as f64 / 1e6;
     let outage_ms = match &outage {
         None => 0.0,
-        Some(outage) => ms(outage.until.ok_or("it did not come back")?.saturating_sub(outage.from)),
+        Some(outage) => ms(outage
+            .until
+            .ok_or("it did not come back")?
+            .saturating_sub(outage.from)),
     };
     let answered = outage
         .and_then(|outage| outage.until)
         .map(|until| wall + ms(until.saturating_sub(since)));
     let phases = Phases::read(&entries, service, wall, answered);
-    Ok(Run { scenario, number, host_was_leader, outage_ms, phases })
+    Ok(Run {
+        scenario,
+        number,
+        host_was_leader,
+        outage_ms,
+        phases,
+    })
 }
 
 fn inject(
@@ -143,14 +161,25 @@ fn inject(
     match scenario {
         Scenario::ProcessKill => {
             let pids = cluster.lab.node_pids(host).map_err(text)?;
-            let victim = pids.iter().find(|process| process.command.iter().any(|word| word == WEB));
-            let pid = victim.ok_or("the server does not run there")?.pid.to_string();
-            cluster.lab.exec_ok(host, &["kill", "-9", &pid]).map_err(text)?;
+            let victim = pids
+                .iter()
+                .find(|process| process.command.iter().any(|word| word == WEB));
+            let pid = victim
+                .ok_or("the server does not run there")?
+                .pid
+                .to_string();
+            cluster
+                .lab
+                .exec_ok(host, &["kill", "-9", &pid])
+                .map_err(text)?;
         }
         Scenario::PowerLoss => cluster.lab.kill(host).map_err(text)?,
         Scenario::NetworkCut => cluster.lab.cut_all(host).map_err(text)?,
         Scenario::PlannedMove => {
-            let to = names.iter().find(|name| name.as_str() != host).ok_or("one node only")?;
+            let to = names
+                .iter()
+                .find(|name| name.as_str() != host)
+                .ok_or("one node only")?;
             let order = ["mainstay", "move", service, "--to", to, "--yes"];
             let said = cluster.lab.exec_ok(host, &order).map_err(text)?;
             if !said.contains("this will happen") {
@@ -162,7 +191,9 @@ fn inject(
 }
 
 fn wall_ms() -> f64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     since.as_secs_f64() * 1000.0
 }
 
@@ -183,7 +214,9 @@ impl Phases {
             let found = entries.iter().find(|entry| {
                 entry["kind"] == kind
                     && (!of_service || entry["service"] == service)
-                    && entry["text"].as_str().is_some_and(|text| text.contains(word))
+                    && entry["text"]
+                        .as_str()
+                        .is_some_and(|text| text.contains(word))
             });
             found.and_then(|entry| of_day_ms(entry["at"].as_str()?))
         };
@@ -193,7 +226,9 @@ impl Phases {
         let noticed = lost.or(failed).or(ordered).unwrap_or(fault);
         let asked = at("fence-asked", false, "");
         let fenced = at("fence-ended", false, "confirmed");
-        let granted = at("granted", true, "").or(at("restarted", true, "")).unwrap_or(noticed);
+        let granted = at("granted", true, "")
+            .or(at("restarted", true, ""))
+            .unwrap_or(noticed);
         let running = at("running", true, "").unwrap_or(granted);
         let fence = match (asked, fenced) {
             (Some(asked), Some(fenced)) => fenced - asked,
@@ -231,7 +266,8 @@ impl Run {
 
 /// How long the server itself takes from its start to its first answer.
 fn own_start_ms(cluster: &Cluster) -> Result<f64, Failure> {
-    let series = (9001..=9009).map(|port| Client::own_start_ms(cluster, &format!("127.0.0.1:{port}")));
+    let series =
+        (9001..=9009).map(|port| Client::own_start_ms(cluster, &format!("127.0.0.1:{port}")));
     let series = series.collect::<Result<Vec<f64>, Failure>>()?;
     Ok(figures(series).map_or(0.0, |figures| figures.median))
 }
@@ -242,15 +278,24 @@ fn print_table(runs: &[Run], arguments: &FailoverArguments, own_start: f64) {
         arguments.profile.word(),
         arguments.runs
     );
-    println!("{:<14} {:<16} {:>26}   {}", "scenario", "host", "outage", "median of detect decide fence start announce");
+    println!(
+        "{:<14} {:<16} {:>26}   {}",
+        "scenario", "host", "outage", "median of detect decide fence start announce"
+    );
     for scenario in Scenario::value_variants() {
         for (title, leader) in [("leader", true), ("not leader", false)] {
             let chosen: Vec<&Run> = runs
                 .iter()
                 .filter(|run| run.scenario == *scenario && run.host_was_leader == leader)
                 .collect();
-            let of = |field: fn(&Run) -> f64| figures(chosen.iter().map(|run| field(run)).collect());
-            let Some(Figures { minimum, median, maximum }) = of(|run| run.outage_ms) else {
+            let of =
+                |field: fn(&Run) -> f64| figures(chosen.iter().map(|run| field(run)).collect());
+            let Some(Figures {
+                minimum,
+                median,
+                maximum,
+            }) = of(|run| run.outage_ms)
+            else {
                 continue;
             };
             let phase = |field: fn(&Run) -> f64| of(field).map_or(0.0, |figures| figures.median);
@@ -267,5 +312,7 @@ fn print_table(runs: &[Run], arguments: &FailoverArguments, own_start: f64) {
             );
         }
     }
-    println!("the server's own start, from the order to its first answer: {own_start:.1} ms (median of 9)");
+    println!(
+        "the server's own start, from the order to its first answer: {own_start:.1} ms (median of 9)"
+    );
 }

@@ -18,7 +18,11 @@ pub fn figures(mut series: Vec<f64>) -> Option<Figures> {
     } else {
         series[middle]
     };
-    Some(Figures { minimum, median, maximum })
+    Some(Figures {
+        minimum,
+        median,
+        maximum,
+    })
 }
 
 #[cfg(test)]

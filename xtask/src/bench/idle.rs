@@ -21,9 +21,15 @@ struct Used {
 
 pub fn run(arguments: &IdleArguments) -> Result<(), Failure> {
     let cluster = Cluster::up("idle", Profile::Default)?;
-    let nodes = cluster.lab.status().map_err(|error| error.to_string())?.nodes;
-    let before: Vec<Used> =
-        nodes.iter().map(|node| used(&cluster, &node.name)).collect::<Result<_, _>>()?;
+    let nodes = cluster
+        .lab
+        .status()
+        .map_err(|error| error.to_string())?
+        .nodes;
+    let before: Vec<Used> = nodes
+        .iter()
+        .map(|node| used(&cluster, &node.name))
+        .collect::<Result<_, _>>()?;
     // This is the measurement itself: so much time shall pass.
     std::thread::sleep(Duration::from_secs(arguments.seconds));
     let seconds = arguments.seconds as f64;
@@ -39,7 +45,10 @@ pub fn run(arguments: &IdleArguments) -> Result<(), Failure> {
             let line = json!({"node": node.name, "cpu_percent": percent, "pss_mib": mib, "packets_per_s": packets});
             println!("{line}");
         } else {
-            println!("{:<9} {percent:>6.2} % of a core {mib:>7.1} MiB {packets:>12.0}", node.name);
+            println!(
+                "{:<9} {percent:>6.2} % of a core {mib:>7.1} MiB {packets:>12.0}",
+                node.name
+            );
         }
     }
     cluster.lab.down().map_err(|error| error.to_string())
@@ -48,12 +57,16 @@ pub fn run(arguments: &IdleArguments) -> Result<(), Failure> {
 fn used(cluster: &Cluster, node: &str) -> Result<Used, Failure> {
     let text = |error: lab::LabError| error.to_string();
     let processes = cluster.lab.node_pids(node).map_err(text)?;
-    let daemon = processes.iter().find(|process| process.command.iter().any(|word| word == "daemon"));
+    let daemon = processes
+        .iter()
+        .find(|process| process.command.iter().any(|word| word == "daemon"));
     let pid = daemon.ok_or("no daemon runs")?.pid;
-    let script = format!(
-        "cat /proc/{pid}/stat; grep ^Pss: /proc/{pid}/smaps_rollup; cat /proc/net/dev"
-    );
-    let output = cluster.lab.exec_ok(node, &["sh", "-c", &script]).map_err(text)?;
+    let script =
+        format!("cat /proc/{pid}/stat; grep ^Pss: /proc/{pid}/smaps_rollup; cat /proc/net/dev");
+    let output = cluster
+        .lab
+        .exec_ok(node, &["sh", "-c", &script])
+        .map_err(text)?;
     let mut used = Used::default();
     for line in output.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();

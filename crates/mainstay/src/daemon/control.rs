@@ -201,7 +201,11 @@ impl Control {
     fn tick(&mut self) {
         self.node.set_wall(host::clock::wall());
         let now = host::clock::now();
-        if self.node.next_deadline(now).is_some_and(|deadline| deadline <= now) {
+        if self
+            .node
+            .next_deadline(now)
+            .is_some_and(|deadline| deadline <= now)
+        {
             self.node.handle_timeout(now);
         }
     }
@@ -236,8 +240,12 @@ impl Control {
                 tracing::warn!("{}", self.in_names(event));
                 self.warm_fences(*peer);
             }
-            Event::Lost { .. } | Event::LinkDown { .. } | Event::LinkOneWay { .. }
-            | Event::Stalled { .. } | Event::Isolated { .. } | Event::DaemonDown { .. } => {
+            Event::Lost { .. }
+            | Event::LinkDown { .. }
+            | Event::LinkOneWay { .. }
+            | Event::Stalled { .. }
+            | Event::Isolated { .. }
+            | Event::DaemonDown { .. } => {
                 tracing::warn!("{}", self.in_names(event));
             }
             _ => tracing::info!("{}", self.in_names(event)),
@@ -265,11 +273,21 @@ impl Control {
         let now = host::clock::now();
         match event {
             agents::Event::Finished(report) => self.node.handle_operation(report, now),
-            agents::Event::Failed { address, how, output, .. } => {
+            agents::Event::Failed {
+                address,
+                how,
+                output,
+                ..
+            } => {
                 tracing::warn!(resource = %address, "ended by itself: {how}");
                 self.node.handle_failure(&address, (how, output), now);
             }
-            agents::Event::Slow { address, verb, after, .. } => {
+            agents::Event::Slow {
+                address,
+                verb,
+                after,
+                ..
+            } => {
                 tracing::warn!(resource = %address, "{verb} has run for {after:?}, half of its limit");
             }
         }
@@ -290,7 +308,11 @@ impl Control {
             Incoming::Disconnected { peer, address, .. } => {
                 tracing::debug!(%peer, %address, "disconnected");
             }
-            Incoming::Join { request, token_digest, reply } => {
+            Incoming::Join {
+                request,
+                token_digest,
+                reply,
+            } => {
                 self.take_join(request, token_digest, reply);
             }
         }
@@ -307,12 +329,16 @@ impl Control {
                     None
                 }
             },
-            Wire::Proposal { request, command } => {
-                Some(PeerMessage::Proposal { id: RequestId(request), command })
-            }
+            Wire::Proposal { request, command } => Some(PeerMessage::Proposal {
+                id: RequestId(request),
+                command,
+            }),
             Wire::ProposalReply { request, result } => {
                 let result = serde_json::from_slice(&result).ok()?;
-                Some(PeerMessage::ProposalReply { id: RequestId(request), result })
+                Some(PeerMessage::ProposalReply {
+                    id: RequestId(request),
+                    result,
+                })
             }
             Wire::Hello(_) | Wire::Ping { .. } | Wire::Pong { .. } => None,
         }
@@ -366,7 +392,11 @@ impl Control {
         let state = self.node.state();
         let members: Vec<Member> = state
             .members()
-            .map(|(name, id, key)| Member { id, name: name.clone(), key: *key })
+            .map(|(name, id, key)| Member {
+                id,
+                name: name.clone(),
+                key: *key,
+            })
             .collect();
         let version = state.spec_version();
         let voters = self.node.raft().configuration().voters.clone();
@@ -375,8 +405,13 @@ impl Control {
         }
         let is_new = version != self.spec_version || members != self.known.members;
         if is_new {
-            let (Some(spec), Some(source)) = (state.spec(), state.spec_source()) else { return };
-            let known = Known { source: source.to_string(), members };
+            let (Some(spec), Some(source)) = (state.spec(), state.spec_source()) else {
+                return;
+            };
+            let known = Known {
+                source: source.to_string(),
+                members,
+            };
             self.topology = Topology::new(spec, &known.members, &self.identity.name);
             self.spec_version = version;
             self.known = known;
@@ -390,10 +425,15 @@ impl Control {
         }
         if is_new || voters != self.pending.voters {
             let voice = |id: NodeId| {
-                if voters.contains(&id) { Voice::Voter } else { Voice::Listener }
+                if voters.contains(&id) {
+                    Voice::Voter
+                } else {
+                    Voice::Listener
+                }
             };
             let own = voice(self.identity.id);
-            self.heartbeat.update_peers(own, self.topology.endpoints(voice));
+            self.heartbeat
+                .update_peers(own, self.topology.endpoints(voice));
             self.pending.voters = voters;
         }
     }
@@ -418,10 +458,16 @@ fn write(message: PeerMessage) -> consensus::PeerMessage {
     use consensus::PeerMessage as Wire;
     match message {
         PeerMessage::Raft(message) => Wire::Raft(wire::raft::encode(&message)),
-        PeerMessage::Proposal { id, command } => Wire::Proposal { request: id.0, command },
+        PeerMessage::Proposal { id, command } => Wire::Proposal {
+            request: id.0,
+            command,
+        },
         PeerMessage::ProposalReply { id, result } => {
             let result = serde_json::to_vec(&result).expect("results are plain data");
-            Wire::ProposalReply { request: id.0, result }
+            Wire::ProposalReply {
+                request: id.0,
+                result,
+            }
         }
     }
 }
@@ -435,7 +481,10 @@ struct Signals {
 impl Signals {
     fn new() -> Result<Self, DaemonError> {
         let open = |kind| {
-            signal(kind).map_err(|source| DaemonError::System { verb: "watch for signals", source })
+            signal(kind).map_err(|source| DaemonError::System {
+                verb: "watch for signals",
+                source,
+            })
         };
         Ok(Self {
             terminate: open(SignalKind::terminate())?,

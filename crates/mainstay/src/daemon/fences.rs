@@ -10,8 +10,12 @@ use super::control::{Control, Input};
 impl Control {
     /// The devices of a node, in the order in which they are tried.
     pub fn devices_of(&self, target: &NodeName) -> Vec<Device> {
-        let Some(spec) = self.node.state().spec() else { return Vec::new() };
-        let Some(node) = spec.nodes.get(target) else { return Vec::new() };
+        let Some(spec) = self.node.state().spec() else {
+            return Vec::new();
+        };
+        let Some(node) = spec.nodes.get(target) else {
+            return Vec::new();
+        };
         let device = |name: &model::DeviceName| {
             let device = spec.fence_devices.get(name)?;
             Some(Device::from_spec(name, device))
@@ -34,7 +38,9 @@ impl Control {
     /// A suspected node may have to be fenced in a moment: its devices are asked for
     /// their state, which finds out whether they can be reached and warms all caches.
     pub fn warm_fences(&self, peer: NodeId) {
-        let Some(target) = self.topology.names.get(&peer).cloned() else { return };
+        let Some(target) = self.topology.names.get(&peer).cloned() else {
+            return;
+        };
         for device in self.devices_of(&target) {
             let target = target.clone();
             tokio::spawn(async move {
@@ -60,7 +66,10 @@ async fn fence(devices: &[Device], target: &NodeName) -> FenceResult {
         Err(errors) => {
             let how: Vec<String> = errors.iter().map(ToString::to_string).collect();
             let device = devices.last().map(|device| device.name.clone());
-            FenceResult::Failed { device, how: how.join("; ") }
+            FenceResult::Failed {
+                device,
+                how: how.join("; "),
+            }
         }
     }
 }

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use api::{Timestamp, TokenReply};
-use consensus::{
-    ClusterKey, JoinReply, JoinRequest, JoinedMember, NodeKey, Token, join::Refusal,
-};
+use consensus::{ClusterKey, JoinReply, JoinRequest, JoinedMember, NodeKey, Token, join::Refusal};
 use model::{Command, NetworkName, NodeName, Spec, UserName, WallTime};
 use server::Reply;
 use tokio::sync::oneshot;
@@ -21,8 +19,12 @@ impl Control {
         if !is_new || !leads || self.pending.first {
             return;
         }
-        let Ok(loaded) = config::read("cluster.toml", &self.known.source) else { return };
-        let Some(me) = self.known.members.iter().find(|m| m.id == self.identity.id) else { return };
+        let Ok(loaded) = config::read("cluster.toml", &self.known.source) else {
+            return;
+        };
+        let Some(me) = self.known.members.iter().find(|m| m.id == self.identity.id) else {
+            return;
+        };
         let command = Command::AddMember {
             name: me.name.clone(),
             key: me.key,
@@ -36,7 +38,12 @@ impl Control {
 
     /// Makes a token and has its digest committed before anybody gets to see it.
     pub fn take_token(&mut self, valid_for: Duration, by: UserName, reply: Reply<TokenReply>) {
-        let key = NodeKey::load(&self.places.state_dir.join(consensus::identity::NODE_KEY_FILE));
+        let key = NodeKey::load(
+            &self
+                .places
+                .state_dir
+                .join(consensus::identity::NODE_KEY_FILE),
+        );
         let now = host::clock::wall();
         let expires = WallTime(now.0 + u64::try_from(valid_for.as_millis()).unwrap_or(u64::MAX));
         let made = key.map_err(|error| error.to_string()).and_then(|key| {
@@ -50,8 +57,15 @@ impl Control {
                 return;
             }
         };
-        let answer = TokenReply { token: token.to_string(), expires: Timestamp::from(expires) };
-        let command = Command::AddToken { digest: token.digest(), expires, by };
+        let answer = TokenReply {
+            token: token.to_string(),
+            expires: Timestamp::from(expires),
+        };
+        let command = Command::AddToken {
+            digest: token.digest(),
+            expires,
+            by,
+        };
         let id = self.new_request(Pending::Token { reply, answer });
         self.node.handle_request(id, command, host::clock::now());
     }
@@ -75,7 +89,10 @@ impl Control {
         }
         match self.join_command(&request, token_digest) {
             Ok(command) => {
-                let id = self.new_request(Pending::Join { reply, name: request.name });
+                let id = self.new_request(Pending::Join {
+                    reply,
+                    name: request.name,
+                });
                 self.node.handle_request(id, command, host::clock::now());
             }
             Err(refusal) => drop(reply.send(Err(refusal))),
@@ -84,14 +101,12 @@ impl Control {
 
     /// The configuration must describe the node: as it stands, or with what it says of
     /// itself added.
-    fn join_command(
-        &self,
-        request: &JoinRequest,
-        token: String,
-    ) -> Result<Command, Refusal> {
+    fn join_command(&self, request: &JoinRequest, token: String) -> Result<Command, Refusal> {
         let state = self.node.state();
         let (Some(spec), Some(source)) = (state.spec(), state.spec_source()) else {
-            return Err(Refusal::NotNow("the cluster has no configuration yet".to_string()));
+            return Err(Refusal::NotNow(
+                "the cluster has no configuration yet".to_string(),
+            ));
         };
         let spec = if spec.nodes.contains_key(&request.name) {
             None
@@ -101,8 +116,16 @@ impl Control {
                  `--address NETWORK=ADDRESS/PREFIX`",
                 request.name, request.name
             )));
-        } else if !request.attachments.keys().any(|network| is_used(spec, network)) {
-            let given: Vec<&str> = request.attachments.keys().map(|name| name.as_str()).collect();
+        } else if !request
+            .attachments
+            .keys()
+            .any(|network| is_used(spec, network))
+        {
+            let given: Vec<&str> = request
+                .attachments
+                .keys()
+                .map(|name| name.as_str())
+                .collect();
             let known: Vec<&str> = spec.networks.keys().map(|name| name.as_str()).collect();
             return Err(Refusal::BadRequest(format!(
                 "no member is on network {}, so nobody would hear {}; the networks of this \
@@ -114,18 +137,25 @@ impl Control {
         } else {
             let source = config::with_node(source, &request.name, &request.attachments)
                 .map_err(|error| Refusal::BadRequest(error.to_string()))?;
-            let loaded = config::read("configuration", &source).map_err(|problems| {
-                Refusal::BadRequest(problems.render(config::Colour::Never))
-            })?;
+            let loaded = config::read("configuration", &source)
+                .map_err(|problems| Refusal::BadRequest(problems.render(config::Colour::Never)))?;
             Some(Box::new((source, loaded.spec)))
         };
-        Ok(Command::AddMember { name: request.name.clone(), key: request.key, token, spec })
+        Ok(Command::AddMember {
+            name: request.name.clone(),
+            key: request.key,
+            token,
+            spec,
+        })
     }
 
     /// What a new member needs.
     pub fn join_reply(&self, name: &NodeName) -> Result<JoinReply, Refusal> {
         let state = self.node.state();
-        let path = self.places.state_dir.join(consensus::identity::CLUSTER_KEY_FILE);
+        let path = self
+            .places
+            .state_dir
+            .join(consensus::identity::CLUSTER_KEY_FILE);
         let cluster_key =
             ClusterKey::load(&path).map_err(|error| Refusal::Refused(error.to_string()))?;
         // The log has answered, and this node may be a moment behind the leader.
@@ -156,5 +186,7 @@ impl Control {
 }
 
 fn is_used(spec: &Spec, network: &NetworkName) -> bool {
-    spec.nodes.values().any(|node| node.networks.contains_key(network))
+    spec.nodes
+        .values()
+        .any(|node| node.networks.contains_key(network))
 }

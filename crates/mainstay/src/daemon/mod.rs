@@ -132,7 +132,10 @@ pub fn run(places: &Places) -> Result<ExitCode, DaemonError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|source| DaemonError::System { verb: "start the runtime", source })?;
+        .map_err(|source| DaemonError::System {
+            verb: "start the runtime",
+            source,
+        })?;
     runtime.block_on(serve(places))
 }
 
@@ -146,8 +149,10 @@ fn read_known(places: &Places) -> Result<(Known, Spec), DaemonError> {
 
 fn make_directories(places: &Places) -> Result<(), DaemonError> {
     for directory in [&places.run_dir, &places.log_dir] {
-        std::fs::create_dir_all(directory)
-            .map_err(|source| DaemonError::Directory { path: directory.clone(), source })?;
+        std::fs::create_dir_all(directory).map_err(|source| DaemonError::Directory {
+            path: directory.clone(),
+            source,
+        })?;
     }
     Ok(())
 }
@@ -158,8 +163,10 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
     make_directories(places)?;
     let (known, spec) = read_known(places)?;
     let identity = Identity::begin_incarnation(&places.state_dir)?;
-    let boot = host::boot::boot_id()
-        .map_err(|source| DaemonError::System { verb: "read the boot id", source })?;
+    let boot = host::boot::boot_id().map_err(|source| DaemonError::System {
+        verb: "read the boot id",
+        source,
+    })?;
     let topology = Topology::new(&spec, &known.members, &identity.name);
     warn_of_absent_addresses(&topology);
     let (inputs, received) = mpsc::channel(INPUTS_MAX);
@@ -182,8 +189,15 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
 
     let now = host::clock::now();
     let raft = raft::Raft::new(raft_config(&identity, &topology), recovered.restored, now);
-    let recorded = agents.recorded().into_iter().map(|record| (record.address, record.spec));
-    let config = NodeConfig { id: identity.id, name: identity.name.clone(), boot };
+    let recorded = agents
+        .recorded()
+        .into_iter()
+        .map(|record| (record.address, record.spec));
+    let config = NodeConfig {
+        id: identity.id,
+        name: identity.name.clone(),
+        boot,
+    };
     let node = Node::new(config, raft, recorded.collect(), now);
     tracing::info!(node = %identity.name, incarnation = identity.incarnation, "daemon started");
     let mut control = Control {
@@ -206,7 +220,15 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         has_left: false,
         is_settled: false,
     };
-    let result = control.run(control::Inputs { hands: received, disk, incoming, agents: agent_events, requests }).await;
+    let result = control
+        .run(control::Inputs {
+            hands: received,
+            disk,
+            incoming,
+            agents: agent_events,
+            requests,
+        })
+        .await;
     control.close();
     stop.notify_waiters();
     stop.notify_one();
@@ -244,7 +266,9 @@ fn raft_config(identity: &Identity, topology: &Topology) -> raft::Config {
     // Who is alive is the detector's business; a leader's own beats renew leases (seconds)
     // and find lost messages.
     config.heartbeat_interval = RAFT_BEAT;
-    config.election_timeout = config.election_timeout.max(lost + topology.timings.heartbeat);
+    config.election_timeout = config
+        .election_timeout
+        .max(lost + topology.timings.heartbeat);
     config
 }
 
@@ -273,11 +297,13 @@ fn start_transport(
         incarnation: identity.incarnation,
         listen: topology.listen(),
     };
-    let transport = Transport::start(config, sender)
-        .map_err(DaemonError::Listen)?;
+    let transport = Transport::start(config, sender).map_err(DaemonError::Listen)?;
     transport
         .set_peers(topology.peer_infos())
-        .map_err(|source| DaemonError::System { verb: "use the key of this node", source })?;
+        .map_err(|source| DaemonError::System {
+            verb: "use the key of this node",
+            source,
+        })?;
     Ok((transport, incoming))
 }
 
@@ -315,21 +341,23 @@ fn start_heartbeat(
             tracing::warn!("the control loop does not keep up with the failure detector");
         }
     };
-    heartbeat::spawn(config, Box::new(tell))
-        .map_err(|source| DaemonError::System { verb: "start the heartbeats", source })
+    heartbeat::spawn(config, Box::new(tell)).map_err(|source| DaemonError::System {
+        verb: "start the heartbeats",
+        source,
+    })
 }
 
-fn start_agents(
-    places: &Places,
-) -> Result<(Agents, mpsc::Receiver<agents::Event>), DaemonError> {
+fn start_agents(places: &Places) -> Result<(Agents, mpsc::Receiver<agents::Event>), DaemonError> {
     let (sender, events) = mpsc::channel(INPUTS_MAX);
     let settings = agents::Settings {
         run_dir: places.run_dir.clone(),
         log_dir: places.log_dir.clone(),
         cgroup_root: None,
     };
-    let agents = Agents::new(settings, sender)
-        .map_err(|source| DaemonError::System { verb: "open the agents", source })?;
+    let agents = Agents::new(settings, sender).map_err(|source| DaemonError::System {
+        verb: "open the agents",
+        source,
+    })?;
     Ok((agents, events))
 }
 

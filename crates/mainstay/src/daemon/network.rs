@@ -50,7 +50,10 @@ impl Topology {
         let others = members.iter().filter(|member| member.name != *me);
         let peers = others
             .map(|member| {
-                (member.id, spec.nodes.get(&member.name).map(&ends).unwrap_or_default())
+                (
+                    member.id,
+                    spec.nodes.get(&member.name).map(&ends).unwrap_or_default(),
+                )
             })
             .collect();
         Self {
@@ -59,8 +62,14 @@ impl Topology {
                 .map(|(link, address)| (link, networks[&link].clone(), address))
                 .collect(),
             peers,
-            keys: members.iter().map(|member| (member.id, member.key)).collect(),
-            names: members.iter().map(|member| (member.id, member.name.clone())).collect(),
+            keys: members
+                .iter()
+                .map(|member| (member.id, member.key))
+                .collect(),
+            names: members
+                .iter()
+                .map(|member| (member.id, member.name.clone()))
+                .collect(),
             networks,
             timings: spec.cluster.timings,
         }
@@ -105,9 +114,11 @@ impl Topology {
     /// Times of the failure detector.
     pub fn settings(&self) -> Settings {
         let timings = self.timings;
-        let settings =
-            Settings::new(timings.heartbeat, timings.suspect_after, timings.lost_after);
-        Settings { daemon_down_grace: timings.daemon_down_grace, ..settings }
+        let settings = Settings::new(timings.heartbeat, timings.suspect_after, timings.lost_after);
+        Settings {
+            daemon_down_grace: timings.daemon_down_grace,
+            ..settings
+        }
     }
 
     /// A sentence of the failure detector, which knows nodes and links by number, with the
@@ -155,7 +166,9 @@ impl Topology {
     /// The address of `peer` on `link`.
     pub fn address_of(&self, peer: NodeId, link: LinkId) -> Option<SocketAddr> {
         let ends = self.peers.get(&peer)?;
-        ends.iter().find(|(other, _)| *other == link).map(|(_, address)| *address)
+        ends.iter()
+            .find(|(other, _)| *other == link)
+            .map(|(_, address)| *address)
     }
 }
 

@@ -1,8 +1,6 @@
 //! What people ask at the socket: orders and configurations, looked at or carried out.
 
-use api::{
-    ApiError, ApplyReply, ApplyRequest, ErrorCode, Order, OrderReply, PlanView, Switch,
-};
+use api::{ApiError, ApplyReply, ApplyRequest, ErrorCode, Order, OrderReply, PlanView, Switch};
 use model::command::ServiceOrder;
 use model::seen::Maintenance;
 use model::{Command, NodeName, Reason, ServiceName, UserName};
@@ -18,10 +16,20 @@ impl Control {
     pub fn take_request(&mut self, request: ControlRequest) {
         match request {
             ControlRequest::Status { reply } => drop(reply.send(self.status())),
-            ControlRequest::Apply { request, mode, by, reply } => {
+            ControlRequest::Apply {
+                request,
+                mode,
+                by,
+                reply,
+            } => {
                 self.take_apply(request, mode, by, reply);
             }
-            ControlRequest::Order { order, mode, by, reply } => {
+            ControlRequest::Order {
+                order,
+                mode,
+                by,
+                reply,
+            } => {
                 self.take_order(order, mode, by, reply);
             }
             ControlRequest::History { query, reply } => {
@@ -36,10 +44,18 @@ impl Control {
             ControlRequest::ConfigVersions { reply } => {
                 drop(reply.send(Ok(views::config_versions(self.node.state()))));
             }
-            ControlRequest::Token { valid_for, by, reply } => {
+            ControlRequest::Token {
+                valid_for,
+                by,
+                reply,
+            } => {
                 self.take_token(valid_for, by, reply);
             }
-            ControlRequest::Log { service, resource, reply } => {
+            ControlRequest::Log {
+                service,
+                resource,
+                reply,
+            } => {
                 self.take_log(service, resource, reply);
             }
             ControlRequest::Explain { service, reply } => {
@@ -112,7 +128,11 @@ impl Control {
             by,
         };
         let preview = self.preview(Some(command.clone()))?;
-        let warnings = loaded.warnings.list.iter().map(|problem| problem.message.clone());
+        let warnings = loaded
+            .warnings
+            .list
+            .iter()
+            .map(|problem| problem.message.clone());
         let answer = ApplyReply {
             changes,
             accepted: false,
@@ -137,7 +157,9 @@ impl Control {
         match gone.first() {
             None => Ok(()),
             Some(name) => Err(ErrorCode::OrderRefused
-                .error(format!("{name} is a member, and the file does not describe it"))
+                .error(format!(
+                    "{name} is a member, and the file does not describe it"
+                ))
                 .with_help(format!(
                     "run `mainstay leave` on {name}, or `mainstay node remove {name}`, first"
                 ))),
@@ -146,8 +168,7 @@ impl Control {
 
     fn preview(&self, command: Option<Command>) -> Result<node::Preview, ApiError> {
         let at = host::clock::wall();
-        node::preview(self.node.state(), self.node.applied(), at, command)
-            .map_err(ApiError::from)
+        node::preview(self.node.state(), self.node.applied(), at, command).map_err(ApiError::from)
     }
 
     fn take_order(&mut self, order: Order, mode: Mode, by: UserName, reply: Reply<OrderReply>) {
@@ -186,15 +207,29 @@ impl Control {
         };
         let mut notes = self.notes(order);
         notes.extend(self.no_quorum_note());
-        Ok((command, OrderReply { accepted: false, plan, index: None, notes }))
+        Ok((
+            command,
+            OrderReply {
+                accepted: false,
+                plan,
+                index: None,
+                notes,
+            },
+        ))
     }
 
     /// A restart in place is carried out by the node that holds the service: no plan
     /// contains it, and it interrupts all the same.
     fn with_restart(&self, plan: PlanView, service: &ServiceName, by: &UserName) -> PlanView {
         let seen = self.node.state().seen();
-        let claim = seen.services.get(service).and_then(|seen| seen.claim.as_ref());
-        let is_planned = plan.steps.iter().any(|s| s.service.as_deref() == Some(service.as_str()));
+        let claim = seen
+            .services
+            .get(service)
+            .and_then(|seen| seen.claim.as_ref());
+        let is_planned = plan
+            .steps
+            .iter()
+            .any(|s| s.service.as_deref() == Some(service.as_str()));
         match claim {
             Some(claim) if !is_planned => {
                 let because = Reason::AskedByOperator { user: by.clone() }.to_string();
@@ -218,7 +253,9 @@ impl Control {
     fn notes(&self, order: &Order) -> Vec<String> {
         match order {
             Order::Leave => vec!["this node leaves the cluster for good".to_string()],
-            Order::Halt => vec!["the daemon of this node ends; the node stays a member".to_string()],
+            Order::Halt => {
+                vec!["the daemon of this node ends; the node stays a member".to_string()]
+            }
             Order::Fence { node } => {
                 let seen = self.node.state().seen();
                 let is_up = seen.nodes.get(node).is_some_and(|seen| {
@@ -241,7 +278,9 @@ impl Control {
                  and data may be lost"
             )],
             Order::RemoveNode { node } => {
-                vec![format!("{node} comes back only by `mainstay join` with a new token")]
+                vec![format!(
+                    "{node} comes back only by `mainstay join` with a new token"
+                )]
             }
             Order::Start { .. }
             | Order::Stop { .. }
@@ -273,12 +312,16 @@ impl Control {
             Order::Freeze { service: name } => service(name, ServiceOrder::Freeze),
             Order::Thaw { service: name } => service(name, ServiceOrder::Thaw),
             Order::Clear { service: name } => service(name, ServiceOrder::Clear),
-            Order::Standby { node } => {
-                Command::SetStandby { node: node.clone(), standby: Maintenance::On, by }
-            }
-            Order::Online { node } => {
-                Command::SetStandby { node: node.clone(), standby: Maintenance::Off, by }
-            }
+            Order::Standby { node } => Command::SetStandby {
+                node: node.clone(),
+                standby: Maintenance::On,
+                by,
+            },
+            Order::Online { node } => Command::SetStandby {
+                node: node.clone(),
+                standby: Maintenance::Off,
+                by,
+            },
             Order::Maintenance { switch } => {
                 let maintenance = match switch {
                     Switch::On => Maintenance::On,
@@ -287,12 +330,18 @@ impl Control {
                 Command::SetMaintenance { maintenance, by }
             }
             Order::Fence { node } => self.fence_command(node, by)?,
-            Order::ConfirmFence { node } => Command::ConfirmFence { target: node.clone(), by },
+            Order::ConfirmFence { node } => Command::ConfirmFence {
+                target: node.clone(),
+                by,
+            },
             Order::Halt | Order::Leave => Command::Leave {
                 node: self.identity.name.clone(),
                 boot: self.node.config().boot,
             },
-            Order::RemoveNode { node } => Command::RemoveMember { name: node.clone(), by },
+            Order::RemoveNode { node } => Command::RemoveMember {
+                name: node.clone(),
+                by,
+            },
             Order::TestFence { .. } => {
                 return Err(ErrorCode::NotYet.error("a test changes nothing"));
             }
@@ -328,7 +377,10 @@ impl Control {
             Some(node) => vec![node],
             None => self.node.state().seen().nodes.keys().cloned().collect(),
         };
-        let all: Vec<_> = names.into_iter().map(|name| (self.devices_of(&name), name)).collect();
+        let all: Vec<_> = names
+            .into_iter()
+            .map(|name| (self.devices_of(&name), name))
+            .collect();
         tokio::spawn(async move {
             let mut notes = Vec::new();
             let mut failed = Vec::new();
@@ -350,7 +402,11 @@ impl Control {
                 }
             }
             let answer = if failed.is_empty() {
-                Ok(OrderReply { accepted: true, notes, ..OrderReply::default() })
+                Ok(OrderReply {
+                    accepted: true,
+                    notes,
+                    ..OrderReply::default()
+                })
             } else {
                 let mut error = ErrorCode::FenceFailed.error("not every node could be fenced now");
                 error.details = failed.into_iter().chain(notes).collect();
@@ -363,7 +419,10 @@ impl Control {
     /// This node has left the view; for good, it asks to be taken out as well.
     pub fn remove_myself(&mut self) {
         let by = UserName::new("mainstay").expect("a plain word");
-        let command = Command::RemoveMember { name: self.identity.name.clone(), by };
+        let command = Command::RemoveMember {
+            name: self.identity.name.clone(),
+            by,
+        };
         let id = self.new_request(Pending::Own(Own::Removal));
         self.node.handle_request(id, command, host::clock::now());
     }

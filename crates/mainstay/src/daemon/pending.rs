@@ -78,7 +78,9 @@ impl Control {
 
     /// The log has answered.
     pub fn answer(&mut self, id: RequestId, result: Result<u64, RequestError>) {
-        let Some(pending) = self.pending.map.remove(&id) else { return };
+        let Some(pending) = self.pending.map.remove(&id) else {
+            return;
+        };
         match pending {
             Pending::Order { reply, mut answer } => {
                 answer.index = result.as_ref().ok().copied();
@@ -93,7 +95,9 @@ impl Control {
                 drop(reply.send(result.map(|_| answer).map_err(to_error)));
             }
             Pending::Join { reply, name } => {
-                let answer = result.map_err(to_refusal).and_then(|_| self.join_reply(&name));
+                let answer = result
+                    .map_err(to_refusal)
+                    .and_then(|_| self.join_reply(&name));
                 drop(reply.send(answer));
             }
             Pending::Own(own) => self.answer_own(own, &result),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use api::{
     ApiError, ConfigVersion, ConfigVersions, ErrorCode, Explanation, FenceRecordView, Fences,
     History, HistoryEntryView, LinkState, LinkStatus, LogLine, LogView, NodeVerdict, PlanView,
-    StatusExtra, Status, StayView, StepView, Timestamp, WaitView,
+    Status, StatusExtra, StayView, StepView, Timestamp, WaitView,
 };
 use membership::LinkCondition;
 use model::spec::NoQuorumPolicy;
@@ -49,7 +49,12 @@ pub fn plan(preview: &Preview) -> PlanView {
         id: Some(preview.plan.0),
         steps: preview.steps.iter().map(step).collect(),
         stays: preview.stays.iter().map(stay).collect(),
-        waits: preview.waits.iter().filter(|wait| is_news(wait, preview)).map(wait).collect(),
+        waits: preview
+            .waits
+            .iter()
+            .filter(|wait| is_news(wait, preview))
+            .map(wait)
+            .collect(),
     }
 }
 
@@ -82,7 +87,11 @@ fn without_quorum(status: &mut Status, policy: NoQuorumPolicy) {
             node.state = "unknown".to_string();
         }
     }
-    for service in status.services.iter_mut().filter(|service| service.node.is_some()) {
+    for service in status
+        .services
+        .iter_mut()
+        .filter(|service| service.node.is_some())
+    {
         let on = service.node.clone().unwrap_or_default();
         let last = service.state;
         service.reason = if on != me {
@@ -122,7 +131,13 @@ pub fn history(state: &State, query: &HistoryQuery) -> History {
 
 /// Settled fences, oldest first.
 pub fn fences(state: &State) -> Fences {
-    Fences { fences: state.fence_records().iter().map(FenceRecordView::from).collect() }
+    Fences {
+        fences: state
+            .fence_records()
+            .iter()
+            .map(FenceRecordView::from)
+            .collect(),
+    }
 }
 
 fn version_view(version: &state::SpecVersion) -> ConfigVersion {
@@ -137,23 +152,34 @@ fn version_view(version: &state::SpecVersion) -> ConfigVersion {
 /// The kept versions of the configuration.
 pub fn config_versions(state: &State) -> ConfigVersions {
     let versions = state.versions().iter().map(version_view).collect();
-    ConfigVersions { versions, live: state.spec_version() }
+    ConfigVersions {
+        versions,
+        live: state.spec_version(),
+    }
 }
 
 /// One version, with its text.
 pub fn config(state: &State, version: Option<u64>) -> Result<ConfigVersion, ApiError> {
     let wanted = version.unwrap_or(state.spec_version());
-    let found = state.versions().iter().find(|version| version.version == wanted);
+    let found = state
+        .versions()
+        .iter()
+        .find(|version| version.version == wanted);
     let found = found.ok_or_else(|| {
         ErrorCode::NoSuchVersion.error(format!("version {wanted} of the configuration is not kept"))
     })?;
-    Ok(ConfigVersion { source: Some(found.source.clone()), ..version_view(found) })
+    Ok(ConfigVersion {
+        source: Some(found.source.clone()),
+        ..version_view(found)
+    })
 }
 
 /// What services wait for, and what nodes wait for in words.
 fn waits_of(node: &Node) -> (BTreeMap<ServiceName, model::Reason>, Vec<String>) {
     let state = node.state();
-    let Some(spec) = state.spec() else { return (BTreeMap::new(), Vec::new()) };
+    let Some(spec) = state.spec() else {
+        return (BTreeMap::new(), Vec::new());
+    };
     let plan = planner::plan(&planner::Input {
         spec,
         spec_version: state.spec_version(),
@@ -182,7 +208,10 @@ pub fn explain(node: &Node, service: &ServiceName) -> Result<Explanation, ApiErr
     extra.waits = waits_of(node).0;
     let wait = extra.waits.get(service).map(ToString::to_string);
     let status = Status::from_seen(spec, state.seen(), extra);
-    let shown = status.services.iter().find(|shown| shown.name == service.as_str());
+    let shown = status
+        .services
+        .iter()
+        .find(|shown| shown.name == service.as_str());
     let shown = shown.ok_or_else(unknown)?;
     let verdicts = planner::placement(
         &planner::Input {
@@ -206,9 +235,11 @@ pub fn explain(node: &Node, service: &ServiceName) -> Result<Explanation, ApiErr
 
 fn verdict_view((node, verdict): &(NodeName, Verdict)) -> NodeVerdict {
     let score = match verdict {
-        Verdict::Ready { preference, stickiness, .. } => {
-            i64::try_from(preference + stickiness).ok()
-        }
+        Verdict::Ready {
+            preference,
+            stickiness,
+            ..
+        } => i64::try_from(preference + stickiness).ok(),
         Verdict::Not(_) => None,
     };
     NodeVerdict {
@@ -231,20 +262,26 @@ impl Control {
         let mut extra = StatusExtra::new(self.identity.name.clone());
         // A daemon that has just started shows what its disk holds, which may be long past.
         let is_current = self.node.is_caught_up();
-        extra.quorate =
-            is_current && boundary.lease == Lease::Held && boundary.leader.is_some();
-        extra.leader = boundary.leader.and_then(|id| self.topology.names.get(&id)).cloned();
+        extra.quorate = is_current && boundary.lease == Lease::Held && boundary.leader.is_some();
+        extra.leader = boundary
+            .leader
+            .and_then(|id| self.topology.names.get(&id))
+            .cloned();
         extra.epoch = self.node.epoch();
         extra.spec_version = state.spec_version();
         extra.index = self.node.applied();
         let heard = self.pending.contact.max(self.node.raft().last_contact(now));
-        extra.age = heard.map(|at| now.saturating_duration_since(at)).unwrap_or_default();
+        extra.age = heard
+            .map(|at| now.saturating_duration_since(at))
+            .unwrap_or_default();
         extra.links = self.links();
         let (waits, warnings) = waits_of(&self.node);
         extra.waits = waits;
         extra.warnings.extend(warnings);
         let me = self.identity.name.clone();
-        extra.versions.insert(me, env!("CARGO_PKG_VERSION").to_string());
+        extra
+            .versions
+            .insert(me, env!("CARGO_PKG_VERSION").to_string());
         let mut status = Status::from_seen(spec, state.seen(), extra);
         if boundary.lease == Lease::Ended {
             without_quorum(&mut status, spec.cluster.no_quorum);
@@ -262,7 +299,9 @@ impl Control {
     fn links(&self) -> BTreeMap<NodeName, Vec<LinkStatus>> {
         let mut all: BTreeMap<NodeName, Vec<LinkStatus>> = BTreeMap::new();
         for link in self.heartbeat.links() {
-            let Some(peer) = self.topology.names.get(&link.peer) else { continue };
+            let Some(peer) = self.topology.names.get(&link.peer) else {
+                continue;
+            };
             let network = self.topology.networks.get(&link.link);
             let shown = LinkStatus {
                 network: network.map(ToString::to_string).unwrap_or_default(),
@@ -278,7 +317,9 @@ impl Control {
                     .heard_ago
                     .map(|ago| u64::try_from(ago.as_millis()).unwrap_or(u64::MAX)),
             };
-            all.entry(self.identity.name.clone()).or_default().push(shown);
+            all.entry(self.identity.name.clone())
+                .or_default()
+                .push(shown);
         }
         all
     }
@@ -291,7 +332,11 @@ impl Control {
         reply: Reply<LogView>,
     ) {
         let node = self.identity.name.to_string();
-        let spec = self.node.state().spec().and_then(|spec| spec.services.get(&service));
+        let spec = self
+            .node
+            .state()
+            .spec()
+            .and_then(|spec| spec.services.get(&service));
         let Some(spec) = spec else {
             let error = ErrorCode::NoSuchService.error(format!("there is no service {service}"));
             drop(reply.send(Err(error)));
@@ -315,7 +360,12 @@ impl Control {
             }
             // The sort is stable: what has no time stays where it was written.
             lines.sort_by_key(|line: &LogLine| line.at);
-            let view = LogView { service: service.to_string(), node, runs_on, lines };
+            let view = LogView {
+                service: service.to_string(),
+                node,
+                runs_on,
+                lines,
+            };
             drop(reply.send(Ok(view)));
         });
     }
