@@ -6,7 +6,7 @@ use host::cgroup::Watch;
 use host::process::Ended;
 use model::operation::{Operation, Outcome, Verb};
 use model::spec::CommandSpec;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::context::{Context, Done, MARKER};
 use crate::log;
@@ -18,6 +18,10 @@ use crate::record::Trace;
 const TERM_GRACE: Duration = Duration::from_secs(2);
 /// For processes that the stop program left to end by themselves, before they are told to.
 const REMNANTS_LIMIT: Duration = Duration::from_secs(1);
+
+/// Before a stop program that failed is run once more: what failed at once would otherwise
+/// fail at once again. Little against the fence that follows when both fail.
+const STOP_AGAIN_PAUSE: Duration = Duration::from_millis(500);
 
 /// What is watched of something that was started by a command: the end of the last process
 /// that its start left in its cgroup. Something started through others leaves none.
@@ -131,37 +135,115 @@ async fn start(
     Done::from(outcome).with_output(output)
 }
 
-/// The stop program first. Whatever it says, nothing of the start may be left afterwards;
-/// and when it failed, only the status program can say that it stopped nevertheless.
+/// A stop by stages, each of which ends within its own limit and says in the log what was
+/// found. Only what even the last one does not show to be stopped is a failed stop, which
+/// costs the node a fence.
+///
+/// ```text
+///   stop ──fails──► status ──not stopped──► stop again ──fails──┐
+///     │ exit 0        │ stopped               │ exit 0          │
+///     ▼               ▼                       ▼                 ▼
+///   TERM, then KILL to what is left of the start         TERM, KILL, status
+/// ```
 async fn stop(context: &Context, operation: &Operation, spec: &CommandSpec) -> Done {
+    let path = context.log.log_path();
+    let since = log::mark(&path);
+    let found = stop_by_stages(context, operation, spec).await;
+    // With the remarks between what the programs printed, in order.
+    let output = log::tail_since(&path, since);
+    match found {
+        Ok(()) => {
+            context.strike_out();
+            if let Some(cgroup) = context.cgroup() {
+                cgroup.remove();
+            }
+            Done::from(Outcome::Stopped).with_output(output)
+        }
+        Err(how) => Done::failed(how).with_output(output),
+    }
+}
+
+async fn stop_by_stages(
+    context: &Context,
+    operation: &Operation,
+    spec: &CommandSpec,
+) -> Result<(), String> {
     let limits = operation.spec.limits;
-    let launch = launch(context, &spec.stop, "stop");
-    let (run, output) = run(context, launch, limits.stop).await;
-    let how = match run {
-        Run::Ended(Ended::Exited(0)) => None,
-        Run::Ended(other) => Some(format!("stop: {other}")),
-        Run::TimedOut => Some(format!("stop: not done within {:?}", limits.stop)),
-        Run::NotStarted(error) => Some(crate::context::chain(&error)),
-    };
+    let asked = ask_to_stop(context, operation, spec).await;
+    let left = members::members(context).await;
+    if !left.is_empty() {
+        let left = members::list(&left);
+        context.log.line(&format!("TERM, then KILL to {left}"));
+    }
     let left = end_all(context, Stage::Term(REMNANTS_LIMIT), limits.stop).await;
     if !left.is_empty() {
         let left = members::list(&left);
-        return Done::failed(format!("these do not end, even by KILL: {left}")).with_output(output);
+        return Err(format!("these do not end, even by KILL: {left}"));
     }
-    if let Some(how) = how {
-        let found = status(context, spec, limits.status).await;
-        if found.outcome != Outcome::Stopped {
-            return Done::failed(how).with_output(output);
+    let Err(how) = asked else {
+        return Ok(());
+    };
+    match is_stopped(context, spec, limits.status).await {
+        Ok(()) => {
+            tracing::warn!(resource = %context.address, how, "stopped, but not by its stop program");
+            Ok(())
         }
-        context.log.line(&format!(
-            "{how}; its status says that it is stopped nevertheless"
-        ));
+        Err(found) => Err(format!("{how}; {found}")),
     }
-    context.strike_out();
-    if let Some(cgroup) = context.cgroup() {
-        cgroup.remove();
+}
+
+/// The stop program, and once more when it failed and the status does not say that it
+/// stopped nevertheless. Else how it failed.
+async fn ask_to_stop(
+    context: &Context,
+    operation: &Operation,
+    spec: &CommandSpec,
+) -> Result<(), String> {
+    let limits = operation.spec.limits;
+    let Err(first) = stop_once(context, spec, limits.stop).await else {
+        return Ok(());
+    };
+    context.log.line(&first);
+    if is_stopped(context, spec, limits.status).await.is_ok() {
+        return Ok(());
     }
-    Done::from(Outcome::Stopped).with_output(output)
+    sleep(STOP_AGAIN_PAUSE).await;
+    context.log.line("the stop program is run once more");
+    let Err(second) = stop_once(context, spec, limits.stop).await else {
+        return Ok(());
+    };
+    context.log.line(&second);
+    if first == second {
+        Err(format!("{first}, twice"))
+    } else {
+        Err(format!("{first}, then {second}"))
+    }
+}
+
+async fn stop_once(context: &Context, spec: &CommandSpec, limit: Duration) -> Result<(), String> {
+    let launch = launch(context, &spec.stop, "stop");
+    match run(context, launch, limit).await.0 {
+        Run::Ended(Ended::Exited(0)) => Ok(()),
+        Run::Ended(other) => Err(format!("stop: {other}")),
+        Run::TimedOut => Err(format!("stop: not done within {limit:?}")),
+        Run::NotStarted(error) => Err(crate::context::chain(&error)),
+    }
+}
+
+/// Whether the status program says stopped; else what it says. The answer is logged.
+async fn is_stopped(context: &Context, spec: &CommandSpec, limit: Duration) -> Result<(), String> {
+    let found = match status(context, spec, limit).await.outcome {
+        Outcome::Stopped => {
+            let text = "status: stopped, although the stop program failed";
+            context.log.line(text);
+            return Ok(());
+        }
+        Outcome::Running => "status: running".to_owned(),
+        Outcome::Failed(how) => how,
+        Outcome::TimedOut => format!("status: no answer within {limit:?}"),
+    };
+    context.log.line(&found);
+    Err(found)
 }
 
 /// Runs a program to its end, or TERM and KILL to its process group at its limit. What it

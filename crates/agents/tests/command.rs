@@ -91,7 +91,7 @@ fn a_program_that_fails_is_told_with_its_output() {
             );
             assert_eq!(
                 node.outcome(Verb::Stop, &spec).await,
-                failed("stop: exit 6")
+                failed("stop: exit 6, twice; status: exit 1")
             );
         },
     );
@@ -106,6 +106,74 @@ fn a_stop_that_failed_counts_when_the_status_says_stopped() {
             assert_eq!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
         },
     );
+}
+
+/// The remarks in an output, without their times.
+fn remarks(output: &str) -> Vec<&str> {
+    let own = |line| str::split_once(line, " mainstay: ").map(|(_, words)| words);
+    output.lines().filter_map(own).collect()
+}
+
+#[test]
+fn a_stop_that_failed_is_tried_once_more() {
+    story("a_stop_that_failed_is_tried_once_more", async |node| {
+        let stop = "test -e $D/tried && rm $D/up; touch $D/tried; test ! -e $D/up";
+        let [start, _, status] = BY_FILE;
+        let spec = command(node, start, stop, status);
+        assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+        let report = node.operate(Verb::Stop, &spec).await;
+        assert_eq!(report.outcome, Outcome::Stopped);
+        assert_eq!(
+            remarks(&report.output),
+            [
+                "stop: exit 1",
+                "status: running",
+                "the stop program is run once more"
+            ]
+        );
+    });
+}
+
+#[test]
+fn a_stop_that_fails_twice_ends_what_is_left_and_believes_the_status() {
+    let name = "a_stop_that_fails_twice_ends_what_is_left_and_believes_the_status";
+    story(name, async |node| {
+        let status = "pgrep -f '^sleep 2005' >/dev/null || exit 3";
+        let spec = command(node, "setsid sleep 2005 &", "echo no; exit 7", status);
+        assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+        eventually("the daemon runs", || running("sleep 2005") == 1).await;
+        let report = node.operate(Verb::Stop, &spec).await;
+        assert_eq!(report.outcome, Outcome::Stopped);
+        assert_eq!(running("sleep 2005"), 0);
+        let remarks = remarks(&report.output);
+        let [.., second, ended, last] = &remarks[..] else {
+            panic!("{remarks:?}");
+        };
+        assert_eq!(*second, "stop: exit 7");
+        assert!(ended.starts_with("TERM, then KILL to "), "{ended}");
+        assert!(ended.ends_with(" (sleep 2005)"), "{ended}");
+        assert_eq!(*last, "status: stopped, although the stop program failed");
+        assert_eq!(
+            report.output.matches("no\n").count(),
+            2,
+            "{}",
+            report.output
+        );
+    });
+}
+
+#[test]
+fn a_stop_that_hangs_twice_fails_when_the_status_says_running() {
+    let name = "a_stop_that_hangs_twice_fails_when_the_status_says_running";
+    story(name, async |node| {
+        let mut spec = command(node, "true", "sleep 2006", "true");
+        spec.limits.stop = Duration::from_millis(200);
+        assert_eq!(
+            node.outcome(Verb::Stop, &spec).await,
+            failed("stop: not done within 200ms, twice; status: running")
+        );
+        assert_eq!(running("sleep 2006"), 0);
+    });
 }
 
 #[test]
