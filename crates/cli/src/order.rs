@@ -35,7 +35,9 @@ pub(crate) fn give(
     let reply: OrderReply = client.post(routes::ORDERS, &request)?;
     if form == Form::Text {
         screen.print(format_args!("accepted: {order}\n"));
-        notes(screen, &reply.notes);
+        let is_new = |note: &&String| !preview.notes.contains(note);
+        let new: Vec<String> = reply.notes.iter().filter(is_new).cloned().collect();
+        notes(screen, &new);
     }
     let mut goals: Vec<Goal> = Goal::of_order(&order, &before).into_iter().collect();
     if goals.is_empty() || matches!(order, Order::Standby { .. }) {

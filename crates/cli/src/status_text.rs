@@ -32,7 +32,11 @@ pub(crate) fn whole(status: &Status, look: Look) -> String {
     let mut text = format!("{}\n", paint(&summary(status), Tone::Strong, look.colour));
     text.push_str(&whose_view(status, look));
     if !status.nodes.is_empty() {
-        let rows: Vec<_> = status.nodes.iter().map(|n| node_row(n, &status.nodes, look)).collect();
+        let rows: Vec<_> = status
+            .nodes
+            .iter()
+            .map(|n| node_row(n, &status.nodes, look))
+            .collect();
         let head = ["NODE", "STATE", "FOR", "LINKS", "WHY"];
         text.push('\n');
         text.push_str(&table(&head, &rows, 0, look.colour));
@@ -134,8 +138,15 @@ fn node_row(node: &NodeStatus, nodes: &[NodeStatus], look: Look) -> Vec<Cell> {
         cell(look.ago(node.since)),
         links_cell(node, nodes),
     ];
-    row.extend(node.because.as_ref().map(cell));
+    let because = node.because.clone().or_else(|| why_down(node));
+    row.extend(because.map(cell));
     row
+}
+
+/// A node that is down since its fence was confirmed.
+fn why_down(node: &NodeStatus) -> Option<String> {
+    let fenced = node.fenced_last?;
+    (node.state == "down" && node.since <= fenced).then(|| "fenced".to_string())
 }
 
 /// `lan ok, san 1 of 2 down`: one word per network. The silence of a node that is not online
@@ -147,10 +158,7 @@ fn links_cell(node: &NodeStatus, nodes: &[NodeStatus]) -> Cell {
         .iter()
         .filter(|link| link.state == LinkState::Up || online(&link.peer))
         .collect();
-    let mut networks: Vec<&str> = counted
-        .iter()
-        .map(|link| link.network.as_str())
-        .collect();
+    let mut networks: Vec<&str> = counted.iter().map(|link| link.network.as_str()).collect();
     networks.sort_unstable();
     networks.dedup();
     let one = |network: &&str| {
