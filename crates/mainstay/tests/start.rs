@@ -73,6 +73,17 @@ fn a_second_init_changes_nothing() {
 }
 
 #[test]
+fn nothing_that_may_hold_a_secret_can_be_read_by_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let machine = Machine::new("secret");
+    machine.check("init shop --name alpha --address lan=10.0.0.11/24", 0, &[]);
+    for file in ["node.key", "cluster.key", "members.json"] {
+        let data = std::fs::metadata(machine.0.join("state").join(file)).unwrap();
+        assert_eq!(data.permissions().mode() & 0o077, 0, "{file}");
+    }
+}
+
+#[test]
 fn an_init_that_lacks_something_leaves_nothing_behind() {
     let machine = Machine::new("lacks");
     machine.check("init shop --name alpha", 1, &["error E0519", "--address"]);

@@ -2,7 +2,8 @@
 //! before anything of the log has been applied.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use model::{NodeId, NodeName};
@@ -48,8 +49,11 @@ impl Known {
     pub fn store(&self, state_dir: &Path) -> io::Result<()> {
         let bytes = serde_json::to_vec_pretty(self)?;
         let new = state_dir.join(format!("{FILE}.new"));
-        fs::write(&new, bytes)?;
-        fs::File::open(&new)?.sync_all()?;
+        // The configuration may hold passwords of fence devices.
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
         fs::rename(new, state_dir.join(FILE))
     }
 }

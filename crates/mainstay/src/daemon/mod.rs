@@ -56,7 +56,7 @@ pub struct Places {
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
     /// Who we are.
-    #[error("this node is not set up")]
+    #[error("it cannot be told who this node is")]
     Identity(#[from] consensus::IdentityError),
     /// The keys.
     #[error("the keys of this node cannot be used")]
@@ -120,7 +120,12 @@ impl DaemonError {
         let (message, details) = parts(self);
         let mut error = self.kind().error(message);
         error.details = details;
-        error
+        match self {
+            Self::Socket(server::SocketError::NotASocket(_) | server::SocketError::Io { .. }) => {
+                error.with_help("make its directory, or name another socket: `--socket PATH`")
+            }
+            _other => error,
+        }
     }
 }
 
