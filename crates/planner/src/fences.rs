@@ -1,12 +1,13 @@
 //! Safety first: who must be fenced, and by whom.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::seen::{FenceSeen, FenceStanding, Maintenance, NodeSeen, NodeState, Phase};
 use model::{BootId, NodeName, Reason, ServiceName, WallTime};
 
 use crate::view::{Draft, after};
-use crate::{Action, Subject};
+use crate::{Action, Input, Subject};
 
 /// The span in which `fences_per_hour_max` counts.
 const HOUR: Duration = Duration::from_secs(3600);
@@ -17,13 +18,16 @@ const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
 pub(crate) fn plan_fences(draft: &mut Draft<'_>) {
     let input = draft.input;
+    let failed_stops = failed_stops(input);
     for (name, node) in &input.seen.nodes {
         match &node.state {
             NodeState::Lost { boot, because } => {
                 fence_lost(draft, (name, node), *boot, because);
             }
             NodeState::Online { boot } | NodeState::Leaving { boot } => {
-                give_up_where_stop_failed(draft, (name, node), *boot);
+                if let Some(service) = failed_stops.get(name) {
+                    give_up_where_stop_failed(draft, (name, node), *boot, service);
+                }
             }
             NodeState::Down | NodeState::Starting { .. } | NodeState::DaemonDown { .. } => {}
         }
@@ -62,10 +66,8 @@ fn give_up_where_stop_failed<'a>(
     draft: &mut Draft<'a>,
     (name, node): (&'a NodeName, &NodeSeen),
     boot: BootId,
+    service: &ServiceName,
 ) {
-    let Some(service) = stop_failed_on(draft, name) else {
-        return;
-    };
     match executor_for(draft, (name, node), None) {
         Ok(_) => {
             draft.given_up.insert(name);
@@ -85,16 +87,19 @@ fn give_up_where_stop_failed<'a>(
     }
 }
 
-fn stop_failed_on<'a>(draft: &Draft<'a>, name: &NodeName) -> Option<&'a ServiceName> {
-    let services = draft.input.seen.services.iter();
-    services
-        .filter(|(service, _)| draft.input.hands_off(service).is_none())
-        .find(|(_, seen)| {
-            seen.claim.as_ref().is_some_and(|claim| {
-                claim.node == *name && matches!(claim.phase, Phase::StopFailed(_))
-            })
-        })
-        .map(|(service, _)| service)
+/// For each node where a stop failed, the first service of which it did. One look at all
+/// services for all nodes: with many of both, one for each node is what a plan takes longest.
+fn failed_stops<'a>(input: &Input<'a>) -> BTreeMap<&'a NodeName, &'a ServiceName> {
+    let mut found = BTreeMap::new();
+    for (service, seen) in &input.seen.services {
+        if let Some(claim) = &seen.claim
+            && matches!(claim.phase, Phase::StopFailed(_))
+            && input.hands_off(service).is_none()
+        {
+            found.entry(&claim.node).or_insert(service);
+        }
+    }
+    found
 }
 
 /// Who is to fence the node now; if nobody, why.

@@ -1,0 +1,313 @@
+//! How long a plan takes, and what it is made from: prints milliseconds for clusters that
+//! start, idle, and fail, the cost of one command to the state, and the size of a snapshot.
+//!
+//! ```text
+//! cargo run --release -p planner --example speed [SERVICES NODES]
+//! ```
+
+use std::str::FromStr;
+use std::time::Instant;
+
+use model::command::Report;
+use model::seen::{Goal, Phase, ResourceFailure};
+use model::spec::*;
+use model::*;
+use planner::{Action, Input, Plan};
+use state::State;
+
+/// The best of so many runs is told: the others measure the machine's other work.
+const RUNS: usize = 15;
+const RESOURCES_PER_SERVICE: usize = 3;
+
+fn main() {
+    let arguments: Vec<usize> = std::env::args()
+        .skip(1)
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let sizes = match arguments[..] {
+        [services, nodes] => vec![(services, nodes)],
+        _ => vec![(333, 32), (3333, 64)],
+    };
+    for (services, nodes) in sizes {
+        measure(services, nodes);
+    }
+}
+
+fn measure(services: usize, nodes: usize) {
+    let resources = services * RESOURCES_PER_SERVICE;
+    println!("{resources} resources as {services} services on {nodes} nodes");
+    let mut cluster = Cluster::new(services, nodes);
+    let starts = cluster.plan_in("start");
+    cluster.carry_out(&starts);
+    cluster.report("running", || Report::Running);
+    let dependents = cluster.plan_in("start of dependents");
+    cluster.carry_out(&dependents);
+    cluster.report("running", || Report::Running);
+    cluster.plan_in("idle");
+    let before = cluster.clone();
+    cluster.report("failed", || Report::Failed(failure()));
+    cluster.plan_in("everything failed");
+    cluster = before.clone();
+    cluster.lose_all_but_one();
+    cluster.plan_in("all but one node lost");
+    cluster = before;
+    let lost = cluster.nodes[1].clone();
+    cluster.lose(&lost);
+    let fences = cluster.plan_in("one node lost");
+    cluster.carry_out(&fences);
+    cluster.confirm(&lost);
+    cluster.plan_in("one node fenced");
+    let (millis, bytes) = best(|| cluster.state.to_snapshot());
+    println!(
+        "  {:<26} {millis:8.3} ms  {} KiB",
+        "snapshot",
+        bytes.len() / 1024
+    );
+}
+
+/// The best time of some runs in milliseconds, and what came out.
+fn best<T>(mut act: impl FnMut() -> T) -> (f64, T) {
+    let mut run = || {
+        let began = Instant::now();
+        let result = act();
+        (began.elapsed().as_secs_f64() * 1000.0, result)
+    };
+    let mut found = run();
+    for _ in 1..RUNS {
+        let next = run();
+        if next.0 < found.0 {
+            found = next;
+        }
+    }
+    found
+}
+
+fn name<T: FromStr>(text: &str) -> T
+where
+    T::Err: std::fmt::Debug,
+{
+    text.parse().expect("the names of this program are names")
+}
+
+fn failure() -> ResourceFailure {
+    ResourceFailure {
+        resource: name("r1"),
+        verb: None,
+        how: "exit 1".into(),
+        output: String::new(),
+    }
+}
+
+fn resource(number: usize) -> ResourceSpec {
+    ResourceSpec {
+        name: name(&format!("r{number}")),
+        kind: ResourceKind::Process(ProcessSpec {
+            argv: vec!["/bin/true".into()],
+            environment: [].into(),
+            user: None,
+            directory: None,
+            ready: Ready::Executed,
+        }),
+        limits: Limits::default(),
+    }
+}
+
+/// Every service prefers two nodes; every fourth is after its predecessor.
+fn service(number: usize, nodes: &[NodeName]) -> ServiceSpec {
+    let preferred = |shift: usize| nodes[(number + shift) % nodes.len()].clone();
+    ServiceSpec {
+        prefer: vec![preferred(0), preferred(1)],
+        elsewhere: Elsewhere::Allowed,
+        failback: Failback::WhenPossible,
+        after: if number % 4 == 3 {
+            vec![name(&format!("s{}", number - 1))]
+        } else {
+            Vec::new()
+        },
+        autostart: Autostart::Yes,
+        priority: 0,
+        stickiness: 1000,
+        restart: RestartPolicy {
+            times: 3,
+            within: std::time::Duration::from_secs(3600),
+        },
+        resources: (0..RESOURCES_PER_SERVICE).map(resource).collect(),
+    }
+}
+
+fn boot_of(number: usize) -> BootId {
+    BootId([u8::try_from(number).expect("few nodes"); 16])
+}
+
+#[derive(Clone)]
+struct Cluster {
+    state: State,
+    index: u64,
+    nodes: Vec<NodeName>,
+}
+
+impl Cluster {
+    fn new(services: usize, nodes: usize) -> Self {
+        let mut cluster = Self {
+            state: State::new(),
+            index: 0,
+            nodes: (0..nodes)
+                .map(|number| name(&format!("n{number}")))
+                .collect(),
+        };
+        cluster.set_spec(services);
+        for number in 0..nodes {
+            cluster.join(number);
+        }
+        cluster
+    }
+
+    fn set_spec(&mut self, services: usize) {
+        let node = |node: &NodeName| {
+            let spec = NodeSpec {
+                networks: [].into(),
+                fence: vec![name("power")],
+            };
+            (node.clone(), spec)
+        };
+        let spec = Spec {
+            cluster: ClusterSpec {
+                name: "speed".into(),
+                port: PORT_DEFAULT,
+                timings: Timings::DEFAULT,
+                fences_per_hour_max: 3,
+                no_quorum: NoQuorumPolicy::Stop,
+            },
+            networks: [].into(),
+            nodes: self.nodes.iter().map(node).collect(),
+            fence_devices: [].into(),
+            services: (0..services)
+                .map(|number| (name(&format!("s{number}")), service(number, &self.nodes)))
+                .collect(),
+        };
+        self.apply(Command::SetSpec {
+            base: 0,
+            source: String::new(),
+            spec: Box::new(spec),
+            by: name("ann"),
+        });
+    }
+
+    fn join(&mut self, number: usize) {
+        let node = self.nodes[number].clone();
+        let token = if number == 0 {
+            String::new()
+        } else {
+            format!("token-{node}")
+        };
+        if number != 0 {
+            self.apply(Command::AddToken {
+                digest: token.clone(),
+                expires: WallTime(u64::MAX),
+                by: name("ann"),
+            });
+        }
+        let boot = boot_of(number);
+        self.apply(Command::AddMember {
+            name: node.clone(),
+            key: boot_of(number).0.repeat(2).try_into().expect("32 bytes"),
+            token,
+            spec: None,
+        });
+        self.apply(Command::NodeUp {
+            node: node.clone(),
+            boot,
+        });
+        self.apply(Command::Probed {
+            node,
+            boot,
+            found: Vec::new(),
+        });
+    }
+
+    fn apply(&mut self, command: Command) {
+        self.index += 1;
+        let at = WallTime(self.index);
+        self.state
+            .apply(self.index, &Stamped { at, command })
+            .expect("this program asks for what is allowed");
+    }
+
+    fn plan_in(&self, situation: &str) -> Plan {
+        let input = Input {
+            spec: self.state.spec().expect("it was set"),
+            spec_version: self.state.spec_version(),
+            seen: self.state.seen(),
+            id: PlanId(self.index),
+            now: WallTime(self.index),
+        };
+        let (millis, plan) = best(|| planner::plan(&input));
+        let (steps, waits) = (plan.steps.len(), plan.waits.len());
+        println!("  plan, {situation:<20} {millis:8.3} ms  {steps} steps, {waits} waits");
+        plan
+    }
+
+    fn carry_out(&mut self, plan: &Plan) {
+        let began = Instant::now();
+        for step in &plan.steps {
+            if !matches!(step.action, Action::Lose { .. }) {
+                self.apply(step.command(plan.id));
+            }
+        }
+        tell_per_command("apply a step", began, plan.steps.len());
+    }
+
+    /// Every claim's holder says the same.
+    fn report(&mut self, what: &str, report: impl Fn() -> Report) {
+        let claims: Vec<_> = self
+            .state
+            .seen()
+            .services
+            .iter()
+            .filter_map(|(service, seen)| Some((service.clone(), seen.claim.clone()?)))
+            .filter(|(_, claim)| claim.goal == Goal::Run && claim.phase != Phase::Stopping)
+            .collect();
+        let began = Instant::now();
+        for (service, claim) in &claims {
+            self.apply(Command::Report {
+                node: claim.node.clone(),
+                boot: claim.boot,
+                service: service.clone(),
+                epoch: claim.epoch,
+                incarnation: claim.incarnation,
+                report: report(),
+                resources: Vec::new(),
+            });
+        }
+        tell_per_command(&format!("apply: {what}"), began, claims.len());
+    }
+
+    fn lose(&mut self, node: &NodeName) {
+        let number = self.nodes.iter().position(|known| known == node);
+        self.apply(Command::NodeLost {
+            node: node.clone(),
+            boot: number.map(boot_of),
+            because: Reason::NeverHeard { node: node.clone() },
+        });
+    }
+
+    fn lose_all_but_one(&mut self) {
+        for node in self.nodes.clone().iter().skip(1) {
+            self.lose(node);
+        }
+    }
+
+    fn confirm(&mut self, target: &NodeName) {
+        let began = Instant::now();
+        self.apply(Command::ConfirmFence {
+            target: target.clone(),
+            by: name("ann"),
+        });
+        tell_per_command("apply: a fence", began, 1);
+    }
+}
+
+fn tell_per_command(what: &str, began: Instant, commands: usize) {
+    let each = began.elapsed().as_secs_f64() * 1e6 / commands.max(1) as f64;
+    println!("  {what:<26} {each:8.1} us each, of {commands}");
+}
