@@ -47,7 +47,13 @@ pub fn run(arguments: &TestArguments) -> Result<(), Failure> {
         println!("cargo deny is not installed: its licence list is checked by `tidy` alone");
     }
     report.step("tests", || {
-        run_cargo(&["test", "--workspace", "--locked", "--quiet"])
+        run_cargo(&[
+            "test",
+            "--workspace",
+            "--locked",
+            "--quiet",
+            "--no-fail-fast",
+        ])
     });
     if !arguments.without_lab {
         lab_scenarios(&mut report);
