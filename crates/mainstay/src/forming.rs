@@ -91,7 +91,11 @@ impl FormingError {
             )),
             Self::NoAddress | Self::NoName(_) => Some("see `mainstay init --help`".to_string()),
             Self::Identity(IdentityError::Exists(_)) => {
-                Some("this machine is a node already: `mainstay status`".to_string())
+                Some(
+                    "this machine is a node already: `mainstay status`; if it has left its \
+                     cluster, move that directory away first"
+                        .to_string(),
+                )
             }
             Self::File { .. }
             | Self::Identity(_)

@@ -239,6 +239,25 @@ impl Control {
         }
     }
 
+    /// What it means for the votes when `target` is switched off.
+    fn quorum_loss(&self, target: &NodeName) -> Option<String> {
+        let voters = &self.node.raft().configuration().voters;
+        let seen = self.node.state().seen();
+        let is_left = |id: &&model::NodeId| {
+            self.topology.names.get(*id).is_some_and(|name| {
+                let node = seen.nodes.get(name).map(|seen| &seen.state);
+                name != target && matches!(node, Some(model::seen::NodeState::Online { .. }))
+            })
+        };
+        let (left, of) = (voters.iter().filter(is_left).count(), voters.len());
+        (left * 2 <= of).then(|| {
+            format!(
+                "{left} of {of} voters would be left, which is no majority: nothing can be decided \
+                 until {target} is back"
+            )
+        })
+    }
+
     /// A plan of a node that hears no quorum is made from what it last knew.
     fn no_quorum_note(&self) -> Option<String> {
         let boundary = self.node.boundary(host::clock::now());
@@ -271,6 +290,7 @@ impl Control {
                 if *node == self.identity.name {
                     notes.push("this is the node that you are asking".to_string());
                 }
+                notes.extend(self.quorum_loss(node));
                 notes
             }
             Order::ConfirmFence { node } => vec![format!(
