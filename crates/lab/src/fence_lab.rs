@@ -2,7 +2,7 @@
 //! to the power switch of the keeper.
 //!
 //! Options besides `action` and `plug` (or `port`) make it a bad device, for tests:
-//! `delay=SECONDS` before acting, `fail=ACTION` fails that action, `lie=on|off` answers every
+//! `delay=SECONDS` before acting, `fail=ACTION[,ACTION]` fails those actions, `lie=on|off` answers every
 //! status so, `deaf=1` takes orders and does nothing. The same options, one a line, in the shared
 //! file `power-NODE` make the device of a node bad for a while; with `times=N`, for N failures.
 
@@ -161,7 +161,7 @@ fn act(options: &BTreeMap<String, String>) -> io::Result<u8> {
     if let Ok(delay) = Duration::try_from_secs_f64(delay) {
         std::thread::sleep(delay);
     }
-    if option("fail") == Some(action) {
+    if option("fail").is_some_and(|actions| actions.split(',').any(|one| one == action)) {
         count_down(plug, &options)?;
         return Err(io::Error::other(format!("told to fail `{action}`")));
     }

@@ -278,11 +278,20 @@ fn find(program: &str, environment: &BTreeMap<String, String>) -> std::path::Pat
 }
 
 /// Starts a command in a session of its own, so that it can be ended as a whole.
+///
+/// We read the ends of children from a descriptor and block their signal; a command that
+/// inherited that would wait for its own children for ever.
 pub(crate) fn start_session(command: &mut Command) -> io::Result<i32> {
-    // SAFETY: `setsid` is async-signal-safe and touches no memory.
+    // SAFETY: the calls are async-signal-safe; `set` is initialised by `sigemptyset` before it
+    // is used, and no other memory is touched.
     unsafe {
         command.pre_exec(|| {
             libc::setsid();
+            let mut set: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            if libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut()) < 0 {
+                return Err(io::Error::last_os_error());
+            }
             Ok(())
         });
     }

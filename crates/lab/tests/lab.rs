@@ -98,6 +98,16 @@ fn nodes_see_each_other_and_their_own_processes_only() {
 }
 
 #[test]
+fn a_shell_in_a_node_hears_of_the_end_of_its_children() {
+    let lab = up("children");
+    assert_eq!(sh(&lab, "beta", "true & sleep 0.1 & wait; echo all"), "all");
+    assert_eq!(
+        sh(&lab, "beta", "grep SigBlk /proc/self/status | tr -d '\\t'"),
+        "SigBlk:0000000000000000"
+    );
+}
+
+#[test]
 fn a_node_that_lost_power_comes_back_with_its_disk_and_a_new_boot_id() {
     let lab = up("power");
     let boot = |lab: &Lab| sh(lab, "beta", "cat /proc/sys/kernel/random/boot_id");
