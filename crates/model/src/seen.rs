@@ -479,3 +479,26 @@ pub struct Found {
     /// How it was found.
     pub state: ResourceState,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_told_in_a_clause_with_its_day_when_that_has_passed() {
+        let bar = Bar {
+            at: WallTime(1_795_212_099_999),
+            because: Reason::FailedTooOften {
+                resource: "process-1".parse().unwrap(),
+                node: "alpha".parse().unwrap(),
+                count: 4,
+            },
+        };
+        let told = |hours: u64| bar.clause(WallTime(bar.at.0 + hours * 3_600_000));
+        assert_eq!(told(0), "barred since 22:01: process-1 failed 4 times");
+        assert_eq!(
+            told(2),
+            "barred since 2026-11-20 22:01: process-1 failed 4 times"
+        );
+    }
+}

@@ -5,6 +5,12 @@
 //! cargo run --release -p planner --example speed [SERVICES NODES]
 //! ```
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a clock measures here; the planner itself gets no other than its argument"
+)]
+
 use std::str::FromStr;
 use std::time::Instant;
 

@@ -170,8 +170,13 @@ fn claimed(
     claim: &Claim,
 ) -> Decision {
     let input = draft.input;
-    if let Some(because) = waits_for_holder(draft, claim) {
-        return Decision::Wait(because);
+    match waits_for_holder(draft, claim) {
+        // On its way to what is wished.
+        Some(Reason::WaitsForStop { .. }) if unwanted(input, name).is_some() => {
+            return Decision::Nothing;
+        }
+        Some(because) => return Decision::Wait(because),
+        None => {}
     }
     if let Some(because) = relations.must_stop.get(name) {
         return stop_after_dependents(input, relations, (name, claim), because);
@@ -355,7 +360,8 @@ fn unclaimed<'a>(
         return stray_wait(input, seen).map_or(Decision::Nothing, Decision::Wait);
     };
     if unwanted(input, name).is_some() {
-        return Decision::Wait(Reason::Disabled);
+        // Stopped is what is wished: only what still runs somewhere is waited for.
+        return stray_wait(input, seen).map_or(Decision::Nothing, Decision::Wait);
     }
     let adopted = best_stray(input, (name, seen)).filter(|node| !draft.given_up.contains(node));
     if let Some(because) = obstacle(input, seen, adopted) {

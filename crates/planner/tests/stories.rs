@@ -694,7 +694,6 @@ fn those_that_need_a_service_stop_before_it() {
             plan 6: stop db on a: asked by ann
             db stopped on a: asked by ann
               app: waits for db to run
-              db: stopped on request
               web: waits for app to run
             > operator start db
             ann: start db
@@ -738,7 +737,6 @@ fn a_slow_dependent_delays_the_stop_of_what_it_needs() {
             web stopped on b: db stops next, and this needs it
             plan 4: stop db on a: asked by ann
             db stopped on a: asked by ann
-              db: stopped on request
               web: waits for db to run
         "#]],
     );
@@ -1550,7 +1548,6 @@ fn a_service_without_autostart_waits_for_an_order() {
         expect![[r#"
             > service db manual
             configuration version 2 by ann
-              db: stopped on request
             > operator start db
             ann: start db
             plan 1: start db on a: asked by ann
@@ -1559,7 +1556,38 @@ fn a_service_without_autostart_waits_for_an_order() {
             ann: stop db
             plan 2: stop db on a: asked by ann
             db stopped on a: asked by ann
-              db: stopped on request
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_stopped_or_stopping_on_request_waits_for_nothing() {
+    check(
+        "nodes a b
+        service db prefer=a
+        slow db
+        operator stop db
+        stopped db
+        up b db
+        stray-stops db b",
+        expect![[r#"
+            > service db prefer=a
+            configuration version 2 by ann
+            plan 1: start db on a: it should run and runs nowhere
+            db runs on a
+            > slow db
+            > operator stop db
+            ann: stop db
+            plan 2: stop db on a: asked by ann
+            > stopped db
+            db stopped on a: asked by ann
+            > up b db
+            b is starting
+            db was found running on b
+            b is online
+              db: found running on b, where it must not
+            > stray-stops db b
+            db, found running on b, is stopped
         "#]],
     );
 }
@@ -1749,7 +1777,6 @@ fn an_operator_restarts_a_service() {
             ann: stop db
             plan 2: stop db on a: asked by ann
             db stopped on a: asked by ann
-              db: stopped on request
             > operator restart db
             rejected: db does not run
         "#]],
