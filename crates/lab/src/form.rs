@@ -90,12 +90,21 @@ pub fn form(lab: &Lab, config: Option<&str>) -> Result<(), LabError> {
     Ok(())
 }
 
-/// The networks, nodes and power of the laboratory with services added.
+/// The networks, nodes and power of the laboratory with services added. Keys before the first
+/// table are those of `[cluster]`.
 ///
 /// # Errors
 /// When the laboratory is not up.
 pub fn configuration(lab: &Lab, services: &str) -> Result<String, LabError> {
-    Ok(format!("{}\n{services}", cluster_toml(&lab.status()?)))
+    Ok(joined(&cluster_toml(&lab.status()?), services))
+}
+
+fn joined(cluster: &str, services: &str) -> String {
+    let first_table = services.lines().take_while(|line| !line.starts_with('['));
+    let keys: usize = first_table.map(|line| line.len() + 1).sum();
+    let (keys, services) = services.split_at(keys.min(services.len()));
+    let whole = cluster.replacen("[cluster]\n", &format!("[cluster]\n{keys}"), 1);
+    format!("{whole}\n{services}")
 }
 
 /// Adds services to the networks, nodes and power of the laboratory, and applies the whole.
@@ -114,4 +123,19 @@ pub fn apply_services(lab: &Lab, services: &str) -> Result<String, LabError> {
     };
     let path = path.display().to_string();
     lab.exec_ok(&node, &["mainstay", "apply", "--yes", &path])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::joined;
+
+    #[test]
+    fn keys_before_the_first_table_go_to_the_cluster() {
+        let cluster = "[cluster]\nname = \"x\"\n\n[network.lan]\n";
+        let text = joined(cluster, "a = 1\n\n[service.web]\nb = 2\n");
+        let expected =
+            "[cluster]\na = 1\n\nname = \"x\"\n\n[network.lan]\n\n[service.web]\nb = 2\n";
+        assert_eq!(text, expected);
+        assert_eq!(joined(cluster, ""), format!("{cluster}\n"));
+    }
 }
