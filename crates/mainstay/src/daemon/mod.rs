@@ -337,7 +337,7 @@ fn start_heartbeat(
         links: topology.local_links(),
         peers: topology.endpoints(|_| Voice::Voter),
         scheduling: Scheduling::RealTime,
-        memory: Memory::Pageable,
+        memory: Memory::Locked,
     };
     let tell = move |event: Event| {
         // The thread must not block; a loop that is 4096 inputs behind is stuck, and its
