@@ -83,6 +83,10 @@ codes! {
     Cycle = "E0125", Error;
     /// `only = true` without nodes to choose from.
     OnlyWithoutPrefer = "E0126", Error;
+    /// A shared definition that the file does not have.
+    UnknownDefinition = "E0127", Error;
+    /// Something else than what the shared definition says.
+    NotOverridable = "E0128", Error;
     /// A node on no network.
     NodeWithoutNetwork = "E0130", Error;
     /// More nodes than a cluster may have.
@@ -131,4 +135,6 @@ codes! {
     UnusedDevice = "E0161", Warning;
     /// A network that no node is on.
     UnusedNetwork = "E0162", Warning;
+    /// A shared definition that no service uses.
+    UnusedDefinition = "E0163", Warning;
 }

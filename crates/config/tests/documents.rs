@@ -79,6 +79,10 @@ fn the_examples_of_the_guide_are_read() {
         }
     }
     assert!(1 <= count, "the guide has no complete example");
+    let shared = page.split("```toml\n[resource.").nth(1).unwrap();
+    let shared = shared.split("```").next().unwrap();
+    let text = format!("[cluster]\nname = \"shop\"\n[resource.{shared}");
+    assert!(read("configuration.md", &text).is_ok(), "{text}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use model::spec::{AddressSpec, ResourceKind};
 use crate::read::{Addresses, Context};
 use crate::{Code, Problem};
 
-/// Checks every address of every service.
+/// Checks every address of every service, and those that services share.
 pub(super) fn check(context: &mut Context<'_>) {
     let own: BTreeMap<IpAddr, String> = context
         .spec
@@ -22,8 +22,15 @@ pub(super) fn check(context: &mut Context<'_>) {
             })
         })
         .collect();
-    let mut seen: BTreeMap<IpAddr, (String, String)> = BTreeMap::new();
     let mut problems = Vec::new();
+    for (name, definition) in &context.definitions {
+        if let Some(ResourceKind::Address(address)) = &definition.kind {
+            let at = context.places.of(&format!("resource/{name}"));
+            let unfit = unfit(context, &own, (address, &at));
+            problems.extend(unfit.or_else(|| outside(context, address, at)));
+        }
+    }
+    let mut seen: BTreeMap<IpAddr, (String, String)> = BTreeMap::new();
     for (service, spec) in &context.spec.services {
         for resource in &spec.resources {
             let ResourceKind::Address(address) = &resource.kind else {
@@ -32,44 +39,77 @@ pub(super) fn check(context: &mut Context<'_>) {
             let path = format!("service/{service}/{}", resource.name);
             let at = context.places.of(&path);
             let ip = address.address.addr();
-            if let Some(problem) = unusable(address.address, at.clone()) {
-                problems.push(problem);
-            } else if let Some(node_path) = own.get(&ip) {
-                let node = node_path.split('/').nth(1).unwrap_or_default();
-                problems.push(
-                    Problem::new(
-                        Code::AddressOfNode,
-                        format!("{ip} is the own address of {node}"),
-                    )
-                    .at(at, "cannot move between nodes")
-                    .at(context.places.of(node_path), "belongs to the node")
-                    .help("choose an address that no machine has"),
-                );
+            let unfit = unfit(context, &own, (address, &at));
+            // What is wrong with a shared address was said at its definition.
+            let is_shared = context.shared.contains_key(&path);
+            if unfit.is_some() {
+                problems.extend(unfit.filter(|_| !is_shared));
             } else if let Some((other, other_path)) = seen.get(&ip) {
-                problems.push(
-                    Problem::new(Code::AddressTwice, format!("{ip} is used twice"))
-                        .at(at, format!("by service {service}"))
-                        .at(context.places.of(other_path), format!("and by service {other}"))
-                        .help("give each service its own address, or put both programs into one service"),
-                );
+                problems.push(twice(
+                    context,
+                    ip,
+                    [(service.as_str(), &path), (other, other_path)],
+                ));
             } else {
                 seen.insert(ip, (service.to_string(), path));
-                if context.addresses == Addresses::Complete {
-                    let known = context
-                        .subnets
-                        .get(&address.network)
-                        .map_or(&[][..], Vec::as_slice);
-                    problems.extend(outside(address, known, at));
-                }
+                problems.extend(outside(context, address, at).filter(|_| !is_shared));
             }
         }
     }
     context.problems.extend(problems);
 }
 
+/// An address that no service can have.
+fn unfit(
+    context: &Context<'_>,
+    own: &BTreeMap<IpAddr, String>,
+    (address, at): (&AddressSpec, &Range<usize>),
+) -> Option<Problem> {
+    if let Some(problem) = unusable(address.address, at.clone()) {
+        return Some(problem);
+    }
+    let ip = address.address.addr();
+    let node_path = own.get(&ip)?;
+    let node = node_path.split('/').nth(1).unwrap_or_default();
+    Some(
+        Problem::new(
+            Code::AddressOfNode,
+            format!("{ip} is the own address of {node}"),
+        )
+        .at(at.clone(), "cannot move between nodes")
+        .at(context.places.of(node_path), "belongs to the node")
+        .help("choose an address that no machine has"),
+    )
+}
+
+/// One address in two resources, each given by its service and path.
+fn twice(context: &Context<'_>, ip: IpAddr, users: [(&str, &String); 2]) -> Problem {
+    let [(service, path), (other, other_path)] = users;
+    let mut problem = Problem::new(Code::AddressTwice, format!("{ip} is used twice"))
+        .at(context.places.of(path), format!("by service {service}"))
+        .at(
+            context.places.of(other_path),
+            format!("and by service {other}"),
+        )
+        .help("give each service its own address, or put both programs into one service");
+    let mut definitions = [path, other_path]
+        .map(|path| context.shared.get(path))
+        .to_vec();
+    definitions.dedup();
+    for name in definitions.into_iter().flatten() {
+        let at = context.places.of(&format!("resource/{name}"));
+        problem = problem.at(at, "it stands here");
+    }
+    problem
+}
+
 /// An address that is in none of its network's subnets.
-fn outside(address: &AddressSpec, subnets: &[IpNet], at: Range<usize>) -> Option<Problem> {
+fn outside(context: &Context<'_>, address: &AddressSpec, at: Range<usize>) -> Option<Problem> {
+    if context.addresses == Addresses::Doubtful {
+        return None;
+    }
     let (ip, network) = (address.address.addr(), &address.network);
+    let subnets: &[IpNet] = context.subnets.get(network).map_or(&[], Vec::as_slice);
     if subnets.is_empty() || subnets.iter().any(|subnet| subnet.contains(&ip)) {
         return None;
     }

@@ -30,6 +30,7 @@ pub(crate) enum Named {
     Network,
     Service,
     Device,
+    Definition,
 }
 
 /// A reference to something that the file does not describe.
@@ -44,6 +45,7 @@ pub(crate) fn unknown(
         Named::Network => (Code::UnknownNetwork, "network", "network"),
         Named::Service => (Code::UnknownService, "service", "service"),
         Named::Device => (Code::UnknownDevice, "fence device", "fence"),
+        Named::Definition => (Code::UnknownDefinition, "shared definition", "resource"),
     };
     let problem = Problem::new(code, format!("there is no {what} `{name}`"));
     let meant = nearest(&name.to_string(), known.iter().map(String::as_str));

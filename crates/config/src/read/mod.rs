@@ -5,6 +5,7 @@ mod machines;
 mod resource;
 mod section;
 mod service;
+mod shared;
 mod syntax;
 mod value;
 
@@ -13,11 +14,12 @@ use std::ops::Range;
 
 use ipnet::IpNet;
 use model::spec::{ClusterSpec, NoQuorumPolicy, PORT_DEFAULT, Timings};
-use model::{NetworkName, Spec};
+use model::{NetworkName, ResourceName, Spec};
 use toml::de::DeTable;
 
 use crate::{Code, Problem, Problems, Severity, check};
 use section::Section;
+use shared::Definition;
 
 /// The text travels in one log entry; a cluster of 64 nodes and 10,000 resources fits.
 pub const SOURCE_LENGTH_MAX: usize = 4 * 1024 * 1024;
@@ -114,6 +116,10 @@ pub(crate) struct Context<'a> {
     pub(crate) addresses: Addresses,
     /// The subnets of each network: those of its nodes' addresses.
     pub(crate) subnets: BTreeMap<NetworkName, Vec<IpNet>>,
+    /// The definitions that services share.
+    pub(crate) definitions: BTreeMap<ResourceName, Definition>,
+    /// The definition of each resource that has one, by the resource's path.
+    pub(crate) shared: BTreeMap<String, ResourceName>,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -138,6 +144,8 @@ impl<'a> Context<'a> {
             places: Places::default(),
             addresses: Addresses::Complete,
             subnets: BTreeMap::new(),
+            definitions: BTreeMap::new(),
+            shared: BTreeMap::new(),
             problems: Vec::new(),
         }
     }
@@ -188,9 +196,13 @@ impl<'a> Context<'a> {
         for (section, name) in root.named_sections(self, "fence") {
             machines::read_device(self, section, name);
         }
+        for (section, name) in root.named_sections(self, "resource") {
+            shared::read(self, section, name);
+        }
         for (section, name) in root.named_sections(self, "service") {
             service::read(self, section, name);
         }
+        shared::report_unused(self);
         root.finish(self, SECTIONS_LATER);
     }
 

@@ -14,12 +14,12 @@ use toml::de::DeValue;
 
 use super::section::{Entry, Section};
 use super::value::TimeBounds;
-use super::{Addresses, Context, Placed};
+use super::{Addresses, Context, Placed, shared};
 use crate::check::Named;
 use crate::{Code, Problem};
 
 /// The keys that say what a resource is, each with the keys that go with it.
-const KINDS: [(&str, &[&str]); 4] = [
+pub(super) const KINDS: [(&str, &[&str]); 4] = [
     ("address", &["network", "duplicate_wait"]),
     ("process", &["environment", "user", "directory", "ready"]),
     ("command", &[]),
@@ -30,7 +30,7 @@ const KINDS: [(&str, &[&str]); 4] = [
 ];
 
 /// Kinds and keys that later versions read.
-const LATER: &[&str] = &["volume", "systemd", "agent", "route", "check"];
+pub(super) const LATER: &[&str] = &["volume", "systemd", "agent", "route", "check"];
 
 /// Long enough to hear a defender on a local network, short enough not to be felt.
 const DUPLICATE_WAIT_DEFAULT: Duration = Duration::from_millis(20);
@@ -44,7 +44,10 @@ pub(super) fn read(
 ) -> Option<Placed<ResourceSpec>> {
     let title = format!("resource {place} of service {service}");
     let mut section = entry.table(context, title.clone())?;
-    let limits = read_limits(context, &mut section);
+    if let Some(used) = section.get("use") {
+        return shared::read_use(context, section, (service, &used));
+    }
+    let limits = read_limits(context, &mut section, Limits::default());
     let given = section
         .get("name")
         .map(|entry| entry.name::<ResourceName>(context));
@@ -61,14 +64,7 @@ pub(super) fn read(
         },
     };
     let path = format!("service/{service}/{}", name.value);
-    context.places.put(path.clone(), kind_entry.value.span());
-    let kind = match kind_entry.key.as_str() {
-        "address" => read_address(context, &mut section, &kind_entry),
-        "process" => read_process(context, &mut section, &kind_entry),
-        "command" => read_command(context, &kind_entry),
-        _ => read_mount(context, &mut section, &kind_entry, &path),
-    };
-    finish(context, section, &kind_entry.key);
+    let kind = read_kind(context, section, (&kind_entry, &path));
     Some(Placed {
         value: ResourceSpec {
             name: name.value,
@@ -77,6 +73,36 @@ pub(super) fn read(
         },
         at: name.at,
     })
+}
+
+/// Reads what a resource is: the rest of its section, once its name and limits are read.
+/// `path` is where its place is kept.
+pub(super) fn read_body(
+    context: &mut Context<'_>,
+    mut section: Section<'_>,
+    (title, path): (&str, &str),
+) -> Option<ResourceKind> {
+    let Some(kind_entry) = kind_entry(context, &mut section, title) else {
+        section.finish(context, LATER);
+        return None;
+    };
+    read_kind(context, section, (&kind_entry, path))
+}
+
+fn read_kind(
+    context: &mut Context<'_>,
+    mut section: Section<'_>,
+    (entry, path): (&Entry<'_>, &str),
+) -> Option<ResourceKind> {
+    context.places.put(path.to_string(), entry.value.span());
+    let kind = match entry.key.as_str() {
+        "address" => read_address(context, &mut section, entry),
+        "process" => read_process(context, &mut section, entry),
+        "command" => read_command(context, entry),
+        _ => read_mount(context, &mut section, entry, path),
+    };
+    finish(context, section, &entry.key);
+    kind
 }
 
 /// The one key that says what the resource is.
@@ -150,11 +176,18 @@ fn finish(context: &mut Context<'_>, mut section: Section<'_>, kind: &str) {
             section.forget(other);
         }
     }
+    if !section.has("use") {
+        section.forget("use");
+    }
     section.finish(context, LATER);
 }
 
-fn read_limits(context: &mut Context<'_>, section: &mut Section<'_>) -> Limits {
-    let mut limits = Limits::default();
+/// Reads the limits; those that are not given are as in `limits`.
+pub(super) fn read_limits(
+    context: &mut Context<'_>,
+    section: &mut Section<'_>,
+    mut limits: Limits,
+) -> Limits {
     let fields = [
         ("start_limit", &mut limits.start),
         ("stop_limit", &mut limits.stop),
