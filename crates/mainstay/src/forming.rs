@@ -90,13 +90,11 @@ impl FormingError {
                 "add a section [node.{name}], or say which node this is: `--name NODE`"
             )),
             Self::NoAddress | Self::NoName(_) => Some("see `mainstay init --help`".to_string()),
-            Self::Identity(IdentityError::Exists(_)) => {
-                Some(
-                    "this machine is a node already: `mainstay status`; if it has left its \
+            Self::Identity(IdentityError::Exists(_)) => Some(
+                "this machine is a node already: `mainstay status`; if it has left its \
                      cluster, move that directory away first"
-                        .to_string(),
-                )
-            }
+                    .to_string(),
+            ),
             Self::File { .. }
             | Self::Identity(_)
             | Self::Token(_)

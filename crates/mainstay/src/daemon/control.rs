@@ -81,6 +81,27 @@ impl Inputs {
 /// not taken over within this time is found by an ordinary election.
 const HAND_OVER: Duration = Duration::from_millis(500);
 
+/// Whoever takes this node out no longer speaks to it afterwards, so the answer may not
+/// come; a commit takes milliseconds.
+const REMOVAL: Duration = Duration::from_secs(1);
+
+/// Whether the daemon ends, and what it waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It goes on.
+    No,
+    /// For somebody else to lead.
+    HandingOver {
+        /// Not longer than this.
+        until: Instant,
+    },
+    /// For the others to take this node out.
+    Removing {
+        /// Not longer than this.
+        until: Instant,
+    },
+}
+
 /// Whether this daemon is on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leaving {
@@ -110,8 +131,8 @@ pub struct Control {
     /// The version of the spec that `topology` was made from.
     pub spec_version: u64,
     pub leaving: Leaving,
-    /// When the daemon ends, at the latest, after it was told to.
-    pub stop_at: Option<Instant>,
+    /// Whether the daemon ends, and what it waits for.
+    pub ending: Ending,
     /// Whether this node has left the view and runs nothing.
     pub has_left: bool,
     /// Set when the loop may end.
@@ -156,7 +177,11 @@ impl Control {
             self.flush();
             let now = host::clock::now();
             let has_followed = self.node.raft().leader() != Some(self.identity.id);
-            self.is_settled |= self.stop_at.is_some_and(|at| at <= now || has_followed);
+            self.is_settled |= match self.ending {
+                Ending::No => false,
+                Ending::HandingOver { until } => until <= now || has_followed,
+                Ending::Removing { until } => until <= now,
+            };
             if self.is_settled {
                 return Ok(ExitCode::SUCCESS);
             }
@@ -166,12 +191,14 @@ impl Control {
     /// The daemon shall end, and services run on: somebody else should lead before.
     fn begin_stop(&mut self) {
         let now = host::clock::now();
-        if self.node.raft().leader() != Some(self.identity.id) || self.stop_at.is_some() {
+        if self.node.raft().leader() != Some(self.identity.id) || self.ending != Ending::No {
             self.is_settled = true;
             return;
         }
         self.node.transfer_leadership(now);
-        self.stop_at = Some(now + HAND_OVER);
+        self.ending = Ending::HandingOver {
+            until: now + HAND_OVER,
+        };
     }
 
     /// Ends what must not outlive the loop. Services go on running.
@@ -180,6 +207,9 @@ impl Control {
     /// services run on is as good as its heartbeats: peers find its daemon closed, and if
     /// the machine falls silent too, it is lost like any other.
     pub fn close(self) {
+        if self.has_left && self.leaving == Leaving::ForGood {
+            self.retire();
+        }
         if self.has_left {
             self.heartbeat.leave();
         }
@@ -187,11 +217,30 @@ impl Control {
         self.transport.shutdown();
     }
 
+    /// A node that was taken out must not come back as a lonely member when somebody starts
+    /// its daemon: without its identity it can only join anew. Keys and log are kept.
+    fn retire(&self) {
+        let identity = self
+            .places
+            .state_dir
+            .join(consensus::identity::IDENTITY_FILE);
+        let aside = identity.with_extension("json.left");
+        match std::fs::rename(&identity, &aside) {
+            Ok(()) => tracing::info!("this node has left for good; {} is kept", aside.display()),
+            Err(error) => tracing::warn!("{} is still there: {error}", identity.display()),
+        }
+    }
+
     fn sleep_until(&self) -> Duration {
         let now = host::clock::now();
         match self.node.next_deadline(now) {
             Some(deadline) => {
-                let due = self.stop_at.map_or(deadline, |at| at.min(deadline));
+                let due = match self.ending {
+                    Ending::No => deadline,
+                    Ending::HandingOver { until } | Ending::Removing { until } => {
+                        until.min(deadline)
+                    }
+                };
                 due.saturating_duration_since(now).max(TIMER_STEP)
             }
             None => IDLE_STEP,
@@ -449,7 +498,12 @@ impl Control {
         match self.leaving {
             Leaving::No => {}
             Leaving::Halting => self.is_settled = true,
-            Leaving::ForGood => self.remove_myself(),
+            Leaving::ForGood => {
+                self.ending = Ending::Removing {
+                    until: host::clock::now() + REMOVAL,
+                };
+                self.remove_myself();
+            }
         }
     }
 }

@@ -51,7 +51,12 @@ impl Known {
         let new = state_dir.join(format!("{FILE}.new"));
         // The configuration may hold passwords of fence devices.
         let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&new)?;
         file.write_all(&bytes)?;
         file.sync_all()?;
         fs::rename(new, state_dir.join(FILE))

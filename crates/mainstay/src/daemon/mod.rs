@@ -221,7 +221,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         next_request: 1,
         spec_version: 0,
         leaving: control::Leaving::No,
-        stop_at: None,
+        ending: control::Ending::No,
         has_left: false,
         is_settled: false,
     };

@@ -113,7 +113,7 @@ impl Control {
             }
             (Own::Removal, Ok(_)) => self.is_settled = true,
             (Own::Removal, Err(error)) => {
-                tracing::warn!("not taken out of the cluster: {error}");
+                tracing::warn!("nobody said that this node was taken out: {error}");
                 self.is_settled = true;
             }
         }
