@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use model::command::BarNode;
 use model::seen::{Claim, Failure, ResourceFailure, RestartScope};
-use model::spec::ServiceSpec;
-use model::{Reason, ServiceName, WallTime};
+use model::spec::{ResourceKind, ServiceSpec};
+use model::{Reason, ResourceName, ServiceName, WallTime};
 
 use crate::services::{Decision, revoke};
 use crate::view::{Draft, after};
@@ -41,6 +41,7 @@ pub(crate) fn mend(
     }
     let not_before = lately
         .last()
+        .filter(|_| a_pause_helps(spec, &failure.resource))
         .and_then(|last| end_of_pause(draft.input.now, last.at, count));
     let because = Reason::ResourceFailed {
         resource,
@@ -60,6 +61,16 @@ pub(crate) fn mend(
         scope: RestartScope::FailedOnward,
     };
     Decision::Step(action, because)
+}
+
+/// Whether the resource may come up here later although it does not now. An address fails
+/// with its cards, which no short pause mends, while another node could serve it at once.
+fn a_pause_helps(spec: &ServiceSpec, name: &ResourceName) -> bool {
+    let failed = spec.resources.iter().find(|known| known.name == *name);
+    failed.is_none_or(|resource| match resource.kind {
+        ResourceKind::Address(_) => false,
+        ResourceKind::Process(_) | ResourceKind::Command(_) | ResourceKind::Mount(_) => true,
+    })
 }
 
 /// What failed under this claim's node within the window, oldest first.

@@ -181,6 +181,38 @@ fn a_crash_loop_is_slowed_down_on_every_node_and_clear_ends_the_pause() {
 }
 
 #[test]
+fn an_address_without_carrier_does_not_wait_where_it_is() {
+    check(
+        "nodes a b
+        network lan a b
+        service web address=lan restart=2
+        address-fails web
+        address-fails web
+        address-fails web",
+        expect![[r#"
+            > service web address=lan restart=2
+            configuration version 3 by ann
+            plan 1: start web on a: it should run and runs nowhere
+            web runs on a
+            > address-fails web
+            web failed on a: address: eth0 has no carrier
+            plan 2: restart web on a: address failed (eth0 has no carrier), failure 1, 2 allowed here
+            web runs on a
+            > address-fails web
+            web failed on a: address: eth0 has no carrier
+            plan 3: restart web on a: address failed (eth0 has no carrier), failure 2, 2 allowed here
+            web runs on a
+            > address-fails web
+            web failed on a: address: eth0 has no carrier
+            plan 4: stop web on a: address failed 3 times on a, which is barred until cleared
+            web stopped on a: address failed 3 times on a, which is barred until cleared
+            plan 5: start web on b: address failed 3 times on a, which is barred until cleared
+            web runs on b
+        "#]],
+    );
+}
+
+#[test]
 fn a_service_whose_restart_waits_still_moves_when_its_node_goes() {
     check(
         "nodes a b

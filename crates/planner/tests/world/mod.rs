@@ -387,6 +387,13 @@ impl World {
             }
             "runs" => self.report(first, Report::Running),
             "fails" => self.report(first, Report::Failed(failure("exit 1"))),
+            "address-fails" => {
+                let failed = ResourceFailure {
+                    resource: name("address"),
+                    ..failure("eth0 has no carrier")
+                };
+                self.report(first, Report::Failed(failed));
+            }
             "stopped" => self.report(first, Report::Stopped),
             "lease-ends" => self.report(first, Report::LeaseEnded),
             "stop-fails" => self.report(first, Report::StopFailed(failure("still there"))),
