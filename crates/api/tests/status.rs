@@ -40,6 +40,7 @@ fn node(state: NodeState) -> NodeSeen {
         standby: Standby::Off,
         fenced_at: Vec::new(),
         probed: None,
+        run: 0,
     }
 }
 

@@ -71,6 +71,10 @@ pub enum Command {
         node: NodeName,
         /// This boot. Another one than before proves that all it ran is gone.
         boot: BootId,
+        /// Which run of its daemon; grows with each start. 0: not told. Once a run is known
+        /// here, what earlier runs say is late.
+        #[serde(default)]
+        run: u64,
     },
     /// A node tells what it found running. From then on it may be given services.
     Probed {
@@ -78,6 +82,9 @@ pub enum Command {
         node: NodeName,
         /// This boot.
         boot: BootId,
+        /// Which run of its daemon tells; 0: not told.
+        #[serde(default)]
+        run: u64,
         /// What runs there, beyond what is stopped.
         found: Vec<Found>,
     },
@@ -157,6 +164,9 @@ pub enum Command {
         node: NodeName,
         /// In which boot.
         boot: BootId,
+        /// Which run of its daemon tells; 0: not told.
+        #[serde(default)]
+        run: u64,
         /// Which service.
         service: ServiceName,
         /// Which claim.
@@ -174,6 +184,9 @@ pub enum Command {
         node: NodeName,
         /// In which boot.
         boot: BootId,
+        /// Which run of its daemon tells; 0: not told.
+        #[serde(default)]
+        run: u64,
         /// Which service.
         service: ServiceName,
     },

@@ -55,6 +55,10 @@ pub struct NodeSeen {
     /// it may run anything.
     #[serde(default)]
     pub probed: Option<BootId>,
+    /// The newest run of its daemon that is known. Runs of earlier starts are over, and what
+    /// they had still to say is void.
+    #[serde(default)]
+    pub run: u64,
 }
 
 /// More fences of one node within an hour than any brake may allow.

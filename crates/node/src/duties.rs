@@ -146,12 +146,14 @@ impl Node {
     fn news_of(&mut self, name: &NodeName, seen: &NodeSeen, now: Instant) -> Option<Command> {
         let node = name.clone();
         if seen.id == self.config.id {
-            return self.news_of_alive(node, &seen.state, self.config.boot);
+            let own = (self.config.boot, self.config.run);
+            return self.news_of_alive(node, seen, own);
         }
+        let heard = |boot: &BootId| (*boot, self.run_of(seen.id, *boot));
         match self.liveness.get(&seen.id) {
-            Some(Liveness::Alive { boot }) => self.news_of_alive(node, &seen.state, *boot),
+            Some(Liveness::Alive { boot }) => self.news_of_alive(node, seen, heard(boot)),
             Some(Liveness::Left { .. }) if seen.state == NodeState::Down => None,
-            Some(Liveness::Left { boot }) => self.news_of_alive(node, &seen.state, *boot),
+            Some(Liveness::Left { boot }) => self.news_of_alive(node, seen, heard(boot)),
             Some(Liveness::DaemonDown) => match seen.state {
                 NodeState::Starting { boot } | NodeState::Online { boot } => {
                     Some(Command::DaemonDown { node, boot })
@@ -184,18 +186,32 @@ impl Node {
         }
     }
 
-    fn news_of_alive(&self, node: NodeName, state: &NodeState, boot: BootId) -> Option<Command> {
-        let is_known = match state {
+    /// The run of the daemon that was heard last; 0 where another boot is spoken of.
+    fn run_of(&self, peer: NodeId, boot: BootId) -> u64 {
+        self.runs
+            .get(&peer)
+            .filter(|(known, _)| *known == boot)
+            .map_or(0, |(_, run)| run.0)
+    }
+
+    fn news_of_alive(
+        &self,
+        node: NodeName,
+        seen: &NodeSeen,
+        (boot, run): (BootId, u64),
+    ) -> Option<Command> {
+        let is_known_run = run <= seen.run;
+        let is_known = match &seen.state {
             NodeState::Starting { boot: known }
             | NodeState::Online { boot: known }
-            | NodeState::Leaving { boot: known } => *known == boot,
+            | NodeState::Leaving { boot: known } => *known == boot && is_known_run,
             NodeState::Lost { boot: known, .. } => {
-                *known == Some(boot) && !self.state.may_come_back(&node)
+                *known == Some(boot) && is_known_run && !self.state.may_come_back(&node)
             }
             NodeState::Down if node == self.config.name => self.tending.leaves(),
             NodeState::Down | NodeState::DaemonDown { .. } => false,
         };
-        (!is_known).then_some(Command::NodeUp { node, boot })
+        (!is_known).then_some(Command::NodeUp { node, boot, run })
     }
 
     fn loss_of(&self, seen: &NodeSeen, because: Reason, node: NodeName) -> Option<Command> {

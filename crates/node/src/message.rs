@@ -9,7 +9,7 @@ pub enum PeerMessage {
     Raft(wire::raft::Message),
     /// A command for the leader to propose: JSON of `model::Stamped`.
     Proposal {
-        /// Chosen by the asker, unique within one run of its daemon.
+        /// Chosen by the asker, unique among all of its runs.
         id: RequestId,
         /// The command.
         command: Vec<u8>,

@@ -42,6 +42,9 @@ pub struct NodeConfig {
     pub name: NodeName,
     /// This boot.
     pub boot: BootId,
+    /// This run of the daemon: from 1, and more with each start that this node ever had. It
+    /// is the incarnation that its heartbeats carry.
+    pub run: u64,
 }
 
 /// What the hands shall do.
@@ -131,7 +134,7 @@ pub struct Node {
     /// When each member last sent a message (not a heartbeat).
     pub(crate) spoke: BTreeMap<NodeId, Instant>,
     /// The run of each peer's daemon that was heard last.
-    runs: BTreeMap<NodeId, (BootId, Incarnation)>,
+    pub(crate) runs: BTreeMap<NodeId, (BootId, Incarnation)>,
     pub(crate) leader: Option<NodeId>,
     pub(crate) lease: Lease,
     /// When a quorate leader was last heard, or at first: when this run began. The log
@@ -145,6 +148,9 @@ pub struct Node {
 impl Node {
     /// A node with the log that its disk held. `recorded` is what an earlier run of the
     /// daemon in this boot noted as started.
+    ///
+    /// # Panics
+    /// When the run has no number.
     #[must_use]
     pub fn new(
         config: NodeConfig,
@@ -152,6 +158,7 @@ impl Node {
         recorded: Vec<(ResourceAddress, ResourceSpec)>,
         now: Instant,
     ) -> Self {
+        assert!(0 < config.run, "runs are numbered from 1");
         let executor = Executor::new(config.name.clone(), config.boot);
         Self {
             config,
@@ -685,6 +692,7 @@ impl Node {
         Command::Report {
             node: self.config.name.clone(),
             boot: self.config.boot,
+            run: self.config.run,
             service,
             epoch,
             incarnation,

@@ -144,6 +144,7 @@ fn successes(seen: &Seen) -> Vec<Command> {
         Some(Command::Report {
             node: claim.node.clone(),
             boot: claim.boot,
+            run: 0,
             service: service.clone(),
             epoch: claim.epoch,
             incarnation: claim.incarnation,
@@ -176,6 +177,7 @@ fn successes(seen: &Seen) -> Vec<Command> {
             NodeState::Starting { boot } => Some(Command::Probed {
                 node: node.clone(),
                 boot: *boot,
+                run: 0,
                 found: Vec::new(),
             }),
             NodeState::Leaving { .. }

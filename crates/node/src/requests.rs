@@ -6,10 +6,22 @@ use std::time::Duration;
 use model::{Instant, NodeId, Rejected};
 use serde::{Deserialize, Serialize};
 
-/// Names a request within one run of a daemon.
+/// Names a request of one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RequestId(pub u64);
+
+/// No run of a daemon lives to see so many requests, and no node so many starts.
+const REQUESTS_PER_RUN_BITS: u32 = 32;
+
+impl RequestId {
+    /// The first of a run. A late answer to an earlier run's request must not be taken for
+    /// one to this run's; so no two runs of a node use the same number. 0 names no request.
+    #[must_use]
+    pub fn first_of(run: u64) -> Self {
+        Self((run << REQUESTS_PER_RUN_BITS) | 1)
+    }
+}
 
 /// A request that has no answer after this time is given up: a person waits for it, and
 /// an election (two time-outs at most) fits in it.
@@ -74,5 +86,19 @@ impl Requests {
     /// The earliest moment at which a request is given up.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.waiting.values().map(|waiting| waiting.deadline).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RequestId;
+
+    #[test]
+    fn an_answer_to_an_earlier_run_names_no_request_of_this_one() {
+        let (earlier, this) = (RequestId::first_of(6), RequestId::first_of(7));
+        assert_eq!((earlier.0, this.0), (6 << 32 | 1, 7 << 32 | 1));
+        let last_of_earlier = RequestId(earlier.0 + u64::from(u32::MAX) - 1);
+        assert!(last_of_earlier < this);
+        assert_ne!(RequestId::first_of(0), RequestId(0));
     }
 }

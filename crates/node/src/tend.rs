@@ -14,8 +14,14 @@ use crate::node::{Liveness, Node, Output};
 const ASK_RETRY: Duration = Duration::from_millis(500);
 
 /// A node that the log does not count as up, although it is, tells so itself after this
-/// time. Usually the leader hears it and has told long before.
+/// time. Usually the leader hears it and has told long before. Were it quicker, it could be
+/// counted as up while the leader does not hear it, and be lost again at once.
 const ANNOUNCE_AFTER: Duration = Duration::from_secs(5);
+
+/// A new run of the daemon in the boot that the log knows tells so itself after this time:
+/// several heartbeats, so that usually the leader has told, short for services that nobody
+/// watches meanwhile.
+const ANNOUNCE_RUN_AFTER: Duration = Duration::from_secs(1);
 
 /// A leader that leaves waits this long for its heir, then goes all the same: longer than
 /// an election, short for the person who waits.
@@ -24,10 +30,6 @@ const HANDOVER_WAIT: Duration = Duration::from_secs(2);
 /// A node that has left waits this long for its removal from the voters, so that those who
 /// stay need no vote of it. Where nobody stays, nobody removes it.
 const REMOVAL_WAIT: Duration = Duration::from_secs(3);
-
-/// The name of the read that tells whether the state is new enough; fences are numbered
-/// from 1.
-const READ_AT_START: u64 = 0;
 
 /// Whether the state is new enough to be carried out.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -70,13 +72,22 @@ enum Departure {
     Done,
 }
 
+/// What this node has still to say about its being up.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Announcement {
+    /// Since when the log does not show it.
+    since: Option<Instant>,
+    /// When it was last proposed, to this leader.
+    said: Option<Instant>,
+    /// When it is due.
+    due: Option<Instant>,
+}
+
 /// What this node has asked for and waits to see in the state.
 #[derive(Debug, Default)]
 pub(crate) struct Tending {
-    catching_up: Fresh,
     probed: Option<Instant>,
-    /// Since when the log does not count this node as up, or when it last said so.
-    unseen_since: Option<Instant>,
+    announcement: Announcement,
     departure: Departure,
     fences: BTreeMap<FenceId, OwnFence>,
     results: BTreeMap<FenceId, (FenceResult, Option<Instant>)>,
@@ -90,6 +101,7 @@ impl Tending {
 
     pub fn leader_changed(&mut self) {
         self.probed = None;
+        self.announcement.said = None;
         for (_, sent) in self.results.values_mut() {
             *sent = None;
         }
@@ -117,14 +129,9 @@ impl Tending {
 
     /// The state is fresh for a purpose once `index` is applied.
     pub fn read_ready(&mut self, context: u64, index: u64) {
-        let fresh = if context == READ_AT_START {
-            Some(&mut self.catching_up)
-        } else {
-            let fence = self.fences.get_mut(&FenceId(context));
-            fence.map(|fence| &mut fence.fresh)
-        };
-        if let Some(fresh) = fresh.filter(|fresh| matches!(fresh, Fresh::Asked(_))) {
-            *fresh = Fresh::To(index);
+        let fence = self.fences.get_mut(&FenceId(context));
+        if let Some(fence) = fence.filter(|fence| matches!(fence.fresh, Fresh::Asked(_))) {
+            fence.fresh = Fresh::To(index);
             self.reads += 1;
         }
     }
@@ -134,18 +141,20 @@ impl Tending {
             Fresh::Asked(at) => Some(*at + ASK_RETRY),
             Fresh::NotAsked | Fresh::To(_) => None,
         };
-        let reads = self.fences.values().map(|fence| &fence.fresh);
-        let reads = reads.chain([&self.catching_up]).filter_map(asked);
+        let reads = self.fences.values().filter_map(|fence| asked(&fence.fresh));
         let results = self.results.values().filter_map(|(_, sent)| *sent);
         let told = results.chain(self.probed).map(|at| at + ASK_RETRY);
-        let unseen = self.unseen_since.map(|at| at + ANNOUNCE_AFTER);
         let departure = match self.departure {
             Departure::Stays | Departure::Asked | Departure::Done => None,
             Departure::HandingOver(at) => Some(at + HANDOVER_WAIT),
             Departure::Told(at) => Some(at + ASK_RETRY),
             Departure::Down(at) => Some(at + REMOVAL_WAIT),
         };
-        reads.chain(told).chain(unseen).chain(departure).min()
+        reads
+            .chain(told)
+            .chain(self.announcement.due)
+            .chain(departure)
+            .min()
     }
 }
 
@@ -156,7 +165,6 @@ fn is_due(sent: Option<Instant>, now: Instant) -> bool {
 
 impl Node {
     pub(crate) fn tend(&mut self, now: Instant) {
-        self.tend_catching_up(now);
         self.tend_announcement(now);
         self.tend_probes(now);
         if self.is_caught_up() {
@@ -173,48 +181,56 @@ impl Node {
     }
 
     /// A daemon that has just started may see an old state: the log on its disk ends where
-    /// the last run left it, and a claim given back by that run may stand in it. It carries
-    /// nothing out before it has caught up with what was committed when it asked.
+    /// the last run left it, and a claim given back by that run may stand in it. What the
+    /// last run proposed may even be applied later still. So a run carries nothing out before
+    /// it sees in the log that the cluster knows of it: that entry is newer than its start,
+    /// and from there on the words of earlier runs are void.
     #[must_use]
     pub fn is_caught_up(&self) -> bool {
-        matches!(self.tending.catching_up, Fresh::To(index) if index <= self.applied)
+        let me = self.state.seen().nodes.get(&self.config.name);
+        me.is_some_and(|node| node.run == self.config.run)
     }
 
-    fn tend_catching_up(&mut self, now: Instant) {
-        let is_due = match self.tending.catching_up {
-            Fresh::NotAsked => true,
-            Fresh::Asked(at) => at + ASK_RETRY <= now,
-            Fresh::To(_) => false,
-        };
-        if is_due && self.leader.is_some() {
-            self.tending.catching_up = Fresh::Asked(now);
-            self.raft.read_index(READ_AT_START, now);
-        }
-    }
-
-    /// Says that this node is up when nobody else does. A run that nobody asked to leave
-    /// thereby ends a departure that the run before did not finish.
+    /// Says that this run is up, where nobody else does.
     fn tend_announcement(&mut self, now: Instant) {
-        let boot = self.config.boot;
-        let is_unseen = self.is_caught_up()
-            && match self.my_state() {
-                Some(NodeState::Down) => !self.tending.leaves(),
-                Some(NodeState::Leaving { .. }) => self.tending.departure == Departure::Stays,
-                Some(NodeState::Starting { boot: known } | NodeState::Online { boot: known }) => {
-                    *known != boot
-                }
-                Some(NodeState::DaemonDown { .. } | NodeState::Lost { .. }) | None => false,
-            };
-        if !is_unseen {
-            self.tending.unseen_since = None;
+        let Some(wait) = self.announcement_wait() else {
+            self.tending.announcement = Announcement::default();
+            return;
+        };
+        let announcement = &mut self.tending.announcement;
+        let first = *announcement.since.get_or_insert(now) + wait;
+        let again = announcement.said.map(|at| at + wait);
+        let due = again.map_or(first, |again| again.max(first));
+        announcement.due = Some(due);
+        if now < due || self.leader.is_none() {
             return;
         }
-        let since = *self.tending.unseen_since.get_or_insert(now);
-        if since + ANNOUNCE_AFTER <= now && self.leader.is_some() {
-            self.tending.unseen_since = Some(now);
-            let node = self.config.name.clone();
-            self.propose_own(Command::NodeUp { node, boot }, now);
+        announcement.said = Some(now);
+        announcement.due = Some(now + wait);
+        let (node, boot, run) = (self.config.name.clone(), self.config.boot, self.config.run);
+        self.propose_own(Command::NodeUp { node, boot, run }, now);
+    }
+
+    /// After which time this run says itself that it is up; none: the log shows it. A run
+    /// that nobody asked to leave thereby ends a departure that the run before did not
+    /// finish.
+    fn announcement_wait(&self) -> Option<Duration> {
+        let state = self.my_state()?;
+        let is_own_boot = state.boot() == Some(self.config.boot);
+        let is_unseen = match state {
+            NodeState::Down => !self.tending.leaves(),
+            NodeState::Leaving { .. } => self.tending.departure == Departure::Stays,
+            NodeState::Starting { .. } | NodeState::Online { .. } => !is_own_boot,
+            NodeState::DaemonDown { .. } | NodeState::Lost { .. } => false,
+        };
+        if self.is_caught_up() {
+            return is_unseen.then_some(ANNOUNCE_AFTER);
         }
+        Some(if is_own_boot {
+            ANNOUNCE_RUN_AFTER
+        } else {
+            ANNOUNCE_AFTER
+        })
     }
 
     /// Tells what was found, once the cluster knows that this node is up.
@@ -236,7 +252,14 @@ impl Node {
         if is_due(self.tending.probed, now) && self.leader.is_some() {
             self.tending.probed = Some(now);
             let node = self.config.name.clone();
-            self.propose_own(Command::Probed { node, boot, found }, now);
+            let run = self.config.run;
+            let command = Command::Probed {
+                node,
+                boot,
+                run,
+                found,
+            };
+            self.propose_own(command, now);
         }
     }
 
@@ -262,6 +285,7 @@ impl Node {
                         Command::StrayStopped {
                             node,
                             boot,
+                            run: self.config.run,
                             service,
                         },
                         now,
@@ -274,6 +298,9 @@ impl Node {
     /// Begins the fences that name this node as executor, and tells how they ended. A try
     /// that was written off is over, whatever its device says later.
     fn tend_fences(&mut self, now: Instant) {
+        if !self.is_caught_up() {
+            return;
+        }
         let fences = self.state.seen().fences.iter().filter(|(_, fence)| {
             fence.executor == self.config.name && fence.standing == FenceStanding::Asked
         });

@@ -61,9 +61,9 @@ fn a_program_that_is_killed_is_restarted_in_place_and_too_often_moves_away() {
                 6.00s    web/program dies
             > run 1s
                 6.00s  web failed on c: program: signal 9
-                6.00s  plan 28: restart web on c: program failed (signal 9), failure 2, 2 allowed here
-                6.03s    web/program starts on c
-                6.08s  web runs on c
+                6.50s  plan 28: restart web on c: program failed (signal 9), failure 2, 2 allowed here
+                6.53s    web/program starts on c
+                6.58s  web runs on c
             > kill web on c
                 7.00s    web/program dies
             > run 1s
@@ -106,8 +106,8 @@ fn a_node_without_power_is_fenced_before_its_service_starts_elsewhere() {
                 8.04s  web runs on b
             > boot a
             > run 5s
-               13.77s  a is starting
-               13.77s  a is online
+               13.36s  a is starting
+               13.37s  a is online
         "#]],
     );
 }
@@ -137,8 +137,8 @@ fn the_leader_without_power_is_fenced_like_any_other() {
                 6.04s  web runs on a
             > boot c
             > run 5s
-               11.64s  c is starting
-               11.65s  c is online
+               11.85s  c is starting
+               11.85s  c is online
         "#]],
     );
 }
@@ -279,12 +279,12 @@ fn a_program_that_died_while_the_daemon_was_closed_has_failed() {
             > run 1s
             > daemon-start c
             > run 5s
-                8.09s  web failed on c: program: not running when the daemon came back
                 8.10s  c is starting
+                8.11s  web failed on c: program: not running when the daemon came back
                 8.11s  c is online
                 8.11s  plan 27: restart web on c: program failed (not running when the daemon came back), failure 1, 3 allowed here
                 8.14s    web/program starts on c
-                8.19s  web runs on c
+                8.20s  web runs on c
         "#]],
     );
 }
@@ -316,8 +316,14 @@ fn all_daemons_close_and_return_and_nothing_is_touched() {
             > run 1s
             > daemon-start b
             > run 1s
+               26.93s  a is starting
+               26.93s  a is online
+               26.94s  b is starting
+               26.95s  b is online
             > daemon-start c
             > run 10s
+               27.04s  c is starting
+               27.05s  c is online
         "#]],
     );
 }
@@ -653,8 +659,8 @@ fn a_node_leaves_and_returns_in_the_same_boot() {
                 5.09s  web runs on a
             > daemon-start c
             > run 5s
-               14.87s  c is starting
-               14.88s  c is online
+               14.44s  c is starting
+               14.45s  c is online
         "#]],
     );
 }
@@ -744,8 +750,8 @@ fn a_departure_that_was_interrupted_is_over_when_the_daemon_returns() {
             > run 1s
             > daemon-start c
             > run 8s
-               12.09s  c is starting
-               12.09s  c is online
+                7.10s  c is starting
+                7.11s  c is online
         "#]],
     );
 }
@@ -875,17 +881,17 @@ fn a_change_of_the_spec_while_the_daemon_is_closed_takes_down_what_is_gone() {
                 7.00s  configuration version 2 by ann
             > daemon-start c
             > run 5s
-                9.09s  web failed on c: new: not running when the daemon came back
                 9.10s  c is starting
                 9.11s  c is online
+                9.11s  web failed on c: new: not running when the daemon came back
                 9.11s  plan 29: stop web on c: configuration version 2
-                9.12s    web/old stops on c
-                9.18s  web stopped on c: configuration version 2
-                9.18s    web/program stops on c
-                9.18s  plan 33: start web on a: configuration version 2
-                9.18s    web/program starts on a
-                9.23s    web/new starts on a
-                9.28s  web runs on a
+                9.14s    web/old stops on c
+                9.20s  web stopped on c: configuration version 2
+                9.20s    web/program stops on c
+                9.20s  plan 33: start web on a: configuration version 2
+                9.21s    web/program starts on a
+                9.26s    web/new starts on a
+                9.30s  web runs on a
         "#]],
     );
 }
@@ -917,8 +923,8 @@ fn a_start_that_hangs_delays_no_other_service() {
             > run 3s
                 7.00s  ann: start db
                 7.00s  ann: start web
-                7.00s  plan 34: start db on c: asked by ann
-                7.00s  plan 36: start web on c: asked by ann
+                7.00s  plan 35: start db on c: asked by ann
+                7.00s  plan 35: start web on c: asked by ann
                 7.00s    db/program starts on c
                 7.00s    web/program starts on c
                 7.05s  web runs on c
@@ -1261,19 +1267,71 @@ fn after_a_start_of_the_whole_cluster_a_missing_node_has_time_to_boot() {
             > boot a
             > boot b
             > run 40s
-                8.30s  b is starting
-                8.31s  b is online
-                8.34s  a is starting
-                8.35s  a is online
-               38.30s  c is lost: c not heard since the cluster started
-               38.30s  fence 29: a fences c: c not heard since the cluster started
-               38.51s  fence 29: c confirmed off by power-c
-               38.51s  web stopped on c: c is proven off
-               38.51s  c is down
-               38.51s    c has no power
-               38.51s  plan 30: start web on a: c is proven off
-               38.51s    web/program starts on a
-               38.56s  web runs on a
+                8.03s  a is starting
+                8.03s  a is online
+                8.04s  b is starting
+                8.05s  b is online
+               38.02s  c is lost: c not heard since the cluster started
+               38.02s  fence 29: a fences c: c not heard since the cluster started
+               38.23s  fence 29: c confirmed off by power-c
+               38.23s  web stopped on c: c is proven off
+               38.23s  c is down
+               38.23s    c has no power
+               38.23s  plan 30: start web on a: c is proven off
+               38.23s    web/program starts on a
+               38.28s  web runs on a
+        "#]],
+    );
+}
+
+#[test]
+fn what_a_killed_daemon_still_had_to_say_ends_no_claim_of_the_next() {
+    check(
+        "nodes a b c
+        service web
+        quiet 5s
+        fault b web start-hangs
+        move web b
+        quiet 1s
+        fence b fails 100
+        cut b
+        run 12s
+        fault b web none
+        delay b 2s
+        heal
+        quiet 500ms
+        daemon-kill b
+        delay b 0s
+        daemon-start b
+        run 4s",
+        expect![[r#"
+            > quiet 5s
+            > fault b web start-hangs
+            > move web b
+            > quiet 1s
+            > fence b fails 100
+            > cut b
+            > run 12s
+                6.78s  b is lost: b silent for 800 ms, agreed by a and c
+                6.78s  fence 30: a fences b: b silent for 800 ms, agreed by a and c
+                6.99s  fence 30: b not fenced by power-b: no answer
+                6.99s  fence 32: c fences b: b silent for 800 ms, agreed by a and c
+                7.19s  fence 32: b not fenced by power-b: no answer
+               12.19s  fence 34: a fences b: b silent for 800 ms, agreed by a and c
+               12.39s  fence 34: b not fenced by power-b: no answer
+               15.07s    web/program stops on b
+               17.39s  fence 36: c fences b: b silent for 800 ms, agreed by a and c
+               17.59s  fence 36: b not fenced by power-b: no answer
+            > fault b web none
+            > delay b 2s
+            > heal
+            > quiet 500ms
+            > daemon-kill b
+            > delay b 0s
+            > daemon-start b
+            > run 4s
+               18.62s    web/program starts on b
+               18.67s  web runs on b
         "#]],
     );
 }

@@ -272,6 +272,7 @@ impl State {
         let Command::Report {
             node,
             boot,
+            run,
             service,
             epoch,
             incarnation,
@@ -281,6 +282,7 @@ impl State {
         else {
             return Err(Rejected::Unknown);
         };
+        self.require_newest_run(node, *run)?;
         let (_, claim) = self.claimed(service, *epoch)?;
         let gives_back = matches!(report, Report::Stopped | Report::LeaseEnded);
         let current = claim.incarnation == *incarnation || gives_back;
@@ -426,11 +428,13 @@ impl State {
         let Command::StrayStopped {
             node,
             boot,
+            run,
             service,
         } = command
         else {
             return Err(Rejected::Unknown);
         };
+        self.require_newest_run(node, *run)?;
         let stray = self
             .seen
             .services

@@ -155,8 +155,8 @@ impl State {
             Command::AddToken { .. } => self.add_token(place, command),
             Command::AddMember { .. } => self.add_member(place, command),
             Command::RemoveMember { name, by } => self.remove_member(place, name, by),
-            Command::NodeUp { node, boot } => self.node_up(place, node, *boot),
-            Command::Probed { node, boot, found } => self.probed(place, node, *boot, found),
+            Command::NodeUp { node, boot, run } => self.node_up(place, node, (*boot, *run)),
+            Command::Probed { .. } => self.probed(place, command),
             Command::DaemonDown { node, boot } => self.daemon_down(place, node, *boot),
             Command::NodeLost { .. } => self.node_lost(place, command),
             Command::Leave { node, boot } => self.leave(place, node, *boot),
@@ -285,6 +285,14 @@ impl State {
             .nodes
             .get(name)
             .ok_or_else(|| Rejected::NoSuchNode(name.clone()))
+    }
+
+    /// What a run of a daemon says is void once a later run of it is known. 0: not told.
+    fn require_newest_run(&self, name: &NodeName, run: u64) -> Result<(), Rejected> {
+        if run != 0 && run < self.node(name)?.run {
+            return Err(Rejected::Late(format!("daemon run {run} of {name}")));
+        }
+        Ok(())
     }
 
     fn require_spec_of(&self, service: &ServiceName) -> Result<(), Rejected> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use model::command::Joined;
 use model::history::Happening;
 use model::seen::{
-    FenceResult, FenceStanding, Found, Maintenance, NodeSeen, NodeState, ResourceState, Standby,
+    FenceResult, FenceStanding, Maintenance, NodeSeen, NodeState, ResourceState, Standby,
 };
 use model::{BootId, Command, NodeName, Reason, Rejected, ServiceName, Spec, UserName};
 
@@ -90,6 +90,7 @@ impl State {
             standby: Standby::Off,
             fenced_at: Vec::new(),
             probed: None,
+            run: 0,
         };
         self.seen.nodes.insert(name.clone(), node);
         self.record_node(place, name, "a member", None);
@@ -150,7 +151,15 @@ impl State {
     /// Boot ids have no order: a boot that was never heard of before is taken for the newest.
     /// So `NodeUp` is proposed only by a leader that hears the node in that boot now, and is
     /// never kept to be proposed again later.
-    pub(crate) fn node_up(&mut self, place: Place, name: &NodeName, boot: BootId) -> Outcome {
+    ///
+    /// A run of the daemon that is known already and online is no news; a later one has yet
+    /// to tell what it finds.
+    pub(crate) fn node_up(
+        &mut self,
+        place: Place,
+        name: &NodeName,
+        (boot, run): (BootId, u64),
+    ) -> Outcome {
         let node = self.node(name)?;
         if self
             .boots
@@ -159,11 +168,24 @@ impl State {
         {
             return Err(Rejected::Late(format!("boot {boot} of {name}")));
         }
+        self.require_newest_run(name, run)?;
         let known = node.state.boot();
+        let is_known_run = run != 0 && run == node.run;
         match &node.state {
-            NodeState::Starting { .. } if known == Some(boot) => return Ok(Applied::Done),
+            NodeState::Starting { .. } if known == Some(boot) => {
+                self.note_run(name, run);
+                return Ok(Applied::Done);
+            }
+            NodeState::Online { .. } if known == Some(boot) && is_known_run => {
+                return Ok(Applied::Done);
+            }
             NodeState::Lost { .. } if known == Some(boot) && !self.may_come_back(name) => {
-                return Err(not_ready(name, &node.state));
+                if run <= node.run {
+                    return Err(not_ready(name, &node.state));
+                }
+                // It stays lost; but the run before is over, and its words are void.
+                self.note_run(name, run);
+                return Ok(Applied::Done);
             }
             NodeState::Down
             | NodeState::Starting { .. }
@@ -177,8 +199,15 @@ impl State {
             self.end_boot(place, name, BootEnd::Rebooted);
         }
         self.note_boot(name, boot);
+        self.note_run(name, run);
         self.set_node(place, name, NodeState::Starting { boot }, None);
         Ok(Applied::Done)
+    }
+
+    fn note_run(&mut self, name: &NodeName, run: u64) {
+        if let Some(node) = self.seen.nodes.get_mut(name) {
+            node.run = node.run.max(run);
+        }
     }
 
     /// The node is in this boot: an earlier one is over, also one that it left cleanly.
@@ -219,13 +248,18 @@ impl State {
         })
     }
 
-    pub(crate) fn probed(
-        &mut self,
-        place: Place,
-        name: &NodeName,
-        boot: BootId,
-        found: &[Found],
-    ) -> Outcome {
+    pub(crate) fn probed(&mut self, place: Place, command: &Command) -> Outcome {
+        let Command::Probed {
+            node: name,
+            boot,
+            run,
+            found,
+        } = command
+        else {
+            return Err(Rejected::Unknown);
+        };
+        let boot = *boot;
+        self.require_newest_run(name, *run)?;
         let node = self.node(name)?;
         if node.state != (NodeState::Starting { boot }) {
             return Err(Rejected::Late(format!(

@@ -117,10 +117,12 @@ impl Cluster {
         self.done(Command::NodeUp {
             node: name(node),
             boot,
+            run: 0,
         });
         self.done(Command::Probed {
             node: name(node),
             boot,
+            run: 0,
             found: Vec::new(),
         });
     }
@@ -180,6 +182,7 @@ fn report(boot: BootId, epoch: ClaimEpoch, report: Report) -> Command {
     Command::Report {
         node,
         boot,
+        run: 0,
         service,
         epoch,
         incarnation: 0,
@@ -259,6 +262,87 @@ fn a_confirmation_counts_only_from_the_executor_in_its_present_boot() {
     assert_eq!(cluster.rejected(confirmed(id, "b", B1)), late);
 }
 
+fn up_in_run(run: u64) -> Command {
+    Command::NodeUp {
+        node: name("a"),
+        boot: A1,
+        run,
+    }
+}
+
+fn report_in_run(run: u64, epoch: ClaimEpoch) -> Command {
+    let mut command = report(A1, epoch, Report::LeaseEnded);
+    if let Command::Report { run: told, .. } = &mut command {
+        *told = run;
+    }
+    command
+}
+
+fn probed_in_run(run: u64) -> Command {
+    Command::Probed {
+        node: name("a"),
+        boot: A1,
+        run,
+        found: Vec::new(),
+    }
+}
+
+#[test]
+fn what_an_earlier_run_of_the_daemon_says_is_late() {
+    let mut cluster = Cluster::new();
+    cluster.done(up_in_run(4));
+    cluster.done(probed_in_run(4));
+    let epoch = cluster.grant("a", A1);
+    cluster.done(up_in_run(5));
+    let late = "late: it speaks of daemon run 4 of a, which is over";
+    assert_eq!(cluster.rejected(probed_in_run(4)), late);
+    assert_eq!(cluster.rejected(up_in_run(4)), late);
+    assert_eq!(cluster.rejected(report_in_run(4, epoch)), late);
+    let stray = Command::StrayStopped {
+        node: name("a"),
+        boot: A1,
+        run: 4,
+        service: name("db"),
+    };
+    assert_eq!(cluster.rejected(stray), late);
+    assert_eq!(cluster.rejected(grant("b", B1)), "db may still run on a");
+    cluster.done(probed_in_run(5));
+    cluster.done(report_in_run(5, epoch));
+    cluster.grant("b", B1);
+}
+
+#[test]
+fn a_run_that_is_online_is_no_news_and_a_later_one_has_to_tell_what_it_finds() {
+    let mut cluster = Cluster::new();
+    let word = |cluster: &Cluster| {
+        cluster.state.seen().nodes[&name::<NodeName>("a")]
+            .state
+            .word()
+    };
+    cluster.done(up_in_run(4));
+    assert_eq!(word(&cluster), "starting");
+    cluster.done(probed_in_run(4));
+    cluster.done(up_in_run(4));
+    assert_eq!(word(&cluster), "online");
+    cluster.done(up_in_run(5));
+    assert_eq!(word(&cluster), "starting");
+}
+
+#[test]
+fn a_new_run_on_a_lost_node_voids_the_words_of_the_one_before_and_leaves_it_lost() {
+    let mut cluster = Cluster::new();
+    cluster.done(up_in_run(4));
+    cluster.done(probed_in_run(4));
+    let epoch = cluster.grant("a", A1);
+    cluster.done(lost("a", A1));
+    assert_eq!(cluster.rejected(up_in_run(4)), "a is lost");
+    cluster.done(up_in_run(5));
+    assert_eq!(cluster.rejected(up_in_run(5)), "a is lost");
+    let late = "late: it speaks of daemon run 4 of a, which is over";
+    assert_eq!(cluster.rejected(report_in_run(4, epoch)), late);
+    assert_eq!(cluster.rejected(grant("b", B1)), "db may still run on a");
+}
+
 #[test]
 fn a_node_does_not_return_in_a_boot_that_is_over() {
     let mut cluster = Cluster::new();
@@ -266,6 +350,7 @@ fn a_node_does_not_return_in_a_boot_that_is_over() {
     let up = |boot| Command::NodeUp {
         node: name("a"),
         boot,
+        run: 0,
     };
     assert_eq!(cluster.rejected(up(A1)), "a is lost");
     cluster.done(confirmed(id, "b", B1));
@@ -296,7 +381,8 @@ fn a_boot_that_was_left_cleanly_is_over_when_a_newer_one_is_heard() {
     assert_eq!(
         cluster.rejected(Command::NodeUp {
             node: name("a"),
-            boot: A1
+            boot: A1,
+            run: 0,
         }),
         late
     );

@@ -323,6 +323,7 @@ impl World {
             self.say(Command::NodeUp {
                 node: node.clone(),
                 boot,
+                run: 0,
             });
         }
     }
@@ -346,6 +347,7 @@ impl World {
         self.say(Command::Probed {
             node: node.clone(),
             boot,
+            run: 0,
             found,
         });
     }
@@ -540,6 +542,7 @@ impl World {
             self.say(Command::StrayStopped {
                 node,
                 boot,
+                run: 0,
                 service,
             });
         }
@@ -635,6 +638,7 @@ fn report_of(service: &ServiceName, claim: &Claim, report: Report) -> Command {
     Command::Report {
         node: claim.node.clone(),
         boot: claim.boot,
+        run: 0,
         service: service.clone(),
         epoch: claim.epoch,
         incarnation: claim.incarnation,

@@ -23,7 +23,7 @@ use consensus::{ClusterKey, Identity, Log, NodeKey, Transport, TransportConfig};
 use host::heartbeat::{self, HeartbeatConfig, Memory, Scheduling};
 use membership::{Event, Voice};
 use model::{BootId, Spec};
-use node::{Node, NodeConfig};
+use node::{Node, NodeConfig, RequestId};
 use tokio::sync::mpsc;
 use wire::heartbeat::{Incarnation, Origin, RunId};
 
@@ -198,10 +198,12 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         .recorded()
         .into_iter()
         .map(|record| (record.address, record.spec));
+    let run = identity.incarnation;
     let config = NodeConfig {
         id: identity.id,
         name: identity.name.clone(),
         boot,
+        run,
     };
     let node = Node::new(config, raft, recorded.collect(), now);
     tracing::info!(node = %identity.name, incarnation = identity.incarnation, "daemon started");
@@ -218,7 +220,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         inputs,
         applied,
         pending: pending::PendingMap::default(),
-        next_request: 1,
+        next_request: RequestId::first_of(run).0,
         spec_version: 0,
         leaving: control::Leaving::No,
         ending: control::Ending::No,

@@ -101,6 +101,7 @@ impl Machine {
             id,
             name: self.name.clone(),
             boot,
+            run,
         };
         let recorded = self.recorded.iter().map(|(a, s)| (a.clone(), s.clone()));
         let node = Node::new(config, raft, recorded.collect(), now);

@@ -94,6 +94,8 @@ pub struct Cluster {
     pub switches: BTreeMap<NodeId, Switch>,
     pub cut: BTreeSet<(NodeId, NodeId)>,
     pub loss_per_mille: u64,
+    /// What a node proposes from now on is on its way for so long.
+    pub delays: BTreeMap<NodeId, Duration>,
     pub spec: Spec,
     pub events_done: u64,
     /// What operators were told.
@@ -118,6 +120,7 @@ impl Cluster {
             switches: BTreeMap::new(),
             cut: BTreeSet::new(),
             loss_per_mille: 0,
+            delays: BTreeMap::new(),
             spec: spec.clone(),
             events_done: 0,
             answers: Vec::new(),

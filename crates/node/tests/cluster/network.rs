@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use membership::{Output as Heard, Peer, Voice};
 use model::NodeId;
-use node::Output;
+use node::{Output, PeerMessage};
 use wire::heartbeat::Heartbeat;
 
 use super::machine::{Daemon, LINK, Power};
@@ -52,7 +52,14 @@ impl Cluster {
         let is_lost = self.draw(1000) < self.loss_per_mille;
         let jitter = Duration::from_nanos(self.draw(JITTER_NANOS));
         if !is_lost && !self.cut.contains(&(from, to)) && self.machines.contains_key(&to) {
-            self.put(LATENCY + jitter, event);
+            let delay = match &event {
+                Event::Message {
+                    message: PeerMessage::Proposal { .. },
+                    ..
+                } => self.delays.get(&from).copied().unwrap_or_default(),
+                _ => Duration::ZERO,
+            };
+            self.put(LATENCY + jitter + delay, event);
         }
     }
 

@@ -97,6 +97,10 @@ impl Story {
                 let id = self.cluster.id(node);
                 self.cluster.switches.get_mut(&id).unwrap().takes = span(time);
             }
+            ["delay", node, time] => {
+                let id = self.cluster.id(node);
+                self.cluster.delays.insert(id, span(time));
+            }
             ["fault", node, service, fault] => self.fault(node, service, fault),
             _ => self.order(&words),
         }

@@ -334,6 +334,7 @@ impl World {
                 self.apply(Command::NodeUp {
                     node: name(first),
                     boot,
+                    run: 0,
                 });
             }
             "heard-in-old-boot" => {
@@ -341,6 +342,7 @@ impl World {
                 self.apply(Command::NodeUp {
                     node: name(first),
                     boot,
+                    run: 0,
                 });
             }
             "probed" => self.probed(first, &words[1..]),
@@ -402,6 +404,7 @@ impl World {
                 self.apply(Command::StrayStopped {
                     node,
                     boot,
+                    run: 0,
                     service: name(first),
                 });
             }
@@ -421,6 +424,7 @@ impl World {
         self.apply(Command::Probed {
             node: name(node),
             boot,
+            run: 0,
             found,
         });
     }
@@ -475,6 +479,7 @@ impl World {
         self.apply(Command::Report {
             node: claim.node,
             boot: claim.boot,
+            run: 0,
             service,
             epoch: claim.epoch,
             incarnation: claim.incarnation,
