@@ -244,6 +244,26 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
     result
 }
 
+/// The node with the log that the disk held, and with what an earlier run of the daemon in
+/// this boot noted as started.
+fn make_node(
+    (identity, boot): (&Identity, BootId),
+    topology: &Topology,
+    restored: raft::Restored,
+    agents: &Agents,
+) -> Node {
+    let now = host::clock::now();
+    let raft = raft::Raft::new(raft_config(identity, topology), restored, now);
+    let recorded = agents.recorded().into_iter();
+    let recorded = recorded.map(|record| (record.address, record.spec));
+    let config = NodeConfig {
+        id: identity.id,
+        name: identity.name.clone(),
+        boot,
+    };
+    Node::new(config, raft, recorded.collect(), now)
+}
+
 /// An address may come later (a card that is slow, a cable that is out), so its absence ends
 /// nothing. Alone it would not be noticed: a node that hears nobody runs as a node alone does.
 fn warn_of_absent_addresses(topology: &Topology) {

@@ -3,7 +3,7 @@
 use model::NodeId;
 use raft::{Output, Role};
 use wire::raft::{
-    AppendOutcome, Body, Configuration, Entry, Message, Payload, Verdict, VoteReason,
+    AppendOutcome, Body, Configuration, Entry, Message, Payload, SnapshotMeta, Verdict, VoteReason,
 };
 
 /// A longer command is told by its size.
@@ -167,14 +167,7 @@ fn body(body: &Body) -> String {
             offset,
             data,
             last,
-        } => {
-            let end = offset + data.len() as u64;
-            let mark = if *last { ", the end" } else { "" };
-            format!(
-                "snapshot at {}.{}: bytes {offset}..{end}{mark}",
-                meta.index, meta.term
-            )
-        }
+        } => snapshot_chunk(meta, *offset..offset + data.len() as u64, *last),
         Body::SnapshotReply { index, received } => {
             format!("snapshot at {index}: {received} bytes arrived")
         }
@@ -186,6 +179,15 @@ fn body(body: &Body) -> String {
         Body::ReadIndexReply { index: None, .. } => "cannot say where to read".to_string(),
         Body::Outdated => "your term is over".to_string(),
     }
+}
+
+fn snapshot_chunk(meta: &SnapshotMeta, bytes: std::ops::Range<u64>, last: bool) -> String {
+    let mark = if last { ", the end" } else { "" };
+    let (start, end) = (bytes.start, bytes.end);
+    format!(
+        "snapshot at {}.{}: bytes {start}..{end}{mark}",
+        meta.index, meta.term
+    )
 }
 
 fn why(reason: VoteReason) -> &'static str {
