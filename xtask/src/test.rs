@@ -1,5 +1,7 @@
 //! `cargo xtask test`: everything that must hold, in one command.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
 use clap::Args;
@@ -115,6 +117,7 @@ fn lab_scenarios(report: &mut Report) {
         }
     };
     let binary = binary.to_string_lossy().into_owned();
+    lab_demo(report, &binary);
     let mut scenarios: Vec<_> = std::fs::read_dir(root().join("scenarios/lab"))
         .into_iter()
         .flatten()
@@ -134,6 +137,35 @@ fn lab_scenarios(report: &mut Report) {
             execute(&binary, &["lab", "run", &path])
         });
     }
+}
+
+/// The README's demo, as whoever we are and, when we are root, as an ordinary user too.
+fn lab_demo(report: &mut Report, binary: &str) {
+    report.step("lab demo", || execute(binary, &["lab", "demo"]));
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    report.step("lab demo as an ordinary user", || {
+        // Wherever this tree lies, that user may not be able to read it.
+        let place = std::env::temp_dir().join(format!("mainstay-test-{}", std::process::id()));
+        let copy = place.join("mainstay");
+        let text = |error: std::io::Error| format!("{}: {error}", copy.display());
+        std::fs::create_dir_all(&place).map_err(text)?;
+        std::fs::set_permissions(&place, Permissions::from_mode(0o755)).map_err(text)?;
+        std::fs::copy(binary, &copy).map_err(text)?;
+        let program = copy.to_string_lossy().into_owned();
+        let nobody = [
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            &program,
+            "lab",
+            "demo",
+        ];
+        let result = execute("setpriv", &nobody);
+        std::fs::remove_dir_all(&place).map_err(text)?;
+        result
+    });
 }
 
 #[derive(Default)]
