@@ -84,9 +84,10 @@ const LICENCES: &[&str] = &[
 ];
 
 type Problems = Vec<String>;
+type Check = (&'static str, fn(&mut Problems));
 
 pub fn run() -> Result<(), Failure> {
-    let checks: [(&str, fn(&mut Problems)); 6] = [
+    let checks: [Check; 6] = [
         ("layers", layers),
         ("sizes", sizes),
         ("purity", purity),

@@ -279,8 +279,8 @@ fn print_table(runs: &[Run], arguments: &FailoverArguments, own_start: f64) {
         arguments.runs
     );
     println!(
-        "{:<14} {:<16} {:>26}   {}",
-        "scenario", "host", "outage", "median of detect decide fence start announce"
+        "{:<14} {:<16} {:>26}   median of detect decide fence start announce",
+        "scenario", "host", "outage"
     );
     for scenario in Scenario::value_variants() {
         for (title, leader) in [("leader", true), ("not leader", false)] {
