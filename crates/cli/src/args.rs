@@ -57,6 +57,10 @@ pub enum Command {
   mainstay status web
   mainstay status --check && echo all is well")]
     Status(StatusArgs),
+    /// The status and what happened last, on a screen that follows the cluster
+    #[command(after_help = "Example:
+  mainstay top                    q leaves")]
+    Top,
     /// Follow what happens
     #[command(after_help = "Example:
   mainstay watch")]

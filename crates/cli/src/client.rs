@@ -54,6 +54,21 @@ impl Client {
         self.send(Request::get(path), Bytes::new(), limit)
     }
 
+    /// As `get_within`, for a caller that waits for other things as well.
+    pub(crate) async fn ask<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        limit: Duration,
+    ) -> Result<T, ApiError> {
+        self.send_within(Request::get(path), Bytes::new(), limit)
+            .await
+    }
+
+    /// Runs what asks until it is done.
+    pub(crate) fn block_on<F: Future>(&self, asking: F) -> F::Output {
+        self.runtime.block_on(asking)
+    }
+
     pub(crate) fn post<B: Serialize, T: DeserializeOwned>(
         &self,
         path: &str,
@@ -69,13 +84,23 @@ impl Client {
         body: Bytes,
         limit: Duration,
     ) -> Result<T, ApiError> {
+        self.runtime
+            .block_on(self.send_within(builder, body, limit))
+    }
+
+    async fn send_within<T: DeserializeOwned>(
+        &self,
+        builder: hyper::http::request::Builder,
+        body: Bytes,
+        limit: Duration,
+    ) -> Result<T, ApiError> {
         let request = builder
             .header("host", "mainstay")
             .header("content-type", "application/json")
             .body(Full::new(body))
             .map_err(|error| ErrorCode::BadRequest.error(error.to_string()))?;
-        let exchange = async { tokio::time::timeout(limit, self.exchange(request)).await };
-        let (status, answer) = self.runtime.block_on(exchange).map_err(|_elapsed| {
+        let exchange = tokio::time::timeout(limit, self.exchange(request));
+        let (status, answer) = exchange.await.map_err(|_elapsed| {
             ErrorCode::TimedOut.error(format!("no answer within {} s", limit.as_secs()))
         })??;
         read_answer(status, &answer, self.form)

@@ -22,6 +22,8 @@ mod screen;
 mod status_text;
 mod suggest;
 mod table;
+mod terminal;
+mod top;
 mod wait;
 
 pub use args::{Cli, DaemonArgs, InitArgs, JoinArgs};

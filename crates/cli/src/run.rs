@@ -19,7 +19,7 @@ use crate::exit::Exit;
 use crate::screen::{Form, Screen};
 use crate::status_text::Look;
 use crate::suggest::nearest;
-use crate::{config_commands, history_text, order, status_text};
+use crate::{config_commands, history_text, order, status_text, top};
 
 /// What is left to do for the binary.
 #[derive(Debug)]
@@ -87,6 +87,7 @@ impl Asker {
         let (client, form) = (&self.client, self.form);
         match command {
             Command::Status(args) => self.status(&args, screen),
+            Command::Top => top::top(client, screen, form),
             Command::Watch => self.watch(screen),
             Command::History(args) => self.history(&args, screen),
             Command::Log(args) => self.log(&args, screen),
@@ -321,6 +322,7 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         Command::Halt(act) => (Order::Halt, act),
         Command::Node(NodeCommand::Remove(a)) => (Order::RemoveNode { node: a.node }, a.act),
         Command::Status(_)
+        | Command::Top
         | Command::Watch
         | Command::History(_)
         | Command::Log(_)
