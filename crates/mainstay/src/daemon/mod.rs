@@ -162,18 +162,44 @@ fn make_directories(places: &Places) -> Result<(), DaemonError> {
     Ok(())
 }
 
+/// What a daemon knows before it opens anything.
+struct Start {
+    known: Known,
+    identity: Identity,
+    boot: BootId,
+    topology: Topology,
+}
+
+impl Start {
+    /// Reads who this node is, and counts this start of its daemon.
+    fn read(places: &Places) -> Result<Self, DaemonError> {
+        // First who we are: a machine that is no node yet gets no directories of one.
+        Identity::load(&places.state_dir)?;
+        make_directories(places)?;
+        let (known, spec) = read_known(places)?;
+        let identity = Identity::begin_incarnation(&places.state_dir)?;
+        let boot = host::boot::boot_id().map_err(|source| DaemonError::System {
+            verb: "read the boot id",
+            source,
+        })?;
+        let topology = Topology::new(&spec, &known.members, &identity.name);
+        warn_of_absent_addresses(&topology);
+        Ok(Self {
+            known,
+            identity,
+            boot,
+            topology,
+        })
+    }
+}
+
 async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
-    // First who we are: a machine that is no node yet gets no directories of one.
-    Identity::load(&places.state_dir)?;
-    make_directories(places)?;
-    let (known, spec) = read_known(places)?;
-    let identity = Identity::begin_incarnation(&places.state_dir)?;
-    let boot = host::boot::boot_id().map_err(|source| DaemonError::System {
-        verb: "read the boot id",
-        source,
-    })?;
-    let topology = Topology::new(&spec, &known.members, &identity.name);
-    warn_of_absent_addresses(&topology);
+    let Start {
+        known,
+        identity,
+        boot,
+        topology,
+    } = Start::read(places)?;
     let (inputs, received) = mpsc::channel(INPUTS_MAX);
 
     let (log, recovered) = Log::open(&places.state_dir.join(consensus::identity::LOG_DIRECTORY))?;
@@ -192,20 +218,8 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         wait_for(Arc::clone(&stop)),
     ));
 
-    let now = host::clock::now();
-    let raft = raft::Raft::new(raft_config(&identity, &topology), recovered.restored, now);
-    let recorded = agents
-        .recorded()
-        .into_iter()
-        .map(|record| (record.address, record.spec));
     let run = identity.incarnation;
-    let config = NodeConfig {
-        id: identity.id,
-        name: identity.name.clone(),
-        boot,
-        run,
-    };
-    let node = Node::new(config, raft, recorded.collect(), now);
+    let node = make_node((&identity, boot), &topology, recovered.restored, &agents);
     tracing::info!(node = %identity.name, incarnation = identity.incarnation, "daemon started");
     let mut control = Control {
         node,
@@ -227,17 +241,15 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         has_left: false,
         is_settled: false,
     };
-    let result = control
-        .run(control::Inputs {
-            hands: received,
-            disk,
-            incoming,
-            agents: agent_events,
-            requests,
-        })
-        .await;
+    let inputs = control::Inputs {
+        hands: received,
+        disk,
+        incoming,
+        agents: agent_events,
+        requests,
+    };
+    let result = control.run(inputs).await;
     control.close();
-    stop.notify_waiters();
     stop.notify_one();
     // The server drains for a moment; its own end is of no interest any more.
     let _ended = tokio::time::timeout(std::time::Duration::from_secs(3), served).await;
@@ -260,6 +272,7 @@ fn make_node(
         id: identity.id,
         name: identity.name.clone(),
         boot,
+        run: identity.incarnation,
     };
     Node::new(config, raft, recorded.collect(), now)
 }
