@@ -13,6 +13,8 @@
 //! ```
 
 mod local;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -242,8 +244,13 @@ impl Executor {
         let Some(local) = self.services.get_mut(&service) else {
             return;
         };
-        if local.busy == Some(report.id) {
+        let is_current = local.busy == Some(report.id);
+        if is_current {
             local.busy = None;
+        }
+        if !is_current && matches!(verb, Verb::Start | Verb::Stop) {
+            // A start that gave way to a stop: what it came to is the stop's to say.
+            return;
         }
         let Some(resource) = local.resource_mut(&name) else {
             return;
@@ -418,6 +425,7 @@ impl Executor {
             local.stop_retry_at = None;
         }
         if local.busy.is_some() {
+            self.interrupt(name, want);
             return;
         }
         local.drop_stopped_leftovers();
@@ -432,6 +440,25 @@ impl Executor {
             local.epoch = newest;
         }
         let id = self.operate(name, place, verb);
+        if let Some(local) = self.services.get_mut(name) {
+            local.busy = Some(id);
+        }
+    }
+
+    /// A start that waits until its resource is ready gives way to a stop of the same
+    /// resource; nobody has to wait for its limit.
+    fn interrupt(&mut self, name: &ServiceName, want: Want) {
+        let starting = self.services.get(name).and_then(|local| {
+            let restarts = want == Want::Up && self.permit == Permit::All;
+            let is_unwanted = want == Want::Down || (restarts && local.stop_from.is_some());
+            let place = local
+                .resources
+                .iter()
+                .position(|r| r.state == ResourceState::Starting);
+            place.filter(|_| is_unwanted)
+        });
+        let Some(place) = starting else { return };
+        let id = self.operate(name, place, Verb::Stop);
         if let Some(local) = self.services.get_mut(name) {
             local.busy = Some(id);
         }

@@ -1317,9 +1317,9 @@ fn what_a_killed_daemon_still_had_to_say_ends_no_claim_of_the_next() {
                 6.99s  fence 30: b not fenced by power-b: no answer
                 6.99s  fence 32: c fences b: b silent for 800 ms, agreed by a and c
                 7.19s  fence 32: b not fenced by power-b: no answer
+                8.97s    web/program stops on b
                12.19s  fence 34: a fences b: b silent for 800 ms, agreed by a and c
                12.39s  fence 34: b not fenced by power-b: no answer
-               15.07s    web/program stops on b
                17.39s  fence 36: c fences b: b silent for 800 ms, agreed by a and c
                17.59s  fence 36: b not fenced by power-b: no answer
             > fault b web none
@@ -1334,4 +1334,139 @@ fn what_a_killed_daemon_still_had_to_say_ends_no_claim_of_the_next() {
                18.67s  web runs on b
         "#]],
     );
+}
+
+#[test]
+fn a_start_that_hangs_gives_way_to_a_stop_and_to_the_end_of_the_lease() {
+    check(
+        "nodes a b c
+        service web prefer=c resources=disk,program
+        quiet 5s
+        stop web
+        quiet 1s
+        fault c web start-hangs
+        start web
+        run 1s
+        stop web
+        run 1s
+        start web
+        run 1s
+        restart web
+        run 1s
+        fence c fails 100
+        cut c
+        run 4s",
+        expect![[r#"
+            > quiet 5s
+            > stop web
+            > quiet 1s
+            > fault c web start-hangs
+            > start web
+            > run 1s
+                6.00s  ann: start web
+                6.00s  plan 29: start web on c: asked by ann
+                6.00s    web/disk starts on c
+            > stop web
+            > run 1s
+                7.00s  ann: stop web
+                7.00s  plan 32: stop web on c: asked by ann
+                7.03s  web stopped on c: asked by ann
+                7.03s    web/disk stops on c
+            > start web
+            > run 1s
+                8.00s  ann: start web
+                8.00s  plan 36: start web on c: asked by ann
+                8.00s    web/disk starts on c
+            > restart web
+            > run 1s
+                9.00s  ann: restart web
+                9.03s    web/disk stops on c
+                9.03s    web/disk starts on c
+            > fence c fails 100
+            > cut c
+            > run 4s
+               10.79s  c is lost: c silent for 800 ms, agreed by a and b
+               10.79s  fence 44: a fences c: c silent for 800 ms, agreed by a and b
+               10.99s  fence 44: c not fenced by power-c: no answer
+               10.99s  fence 46: b fences c: c silent for 800 ms, agreed by a and b
+               11.19s  fence 46: c not fenced by power-c: no answer
+               12.97s    web/disk stops on c
+        "#]],
+    );
+}
+
+/// After each timer the cluster checks that none is due still. Here a restart that waits
+/// falls due when the leader has proposed something that nobody can acknowledge.
+#[test]
+fn a_leader_that_may_not_decide_sets_no_timers_for_decisions() {
+    check(
+        "nodes a b c
+        service web restart=5
+        quiet 5s
+        kill web on c
+        quiet 1s
+        kill web on c
+        run 100ms
+        power-off a
+        daemon-kill b
+        run 4s",
+        expect![[r#"
+            > quiet 5s
+            > kill web on c
+                5.00s    web/program dies
+            > quiet 1s
+            > kill web on c
+                6.00s    web/program dies
+            > run 100ms
+                6.00s  web failed on c: program: signal 9
+            > power-off a
+            > daemon-kill b
+            > run 4s
+        "#]],
+    );
+}
+
+/// The log on its disk still says that the service may run there; it was given back since.
+#[test]
+fn a_daemon_that_returns_carries_out_nothing_that_only_its_disk_says() {
+    use cluster::form::{name, service, spec};
+    use cluster::machine::Fault;
+    use std::time::Duration;
+
+    let nodes = ["a", "b", "c"];
+    let services = [("web", service(&["prefer=b"]))];
+    let mut cluster = cluster::Cluster::new(&nodes, &spec(&nodes, &services), 1);
+    for machine in cluster.machines.values_mut() {
+        machine.faults.insert(name("web"), Fault::StartHangs);
+    }
+    cluster.run(Duration::from_secs(5));
+    let holder = |cluster: &cluster::Cluster| {
+        let claim = cluster.newest().0.seen().services[&name("web")]
+            .claim
+            .clone();
+        claim.map(|claim| cluster.id(claim.node.as_str()))
+    };
+    let first = holder(&cluster).unwrap();
+    cluster.switches.get_mut(&first).unwrap().fails = 100;
+    cluster.cut_off(first);
+    cluster.run(Duration::from_secs(4));
+    assert!(cluster.machines[&first].running.is_empty());
+    cluster.machines.values_mut().for_each(|m| m.faults.clear());
+    cluster.cut.clear();
+    // It gives the claim back, and is cut off before it hears that this is so.
+    let millisecond = Duration::from_millis(1);
+    let given_back = (0..2000).find(|_| {
+        cluster.run(millisecond);
+        holder(&cluster) != Some(first)
+    });
+    assert!(given_back.is_some());
+    cluster.cut_off(first);
+    cluster.kill_daemon(first);
+    cluster.start_daemon(first);
+    let on_disk = cluster.machines[&first].disk.hard_state.commit;
+    assert!(on_disk < cluster.newest().1);
+    // A breach of S1 or S2 would end this.
+    cluster.run(Duration::from_secs(2));
+    assert!(cluster.machines[&first].running.is_empty());
+    assert!(holder(&cluster).is_some_and(|other| other != first));
 }

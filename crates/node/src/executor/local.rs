@@ -32,6 +32,7 @@ pub(super) struct Local {
     pub given_back: bool,
     /// In start order; behind them what is up and no longer in the spec, to be taken down.
     pub resources: Vec<LocalResource>,
+    /// The start or stop that is under way; a start that gave way to it may still be out.
     pub busy: Option<OperationId>,
     pub stop_retry_at: Option<Instant>,
     pub sent: Option<Told>,

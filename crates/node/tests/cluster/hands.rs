@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::operation::{Operation, OperationReport, ResourceAddress, Verb};
+use model::operation::{Operation, OperationReport, Outcome, ResourceAddress, Verb};
 use model::seen::{FenceResult, NodeState};
 use model::{FenceId, NodeId, NodeName};
 
@@ -26,6 +26,19 @@ impl Cluster {
             (Verb::Stop, _) => Duration::from_millis(30),
             (Verb::Probe | Verb::Status, _) => Duration::from_millis(5),
         };
+        let machine = self.machine(on);
+        if operation.verb == Verb::Start && fault == Some(Fault::StartHangs) {
+            let start = operation.clone();
+            machine.hanging.insert(operation.address.clone(), start);
+        }
+        if operation.verb == Verb::Stop
+            && let Some(start) = machine.hanging.remove(&operation.address)
+        {
+            machine.busy_until.remove(&operation.address);
+            machine.gave_way.insert(start.id);
+            let operation = start;
+            self.put(Duration::ZERO, Event::GaveWay { on, run, operation });
+        }
         let busy = self
             .machine(on)
             .busy_until
@@ -52,6 +65,7 @@ impl Cluster {
             run,
             operation: operation.clone(),
         }) || operation.verb != Verb::Start
+            || self.machine(on).gave_way.contains(&operation.id)
         {
             return;
         }
@@ -76,6 +90,12 @@ impl Cluster {
         }
         let now = self.now;
         let machine = self.machine(on);
+        if machine.gave_way.remove(&operation.id) {
+            return;
+        }
+        if operation.verb == Verb::Start {
+            machine.hanging.remove(&operation.address);
+        }
         let before = machine.running.len();
         let outcome = machine.end(&operation);
         let name = machine.name.clone();
@@ -88,6 +108,28 @@ impl Cluster {
             outcome,
             output: String::new(),
             took,
+        };
+        if let Some(daemon) = self.awake(on) {
+            daemon.node.handle_operation(report, now);
+            self.carry_out(on);
+        }
+    }
+
+    /// A start that waits is told that a stop is asked for.
+    pub fn give_way(&mut self, (on, run): (NodeId, u64), operation: Box<Operation>) {
+        if self.is_paused_or_gone((on, run), || Event::GaveWay {
+            on,
+            run,
+            operation: operation.clone(),
+        }) {
+            return;
+        }
+        let now = self.now;
+        let report = OperationReport {
+            id: operation.id,
+            outcome: Outcome::Failed("a stop was asked for before it was ready".into()),
+            output: String::new(),
+            took: Duration::ZERO,
         };
         if let Some(daemon) = self.awake(on) {
             daemon.node.handle_operation(report, now);

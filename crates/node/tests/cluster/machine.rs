@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use membership::{Detector, Settings, Voice};
 use model::operation::{Operation, Outcome, ResourceAddress, Verb};
 use model::spec::ResourceSpec;
-use model::{BootId, Instant, NodeId, NodeName, ServiceName};
+use model::{BootId, Instant, NodeId, NodeName, OperationId, ServiceName};
 use node::{Node, NodeConfig};
 use raft::{Persist, Raft, Restored};
 use wire::heartbeat::{Heartbeat, Incarnation, LinkId, Origin, RunId};
@@ -52,6 +52,10 @@ pub struct Machine {
     pub recorded: BTreeMap<ResourceAddress, ResourceSpec>,
     /// Operations on one resource follow each other.
     pub busy_until: BTreeMap<ResourceAddress, Instant>,
+    /// Starts that hang, until they end or a stop is asked for.
+    pub hanging: BTreeMap<ResourceAddress, Box<Operation>>,
+    /// Those that ended because a stop was asked for.
+    pub gave_way: BTreeSet<OperationId>,
     pub faults: BTreeMap<ServiceName, Fault>,
     pub waiting: VecDeque<Event>,
     pub waiting_heartbeats: VecDeque<(NodeId, Box<Heartbeat>)>,
@@ -71,6 +75,8 @@ impl Machine {
             running: BTreeMap::new(),
             recorded: BTreeMap::new(),
             busy_until: BTreeMap::new(),
+            hanging: BTreeMap::new(),
+            gave_way: BTreeSet::new(),
             faults: BTreeMap::new(),
             waiting: VecDeque::new(),
             waiting_heartbeats: VecDeque::new(),
@@ -89,6 +95,8 @@ impl Machine {
         self.running.clear();
         self.recorded.clear();
         self.busy_until.clear();
+        self.hanging.clear();
+        self.gave_way.clear();
         self.waiting.clear();
         self.waiting_heartbeats.clear();
     }
@@ -120,6 +128,8 @@ impl Machine {
             members,
         });
         self.busy_until.clear();
+        self.hanging.clear();
+        self.gave_way.clear();
     }
 
     /// What survives a loss of power once it was acknowledged.

@@ -55,6 +55,11 @@ pub enum Event {
         run: u64,
         operation: Box<Operation>,
     },
+    GaveWay {
+        on: NodeId,
+        run: u64,
+        operation: Box<Operation>,
+    },
     Failed {
         on: NodeId,
         run: u64,
@@ -331,6 +336,7 @@ impl Cluster {
             Event::Written { on, run, persist } => self.written((on, run), persist),
             Event::Begun { on, run, operation } => self.begin((on, run), operation),
             Event::Ended { on, run, operation } => self.end((on, run), operation),
+            Event::GaveWay { on, run, operation } => self.give_way((on, run), operation),
             Event::Failed { on, run, address } => self.fail((on, run), address),
             Event::Fenced {
                 by,

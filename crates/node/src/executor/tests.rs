@@ -1,0 +1,229 @@
+//! Moments between two inputs that no story reaches.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use model::command::Report;
+use model::operation::{Operation, OperationReport, Outcome, Verb};
+use model::seen::ResourceState;
+use model::spec::{
+    Autostart, ClusterSpec, Elsewhere, Failback, Limits, NoQuorumPolicy, NodeSpec, ProcessSpec,
+    Ready, ResourceKind, ResourceSpec, RestartPolicy, ServiceSpec, Spec, Timings,
+};
+use model::{BootId, Command, Instant, PlanId, Reason, Stamped, WallTime};
+use state::State;
+
+use super::{Executor, Output, Permit};
+
+const BOOT: BootId = BootId([1; 16]);
+
+fn name<T: FromStr>(text: &str) -> T
+where
+    T::Err: std::fmt::Debug,
+{
+    text.parse().unwrap()
+}
+
+fn resource(text: &str) -> ResourceSpec {
+    ResourceSpec {
+        name: name(text),
+        kind: ResourceKind::Process(ProcessSpec {
+            argv: vec!["program".into()],
+            environment: BTreeMap::new(),
+            user: None,
+            directory: None,
+            ready: Ready::Executed,
+        }),
+        limits: Limits::default(),
+    }
+}
+
+fn spec() -> Spec {
+    let service = ServiceSpec {
+        prefer: Vec::new(),
+        elsewhere: Elsewhere::Allowed,
+        failback: Failback::Never,
+        after: Vec::new(),
+        autostart: Autostart::Yes,
+        priority: 0,
+        stickiness: 0,
+        restart: RestartPolicy::default(),
+        resources: vec![resource("disk"), resource("program")],
+    };
+    let node = NodeSpec {
+        networks: BTreeMap::new(),
+        fence: Vec::new(),
+    };
+    Spec {
+        cluster: ClusterSpec {
+            name: "test".into(),
+            port: 7000,
+            timings: Timings::DEFAULT,
+            fences_per_hour_max: 3,
+            no_quorum: NoQuorumPolicy::Stop,
+        },
+        networks: BTreeMap::new(),
+        nodes: [(name("a"), node)].into(),
+        fence_devices: BTreeMap::new(),
+        services: [(name("web"), service)].into(),
+    }
+}
+
+/// The node a, online, where web may run.
+fn granted() -> (State, u64) {
+    let (mut state, mut index) = (State::new(), 0);
+    let commands = [
+        Command::SetSpec {
+            base: 0,
+            source: String::new(),
+            spec: Box::new(spec()),
+            by: name("ann"),
+        },
+        Command::AddMember {
+            name: name("a"),
+            key: [0; 32],
+            token: String::new(),
+            spec: None,
+        },
+        Command::NodeUp {
+            node: name("a"),
+            boot: BOOT,
+            run: 1,
+        },
+        Command::Probed {
+            node: name("a"),
+            boot: BOOT,
+            run: 1,
+            found: Vec::new(),
+        },
+        Command::Grant {
+            service: name("web"),
+            node: name("a"),
+            boot: BOOT,
+            plan: PlanId(4),
+            because: Reason::ShouldRun,
+        },
+    ];
+    for command in commands {
+        index += 1;
+        let at = WallTime(index);
+        state.apply(index, &Stamped { at, command }).unwrap();
+    }
+    (state, index)
+}
+
+struct Hands {
+    executor: Executor,
+    reports: Vec<Report>,
+    states: Vec<ResourceState>,
+}
+
+impl Hands {
+    fn new() -> Self {
+        Self {
+            executor: Executor::new(name("a"), BOOT),
+            reports: Vec::new(),
+            states: Vec::new(),
+        }
+    }
+
+    /// The operations that came out since last time.
+    fn operations(&mut self) -> Vec<Operation> {
+        let mut operations = Vec::new();
+        while let Some(output) = self.executor.poll_output() {
+            match output {
+                Output::Operate(operation) => operations.push(*operation),
+                Output::Report {
+                    report, resources, ..
+                } => {
+                    self.reports.push(report);
+                    self.states
+                        .extend(resources.into_iter().map(|(_, state)| state));
+                }
+                Output::StrayStopped(_) => {}
+            }
+        }
+        operations
+    }
+
+    fn told(&mut self) -> Vec<String> {
+        let operations = self.operations();
+        let told = operations
+            .iter()
+            .map(|o| format!("{} {}", o.verb, o.address));
+        told.collect()
+    }
+
+    fn answer(&mut self, operation: &Operation, outcome: Outcome) {
+        let report = OperationReport {
+            id: operation.id,
+            outcome,
+            output: String::new(),
+            took: Duration::ZERO,
+        };
+        self.executor.handle_report(report, Instant(1));
+    }
+
+    /// Probes find nothing.
+    fn find_nothing(&mut self, state: &State) {
+        self.executor.begin_probes(state, &[], Instant::ZERO);
+        for probe in self.operations() {
+            self.answer(&probe, Outcome::Stopped);
+        }
+    }
+}
+
+#[test]
+fn while_a_probe_is_out_no_timer_is_set_for_what_has_answered() {
+    let (state, index) = granted();
+    let mut hands = Hands::new();
+    hands.executor.begin_probes(&state, &[], Instant::ZERO);
+    let probes = hands.operations();
+    assert_eq!(probes.len(), 2);
+    hands.answer(&probes[0], Outcome::Running);
+    let much_later = Instant::ZERO + Duration::from_secs(3600);
+    hands.executor.advance(&state, index, much_later);
+    assert!(hands.told().is_empty());
+    assert_eq!(hands.executor.next_deadline(), None);
+    hands.answer(&probes[1], Outcome::Stopped);
+    assert!(hands.executor.next_deadline().is_some());
+}
+
+#[test]
+fn nothing_starts_under_a_claim_once_it_was_told_to_be_given_back() {
+    let (state, index) = granted();
+    let mut hands = Hands::new();
+    hands.find_nothing(&state);
+    hands.executor.handle_permit(Permit::Stop);
+    hands.executor.advance(&state, index, Instant(1));
+    assert!(hands.told().is_empty());
+    assert_eq!(hands.reports, [Report::Stopped]);
+    hands.executor.handle_permit(Permit::All);
+    hands.executor.advance(&state, index, Instant(2));
+    assert!(hands.told().is_empty());
+}
+
+#[test]
+fn a_start_that_gave_way_says_nothing_about_the_stop() {
+    let (state, index) = granted();
+    let mut hands = Hands::new();
+    hands.find_nothing(&state);
+    hands.executor.advance(&state, index, Instant(1));
+    let start = hands.operations().remove(0);
+    assert_eq!(start.verb, Verb::Start);
+    hands.executor.handle_permit(Permit::Stop);
+    hands.executor.advance(&state, index, Instant(2));
+    let stop = hands.operations().remove(0);
+    assert_eq!((stop.verb, &stop.address), (Verb::Stop, &start.address));
+    let gave_way = "a stop was asked for before it was ready";
+    hands.answer(&start, Outcome::Failed(gave_way.into()));
+    hands.executor.advance(&state, index, Instant(3));
+    assert!(hands.told().is_empty());
+    assert!(!hands.reports.contains(&Report::LeaseEnded));
+    assert!(!hands.states.contains(&ResourceState::Failed));
+    hands.answer(&stop, Outcome::Stopped);
+    hands.executor.advance(&state, index, Instant(4));
+    assert!(hands.told().is_empty());
+    assert_eq!(hands.reports.last(), Some(&Report::LeaseEnded));
+}
