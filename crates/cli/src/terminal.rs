@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
+use rustix::process::Signal;
 use rustix::termios::{
     OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr,
 };
@@ -79,7 +80,8 @@ impl Terminal {
         Ok(terminal)
     }
 
-    fn enter(&mut self) -> io::Result<()> {
+    /// Takes the terminal again after `suspend`.
+    pub(crate) fn enter(&mut self) -> io::Result<()> {
         let saved = tcgetattr(io::stdin())?;
         let mut raw = saved.clone();
         raw.make_raw();
@@ -100,11 +102,12 @@ impl Terminal {
         restore(&self.before);
     }
 
-    /// Gives the terminal back until this process is told to go on.
+    /// Gives the terminal back and stops this process. It may run on for a moment, until the
+    /// signal has reached each thread: wait for SIGCONT before `enter`.
     pub(crate) fn suspend(&mut self) -> io::Result<()> {
         self.leave();
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
-        self.enter()
+        let this = rustix::process::getpid();
+        Ok(rustix::process::kill_process(this, Signal::STOP)?)
     }
 
     /// How large it is now.

@@ -126,6 +126,7 @@ async fn follow_once(client: &Client, sender: &mpsc::Sender<News>) -> Result<(),
 struct Signals {
     ends: [Signal; 4],
     suspend: Signal,
+    resume: Signal,
     window: Signal,
 }
 
@@ -138,8 +139,9 @@ impl Signals {
                 signal(SignalKind::hangup())?,
                 signal(SignalKind::quit())?,
             ],
-            // SIGTSTP, which tokio has no name for.
+            // Tokio has no name for SIGTSTP and SIGCONT.
             suspend: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
+            resume: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
             window: signal(SignalKind::window_change())?,
         })
     }
@@ -162,8 +164,12 @@ async fn show(screen: &Screen, mut view: View, mut news: mpsc::Receiver<News>) -
             _ = quit.recv() => return Ok(()),
             _ = signals.suspend.recv() => {
                 terminal.suspend()?;
+                let _ = signals.resume.recv().await;
+                terminal.enter()?;
                 drawn.clear();
             }
+            // Not stopped by us; whoever ran meanwhile may have drawn something.
+            _ = signals.resume.recv() => drawn.clear(),
             _ = signals.window.recv() => drawn.clear(),
             Some(news) = news.recv() => view.take(news),
             _ = seconds.tick() => {}
@@ -240,7 +246,13 @@ struct Picture<'a> {
 fn compose(size: Size, picture: Picture<'_>, look: Look) -> Vec<String> {
     let room = size.height.saturating_sub(1);
     let status = status_text::whole(picture.status, look);
-    let status: Vec<&str> = status.lines().collect();
+    // Its first sentence tells whether one may sleep on: that is never cut.
+    let summary = wrap(&status_text::summary(picture.status), size.width);
+    let summary = summary
+        .iter()
+        .map(|line| paint(line, Tone::Strong, look.colour));
+    let rest = status.lines().skip(1).map(str::to_string);
+    let status: Vec<String> = summary.chain(rest).collect();
     let kept = match picture.history.len() {
         0 => 0,
         _ if room < TALL => 0,
@@ -261,13 +273,28 @@ fn compose(size: Size, picture: Picture<'_>, look: Look) -> Vec<String> {
     lines.iter().map(|line| cut(line, size.width)).collect()
 }
 
+/// The sentence in lines of at most `width` letters, but for words that are longer.
+fn wrap(sentence: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in sentence.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(_) | None => lines.push(word.to_string()),
+        }
+    }
+    lines
+}
+
 /// The lines that fit into `room`; the last of them tells how many do not.
-fn shorten(lines: &[&str], room: usize) -> Vec<String> {
+fn shorten(lines: &[String], room: usize) -> Vec<String> {
     let fit = match lines.len() <= room {
         true => lines.len(),
         false => room.saturating_sub(1),
     };
-    let mut short: Vec<String> = lines[..fit].iter().map(ToString::to_string).collect();
+    let mut short = lines[..fit].to_vec();
     if fit < lines.len() && 0 < room {
         let hidden = lines.len() - fit;
         short.push(format!(

@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use cli::{Action, Cli, Screen};
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Termios, Winsize, tcgetattr, tcsetwinsize};
@@ -94,7 +96,10 @@ impl Seat {
         let name = ptsname(&master, Vec::new()).unwrap();
         let open = || {
             let path = Path::new(OsStr::from_bytes(name.as_bytes()));
-            File::options().read(true).write(true).open(path).unwrap()
+            let mut options = File::options();
+            // Not to become the terminal of this process.
+            options.custom_flags(OFlags::NOCTTY.bits().cast_signed());
+            options.read(true).write(true).open(path).unwrap()
         };
         let window = std::os::fd::OwnedFd::from(open());
         resize(&window, 80, 24);
@@ -249,7 +254,7 @@ fn a_new_size_is_drawn_anew() {
     resize(&seat.window, 20, 6);
     // The kernel tells those whose terminal it is; this one was only lent.
     seat.signal(Signal::WINCH);
-    seat.see("cluster shop: 1 of …");
+    seat.see("cluster shop: 1 of 1\u{1b}");
     seat.see("\x1b[6;1H");
     seat.types("q");
     seat.leaves();

@@ -85,25 +85,25 @@ fn the_newest_history_fills_what_the_status_leaves() {
         40,
         None,
         expect![[r#"
-        cluster shop: 1 of 2 nodes online, quorate, leader alpha; all 2 service…|
-        seen by alpha, 0.1 s ago; configuration version 4, view 7               |
-                                                                                |
-        NODE   STATE   FOR        LINKS  WHY                                    |
-        alpha  online  2 h 5 min  -                                             |
-        gamma  lost    2 h 5 min  -                                             |
-                                                                                |
-        SERVICE  STATE    NODE   FOR    RESOURCES  WHY                          |
-        db       running  alpha  2 min  0 of 0     gamma is proven off          |
-        web      running  alpha  2 min  0 of 0     gamma is proven off          |
-                                                                                |
-        history                                                                 |
-        2026-11-20T02:59:56.000Z  happening 36 of web                           |
-        2026-11-20T02:59:57.000Z  happening 37 of web                           |
-        2026-11-20T02:59:58.000Z  happening 38 of web                           |
-        2026-11-20T02:59:59.000Z  happening 39 of web                           |
-        2026-11-20T03:00:00.000Z  happening 40 of web                           |
-        q leaves                                                                |
-    "#]],
+            cluster shop: 1 of 2 nodes online, quorate, leader alpha; all 2 services|
+            run                                                                     |
+            seen by alpha, 0.1 s ago; configuration version 4, view 7               |
+                                                                                    |
+            NODE   STATE   FOR        LINKS  WHY                                    |
+            alpha  online  2 h 5 min  -                                             |
+            gamma  lost    2 h 5 min  -                                             |
+                                                                                    |
+            SERVICE  STATE    NODE   FOR    RESOURCES  WHY                          |
+            db       running  alpha  2 min  0 of 0     gamma is proven off          |
+            web      running  alpha  2 min  0 of 0     gamma is proven off          |
+                                                                                    |
+            history                                                                 |
+            2026-11-20T02:59:57.000Z  happening 37 of web                           |
+            2026-11-20T02:59:58.000Z  happening 38 of web                           |
+            2026-11-20T02:59:59.000Z  happening 39 of web                           |
+            2026-11-20T03:00:00.000Z  happening 40 of web                           |
+            q leaves                                                                |
+        "#]],
     );
 }
 
@@ -114,23 +114,23 @@ fn little_history_leaves_the_rest_empty() {
         1,
         None,
         expect![[r#"
-        cluster shop: 1 of 2 nodes online, quorate, leader alpha; all 2 service…|
-        seen by alpha, 0.1 s ago; configuration version 4, view 7               |
-                                                                                |
-        NODE   STATE   FOR        LINKS  WHY                                    |
-        alpha  online  2 h 5 min  -                                             |
-        gamma  lost    2 h 5 min  -                                             |
-                                                                                |
-        SERVICE  STATE    NODE   FOR    RESOURCES  WHY                          |
-        db       running  alpha  2 min  0 of 0     gamma is proven off          |
-        web      running  alpha  2 min  0 of 0     gamma is proven off          |
-                                                                                |
-        history                                                                 |
-        2026-11-20T03:00:00.000Z  happening 1 of web                            |
-                                                                                |
-                                                                                |
-        q leaves                                                                |
-    "#]],
+            cluster shop: 1 of 2 nodes online, quorate, leader alpha; all 2 services|
+            run                                                                     |
+            seen by alpha, 0.1 s ago; configuration version 4, view 7               |
+                                                                                    |
+            NODE   STATE   FOR        LINKS  WHY                                    |
+            alpha  online  2 h 5 min  -                                             |
+            gamma  lost    2 h 5 min  -                                             |
+                                                                                    |
+            SERVICE  STATE    NODE   FOR    RESOURCES  WHY                          |
+            db       running  alpha  2 min  0 of 0     gamma is proven off          |
+            web      running  alpha  2 min  0 of 0     gamma is proven off          |
+                                                                                    |
+            history                                                                 |
+            2026-11-20T03:00:00.000Z  happening 1 of web                            |
+                                                                                    |
+            q leaves                                                                |
+        "#]],
     );
 }
 
@@ -141,23 +141,23 @@ fn a_narrow_window_cuts_lines_where_it_ends() {
         3,
         None,
         expect![[r#"
-        cluster shop: 1 of 2 no…|
-        seen by alpha, 0.1 s ag…|
-                                |
-        NODE   STATE   FOR     …|
-        alpha  online  2 h 5 mi…|
-        gamma  lost    2 h 5 mi…|
-                                |
-        SERVICE  STATE    NODE …|
-        db       running  alpha…|
-        web      running  alpha…|
-                                |
-        history                 |
-        2026-11-20T02:59:58.000…|
-        2026-11-20T02:59:59.000…|
-        2026-11-20T03:00:00.000…|
-        q leaves                |
-    "#]],
+            cluster shop: 1 of 2    |
+            nodes online, quorate,  |
+            leader alpha; all 2     |
+            services run            |
+            seen by alpha, 0.1 s ag…|
+                                    |
+            NODE   STATE   FOR     …|
+            alpha  online  2 h 5 mi…|
+            gamma  lost    2 h 5 mi…|
+            ... 4 more lines: `main…|
+                                    |
+            history                 |
+            2026-11-20T02:59:58.000…|
+            2026-11-20T02:59:59.000…|
+            2026-11-20T03:00:00.000…|
+            q leaves                |
+        "#]],
     );
 }
 
@@ -168,13 +168,13 @@ fn a_short_window_says_how_much_it_does_not_show() {
         3,
         None,
         expect![[r#"
-        cluster shop: 1 of 2 nodes online, quorate, leader alpha; a…|
-        seen by alpha, 0.1 s ago; configuration version 4, view 7   |
-                                                                    |
-        NODE   STATE   FOR        LINKS  WHY                        |
-        ... 6 more lines: `mainstay status` shows them              |
-        q leaves                                                    |
-    "#]],
+            cluster shop: 1 of 2 nodes online, quorate, leader alpha;   |
+            all 2 services run                                          |
+            seen by alpha, 0.1 s ago; configuration version 4, view 7   |
+                                                                        |
+            ... 7 more lines: `mainstay status` shows them              |
+            q leaves                                                    |
+        "#]],
     );
 }
 
@@ -185,20 +185,20 @@ fn a_window_of_thirteen_lines_keeps_some_for_history() {
         9,
         None,
         expect![[r#"
-        cluster shop: 1 of 2 nodes online, quorate, leader alpha; a…|
-        seen by alpha, 0.1 s ago; configuration version 4, view 7   |
-                                                                    |
-        NODE   STATE   FOR        LINKS  WHY                        |
-        alpha  online  2 h 5 min  -                                 |
-        gamma  lost    2 h 5 min  -                                 |
-        ... 4 more lines: `mainstay status` shows them              |
-                                                                    |
-        history                                                     |
-        2026-11-20T02:59:58.000Z  happening 7 of web                |
-        2026-11-20T02:59:59.000Z  happening 8 of web                |
-        2026-11-20T03:00:00.000Z  happening 9 of web                |
-        q leaves                                                    |
-    "#]],
+            cluster shop: 1 of 2 nodes online, quorate, leader alpha;   |
+            all 2 services run                                          |
+            seen by alpha, 0.1 s ago; configuration version 4, view 7   |
+                                                                        |
+            NODE   STATE   FOR        LINKS  WHY                        |
+            alpha  online  2 h 5 min  -                                 |
+            ... 5 more lines: `mainstay status` shows them              |
+                                                                        |
+            history                                                     |
+            2026-11-20T02:59:58.000Z  happening 7 of web                |
+            2026-11-20T02:59:59.000Z  happening 8 of web                |
+            2026-11-20T03:00:00.000Z  happening 9 of web                |
+            q leaves                                                    |
+        "#]],
     );
 }
 
