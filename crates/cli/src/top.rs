@@ -55,16 +55,10 @@ struct View {
 }
 
 /// Shows the screen until the person leaves.
-pub(crate) fn top(client: &Client, screen: &Screen, form: Form) -> Result<Exit, ApiError> {
-    if form == Form::Json {
-        return Err(ErrorCode::WrongUsage
-            .error("`top` draws a screen, which is not for scripts")
-            .with_help("use `mainstay watch --json`, or `mainstay status --json`"));
-    }
-    if screen.interactive == Interactive::No || !terminal::is_there() {
-        return Err(ErrorCode::WrongUsage
-            .error("`top` needs a terminal to draw on")
-            .with_help("use `mainstay watch`, which prints one line per happening"));
+pub(crate) fn top(client: &Client, screen: &mut Screen, form: Form) -> Result<Exit, ApiError> {
+    if let Some(error) = unfit(screen, form) {
+        screen.print_error(&error, form);
+        return Ok(Exit::Usage);
     }
     // Who may not ask, or asks in vain, learns it before the screen changes.
     let view = View {
@@ -87,6 +81,24 @@ pub(crate) fn top(client: &Client, screen: &Screen, form: Form) -> Result<Exit, 
             .with_help("use `mainstay watch`")
     })?;
     Ok(Exit::Done)
+}
+
+/// Why a screen cannot be drawn here.
+fn unfit(screen: &Screen, form: Form) -> Option<ApiError> {
+    let (why, instead) = if form == Form::Json {
+        (
+            "`top` draws a screen, which is not for scripts",
+            "use `mainstay watch --json`, or `mainstay status --json`",
+        )
+    } else if screen.interactive == Interactive::No || !terminal::is_there() {
+        (
+            "`top` needs a terminal to draw on",
+            "use `mainstay watch`, which prints one line per happening",
+        )
+    } else {
+        return None;
+    };
+    Some(ErrorCode::WrongUsage.error(why).with_help(instead))
 }
 
 /// Tells `sender` what is new, for ever. What cannot be asked now is asked again.
