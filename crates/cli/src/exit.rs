@@ -43,6 +43,8 @@ impl Exit {
         ];
         if unreachable.iter().any(|&code| error.is(code)) {
             Self::NotReachable
+        } else if error.is(ErrorCode::WrongUsage) {
+            Self::Usage
         } else {
             Self::Failed
         }

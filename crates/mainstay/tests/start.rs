@@ -86,10 +86,10 @@ fn nothing_that_may_hold_a_secret_can_be_read_by_others() {
 #[test]
 fn an_init_that_lacks_something_leaves_nothing_behind() {
     let machine = Machine::new("lacks");
-    machine.check("init shop --name alpha", 1, &["error E0519", "--address"]);
+    machine.check("init shop --name alpha", 2, &["error E0519", "--address"]);
     machine.check(
         "init sh%op --name alpha --address lan=10.0.0.11/24",
-        1,
+        2,
         &["E0113", "E0519"],
     );
     machine.check(

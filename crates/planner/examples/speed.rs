@@ -223,10 +223,12 @@ impl Cluster {
         self.apply(Command::NodeUp {
             node: node.clone(),
             boot,
+            run: 1,
         });
         self.apply(Command::Probed {
             node,
             boot,
+            run: 1,
             found: Vec::new(),
         });
     }
@@ -278,6 +280,7 @@ impl Cluster {
             self.apply(Command::Report {
                 node: claim.node.clone(),
                 boot: claim.boot,
+                run: 1,
                 service: service.clone(),
                 epoch: claim.epoch,
                 incarnation: claim.incarnation,

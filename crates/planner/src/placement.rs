@@ -109,10 +109,15 @@ pub(crate) fn may_run(
         return Err("on standby".to_string());
     }
     may_ever_run(input, spec, name)?;
-    let barred = input
-        .service(service)
-        .and_then(|seen| seen.barred.get(name));
-    barred.map_or(Ok(boot), |bar| Err(bar.clause(input.now)))
+    let Some(seen) = input.service(service) else {
+        return Ok(boot);
+    };
+    let Some(bar) = seen.barred.get(name) else {
+        return Ok(boot);
+    };
+    let last = seen.failures.iter().rfind(|failure| failure.node == *name);
+    let how = last.map_or_else(String::new, |last| format!(" ({})", last.failure.how));
+    Err(format!("{}{how}", bar.clause(input.now)))
 }
 
 /// Whether the configuration lets the node run the service at all; if not, why.

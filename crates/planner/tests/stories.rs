@@ -385,7 +385,7 @@ fn a_service_that_fails_everywhere_stays_down_and_says_why() {
             db failed on b: program: exit 1
             plan 4: stop db on b: program failed 1 times on b, which is barred until cleared
             db stopped on b: program failed 1 times on b, which is barred until cleared
-              db: no node may run it: a: barred since 00:00: program failed once; b: barred since 00:00: program failed once
+              db: no node may run it: a: barred since 00:00: program failed once (exit 1); b: barred since 00:00: program failed once (exit 1)
             > operator clear db
             ann: clear db
             plan 5: start db on a: program failed 1 times on b, which is barred until cleared
