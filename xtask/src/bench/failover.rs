@@ -103,6 +103,13 @@ fn measure(cluster: &Cluster, scenario: Scenario, number: u32) -> Result<Run, Fa
     let is_leader = |name: &&String| (**name == leader) == (number % 2 == 1);
     let host = names.iter().find(is_leader).ok_or("no such node")?.clone();
     let status = cluster.bring(service, &host)?;
+    // Each run is a first failure: the pauses of a program that fails again and again are
+    // another matter.
+    let clear = ["mainstay", "clear", service, "--yes"];
+    cluster
+        .lab
+        .exec_ok(&host, &clear)
+        .map_err(|error| error.to_string())?;
     let host_was_leader = status["leader"] == host.as_str();
     let client = Client::start(cluster, address)?;
     let seen = cluster
