@@ -132,16 +132,17 @@ impl Stage {
         Ok(())
     }
 
+    fn filled(&self, text: &str) -> String {
+        let pairs = self.variables.iter();
+        pairs.fold(text.to_string(), |text, (name, value)| {
+            text.replace(&format!("{{{name}}}"), value)
+        })
+    }
+
     /// Puts the values of variables in.
     fn understood(&self, step: &mut Step) -> Result<(), String> {
-        let fill = |text: &str| {
-            let pairs = self.variables.iter();
-            pairs.fold(text.to_string(), |text, (name, value)| {
-                text.replace(&format!("{{{name}}}"), value)
-            })
-        };
-        step.text = fill(&step.text);
-        step.body = step.body.as_deref().map(fill);
+        step.text = self.filled(&step.text);
+        step.body = step.body.as_deref().map(|body| self.filled(body));
         step.kind = parse_step(&step.text, step.body.as_deref())?;
         Ok(())
     }
