@@ -230,6 +230,8 @@ fn garbage_and_recorded_packets_count_for_nothing() {
         b.wait_snapshot("all packets", |snapshot| came(snapshot.traffic) == count)
             .traffic
     };
+    // What comes before its socket is open does not arrive; what it sends shows that it is.
+    b.wait_snapshot("the socket of node 2", |snapshot| 0 < snapshot.traffic.sent);
     // The first packets only prove that both ends answer each other.
     let mut passed = 0;
     while passed == 0 || all_came(passed).accepted == 0 {
