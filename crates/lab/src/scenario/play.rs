@@ -394,13 +394,16 @@ impl Stage {
 
     fn are_apart(&self, file: &str, least: usize) -> Result<(), String> {
         let path = self.lab.shared_dir().join(file);
-        let records = std::fs::read_to_string(&path)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
-        let copies = witness::copies(&records);
-        if copies.len() < least {
-            return Err(format!("the witness saw {} copies only", copies.len()));
-        }
-        match witness::overlaps(&copies).first() {
+        let copies = || match std::fs::read_to_string(&path) {
+            Ok(records) => Ok(witness::copies(&records)),
+            Err(error) => Err(format!("{}: {error}", path.display())),
+        };
+        // A copy that has just been started bears witness a moment later.
+        await_that(SOON, || match copies()?.len() {
+            seen if seen < least => Err(format!("the witness saw {seen} copies only")),
+            _ => Ok(()),
+        })?;
+        match witness::overlaps(&copies()?).first() {
             None => Ok(()),
             Some((first, second)) => Err(format!("two copies at one time: {first:?}, {second:?}")),
         }
