@@ -246,7 +246,7 @@ pub struct ServiceArgs {
     /// Which service
     pub service: ServiceName,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs, reason = "clap would show it as help")]
     pub act: ActArgs,
 }
 
@@ -259,7 +259,7 @@ pub struct MoveArgs {
     #[arg(long, value_name = "NODE")]
     pub to: Option<NodeName>,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs, reason = "clap would show it as help")]
     pub act: ActArgs,
 }
 
@@ -269,7 +269,7 @@ pub struct NodeArgs {
     /// Which node
     pub node: NodeName,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs, reason = "clap would show it as help")]
     pub act: ActArgs,
 }
 
@@ -279,7 +279,7 @@ pub struct MaintenanceArgs {
     /// Begin or end
     pub switch: OnOff,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs, reason = "clap would show it as help")]
     pub act: ActArgs,
 }
 
@@ -303,7 +303,7 @@ pub struct FenceArgs {
     #[arg(required = true)]
     pub node: Option<NodeName>,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs, reason = "clap would show it as help")]
     pub act: ActArgs,
 }
 
@@ -346,7 +346,7 @@ pub struct ApplyArgs {
     #[arg(long)]
     pub force: bool,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs, reason = "clap would show it as help")]
     pub act: ActArgs,
 }
 
@@ -377,13 +377,13 @@ pub enum ConfigCommand {
         /// Which version
         version: u64,
         #[command(flatten)]
-        #[allow(missing_docs)]
+        #[allow(missing_docs, reason = "clap would show it as help")]
         act: ActArgs,
     },
     /// Edit the live configuration, then apply it
     Edit {
         #[command(flatten)]
-        #[allow(missing_docs)]
+        #[allow(missing_docs, reason = "clap would show it as help")]
         act: ActArgs,
     },
 }
