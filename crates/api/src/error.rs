@@ -104,6 +104,9 @@ codes! {
     /// Its own files.
     StateUnusable = "E0408" 500 "the files of this node cannot be used",
         "mend what is named above (space, permissions, a damaged file), then try again; nothing was lost by trying";
+    /// No witness of this name.
+    NoSuchWitness = "E0420" 404 "there is no such witness",
+        "`mainstay status` lists the witnesses";
     /// Two daemons on one state directory or one socket.
     DaemonRuns = "E0409" 409 "another daemon runs here",
         "`mainstay status` asks it; to start over, end it first: `systemctl stop mainstay`";
@@ -262,6 +265,7 @@ impl From<Rejected> for ApiError {
         let code = match &rejected {
             Rejected::StaleSpec { .. } => ErrorCode::StaleBase,
             Rejected::NoSuchNode(_) => ErrorCode::NoSuchNode,
+            Rejected::NoSuchWitness(_) => ErrorCode::NoSuchWitness,
             Rejected::NoSuchService(_) => ErrorCode::NoSuchService,
             Rejected::NodeExists(_) => ErrorCode::NodeExists,
             Rejected::BadToken => ErrorCode::BadToken,

@@ -41,6 +41,7 @@ fn node(state: NodeState) -> NodeSeen {
         fenced_at: Vec::new(),
         probed: None,
         run: 0,
+        watchdog: None,
     }
 }
 
@@ -89,6 +90,7 @@ fn seen(b: NodeSeen, web: ServiceSeen) -> Seen {
         services: BTreeMap::from([(name("web"), web)]),
         fences: BTreeMap::new(),
         maintenance: Maintenance::Off,
+        witnesses: BTreeMap::new(),
     }
 }
 

@@ -6,8 +6,7 @@ use std::fmt;
 use model::duration::format as time;
 use model::spec::{
     Attachment, Autostart, ClusterSpec, Elsewhere, Failback, FenceAction, FenceDeviceSpec,
-    FsckPolicy, MountSource, NoQuorumPolicy, NodeSpec, Ready, ResourceKind, ResourceSpec,
-    ServiceSpec,
+    FsckPolicy, MountSource, NodeSpec, Ready, ResourceKind, ResourceSpec, ServiceSpec,
 };
 use model::{DeviceName, NetworkName, NodeName, ServiceName, Spec};
 use similar::TextDiff;
@@ -239,15 +238,13 @@ fn list(items: &[impl ToString]) -> String {
 
 fn cluster(spec: &ClusterSpec) -> Facts {
     let timings = spec.timings;
-    let no_quorum = match spec.no_quorum {
-        NoQuorumPolicy::Stop => "stop",
-        NoQuorumPolicy::Freeze => "freeze",
-    };
     facts([
         ("name", spec.name.clone()),
         ("port", spec.port.to_string()),
-        ("no_quorum", no_quorum.into()),
+        ("no_quorum", spec.no_quorum.word().into()),
         ("fences_per_hour", spec.fences_per_hour_max.to_string()),
+        ("fence_race_delay", time(spec.fence_race_delay)),
+        ("ping_targets", list(&spec.ping_targets)),
         ("heartbeat", time(timings.heartbeat)),
         ("suspect_after", time(timings.suspect_after)),
         ("lost_after", time(timings.lost_after)),
@@ -265,7 +262,18 @@ fn facts<const N: usize>(pairs: [(&str, String); N]) -> Facts {
 }
 
 fn node(spec: &NodeSpec) -> Facts {
-    let mut facts = facts([("fence", list(&spec.fence))]);
+    let watchdog = spec.watchdog.as_ref();
+    let mut facts = facts([
+        ("fence", list(&spec.fence)),
+        (
+            "watchdog",
+            watchdog.map_or(NOTHING.into(), |watchdog| watchdog.device.clone()),
+        ),
+        (
+            "watchdog_timeout",
+            watchdog.map_or(NOTHING.into(), |watchdog| time(watchdog.timeout)),
+        ),
+    ]);
     for (network, Attachment { address, cards }) in &spec.networks {
         facts.insert(format!("address on {network}"), address.to_string());
         facts.insert(format!("cards on {network}"), list(cards));

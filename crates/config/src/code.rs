@@ -101,6 +101,8 @@ codes! {
     SharedCard = "E0135", Warning;
     /// A cluster without nodes.
     NoNodes = "E0136", Warning;
+    /// A policy that needs a watchdog on each node.
+    NoWatchdog = "E0137", Error;
     /// A resource that says nothing about what it is.
     NoKind = "E0140", Error;
     /// A resource that says to be two things.
@@ -137,4 +139,8 @@ codes! {
     UnusedNetwork = "E0162", Warning;
     /// A shared definition that no service uses.
     UnusedDefinition = "E0163", Warning;
+    /// A watchdog that the policy does not use.
+    UnusedWatchdog = "E0164", Warning;
+    /// A policy under which a service may run twice.
+    IgnoresQuorum = "E0165", Warning;
 }

@@ -4,13 +4,17 @@
 //! versions run side by side. A command that cannot be applied is `Rejected`, with a
 //! reason, on all nodes alike.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use crate::seen::{FenceResult, Found, Maintenance, ResourceFailure, ResourceState, RestartScope};
+use crate::seen::{
+    FenceResult, Found, Maintenance, ResourceFailure, ResourceState, RestartScope, WitnessKind,
+};
 use crate::spec::Spec;
 use crate::{
     BootId, ClaimEpoch, FenceId, NodeId, NodeName, PlanId, Reason, ResourceName, ServiceName,
-    UserName, WallTime,
+    UserName, WallTime, WitnessName, duration,
 };
 
 /// A command with what the proposer knew.
@@ -237,6 +241,36 @@ pub enum Command {
         /// Who.
         by: UserName,
     },
+    /// A witness is added; or one that is known, and remembers, is found elsewhere from now on.
+    SetWitness {
+        /// What people call it.
+        name: WitnessName,
+        /// What it is, and where.
+        kind: WitnessKind,
+        /// Who.
+        by: UserName,
+    },
+    /// A witness is taken out.
+    RemoveWitness {
+        /// Which.
+        name: WitnessName,
+        /// Who.
+        by: UserName,
+    },
+    /// A node tells how its watchdog is. A node that is about to feed its watchdog without
+    /// regard to the lease, or to disarm it, tells so first and waits until this is applied.
+    WatchdogArmed {
+        /// Which.
+        node: NodeName,
+        /// This boot.
+        boot: BootId,
+        /// Which run of its daemon tells; 0: not told.
+        #[serde(default)]
+        run: u64,
+        /// How long after the last feed it resets the node; none: it is not armed.
+        #[serde(default, with = "duration::option")]
+        bound: Option<Duration>,
+    },
     /// Maintenance of the whole cluster begins or ends.
     SetMaintenance {
         /// Begins or ends.
@@ -312,6 +346,9 @@ pub enum Rejected {
     /// No such node.
     #[error("there is no node {0}")]
     NoSuchNode(NodeName),
+    /// No such witness.
+    #[error("there is no witness {0}")]
+    NoSuchWitness(WitnessName),
     /// No such service.
     #[error("there is no service {0}")]
     NoSuchService(ServiceName),

@@ -53,6 +53,11 @@ number!(
     OperationId
 );
 number!(
+    /// Numbers a witness: the log index of the entry that added it. A witness that was
+    /// removed and added again has forgotten what it granted, so it gets another number.
+    WitnessId
+);
+number!(
     /// Numbers a fence request: the log index of the entry that asked for it.
     FenceId
 );
@@ -173,6 +178,10 @@ name!(
 name!(
     /// Names a fence device.
     DeviceName
+);
+name!(
+    /// Names a witness: a vote from outside the cluster, which never runs services.
+    WitnessName
 );
 name!(
     /// Who asked for something: an account name on the node that was asked, or `mainstay`.

@@ -21,7 +21,7 @@ pub use command::{Command, Rejected, Stamped};
 pub use history::{Happening, HistoryEntry};
 pub use id::{
     BootId, CardName, ClaimEpoch, DeviceName, Epoch, FenceId, Lineage, NetworkName, NodeId,
-    NodeName, OperationId, PlanId, ResourceName, ServiceName, UserName,
+    NodeName, OperationId, PlanId, ResourceName, ServiceName, UserName, WitnessId, WitnessName,
 };
 pub use reason::Reason;
 pub use seen::Seen;

@@ -1,13 +1,15 @@
 //! What is observed: the replicated picture of nodes, services and fences.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::operation::{ResourceAddress, Verb};
 use crate::{
     BootId, ClaimEpoch, DeviceName, FenceId, NodeId, NodeName, PlanId, Reason, ResourceName,
-    ServiceName, UserName, WallTime,
+    ServiceName, UserName, WallTime, WitnessId, WitnessName, duration,
 };
 
 /// The picture of the cluster that all nodes share.
@@ -21,6 +23,40 @@ pub struct Seen {
     pub fences: BTreeMap<NodeName, FenceSeen>,
     /// Whether the whole cluster is in maintenance: nothing is started, stopped or fenced.
     pub maintenance: Maintenance,
+    /// Witnesses that were added, by the name that a person gave them.
+    #[serde(default)]
+    pub witnesses: BTreeMap<WitnessName, WitnessSeen>,
+}
+
+/// A witness: a vote from outside the cluster, which never runs services.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WitnessSeen {
+    /// Its number.
+    pub id: WitnessId,
+    /// What it is, and where.
+    pub kind: WitnessKind,
+    /// Since when.
+    pub since: WallTime,
+    /// Who added it.
+    pub by: UserName,
+}
+
+/// What a witness is, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WitnessKind {
+    /// A small process elsewhere (`mainstay witness`).
+    Network {
+        /// Where it listens (TCP).
+        address: SocketAddr,
+        /// Its public key (Ed25519).
+        key: [u8; 32],
+    },
+    /// Some sectors of shared storage.
+    Disk {
+        /// Absolute path of the device or file, the same on every node.
+        path: String,
+    },
 }
 
 /// Whether something is in maintenance.
@@ -59,6 +95,10 @@ pub struct NodeSeen {
     /// they had still to say is void.
     #[serde(default)]
     pub run: u64,
+    /// How long after the last feed the node's watchdog resets it, where it is armed in its
+    /// present boot and fed only while the lease holds. None: not armed, or not known.
+    #[serde(default, with = "duration::option")]
+    pub watchdog: Option<Duration>,
 }
 
 /// More fences of one node within an hour than any brake may allow.

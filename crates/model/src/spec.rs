@@ -4,6 +4,7 @@
 //! that every node works from the same values whatever its version of the reader.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -44,6 +45,21 @@ pub struct ClusterSpec {
     pub fences_per_hour_max: u32,
     /// What a node does with its services when it no longer hears a quorate leader.
     pub no_quorum: NoQuorumPolicy,
+    /// After an even split: how long the half that runs less waits before it fences the other.
+    #[serde(with = "duration", default = "fence_race_delay_default")]
+    pub fence_race_delay: Duration,
+    /// Addresses outside the cluster. Of two halves that ask a witness or fence at the same
+    /// time, the one that reaches fewer of them holds back. Advice only: it never gives quorum.
+    #[serde(default)]
+    pub ping_targets: Vec<IpAddr>,
+}
+
+/// Longer than an ordinary power device needs to switch off, so that the preferred half is
+/// done before the other begins.
+pub const FENCE_RACE_DELAY_DEFAULT: Duration = Duration::from_secs(1);
+
+fn fence_race_delay_default() -> Duration {
+    FENCE_RACE_DELAY_DEFAULT
 }
 
 /// The default port. Not registered to another service.
@@ -57,6 +73,36 @@ pub enum NoQuorumPolicy {
     Stop,
     /// Let them run, start nothing.
     Freeze,
+    /// Make them subordinate where they have roles; stop those that have none.
+    Demote,
+    /// Stop them, and let the watchdog reset the node.
+    SelfFence,
+    /// Go on as if nothing had happened.
+    Ignore,
+}
+
+impl NoQuorumPolicy {
+    /// The word for it in the file and in messages.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Freeze => "freeze",
+            Self::Demote => "demote",
+            Self::SelfFence => "self-fence",
+            Self::Ignore => "ignore",
+        }
+    }
+
+    /// Whether the end of the lease ends what the node runs, so that an armed watchdog is
+    /// fed only while the lease holds and its bound can be waited out.
+    #[must_use]
+    pub fn ends_with_lease(self) -> bool {
+        match self {
+            Self::Stop | Self::Demote | Self::SelfFence => true,
+            Self::Freeze | Self::Ignore => false,
+        }
+    }
 }
 
 /// Every timing of the cluster. `Timings::default()` is profile `default`.
@@ -120,7 +166,24 @@ pub struct NodeSpec {
     /// Devices that can fence it, in the order in which they are tried.
     #[serde(default)]
     pub fence: Vec<DeviceName>,
+    /// The watchdog that resets it when it is not fed.
+    #[serde(default)]
+    pub watchdog: Option<WatchdogSpec>,
 }
+
+/// A device that resets its machine unless it is fed in time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchdogSpec {
+    /// Absolute path, like `/dev/watchdog`.
+    pub device: String,
+    /// How long after the last feed it resets the machine.
+    #[serde(with = "duration")]
+    pub timeout: Duration,
+}
+
+/// Watchdog time where the file gives none: a few times the default lease, short against a
+/// person who waits.
+pub const WATCHDOG_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 
 /// How one node is attached to one network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

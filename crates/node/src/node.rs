@@ -672,9 +672,13 @@ impl Node {
         self.lease = lease;
         let policy = self.state.spec().map(|spec| spec.cluster.no_quorum);
         self.executor.handle_permit(match (lease, policy) {
-            (Lease::Held, _) => Permit::All,
+            (Lease::Held, _) | (Lease::Ended, Some(NoQuorumPolicy::Ignore)) => Permit::All,
             (Lease::Ended, Some(NoQuorumPolicy::Freeze)) => Permit::Freeze,
-            (Lease::Ended, Some(NoQuorumPolicy::Stop) | None) => Permit::Stop,
+            (
+                Lease::Ended,
+                Some(NoQuorumPolicy::Stop | NoQuorumPolicy::Demote | NoQuorumPolicy::SelfFence)
+                | None,
+            ) => Permit::Stop,
         });
     }
 

@@ -173,6 +173,7 @@ impl Cluster {
             let spec = NodeSpec {
                 networks: [].into(),
                 fence: vec![name("power")],
+                watchdog: None,
             };
             (node.clone(), spec)
         };
@@ -183,6 +184,8 @@ impl Cluster {
                 timings: Timings::DEFAULT,
                 fences_per_hour_max: 3,
                 no_quorum: NoQuorumPolicy::Stop,
+                fence_race_delay: model::spec::FENCE_RACE_DELAY_DEFAULT,
+                ping_targets: Vec::new(),
             },
             networks: [].into(),
             nodes: self.nodes.iter().map(node).collect(),

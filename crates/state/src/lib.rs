@@ -14,6 +14,7 @@ mod members;
 mod orders;
 mod snapshot;
 mod specs;
+mod witnesses;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -26,6 +27,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 pub use snapshot::{SNAPSHOT_FORMAT, SnapshotError};
+pub use witnesses::WITNESSES_MAX;
 
 /// Enough to read what happened in a bad night; more would make snapshots slow to send.
 pub const HISTORY_MAX: usize = 2000;
@@ -171,6 +173,14 @@ impl State {
             Command::ConfirmFence { target, by } => self.confirm_fence(place, target, by),
             Command::Service { service, order, by } => self.order(place, service, order, by),
             Command::SetStandby { .. } => self.set_standby(place, command),
+            Command::SetWitness { name, kind, by } => self.set_witness(place, name, (kind, by)),
+            Command::RemoveWitness { name, by } => self.remove_witness(place, name, by),
+            Command::WatchdogArmed {
+                node,
+                boot,
+                run,
+                bound,
+            } => self.watchdog_armed(node, (*boot, *run), *bound),
             Command::SetMaintenance { maintenance, by } => {
                 self.set_maintenance(place, *maintenance, by)
             }

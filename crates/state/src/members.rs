@@ -91,6 +91,7 @@ impl State {
             fenced_at: Vec::new(),
             probed: None,
             run: 0,
+            watchdog: None,
         };
         self.seen.nodes.insert(name.clone(), node);
         self.record_node(place, name, "a member", None);
@@ -428,6 +429,10 @@ impl State {
         };
         let word = state.word();
         let is_online = matches!(state, NodeState::Online { .. });
+        // A clean leave disarms the watchdog, and the next boot begins without one.
+        if state.boot().is_none() || state.boot() != node.state.boot() {
+            node.watchdog = None;
+        }
         node.state = state;
         node.since = place.at;
         if !is_online {

@@ -47,6 +47,7 @@ fn spec(services: &[&str], words: u8) -> Spec {
     let node = NodeSpec {
         networks: BTreeMap::new(),
         fence: vec![name("power")],
+        watchdog: None,
     };
     Spec {
         cluster: ClusterSpec {
@@ -55,6 +56,8 @@ fn spec(services: &[&str], words: u8) -> Spec {
             timings: Timings::DEFAULT,
             fences_per_hour_max: 1000,
             no_quorum: NoQuorumPolicy::Stop,
+            fence_race_delay: model::spec::FENCE_RACE_DELAY_DEFAULT,
+            ping_targets: Vec::new(),
         },
         networks: BTreeMap::new(),
         nodes: NODES

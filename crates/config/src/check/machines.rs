@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use model::spec::NoQuorumPolicy;
 use model::{CardName, DeviceName, NetworkName, NodeName};
 
 use super::{Named, unknown};
@@ -17,6 +18,7 @@ pub(super) fn check(context: &mut Context<'_>) {
     check_number(context);
     check_fencing(context);
     check_hosts(context);
+    check_watchdogs(context);
     for network in context.spec.networks.keys().cloned().collect::<Vec<_>>() {
         check_network(context, &network);
     }
@@ -87,6 +89,59 @@ fn check_fencing(context: &mut Context<'_>) {
             .help(format!(
                 "add `fence = [\"{device}\"]` to the node that it switches, or remove it"
             )),
+        );
+    }
+    context.problems.extend(problems);
+}
+
+/// What a node does without quorum, and the watchdogs that this needs.
+fn check_watchdogs(context: &mut Context<'_>) {
+    let policy = context.spec.cluster.no_quorum;
+    let policy_at = context.places.of("no_quorum");
+    let mut problems = Vec::new();
+    for (name, node) in &context.spec.nodes {
+        match (policy, &node.watchdog) {
+            (NoQuorumPolicy::SelfFence, None) => problems.push(
+                Problem::new(
+                    Code::NoWatchdog,
+                    format!("node {name} cannot fence itself without a watchdog"),
+                )
+                .at(context.places.of(&format!("node/{name}")), "no watchdog")
+                .at(policy_at.clone(), "asks for it")
+                .help(format!(
+                    "add `watchdog = \"/dev/watchdog\"` to [node.{name}], or choose `no_quorum = \"stop\"`"
+                )),
+            ),
+            (NoQuorumPolicy::Freeze | NoQuorumPolicy::Ignore, Some(_)) => problems.push(
+                Problem::new(
+                    Code::UnusedWatchdog,
+                    format!("the watchdog of node {name} is not used"),
+                )
+                .at(
+                    context.places.of(&format!("node/{name}/watchdog")),
+                    "unused",
+                )
+                .at(policy_at.clone(), "lets services run on without quorum")
+                .help("choose `no_quorum = \"stop\"`, or remove the line"),
+            ),
+            (
+                NoQuorumPolicy::Stop
+                | NoQuorumPolicy::Freeze
+                | NoQuorumPolicy::Demote
+                | NoQuorumPolicy::SelfFence
+                | NoQuorumPolicy::Ignore,
+                _,
+            ) => {}
+        }
+    }
+    if policy == NoQuorumPolicy::Ignore && 1 < context.spec.nodes.len() {
+        problems.push(
+            Problem::new(
+                Code::IgnoresQuorum,
+                "a node without quorum goes on as if nothing had happened",
+            )
+            .at(policy_at, "only for tests, or where every fence is certain")
+            .help("choose `no_quorum = \"stop\"`"),
         );
     }
     context.problems.extend(problems);

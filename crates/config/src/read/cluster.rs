@@ -1,5 +1,6 @@
 //! `[cluster]`: name, port, timings, policies.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use model::NodeName;
@@ -7,7 +8,7 @@ use model::duration::format;
 use model::spec::{NoQuorumPolicy, Timings};
 
 use super::Context;
-use super::section::Section;
+use super::section::{Entry, Section};
 use super::value::TimeBounds;
 use crate::{Code, Problem};
 
@@ -38,10 +39,24 @@ pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>) {
         let words = [
             ("stop", NoQuorumPolicy::Stop),
             ("freeze", NoQuorumPolicy::Freeze),
+            ("demote", NoQuorumPolicy::Demote),
+            ("self-fence", NoQuorumPolicy::SelfFence),
+            ("ignore", NoQuorumPolicy::Ignore),
         ];
+        context
+            .places
+            .put("no_quorum".into(), entry.value.span().clone());
         if let Some(policy) = entry.word(context, &words) {
             context.spec.cluster.no_quorum = policy;
         }
+    }
+    if let Some(entry) = section.get("fence_race_delay")
+        && let Some(delay) = entry.time(context, RACE_DELAY)
+    {
+        context.spec.cluster.fence_race_delay = delay;
+    }
+    if let Some(entry) = section.get("ping_targets") {
+        read_ping_targets(context, &entry);
     }
     if let Some(entry) = section.get("fences_per_hour")
         && let Some(times) = entry.number(context, 1..=FENCES_PER_HOUR_MAX)
@@ -61,6 +76,56 @@ pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>) {
         read_timings(context, timings);
     }
     section.finish(context, LATER);
+}
+
+/// Without a delay both halves of a split may switch each other off; with more than a minute
+/// nobody would wait for the second half.
+const RACE_DELAY: TimeBounds = TimeBounds {
+    min: Duration::from_millis(100),
+    max: Duration::from_secs(60),
+};
+
+/// Each is asked in turn while services stand still; more tell nothing more.
+const PING_TARGETS_MAX: usize = 8;
+
+/// Addresses without prefix, none of them twice.
+fn read_ping_targets(context: &mut Context<'_>, entry: &Entry<'_>) {
+    let mut targets: Vec<IpAddr> = Vec::new();
+    for item in entry.items(context).unwrap_or_default() {
+        let Some(text) = item.text(context) else {
+            continue;
+        };
+        let problem = match text.value.parse::<IpAddr>() {
+            Ok(address) if targets.contains(&address) => Problem::new(
+                Code::Repeated,
+                format!("`ping_targets` names {address} twice"),
+            )
+            .at(text.at, "again")
+            .help("remove the second"),
+            Ok(address) => {
+                targets.push(address);
+                continue;
+            }
+            Err(_) => Problem::new(
+                Code::BadAddress,
+                format!("`{}` is no address", text.value.escape_debug()),
+            )
+            .at(text.at, "not an IP address")
+            .help("write numbers without prefix length, not a host name: \"10.0.0.1\""),
+        };
+        context.report(problem);
+    }
+    if PING_TARGETS_MAX < targets.len() {
+        let count = targets.len();
+        let problem = Problem::new(
+            Code::OutOfRange,
+            format!("`ping_targets` names {count} addresses, at most {PING_TARGETS_MAX} are asked"),
+        )
+        .at(entry.value.span(), "too many")
+        .help("keep those that stand behind different switches");
+        context.report(problem);
+    }
+    context.spec.cluster.ping_targets = targets;
 }
 
 /// Below this the kernel's own scheduling looks like silence; above an hour nothing is a

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use model::spec::{Attachment, FenceAction, FenceDeviceSpec, NetworkSpec, NodeSpec};
+use model::spec::{
+    Attachment, FenceAction, FenceDeviceSpec, NetworkSpec, NodeSpec, WATCHDOG_TIMEOUT_DEFAULT,
+    WatchdogSpec,
+};
 use model::{CardName, DeviceName, NetworkName, NodeName};
 use toml::de::DeValue;
 
@@ -15,7 +18,7 @@ use crate::{Code, Problem};
 /// Keys that later versions read.
 const NETWORK_LATER: &[&str] = &["mtu", "priority", "trust"];
 /// Keys that later versions read.
-const NODE_LATER: &[&str] = &["role", "watchdog", "attributes", "capacity", "site"];
+const NODE_LATER: &[&str] = &["role", "attributes", "capacity", "site"];
 /// Keys that later versions read.
 const FENCE_LATER: &[&str] = &["level", "watchdog"];
 
@@ -32,9 +35,13 @@ const FENCE_LIMIT_DEFAULT: Duration = Duration::from_secs(20);
 /// Reads `[network.X]`.
 pub(super) fn read_network(context: &mut Context<'_>, section: Section<'_>, name: NetworkName) {
     context.places.put(format!("network/{name}"), section.at());
-    if name.as_str() == "fence" {
-        let problem = Problem::new(Code::BadName, "a network cannot be called `fence`")
-            .at(section.at(), "`fence` in [node.NAME] lists fence devices")
+    if NODE_KEYS.contains(&name.as_str()) {
+        let message = format!("a network cannot be called `{name}`");
+        let problem = Problem::new(Code::BadName, message)
+            .at(
+                section.at(),
+                format!("`{name}` in [node.NAME] means something else"),
+            )
             .help("choose another name, like `power`");
         context.report(problem);
     }
@@ -42,7 +49,53 @@ pub(super) fn read_network(context: &mut Context<'_>, section: Section<'_>, name
     context.spec.networks.insert(name, NetworkSpec {});
 }
 
-/// Reads `[node.X]`. Every key that is not `fence` is a network.
+/// Keys of a node that are not names of networks.
+const NODE_KEYS: [&str; 3] = ["fence", "watchdog", "watchdog_timeout"];
+
+/// A second is the shortest that the kernel's interface can say, and what a busy machine may
+/// need between two feeds; beyond five minutes nobody waits for a node to reset itself.
+const WATCHDOG_TIMEOUT: TimeBounds = TimeBounds {
+    min: Duration::from_secs(1),
+    max: Duration::from_secs(300),
+};
+
+/// `watchdog` and `watchdog_timeout` of `[node.X]`.
+fn read_watchdog(
+    context: &mut Context<'_>,
+    section: &mut Section<'_>,
+    name: &NodeName,
+) -> Option<WatchdogSpec> {
+    let device = section.get("watchdog").and_then(|entry| {
+        let path = format!("node/{name}/watchdog");
+        context.places.put(path, entry.key_at.clone());
+        entry.path(context)
+    });
+    let mut timeout = WATCHDOG_TIMEOUT_DEFAULT;
+    if let Some(entry) = section.get("watchdog_timeout") {
+        if let Some(time) = entry.time(context, WATCHDOG_TIMEOUT) {
+            timeout = time;
+        }
+        if timeout.subsec_nanos() != 0 {
+            let problem = Problem::new(Code::BadTime, "a watchdog counts whole seconds")
+                .at(entry.value.span(), "not a whole number of seconds")
+                .help(format!("write \"{}s\"", timeout.as_secs() + 1));
+            context.report(problem);
+        }
+        if !context.places.has(&format!("node/{name}/watchdog")) {
+            let problem = Problem::new(
+                Code::DoesNotBelong,
+                format!("node {name} has a `watchdog_timeout` and no `watchdog`"),
+            )
+            .at(entry.key_at.clone(), "of which device?")
+            .help("add `watchdog = \"/dev/watchdog\"`, or remove the line");
+            context.report(problem);
+        }
+    }
+    let device = device?.value;
+    Some(WatchdogSpec { device, timeout })
+}
+
+/// Reads `[node.X]`. Every key that is not one of `NODE_KEYS` is a network.
 pub(super) fn read_node(context: &mut Context<'_>, mut section: Section<'_>, name: NodeName) {
     context.places.put(format!("node/{name}"), section.at());
     let mut node = NodeSpec::default();
@@ -56,6 +109,7 @@ pub(super) fn read_node(context: &mut Context<'_>, mut section: Section<'_>, nam
             node.fence.push(device.value);
         }
     }
+    node.watchdog = read_watchdog(context, &mut section, &name);
     let entries = section.rest();
     if entries.is_empty() {
         let problem = Problem::new(
@@ -142,7 +196,7 @@ fn check_card(context: &mut Context<'_>, card: &Placed<CardName>) {
     }
 }
 
-/// A key of a node that is neither `fence` nor a network of the file.
+/// A key of a node that is neither one of `NODE_KEYS` nor a network of the file.
 fn unknown_in_node(context: &Context<'_>, entry: &Entry<'_>) -> Problem {
     let key = &entry.key;
     let known = context.spec.networks.keys().map(|name| name.as_str());
@@ -162,7 +216,7 @@ fn unknown_in_node(context: &Context<'_>, entry: &Entry<'_>) -> Problem {
         true => Problem::new(Code::UnknownNetwork, format!("there is no network `{key}`")),
         false => Problem::new(Code::UnknownKey, format!("a node has no key `{key}`")),
     };
-    match nearest(key, known.chain(["fence"])) {
+    match nearest(key, known.chain(NODE_KEYS)) {
         Some(meant) => problem
             .at(entry.key_at.clone(), format!("did you mean `{meant}`?"))
             .help(format!("write `{meant}`")),
@@ -171,7 +225,7 @@ fn unknown_in_node(context: &Context<'_>, entry: &Entry<'_>) -> Problem {
             .help(format!("add the line `[network.{key}]`")),
         None => problem
             .at(entry.key_at.clone(), "unknown")
-            .help("remove it; known are `fence` and the names of networks"),
+            .help("remove it; known are `fence`, `watchdog`, `watchdog_timeout` and the names of networks"),
     }
 }
 

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use ipnet::IpNet;
-use model::spec::{ClusterSpec, NoQuorumPolicy, PORT_DEFAULT, Timings};
+use model::spec::{ClusterSpec, FENCE_RACE_DELAY_DEFAULT, NoQuorumPolicy, PORT_DEFAULT, Timings};
 use model::{NetworkName, ResourceName, Spec};
 use toml::de::DeTable;
 
@@ -85,6 +85,10 @@ impl Places {
         self.0.insert(path, at);
     }
 
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// The place of `path`, else of the nearest thing that holds it.
     pub(crate) fn of(&self, path: &str) -> Range<usize> {
         let mut path = path;
@@ -131,6 +135,8 @@ impl<'a> Context<'a> {
             timings: Timings::DEFAULT,
             fences_per_hour_max: cluster::FENCES_PER_HOUR_DEFAULT,
             no_quorum: NoQuorumPolicy::Stop,
+            fence_race_delay: FENCE_RACE_DELAY_DEFAULT,
+            ping_targets: Vec::new(),
         };
         Self {
             source,

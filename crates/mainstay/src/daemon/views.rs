@@ -98,10 +98,10 @@ fn without_quorum(status: &mut Status, policy: NoQuorumPolicy) {
             format!("last known {last} on {on}; {me} hears no quorum")
         } else {
             match policy {
-                NoQuorumPolicy::Stop => {
+                NoQuorumPolicy::Stop | NoQuorumPolicy::Demote | NoQuorumPolicy::SelfFence => {
                     format!("{me} hears no quorum: its lease ended, so it stops what it runs")
                 }
-                NoQuorumPolicy::Freeze => continue,
+                NoQuorumPolicy::Freeze | NoQuorumPolicy::Ignore => continue,
             }
         };
         service.state = api::ServiceState::Unknown;

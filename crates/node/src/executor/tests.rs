@@ -54,6 +54,7 @@ fn spec() -> Spec {
     let node = NodeSpec {
         networks: BTreeMap::new(),
         fence: Vec::new(),
+        watchdog: None,
     };
     Spec {
         cluster: ClusterSpec {
@@ -62,6 +63,8 @@ fn spec() -> Spec {
             timings: Timings::DEFAULT,
             fences_per_hour_max: 3,
             no_quorum: NoQuorumPolicy::Stop,
+            fence_race_delay: model::spec::FENCE_RACE_DELAY_DEFAULT,
+            ping_targets: Vec::new(),
         },
         networks: BTreeMap::new(),
         nodes: [(name("a"), node)].into(),

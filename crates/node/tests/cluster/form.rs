@@ -71,7 +71,13 @@ pub fn spec(nodes: &[&str], services: &[(&str, ServiceSpec)]) -> Spec {
     let device = |node: &&str| {
         let fence = vec![name(&format!("power-{node}"))];
         let networks = BTreeMap::new();
-        (name(node), NodeSpec { networks, fence })
+        let watchdog = None;
+        let spec = NodeSpec {
+            networks,
+            fence,
+            watchdog,
+        };
+        (name(node), spec)
     };
     Spec {
         cluster: ClusterSpec {
@@ -80,6 +86,8 @@ pub fn spec(nodes: &[&str], services: &[(&str, ServiceSpec)]) -> Spec {
             timings: Timings::DEFAULT,
             fences_per_hour_max: 20,
             no_quorum: NoQuorumPolicy::Stop,
+            fence_race_delay: model::spec::FENCE_RACE_DELAY_DEFAULT,
+            ping_targets: Vec::new(),
         },
         networks: BTreeMap::new(),
         nodes: nodes.iter().map(device).collect(),

@@ -50,6 +50,8 @@ pub fn empty_spec() -> Spec {
             timings: Timings::DEFAULT,
             fences_per_hour_max: 3,
             no_quorum: NoQuorumPolicy::Stop,
+            fence_race_delay: model::spec::FENCE_RACE_DELAY_DEFAULT,
+            ping_targets: Vec::new(),
         },
         networks: BTreeMap::new(),
         nodes: BTreeMap::new(),
@@ -209,6 +211,7 @@ impl World {
             let spec = NodeSpec {
                 networks: BTreeMap::new(),
                 fence: vec![name("power")],
+                watchdog: None,
             };
             self.spec.nodes.insert(name(node), spec);
         }

@@ -1,0 +1,140 @@
+//! Witnesses and watchdogs: what stands in for a node that is gone.
+
+mod cluster;
+
+use std::time::Duration;
+
+use cluster::*;
+use model::seen::*;
+use model::spec::NoQuorumPolicy;
+use model::*;
+
+fn set(witness: &str, port: u16, key: u8) -> Command {
+    Command::SetWitness {
+        name: name(witness),
+        kind: WitnessKind::Network {
+            address: ([192, 0, 2, 1], port).into(),
+            key: [key; 32],
+        },
+        by: name("ann"),
+    }
+}
+
+fn remove(witness: &str) -> Command {
+    Command::RemoveWitness {
+        name: name(witness),
+        by: name("ann"),
+    }
+}
+
+fn armed(node: &str, boot: BootId, bound: Option<u64>) -> Command {
+    Command::WatchdogArmed {
+        node: name(node),
+        boot,
+        run: 0,
+        bound: bound.map(Duration::from_secs),
+    }
+}
+
+fn watchdog(cluster: &Cluster, node: &str) -> Option<Duration> {
+    cluster.state.seen().nodes[&name::<NodeName>(node)].watchdog
+}
+
+#[test]
+fn a_witness_keeps_its_number_where_it_remembers_and_gets_another_where_it_does_not() {
+    let mut cluster = Cluster::new();
+    let id = |cluster: &Cluster| cluster.state.seen().witnesses[&name("w")].id;
+    cluster.done(set("w", 1, 7));
+    let first = id(&cluster);
+    cluster.done(set("w", 2, 7));
+    assert_eq!(id(&cluster), first, "it listens elsewhere");
+    assert_eq!(
+        cluster.rejected(set("w", 2, 8)),
+        "witness w is another one; remove it first, because the new one does not know what \
+         the old one granted"
+    );
+    cluster.done(remove("w"));
+    cluster.done(set("w", 2, 8));
+    assert!(first < id(&cluster));
+}
+
+#[test]
+fn one_witness_has_one_name_and_there_are_few() {
+    let mut cluster = Cluster::new();
+    cluster.done(set("w", 1, 7));
+    assert_eq!(
+        cluster.rejected(set("v", 1, 7)),
+        "it is a witness already, called w"
+    );
+    for key in 8..11 {
+        cluster.done(set(&format!("w{key}"), 1, key));
+    }
+    assert_eq!(
+        cluster.rejected(set("v", 1, 11)),
+        "there are 4 witnesses already"
+    );
+    assert_eq!(cluster.rejected(remove("v")), "there is no witness v");
+}
+
+#[test]
+fn a_watchdog_is_known_until_the_boot_ends() {
+    let mut cluster = Cluster::new();
+    cluster.done(armed("a", A1, Some(5)));
+    assert_eq!(watchdog(&cluster, "a"), Some(Duration::from_secs(5)));
+    cluster.done(lost("a", A1));
+    assert_eq!(
+        watchdog(&cluster, "a"),
+        Some(Duration::from_secs(5)),
+        "it bites now"
+    );
+    cluster.up("a", A2);
+    assert_eq!(watchdog(&cluster, "a"), None);
+    cluster.rejected(armed("a", A1, Some(5)));
+    cluster.done(armed("a", A2, Some(5)));
+    cluster.done(armed("a", A2, None));
+    assert_eq!(watchdog(&cluster, "a"), None);
+}
+
+#[test]
+fn a_node_that_left_cleanly_has_no_watchdog() {
+    let mut cluster = Cluster::new();
+    cluster.done(armed("a", A1, Some(5)));
+    cluster.done(Command::Leave {
+        node: name("a"),
+        boot: A1,
+    });
+    cluster.done(Command::Left {
+        node: name("a"),
+        boot: A1,
+    });
+    assert_eq!(watchdog(&cluster, "a"), None);
+    cluster.up("a", A1);
+    assert_eq!(watchdog(&cluster, "a"), None);
+}
+
+#[test]
+fn a_lost_node_cannot_arm_its_watchdog_any_more_but_disarm_it() {
+    let mut cluster = Cluster::new();
+    cluster.done(armed("a", A1, Some(5)));
+    cluster.done(lost("a", A1));
+    assert_eq!(cluster.rejected(armed("a", A1, Some(9))), "a is lost");
+    cluster.done(armed("a", A1, None));
+    assert_eq!(watchdog(&cluster, "a"), None);
+}
+
+#[test]
+fn no_watchdog_bounds_a_node_whose_services_run_on_without_quorum() {
+    let mut cluster = Cluster::new();
+    let mut frozen = spec();
+    frozen.cluster.no_quorum = NoQuorumPolicy::Freeze;
+    cluster.done(Command::SetSpec {
+        base: 1,
+        source: String::new(),
+        spec: Box::new(frozen),
+        by: name("ann"),
+    });
+    assert_eq!(
+        cluster.rejected(armed("a", A1, Some(5))),
+        "the policy lets services run on without quorum, so no watchdog bounds them"
+    );
+}
