@@ -61,7 +61,8 @@ impl Status {
 pub struct NodeStatus {
     /// Its name.
     pub name: String,
-    /// `online`, `starting`, `daemon-down`, `lost`, `leaving` or `down`.
+    /// `online`, `starting`, `daemon-down`, `lost`, `leaving` or `down`; `unknown` where the
+    /// node that answers does not hear it and the log says nothing against it yet.
     pub state: String,
     /// Since when.
     pub since: Timestamp,

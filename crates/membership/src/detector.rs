@@ -11,7 +11,7 @@ use wire::heartbeat::{
 };
 
 use crate::event::{Event, Output, Recovery, Voice};
-use crate::peer::{PeerState, State};
+use crate::peer::{Claim, PeerState, State};
 use crate::session::{Rejected, Run, Sessions};
 use crate::settings::Settings;
 use crate::status::{LinkCondition, LinkStatus, PeerStatus};
@@ -486,7 +486,7 @@ impl Detector {
             heartbeat
                 .hearing
                 .iter()
-                .map(|line| (line.node, line.verdict)),
+                .map(|line| (line.node, Claim::from(line))),
         );
         // A member may name nodes that we do not know yet; the table must not grow with
         // numbers that a broken one makes up.

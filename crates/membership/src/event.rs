@@ -87,6 +87,10 @@ pub enum Event {
         agreed_by: Vec<NodeId>,
         /// How many voters there are, the lost one included.
         of: usize,
+        /// Who of those that agree had heard it before, with the tag of the boot that they
+        /// heard (`wire::heartbeat::boot_tag`). Whoever has just started has heard nobody,
+        /// and cannot tell by itself whether a silent node was up.
+        heard_by: Vec<(NodeId, u16)>,
     },
     /// Its kernel refuses our packets: the daemon is closed, the machine and its services
     /// may live.
@@ -254,6 +258,7 @@ impl fmt::Display for Event {
                 silent_for,
                 ref agreed_by,
                 of,
+                heard_by: _,
             } => of_node(peer, loss(silent_for, agreed_by, of)),
             Self::DaemonDown { peer, boot: _ } => {
                 of_node(peer, "daemon down: its kernel refuses packets")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{Epoch, Instant, NodeId};
-use wire::heartbeat::{LinkId, Origin, Phase, Verdict};
+use wire::heartbeat::{Hearing, LinkId, Origin, Phase, Verdict};
 
 use crate::event::Voice;
 use crate::settings::Settings;
@@ -41,6 +41,24 @@ pub(crate) enum Grace {
     Over,
 }
 
+/// What a peer says of another node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Claim {
+    pub verdict: Verdict,
+    /// The tag of the boot that it heard; `None` when it never heard that node.
+    pub boot_tag: Option<u16>,
+}
+
+impl From<&Hearing> for Claim {
+    fn from(line: &Hearing) -> Self {
+        let is_heard = (line.boot_tag, line.incarnation) != (0, 0);
+        Self {
+            verdict: line.verdict,
+            boot_tag: is_heard.then_some(line.boot_tag),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct PeerState {
     pub voice: Voice,
@@ -66,7 +84,7 @@ pub(crate) struct PeerState {
     /// Latest incarnation (low half) that a relay told of, to tell of it once.
     pub relayed_start: u32,
     /// What this peer thinks of the others, as of its last packet.
-    pub claims: BTreeMap<NodeId, Verdict>,
+    pub claims: BTreeMap<NodeId, Claim>,
     pub stalls: u16,
     pub epoch: Epoch,
     pub applied: u64,

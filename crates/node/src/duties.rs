@@ -166,9 +166,15 @@ impl Node {
             Some(Liveness::DaemonDownTooLong) => {
                 self.loss_of(seen, Reason::DaemonDownTooLong { node: node.clone() }, node)
             }
+            Some(Liveness::Lost { heard, .. })
+                if seen.state.boot().is_some_and(|boot| !heard.covers(boot)) =>
+            {
+                self.news_of_never_heard(node, seen, now)
+            }
             Some(Liveness::Lost {
                 silent_for,
                 agreed_by,
+                heard: _,
                 at: _,
             }) => {
                 let agreed_by = agreed_by
@@ -228,8 +234,8 @@ impl Node {
         }
     }
 
-    /// After the whole cluster has started, members that were up before and are not heard
-    /// now get some time to boot; then they are counted as lost.
+    /// After the whole cluster has started, members that were up before and that nobody has
+    /// heard since get some time to boot; then they are counted as lost.
     fn news_of_never_heard(
         &mut self,
         node: NodeName,

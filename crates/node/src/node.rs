@@ -1,6 +1,6 @@
 //! The machine itself: inputs, outputs, and what is done after each input.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use membership::Event;
 use model::operation::{Operation, OperationReport, ResourceAddress};
@@ -9,7 +9,7 @@ use model::spec::{NoQuorumPolicy, ResourceSpec};
 use model::{BootId, ClaimEpoch, Command, FenceId, Instant, NodeId, NodeName, Stamped, WallTime};
 use raft::{PersistSeq, Raft};
 use state::State;
-use wire::heartbeat::Incarnation;
+use wire::heartbeat::{Incarnation, boot_tag};
 use wire::raft::{Entry, Payload};
 
 use crate::duties::Duties;
@@ -114,9 +114,31 @@ pub(crate) enum Liveness {
     Lost {
         silent_for: std::time::Duration,
         agreed_by: Vec<NodeId>,
+        /// By whom it had been heard before.
+        heard: Heard,
         /// When we were told.
         at: Instant,
     },
+}
+
+/// Who had heard a node that is silent now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// This run of this daemon.
+    Here,
+    /// Only others of those that agree: the tags of the boots in which they heard it.
+    /// Empty: nobody. Then it may never have been up since the cluster was started.
+    Elsewhere(BTreeSet<u16>),
+}
+
+impl Heard {
+    /// Whether this silence says that `boot` has fallen silent.
+    pub fn covers(&self, boot: BootId) -> bool {
+        match self {
+            Self::Here => true,
+            Self::Elsewhere(tags) => tags.contains(&boot_tag(boot)),
+        }
+    }
 }
 
 /// One node of a cluster.
@@ -213,22 +235,22 @@ impl Node {
                 boot,
                 incarnation,
             } => self.note_alive(*peer, (*boot, *incarnation), now),
-            // Never heard by this run: after a start of the whole cluster it gets time to
-            // boot (`start_grace`), counted by the leader.
-            Event::Lost {
-                peer, boot: None, ..
-            } => self.raft.handle_peer_lost(*peer, now),
             Event::Lost {
                 peer,
                 silent_for,
                 agreed_by,
-                boot: Some(_),
+                boot,
                 of: _,
-                ..
+                heard_by,
             } => {
+                let heard = match boot {
+                    Some(_) => Heard::Here,
+                    None => Heard::Elsewhere(heard_by.iter().map(|(_, tag)| *tag).collect()),
+                };
                 let lost = Liveness::Lost {
                     silent_for: *silent_for,
                     agreed_by: agreed_by.clone(),
+                    heard,
                     at: now,
                 };
                 self.liveness.insert(*peer, lost);

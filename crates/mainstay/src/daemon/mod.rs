@@ -11,6 +11,7 @@ mod members;
 mod network;
 mod orders;
 mod pending;
+mod unheard;
 mod views;
 
 use std::path::PathBuf;

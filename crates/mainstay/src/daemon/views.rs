@@ -18,6 +18,7 @@ use server::{HistoryQuery, Reply};
 use state::State;
 
 use super::control::Control;
+use super::unheard;
 
 /// What will happen, for people and scripts.
 pub fn plan(preview: &Preview) -> PlanView {
@@ -274,7 +275,8 @@ impl Control {
         extra.age = heard
             .map(|at| now.saturating_duration_since(at))
             .unwrap_or_default();
-        extra.links = self.links();
+        let hearing = self.heartbeat.snapshot();
+        extra.links = self.links(&hearing.links);
         let (waits, warnings) = waits_of(&self.node);
         extra.waits = waits;
         extra.warnings.extend(warnings);
@@ -283,8 +285,12 @@ impl Control {
             .versions
             .insert(me, env!("CARGO_PKG_VERSION").to_string());
         let mut status = Status::from_seen(spec, state.seen(), extra);
-        if boundary.lease == Lease::Ended {
-            without_quorum(&mut status, spec.cluster.no_quorum);
+        match boundary.lease {
+            Lease::Ended => without_quorum(&mut status, spec.cluster.no_quorum),
+            Lease::Held => {
+                let unheard = unheard::unheard(&hearing.peers, &self.topology.names);
+                unheard::take_back(&mut status, &unheard);
+            }
         }
         Ok(status)
     }
@@ -296,9 +302,9 @@ impl Control {
     }
 
     /// The links of this node, listed under the peer at their other end and under itself.
-    fn links(&self) -> BTreeMap<NodeName, Vec<LinkStatus>> {
+    fn links(&self, links: &[membership::LinkStatus]) -> BTreeMap<NodeName, Vec<LinkStatus>> {
         let mut all: BTreeMap<NodeName, Vec<LinkStatus>> = BTreeMap::new();
-        for link in self.heartbeat.links() {
+        for link in links {
             let Some(peer) = self.topology.names.get(&link.peer) else {
                 continue;
             };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::{Instant, NodeId};
-use wire::heartbeat::LinkId;
+use wire::heartbeat::{LinkId, boot_tag};
 
 use super::{Company, Detector};
 use crate::event::{Event, Recovery, Voice};
@@ -179,6 +179,7 @@ impl Detector {
                 .get(&id)
                 .and_then(|peer| peer.origin)
                 .map(|origin| origin.boot);
+            let heard_by = self.heard_by(id, &agreed_by);
             self.enter(id, State::Lost);
             self.tell(Event::Lost {
                 peer: id,
@@ -186,6 +187,7 @@ impl Detector {
                 silent_for,
                 agreed_by,
                 of,
+                heard_by,
             });
             self.hurry(now);
         }
@@ -209,7 +211,7 @@ impl Detector {
             let claim = peer
                 .claims
                 .get(&target)
-                .is_some_and(|verdict| verdict.accuses());
+                .is_some_and(|claim| claim.verdict.accuses());
             **id != target && fresh(peer) && claim
         };
         let mut agreed: Vec<NodeId> = voters().filter(accuses).map(|(id, _)| *id).collect();
@@ -220,6 +222,19 @@ impl Detector {
             agreed.sort_unstable();
         }
         (agreed, of)
+    }
+
+    /// Who of those that agree had heard `target`, and in which boot.
+    fn heard_by(&self, target: NodeId, agreed_by: &[NodeId]) -> Vec<(NodeId, u16)> {
+        let tag = |by: &NodeId| {
+            if *by == self.me.node {
+                let origin = self.peers.get(&target)?.origin?;
+                return Some(boot_tag(origin.boot));
+            }
+            self.peers.get(by)?.claims.get(&target)?.boot_tag
+        };
+        let heard = agreed_by.iter().filter_map(|by| Some((*by, tag(by)?)));
+        heard.collect()
     }
 
     fn judge_closed(&mut self, id: NodeId, since: Instant, grace: Grace, now: Instant) {
