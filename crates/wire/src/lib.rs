@@ -6,3 +6,4 @@ pub mod heartbeat;
 pub mod peer;
 pub mod raft;
 pub mod seal;
+pub mod witness;
