@@ -11,7 +11,7 @@ use crate::scan;
 /// left neighbours, never one above.
 const LAYERS: &[&[&str]] = &[
     &["model", "wire"],
-    &["raft", "membership", "planner", "state", "config"],
+    &["raft", "membership", "quorum", "planner", "state", "config"],
     &["node"],
     &["host"],
     &["agents", "fencing", "consensus"],
@@ -27,6 +27,7 @@ const PURE: &[&str] = &[
     "wire",
     "raft",
     "membership",
+    "quorum",
     "planner",
     "state",
     "config",

@@ -13,7 +13,7 @@ mod bytes;
 
 use std::collections::BTreeSet;
 
-use model::{Lineage, NodeId};
+use model::{Lineage, NodeId, WitnessId};
 use prost::Message as _;
 
 use bytes::{EntryBytes, HardStateBytes, MessageBytes, SnapshotMetaBytes};
@@ -39,6 +39,18 @@ pub enum Payload {
     /// The members from here on. It counts from the moment it stands in a log, committed
     /// or not.
     Voters(Configuration),
+}
+
+/// What lets exactly half of the voters go on. One at a time, and it stands in the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Arbiter {
+    /// No witness: confirmed fencing of the others decides.
+    #[default]
+    Fence,
+    /// The vote of this witness.
+    Witness(WitnessId),
+    /// The vote that is kept in sectors of shared storage.
+    Disk(WitnessId),
 }
 
 /// Who takes part in the log. Nobody is voter and learner at once.

@@ -1,0 +1,86 @@
+//! Whether this node is the one that acts in an even split.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{BootId, Instant, NodeId};
+
+use super::{Condition, Facts, Leadership, Standing, Waits};
+
+/// An even split in which this node acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Situation {
+    /// The other half: the boot of each that must be proven ended, and since when it is lost.
+    pub(super) absent: BTreeMap<NodeId, (BootId, Instant)>,
+}
+
+/// The voters by how they are.
+#[derive(Default)]
+struct Sorted {
+    here: BTreeSet<NodeId>,
+    absent: BTreeMap<NodeId, (BootId, Instant)>,
+    daemon_down: BTreeSet<NodeId>,
+    unknown: BTreeSet<NodeId>,
+}
+
+pub(super) fn of(facts: &Facts) -> Result<Situation, Waits> {
+    match facts.leadership {
+        Leadership::Quorate => return Err(Waits::Nothing),
+        Leadership::Absent => {}
+    }
+    if !facts.voters.contains(&facts.me) {
+        return Err(Waits::NoVoter);
+    }
+    let sorted = sort(facts);
+    let (here, voters) = (sorted.here.len(), facts.voters.len());
+    if voters < here * 2 {
+        return Err(Waits::Nothing);
+    }
+    if voters % 2 == 1 {
+        return Err(Waits::OddVoters { here, voters });
+    }
+    if here * 2 < voters {
+        return Err(Waits::NotHalf { here, voters });
+    }
+    if !sorted.unknown.is_empty() || !sorted.daemon_down.is_empty() {
+        return Err(Waits::Peers {
+            unknown: sorted.unknown,
+            daemon_down: sorted.daemon_down,
+        });
+    }
+    match facts.standing {
+        Standing::Unproven => return Err(Waits::NoStanding),
+        Standing::Proven => {}
+    }
+    match sorted.here.first() {
+        Some(&node) if node != facts.me => Err(Waits::Candidate { node }),
+        Some(_) | None => Ok(Situation {
+            absent: sorted.absent,
+        }),
+    }
+}
+
+fn sort(facts: &Facts) -> Sorted {
+    let mut sorted = Sorted::default();
+    for &voter in &facts.voters {
+        if voter == facts.me {
+            sorted.here.insert(voter);
+            continue;
+        }
+        let condition = (facts.others.get(&voter)).map(|other| other.condition);
+        match condition.unwrap_or(Condition::Unknown) {
+            Condition::Alive { .. } => {
+                sorted.here.insert(voter);
+            }
+            Condition::Lost { boot, since } => {
+                sorted.absent.insert(voter, (boot, since));
+            }
+            Condition::DaemonDown => {
+                sorted.daemon_down.insert(voter);
+            }
+            Condition::Unknown => {
+                sorted.unknown.insert(voter);
+            }
+        }
+    }
+    sorted
+}
