@@ -104,9 +104,6 @@ codes! {
     /// Its own files.
     StateUnusable = "E0408" 500 "the files of this node cannot be used",
         "mend what is named above (space, permissions, a damaged file), then try again; nothing was lost by trying";
-    /// No witness of this name.
-    NoSuchWitness = "E0420" 404 "there is no such witness",
-        "`mainstay status` lists the witnesses";
     /// Two daemons on one state directory or one socket.
     DaemonRuns = "E0409" 409 "another daemon runs here",
         "`mainstay status` asks it; to start over, end it first: `systemctl stop mainstay`";
@@ -122,6 +119,9 @@ codes! {
     /// The disk failed while the daemon ran.
     DiskFailed = "E0413" 500 "the log could not be written",
         "look at the disk and its space, then start the daemon again; what runs goes on running";
+    /// No witness of this name.
+    NoSuchWitness = "E0420" 404 "there is no such witness",
+        "`mainstay status` lists the witnesses";
     /// Nobody listens on the socket.
     NotReachable = "E0501" 503 "the daemon cannot be reached",
         "start it: `systemctl start mainstay`, or `mainstay daemon`; another socket: `--socket PATH`";

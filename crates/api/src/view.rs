@@ -96,7 +96,7 @@ fn nodes(seen: &Seen, extra: &StatusExtra) -> Vec<NodeStatus> {
         since: node.since.into(),
         because: node_because(seen, name, node),
         standby: node.standby != Standby::Off,
-        fenced_last: node.fenced_at.last().map(|&at| at.into()),
+        fenced_last: node.fenced_at.last().map(|fenced| fenced.at.into()),
         boot: node.state.boot().map(|boot| boot.to_string()),
         version: extra.versions.get(name).cloned(),
         links: extra.links.get(name).cloned().unwrap_or_default(),

@@ -9,7 +9,9 @@ use model::seen::{
     Bar, Claim, FenceSeen, FenceStanding, Goal, Maintenance, NodeSeen, NodeState, Phase,
     ResourceFailure, ResourceState, RestartScope, ServiceSeen, Standby, Wish,
 };
-use model::{BootId, ClaimEpoch, Epoch, FenceId, NodeId, NodeName, PlanId, Reason, Seen, Spec};
+use model::{
+    BootId, ClaimEpoch, ClusterTime, Epoch, FenceId, NodeId, NodeName, PlanId, Reason, Seen, Spec,
+};
 use model::{ServiceName, UserName, WallTime, operation::Verb};
 
 const SPEC: &str = r#"{
@@ -163,6 +165,7 @@ fn a_service_of_a_lost_node_is_unknown_until_the_fence_is_confirmed() {
         at: WallTime(5000),
         standing: FenceStanding::Failed {
             at: WallTime(6000),
+            clock: ClusterTime::default(),
             device: Some(name("power")),
             how: "no route to host".into(),
         },

@@ -13,8 +13,8 @@ use crate::seen::{
 };
 use crate::spec::Spec;
 use crate::{
-    BootId, ClaimEpoch, FenceId, NodeId, NodeName, PlanId, Reason, ResourceName, ServiceName,
-    UserName, WallTime, WitnessName, duration,
+    BootId, ClaimEpoch, ClusterTime, FenceId, NodeId, NodeName, PlanId, Reason, ResourceName,
+    ServiceName, UserName, WallTime, WitnessName, duration,
 };
 
 /// A command with what the proposer knew.
@@ -22,6 +22,9 @@ use crate::{
 pub struct Stamped {
     /// The proposer's wall clock. Data only.
     pub at: WallTime,
+    /// The proposer's cluster time.
+    #[serde(default)]
+    pub clock: ClusterTime,
     /// The command.
     pub command: Command,
 }
@@ -45,8 +48,9 @@ pub enum Command {
     AddToken {
         /// SHA-256 of the secret, in hexadecimal.
         digest: String,
-        /// Not valid after this time.
-        expires: WallTime,
+        /// For how long it is valid.
+        #[serde(default, with = "duration")]
+        valid_for: Duration,
         /// Who made it.
         by: UserName,
     },

@@ -26,4 +26,4 @@ pub use id::{
 pub use reason::Reason;
 pub use seen::Seen;
 pub use spec::Spec;
-pub use time::{Instant, WallTime};
+pub use time::{ClusterTime, Instant, Moment, WallTime};

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::operation::{ResourceAddress, Verb};
 use crate::{
-    BootId, ClaimEpoch, DeviceName, FenceId, NodeId, NodeName, PlanId, Reason, ResourceName,
-    ServiceName, UserName, WallTime, WitnessId, WitnessName, duration,
+    BootId, ClaimEpoch, ClusterTime, DeviceName, FenceId, Moment, NodeId, NodeName, PlanId, Reason,
+    ResourceName, ServiceName, UserName, WallTime, WitnessId, WitnessName, duration,
 };
 
 /// The picture of the cluster that all nodes share.
@@ -85,8 +85,8 @@ pub struct NodeSeen {
     pub standby: Standby,
     /// When it was fenced since a person last vouched for it, oldest first, at most
     /// `FENCED_AT_MAX`.
-    #[serde(default)]
-    pub fenced_at: Vec<WallTime>,
+    #[serde(default, rename = "fenced")]
+    pub fenced_at: Vec<Moment>,
     /// The boot in which it last told what runs there. While this is not its present boot,
     /// it may run anything.
     #[serde(default)]
@@ -400,6 +400,9 @@ impl ResourceState {
 pub struct Failure {
     /// When.
     pub at: WallTime,
+    /// When in the cluster's life.
+    #[serde(default)]
+    pub clock: ClusterTime,
     /// Where.
     pub node: NodeName,
     /// What.
@@ -464,6 +467,9 @@ pub enum FenceStanding {
     Failed {
         /// When.
         at: WallTime,
+        /// When in the cluster's life.
+        #[serde(default)]
+        clock: ClusterTime,
         /// Which device was last tried, if any.
         device: Option<DeviceName>,
         /// How.

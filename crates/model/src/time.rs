@@ -49,6 +49,42 @@ impl WallTime {
     }
 }
 
+/// A moment of the cluster's life: milliseconds that somebody led it, more or less. It is
+/// carried by the commands of the log: it never goes back, goes on with the monotonic clock
+/// of whoever stamps from the newest stamp that was applied there, and stands still while the
+/// whole cluster is off. Setting a wall clock does not move it, so every window of time
+/// that decisions follow from is measured in it.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct ClusterTime(pub u64);
+
+impl ClusterTime {
+    /// How long after `earlier` this is; zero when it is before.
+    #[must_use]
+    pub fn saturating_duration_since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl std::ops::Add<Duration> for ClusterTime {
+    type Output = Self;
+    fn add(self, span: Duration) -> Self {
+        let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(millis))
+    }
+}
+
+/// A moment as people read it and as decisions count it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// What a wall clock showed.
+    pub at: WallTime,
+    /// When it was in the cluster's life.
+    pub clock: ClusterTime,
+}
+
 impl fmt::Display for WallTime {
     /// RFC 3339 in UTC with milliseconds: `2026-11-20T03:00:00.123Z`. The calendar
     /// arithmetic is the days-to-civil algorithm by Howard Hinnant.

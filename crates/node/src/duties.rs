@@ -8,8 +8,8 @@ use model::{BootId, Command, Instant, NodeId, NodeName, PlanId, Reason};
 
 use crate::node::{Liveness, Node};
 
-/// When only time can change a plan, the wall clock says when to look again. Should it be
-/// set meanwhile, we look within `PLAN_LATE` all the same, and never in a tight loop.
+/// When only time can change a plan, we look again then: never in a tight loop, and never
+/// much later, should what was counted on change.
 const PLAN_SOON: Duration = Duration::from_millis(50);
 const PLAN_LATE: Duration = Duration::from_secs(10);
 
@@ -119,7 +119,7 @@ impl Node {
         if self.duties.refused.contains_key(&decision) {
             return;
         }
-        let command = self.stamp(command);
+        let command = self.stamp(command, now);
         if let Ok(index) = self.raft.propose(command, now) {
             self.duties.pending.insert(index, decision);
         }
@@ -310,17 +310,19 @@ impl Node {
         let Some(spec) = self.state.spec() else {
             return;
         };
+        let clock = self.cluster_time(now);
         let input = planner::Input {
             spec,
             spec_version: self.state.spec_version(),
             seen: self.state.seen(),
             id: PlanId(self.applied),
-            now: self.wall,
+            now: clock,
+            wall: self.wall,
         };
         let plan = planner::plan(&input);
         self.duties.plan_again_at = plan.again_at.map(|at| {
             now + at
-                .saturating_duration_since(self.wall)
+                .saturating_duration_since(clock)
                 .clamp(PLAN_SOON, PLAN_LATE)
         });
         for step in &plan.steps {

@@ -405,7 +405,8 @@ impl Executor {
             spec_version: state.spec_version(),
             seen: state.seen(),
             id: PlanId(self.applied),
-            now: model::WallTime(0),
+            now: state.clock(),
+            wall: model::WallTime(0),
         };
         let verdicts = planner::strays(&input, &self.me);
         match verdicts.into_iter().find(|(service, _)| service == name) {

@@ -6,7 +6,9 @@ use membership::Event;
 use model::operation::{Operation, OperationReport, ResourceAddress};
 use model::seen::FenceResult;
 use model::spec::{NoQuorumPolicy, ResourceSpec};
-use model::{BootId, ClaimEpoch, Command, FenceId, Instant, NodeId, NodeName, Stamped, WallTime};
+use model::{
+    BootId, ClaimEpoch, ClusterTime, Command, FenceId, Instant, NodeId, NodeName, Stamped, WallTime,
+};
 use raft::{PersistSeq, Raft};
 use state::State;
 use wire::heartbeat::{Incarnation, boot_tag};
@@ -163,6 +165,8 @@ pub struct Node {
     /// forgets it with each new term; the right to run services does not end with a term.
     contact: Instant,
     pub(crate) wall: WallTime,
+    /// Cluster time, and when this node saw it.
+    clock: (ClusterTime, Instant),
     pub(crate) compacted: u64,
     pub(crate) outputs: VecDeque<Output>,
 }
@@ -199,6 +203,7 @@ impl Node {
             spoke: BTreeMap::new(),
             runs: BTreeMap::new(),
             wall: WallTime(0),
+            clock: (ClusterTime::default(), now),
             compacted: 0,
             outputs: VecDeque::new(),
         }
@@ -207,6 +212,22 @@ impl Node {
     /// Tells the wall clock, for the stamps of commands. Data only.
     pub fn set_wall(&mut self, wall: WallTime) {
         self.wall = wall;
+    }
+
+    /// Cluster time as this node knows it: it goes on with its own monotonic clock from the
+    /// newest command that was applied here.
+    #[must_use]
+    pub fn cluster_time(&self, now: Instant) -> ClusterTime {
+        let (clock, since) = self.clock;
+        clock + now.saturating_duration_since(since)
+    }
+
+    /// Cluster time never goes back: a stamp that is older than what this node counts itself
+    /// took its time on the way.
+    fn follow_clock(&mut self, now: Instant) {
+        if self.cluster_time(now) < self.state.clock() {
+            self.clock = (self.state.clock(), now);
+        }
     }
 
     /// A message from a member.
@@ -334,7 +355,7 @@ impl Node {
             self.tending.ask_to_leave();
         }
         let waiting = Waiting {
-            command: self.stamp(command),
+            command: self.stamp(command, now),
             deadline: now + REQUEST_LIMIT,
             sent_in: None,
         };
@@ -457,9 +478,10 @@ impl Node {
         self.leader == Some(self.config.id)
     }
 
-    pub(crate) fn stamp(&self, command: Command) -> Vec<u8> {
+    pub(crate) fn stamp(&self, command: Command, now: Instant) -> Vec<u8> {
         serde_json::to_vec(&Stamped {
             at: self.wall,
+            clock: self.cluster_time(now),
             command,
         })
         .expect("commands hold nothing that JSON cannot say")
@@ -492,7 +514,7 @@ impl Node {
                 raft::Output::Committed(entries) => {
                     entries.into_iter().for_each(|entry| self.apply(entry, now));
                 }
-                raft::Output::RestoreSnapshot(meta, data) => self.restore(meta.index, &data),
+                raft::Output::RestoreSnapshot(meta, data) => self.restore((meta.index, &data), now),
                 raft::Output::RoleChanged { leader, .. } => self.take_leader(leader, now),
                 raft::Output::ReadReady { context, index } => {
                     self.tending.read_ready(context, index);
@@ -519,6 +541,7 @@ impl Node {
                 Err(_) => Err(RequestError::Rejected(model::Rejected::Unknown)),
             },
         };
+        self.follow_clock(now);
         let is_refused = matches!(result, Err(RequestError::Rejected(_)));
         self.duties.applied(entry.index, is_refused.then_some(now));
         if let Some((term, asker)) = self.requests.proposed.remove(&entry.index) {
@@ -550,13 +573,14 @@ impl Node {
         Ok(index)
     }
 
-    fn restore(&mut self, index: u64, data: &[u8]) {
+    fn restore(&mut self, (index, data): (u64, &[u8]), now: Instant) {
         // The first snapshot of a cluster, made by `init`, carries no state yet.
         self.state = if data.is_empty() {
             State::new()
         } else {
             State::from_snapshot(data).expect("a snapshot that a leader sent can be read")
         };
+        self.follow_clock(now);
         self.applied = index;
         self.compacted = index;
         self.outputs.push_back(Output::Changed { applied: index });
@@ -628,7 +652,7 @@ impl Node {
     /// matters is whether the state shows it, and if not it is proposed again.
     pub(crate) fn propose_own(&mut self, command: Command, now: Instant) {
         let Some(leader) = self.leader else { return };
-        let command = self.stamp(command);
+        let command = self.stamp(command, now);
         self.send_to_leader(leader, Asker::Nobody, command, now);
     }
 

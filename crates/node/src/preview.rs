@@ -3,7 +3,7 @@
 
 use model::command::Report;
 use model::seen::{FenceResult, Goal, NodeState, Phase, ResourceState, Seen};
-use model::{Command, NodeName, PlanId, Rejected, ServiceName, Stamped, WallTime};
+use model::{Command, Moment, NodeName, PlanId, Rejected, ServiceName, Stamped};
 use planner::{Plan, Step, Wait};
 use state::State;
 
@@ -33,7 +33,7 @@ pub struct Preview {
 pub fn preview(
     state: &State,
     applied: u64,
-    at: WallTime,
+    at: Moment,
     command: Option<Command>,
 ) -> Result<Preview, Rejected> {
     let mut play = Play {
@@ -86,7 +86,7 @@ fn untouched(seen: &Seen, steps: &[Step]) -> Vec<(ServiceName, NodeName)> {
 struct Play {
     state: State,
     index: u64,
-    at: WallTime,
+    at: Moment,
 }
 
 impl Play {
@@ -96,7 +96,8 @@ impl Play {
             .apply(
                 self.index,
                 &Stamped {
-                    at: self.at,
+                    at: self.at.at,
+                    clock: self.at.clock,
                     command,
                 },
             )
@@ -118,7 +119,8 @@ impl Play {
             spec_version: self.state.spec_version(),
             seen: self.state.seen(),
             id: PlanId(self.index),
-            now: self.at,
+            now: self.at.clock,
+            wall: self.at.at,
         })
     }
 

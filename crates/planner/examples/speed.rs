@@ -12,6 +12,7 @@
 )]
 
 use std::str::FromStr;
+use std::time::Duration;
 use std::time::Instant;
 
 use model::command::Report;
@@ -212,7 +213,7 @@ impl Cluster {
         if number != 0 {
             self.apply(Command::AddToken {
                 digest: token.clone(),
-                expires: WallTime(u64::MAX),
+                valid_for: Duration::from_secs(3600),
                 by: name("ann"),
             });
         }
@@ -238,9 +239,9 @@ impl Cluster {
 
     fn apply(&mut self, command: Command) {
         self.index += 1;
-        let at = WallTime(self.index);
+        let (at, clock) = (WallTime(self.index), ClusterTime(self.index));
         self.state
-            .apply(self.index, &Stamped { at, command })
+            .apply(self.index, &Stamped { at, clock, command })
             .expect("this program asks for what is allowed");
     }
 
@@ -250,7 +251,8 @@ impl Cluster {
             spec_version: self.state.spec_version(),
             seen: self.state.seen(),
             id: PlanId(self.index),
-            now: WallTime(self.index),
+            now: ClusterTime(self.index),
+            wall: WallTime(self.index),
         };
         let (millis, plan) = best(|| planner::plan(&input));
         let (steps, waits) = (plan.steps.len(), plan.waits.len());

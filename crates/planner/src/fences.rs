@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::seen::{FenceSeen, FenceStanding, Maintenance, NodeSeen, NodeState, Phase};
-use model::{BootId, NodeName, Reason, ServiceName, WallTime};
+use model::{BootId, ClusterTime, NodeName, Reason, ServiceName};
 
-use crate::view::{Draft, after};
+use crate::view::Draft;
 use crate::{Action, Input, Subject};
 
 /// The span in which `fences_per_hour_max` counts.
@@ -150,10 +150,10 @@ fn executor_for(
 /// L3: a node that was fenced too often lately waits for a person, or for the hour to pass.
 fn brake(draft: &mut Draft<'_>, (name, node): (&NodeName, &NodeSeen)) -> Result<(), Reason> {
     let now = draft.input.now;
-    let lately: Vec<WallTime> = node
+    let lately: Vec<ClusterTime> = node
         .fenced_at
         .iter()
-        .copied()
+        .map(|fenced| fenced.clock)
         .filter(|at| now.saturating_duration_since(*at) < HOUR)
         .collect();
     let max = draft.input.spec.cluster.fences_per_hour_max as usize;
@@ -166,7 +166,7 @@ fn brake(draft: &mut Draft<'_>, (name, node): (&NodeName, &NodeSeen)) -> Result<
         .checked_sub(max.max(1))
         .and_then(|at| lately.get(at))
     {
-        draft.again_at(after(*oldest, HOUR));
+        draft.again_at(*oldest + HOUR);
     }
     let times = u32::try_from(lately.len()).unwrap_or(u32::MAX);
     Err(Reason::FencedTooOften {
@@ -181,10 +181,10 @@ fn pause_after_failure(
     fence: Option<&FenceSeen>,
 ) -> Result<(), Reason> {
     match fence.map(|fence| &fence.standing) {
-        Some(FenceStanding::Failed { at, device, how })
-            if draft.input.now.saturating_duration_since(*at) < RETRY_PAUSE =>
-        {
-            draft.again_at(after(*at, RETRY_PAUSE));
+        Some(FenceStanding::Failed {
+            clock, device, how, ..
+        }) if draft.input.now.saturating_duration_since(*clock) < RETRY_PAUSE => {
+            draft.again_at(*clock + RETRY_PAUSE);
             let (device, how) = (device.clone(), how.clone());
             Err(Reason::FenceFailed {
                 node: name.clone(),

@@ -24,7 +24,7 @@ mod step;
 mod strays;
 mod view;
 
-use model::{PlanId, Seen, Spec, WallTime};
+use model::{ClusterTime, PlanId, Seen, Spec, WallTime};
 
 pub use placement::{Verdict, placement};
 pub use step::{Action, Plan, Step, Subject, Wait};
@@ -41,9 +41,11 @@ pub struct Input<'a> {
     pub seen: &'a Seen,
     /// Names the plan.
     pub id: PlanId,
-    /// The wall clock of whoever plans. Only brakes, pauses and windows of failures follow
-    /// from it; no safety does.
-    pub now: WallTime,
+    /// Cluster time. Only brakes, pauses and windows of failures follow from it; no safety
+    /// does.
+    pub now: ClusterTime,
+    /// What the wall clock of whoever plans shows at this moment, to tell people times.
+    pub wall: WallTime,
 }
 
 /// The next steps, in the order in which they shall be proposed.

@@ -117,7 +117,7 @@ pub(crate) fn may_run(
     };
     let last = seen.failures.iter().rfind(|failure| failure.node == *name);
     let how = last.map_or_else(String::new, |last| format!(" ({})", last.failure.how));
-    Err(format!("{}{how}", bar.clause(input.now)))
+    Err(format!("{}{how}", bar.clause(input.wall)))
 }
 
 /// Whether the configuration lets the node run the service at all; if not, why.

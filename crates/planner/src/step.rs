@@ -4,7 +4,7 @@ use std::fmt;
 
 use model::command::BarNode;
 use model::seen::RestartScope;
-use model::{BootId, ClaimEpoch, Command, NodeName, PlanId, Reason, ServiceName, WallTime};
+use model::{BootId, ClaimEpoch, ClusterTime, Command, NodeName, PlanId, Reason, ServiceName};
 
 /// The next steps and what is waited for. Complete: whoever carries it out has no choices
 /// left.
@@ -17,7 +17,7 @@ pub struct Plan {
     /// Where nothing is done although something is wished.
     pub waits: Vec<Wait>,
     /// When to plan again although nothing changed, because a wait is for a time.
-    pub again_at: Option<WallTime>,
+    pub again_at: Option<ClusterTime>,
 }
 
 /// One step.

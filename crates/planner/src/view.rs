@@ -1,10 +1,9 @@
 //! The plan in the making, with what is looked up often.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use model::seen::{Claim, Goal, Maintenance, NodeState, Phase, ServiceSeen};
-use model::{NodeName, Reason, ServiceName, WallTime};
+use model::{ClusterTime, NodeName, Reason, ServiceName, WallTime};
 
 use crate::{Action, Input, Plan, Step, Subject, Wait};
 
@@ -66,7 +65,7 @@ impl<'a> Draft<'a> {
         self.plan.waits.push(Wait { subject, because });
     }
 
-    pub(crate) fn again_at(&mut self, at: WallTime) {
+    pub(crate) fn again_at(&mut self, at: ClusterTime) {
         let earlier = self.plan.again_at.is_none_or(|known| at < known);
         if earlier {
             self.plan.again_at = Some(at);
@@ -85,6 +84,12 @@ impl<'a> Input<'a> {
 
     pub(crate) fn claim(&self, name: &ServiceName) -> Option<&'a Claim> {
         self.service(name).and_then(|seen| seen.claim.as_ref())
+    }
+
+    /// What the wall clock will show at a moment to come.
+    pub(crate) fn wall_at(&self, moment: ClusterTime) -> WallTime {
+        let ahead = moment.0.saturating_sub(self.now.0);
+        WallTime(self.wall.0.saturating_add(ahead))
     }
 
     /// Why nobody may touch the service now, if so.
@@ -130,10 +135,4 @@ pub(crate) fn waits_for(name: &NodeName, state: &NodeState) -> Reason {
         | NodeState::Online { .. }
         | NodeState::Leaving { .. } => Reason::WaitsForProbe { node },
     }
-}
-
-/// That much later.
-pub(crate) fn after(at: WallTime, span: Duration) -> WallTime {
-    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-    WallTime(at.0.saturating_add(millis))
 }

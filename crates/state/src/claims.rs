@@ -9,9 +9,7 @@ use model::seen::{
     Bar, Claim, FAILURES_MAX, Failure, Goal, Maintenance, NodeState, Phase, ResourceFailure,
     RestartScope, ServiceSeen, Standby, Wish,
 };
-use model::{
-    BootId, ClaimEpoch, Command, NodeName, PlanId, Reason, Rejected, ServiceName, WallTime,
-};
+use model::{BootId, ClaimEpoch, Command, NodeName, PlanId, Reason, Rejected, ServiceName};
 
 use crate::{Applied, Outcome, Place, State, not_ready};
 
@@ -350,10 +348,11 @@ impl State {
                 seen.since = place.at;
                 let entry = Failure {
                     at: place.at,
+                    clock: place.clock,
                     node: node.clone(),
                     failure: failure.clone(),
                 };
-                push_failure(&mut seen.failures, entry, place.at, window);
+                push_failure(&mut seen.failures, entry, window);
             }
         });
         if is_new {
@@ -496,8 +495,8 @@ fn require_runs(service: &ServiceName, claim: &Claim) -> Result<(), Rejected> {
     }
 }
 
-fn push_failure(failures: &mut Vec<Failure>, entry: Failure, now: WallTime, window: Duration) {
-    failures.retain(|old| now.saturating_duration_since(old.at) < window);
+fn push_failure(failures: &mut Vec<Failure>, entry: Failure, window: Duration) {
+    failures.retain(|old| entry.clock.saturating_duration_since(old.clock) < window);
     if FAILURES_MAX <= failures.len() {
         failures.remove(0);
     }

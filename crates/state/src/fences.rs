@@ -7,7 +7,7 @@ use model::history::Happening;
 use model::seen::{
     FENCED_AT_MAX, FenceRecord, FenceResult, FenceSeen, FenceStanding, Maintenance, NodeState,
 };
-use model::{BootId, Command, DeviceName, FenceId, NodeName, Reason, Rejected, UserName};
+use model::{BootId, Command, DeviceName, FenceId, Moment, NodeName, Reason, Rejected, UserName};
 
 use crate::members::BootEnd;
 use crate::{Applied, FENCE_RECORDS_MAX, Outcome, Place, State, not_ready, push_bounded};
@@ -77,7 +77,7 @@ impl State {
         let lately = node
             .fenced_at
             .iter()
-            .filter(|at| place.at.saturating_duration_since(**at) < HOUR)
+            .filter(|fenced| place.clock.saturating_duration_since(fenced.clock) < HOUR)
             .count();
         let max = self
             .spec
@@ -154,6 +154,7 @@ impl State {
             fence.failed = fence.failed.saturating_add(1);
             fence.standing = FenceStanding::Failed {
                 at: place.at,
+                clock: place.clock,
                 device,
                 how,
             };
@@ -248,9 +249,12 @@ impl State {
     }
 }
 
-fn push_fenced_at(times: &mut Vec<model::WallTime>, place: Place) {
+fn push_fenced_at(times: &mut Vec<Moment>, place: Place) {
     if FENCED_AT_MAX <= times.len() {
         times.remove(0);
     }
-    times.push(place.at);
+    times.push(Moment {
+        at: place.at,
+        clock: place.clock,
+    });
 }

@@ -3,8 +3,9 @@
 //! `apply` is deterministic: the same commands in the same order give the same state on
 //! every node, whatever the planner asked for. It enforces S1 and S2 by itself, so that a
 //! mistake of the planner cannot run a service twice. It never panics on what a command
-//! says, and a command that is rejected leaves the state as it was. It knows no clock; the
-//! times in it are those that proposers stamped on their commands, kept for people.
+//! says, and a command that is rejected leaves the state as it was. It knows no clock: wall
+//! times in it are those that proposers stamped on their commands, kept for people; spans are
+//! measured in cluster time, which commands carry as well and which never goes back.
 
 #![forbid(unsafe_code)]
 
@@ -21,8 +22,8 @@ use std::collections::{BTreeMap, VecDeque};
 use model::history::{Happening, HistoryEntry};
 use model::seen::{FenceRecord, NodeSeen, NodeState};
 use model::{
-    BootId, ClaimEpoch, Command, Epoch, FenceId, NodeId, NodeName, Rejected, Seen, ServiceName,
-    Spec, Stamped, UserName, WallTime, command::Joined,
+    BootId, ClaimEpoch, ClusterTime, Command, Epoch, FenceId, NodeId, NodeName, Rejected, Seen,
+    ServiceName, Spec, Stamped, UserName, WallTime, command::Joined,
 };
 use serde::{Deserialize, Serialize};
 
@@ -72,8 +73,9 @@ pub struct SpecVersion {
 /// A right to join that is not used up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
-    /// Not valid after this time.
-    pub expires: WallTime,
+    /// Not valid after this time of the cluster's life.
+    #[serde(rename = "until", default)]
+    pub expires: ClusterTime,
     /// Who made it.
     pub by: UserName,
 }
@@ -98,6 +100,9 @@ pub struct State {
     /// Kept for removed members too: a late word about them must not harm who joins anew
     /// under the same name.
     boots: BTreeMap<NodeName, Boots>,
+    /// Cluster time of the newest command.
+    #[serde(default)]
+    clock: ClusterTime,
 }
 
 /// The boots of a member, as far as they matter.
@@ -115,11 +120,12 @@ impl Default for State {
     }
 }
 
-/// Where in the log a command stands, and what clock its proposer saw.
+/// Where in the log a command stands, and what clocks its proposer saw.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     index: u64,
     at: WallTime,
+    clock: ClusterTime,
 }
 
 type Outcome = Result<Applied, Rejected>;
@@ -139,6 +145,7 @@ impl State {
             epoch: Epoch::default(),
             next_node: NodeId(1),
             boots: BTreeMap::new(),
+            clock: ClusterTime::default(),
         }
     }
 
@@ -150,8 +157,14 @@ impl State {
         let place = Place {
             index,
             at: stamped.at,
+            clock: self.clock.max(stamped.clock),
         };
-        let command = &stamped.command;
+        let applied = self.apply_at(place, &stamped.command)?;
+        self.clock = place.clock;
+        Ok(applied)
+    }
+
+    fn apply_at(&mut self, place: Place, command: &Command) -> Outcome {
         match command {
             Command::SetSpec { .. } => self.set_spec(place, command),
             Command::AddToken { .. } => self.add_token(place, command),
@@ -209,6 +222,12 @@ impl State {
     #[must_use]
     pub fn versions(&self) -> &VecDeque<SpecVersion> {
         &self.versions
+    }
+
+    /// Cluster time of the newest command that was applied; zero before the first.
+    #[must_use]
+    pub fn clock(&self) -> ClusterTime {
+        self.clock
     }
 
     /// Numbers the view: grows with each change of how a member is.

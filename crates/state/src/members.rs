@@ -33,7 +33,7 @@ impl State {
     pub(crate) fn add_token(&mut self, place: Place, command: &Command) -> Outcome {
         let Command::AddToken {
             digest,
-            expires,
+            valid_for,
             by,
         } = command
         else {
@@ -45,16 +45,16 @@ impl State {
         let fresh = self
             .tokens
             .values()
-            .filter(|token| place.at <= token.expires)
+            .filter(|token| place.clock <= token.expires)
             .count();
         if TOKENS_MAX <= fresh {
             return Err(Rejected::Refused(format!(
                 "{TOKENS_MAX} tokens wait to be used already"
             )));
         }
-        self.tokens.retain(|_, token| place.at <= token.expires);
+        self.tokens.retain(|_, token| place.clock <= token.expires);
         let token = Token {
-            expires: *expires,
+            expires: place.clock + *valid_for,
             by: by.clone(),
         };
         self.tokens.insert(digest.to_string(), token);
@@ -107,7 +107,7 @@ impl State {
             return Ok(UserName::new("mainstay").expect("a plain word is a name"));
         }
         match self.tokens.get(token) {
-            Some(found) if place.at <= found.expires => Ok(found.by.clone()),
+            Some(found) if place.clock <= found.expires => Ok(found.by.clone()),
             Some(_) | None => Err(Rejected::BadToken),
         }
     }

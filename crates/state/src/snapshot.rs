@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::State;
 
 /// Grows when older versions of the program can no longer read what newer ones write.
-pub const SNAPSHOT_FORMAT: u32 = 1;
+pub const SNAPSHOT_FORMAT: u32 = 2;
 
 /// Why bytes are no snapshot.
 #[derive(Debug, thiserror::Error)]

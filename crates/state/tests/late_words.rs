@@ -3,6 +3,8 @@
 
 mod cluster;
 
+use std::time::Duration;
+
 use cluster::*;
 use model::command::Report;
 use model::*;
@@ -199,15 +201,16 @@ fn a_token_joins_one_node_once_and_not_after_its_time() {
     let bad = "the token is unknown, used or expired";
     assert_eq!(cluster.rejected(join("d", "")), bad);
     assert_eq!(cluster.rejected(join("d", "b")), bad);
-    let old = WallTime(cluster.index + 1);
-    let token = |digest: &str, expires| Command::AddToken {
+    let token = |digest: &str, valid_for| Command::AddToken {
         digest: digest.into(),
-        expires,
+        valid_for,
         by: name("ann"),
     };
-    cluster.done(token("old", old));
+    let valid_for = Duration::from_millis(500);
+    cluster.done(token("old", valid_for));
+    cluster.clock += 500;
     assert_eq!(cluster.rejected(join("d", "old")), bad);
-    cluster.done(token("new", WallTime(1000)));
+    cluster.done(token("new", valid_for));
     assert_eq!(
         cluster.rejected(join("a", "new")),
         "a node a is a member already"
@@ -236,10 +239,10 @@ fn the_number_of_a_removed_member_is_not_used_again() {
         boot: A1,
     });
     cluster.done(remove());
-    let expires = WallTime(1000);
+    let valid_for = Duration::from_secs(1);
     cluster.done(Command::AddToken {
         digest: "t".into(),
-        expires,
+        valid_for,
         by: name("ann"),
     });
     let Applied::Joined(joined) = cluster.done(join("a", "t")) else {
@@ -266,11 +269,11 @@ fn the_slower_of_two_changes_of_the_spec_is_rejected() {
 
 #[test]
 fn a_snapshot_of_a_newer_format_is_refused() {
-    let newer = br#"{"format":2,"state":{"new":"shape"}}"#;
+    let newer = br#"{"format":3,"state":{"new":"shape"}}"#;
     let error = State::from_snapshot(newer).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the snapshot has format 2, this version reads up to 1"
+        "the snapshot has format 3, this version reads up to 2"
     );
     assert!(State::from_snapshot(b"{").is_err());
 }

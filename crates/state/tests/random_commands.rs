@@ -122,7 +122,7 @@ impl World {
             if number != 0 {
                 world.apply(Command::AddToken {
                     digest: token.into(),
-                    expires: WallTime(5),
+                    valid_for: Duration::from_millis(5),
                     by: name("ann"),
                 });
             }
@@ -144,7 +144,8 @@ impl World {
         self.index += 1;
         let before = self.state.clone();
         let stamped = Stamped {
-            at: WallTime(self.at),
+            at: WallTime(self.at.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+            clock: ClusterTime(self.at),
             command,
         };
         let outcome = self.state.apply(self.index, &stamped);
@@ -608,7 +609,7 @@ impl World {
             5 => Command::RemoveMember { name: node, by },
             6 => Command::AddToken {
                 digest: "again".into(),
-                expires: WallTime(u64::MAX),
+                valid_for: Duration::from_secs(3600),
                 by,
             },
             7 => Command::AddMember {

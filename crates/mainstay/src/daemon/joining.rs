@@ -63,7 +63,7 @@ impl Control {
         };
         let command = Command::AddToken {
             digest: token.digest(),
-            expires,
+            valid_for,
             by,
         };
         let id = self.new_request(Pending::Token { reply, answer });

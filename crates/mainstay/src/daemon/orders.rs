@@ -167,7 +167,10 @@ impl Control {
     }
 
     fn preview(&self, command: Option<Command>) -> Result<node::Preview, ApiError> {
-        let at = host::clock::wall();
+        let at = model::Moment {
+            at: host::clock::wall(),
+            clock: self.node.cluster_time(host::clock::now()),
+        };
         node::preview(self.node.state(), self.node.applied(), at, command).map_err(ApiError::from)
     }
 

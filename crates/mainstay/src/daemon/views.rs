@@ -186,7 +186,8 @@ fn waits_of(node: &Node) -> (BTreeMap<ServiceName, model::Reason>, Vec<String>) 
         spec_version: state.spec_version(),
         seen: state.seen(),
         id: PlanId(node.applied()),
-        now: host::clock::wall(),
+        now: node.cluster_time(host::clock::now()),
+        wall: host::clock::wall(),
     });
     let mut services = BTreeMap::new();
     let mut nodes = Vec::new();
@@ -220,7 +221,8 @@ pub fn explain(node: &Node, service: &ServiceName) -> Result<Explanation, ApiErr
             spec_version: state.spec_version(),
             seen: state.seen(),
             id: PlanId(node.applied()),
-            now: host::clock::wall(),
+            now: node.cluster_time(host::clock::now()),
+            wall: host::clock::wall(),
         },
         service,
     );

@@ -11,7 +11,7 @@ use model::spec::{
     Autostart, ClusterSpec, Elsewhere, Failback, Limits, NoQuorumPolicy, NodeSpec, ProcessSpec,
     Ready, ResourceKind, ResourceSpec, RestartPolicy, ServiceSpec, Spec, Timings,
 };
-use model::{BootId, Command, Instant, PlanId, Reason, Stamped, WallTime};
+use model::{BootId, ClusterTime, Command, Instant, PlanId, Reason, Stamped, WallTime};
 use state::State;
 
 use super::{Executor, Output, Permit};
@@ -110,8 +110,8 @@ fn granted() -> (State, u64) {
     ];
     for command in commands {
         index += 1;
-        let at = WallTime(index);
-        state.apply(index, &Stamped { at, command }).unwrap();
+        let (at, clock) = (WallTime(index), ClusterTime(index));
+        state.apply(index, &Stamped { at, clock, command }).unwrap();
     }
     (state, index)
 }

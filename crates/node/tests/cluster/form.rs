@@ -102,15 +102,15 @@ pub fn first_state(nodes: &[&str], spec: &Spec) -> (State, u64) {
     let mut index = 0;
     let mut apply = |command| {
         index += 1;
-        let at = WallTime(0);
-        state.apply(index, &Stamped { at, command }).unwrap();
+        let (at, clock) = (WallTime(0), ClusterTime(0));
+        state.apply(index, &Stamped { at, clock, command }).unwrap();
     };
     for (place, node) in nodes.iter().enumerate() {
         let token = if place == 0 { "" } else { "token" };
         if place != 0 {
             apply(Command::AddToken {
                 digest: token.into(),
-                expires: WallTime(1000),
+                valid_for: Duration::from_secs(1),
                 by: name("ann"),
             });
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::command::ServiceOrder;
 use model::seen::Maintenance;
 use model::spec::{NoQuorumPolicy, ServiceSpec};
-use model::{Command, Instant, UserName, WallTime};
+use model::{Command, Instant, UserName};
 
 use super::Cluster;
 use super::form::{self, name, span};
@@ -199,11 +199,11 @@ impl Story {
 
     fn join(&mut self, node: &str) {
         let contact = self.cluster.contact().unwrap();
-        let expires = WallTime(u64::MAX);
+        let valid_for = Duration::from_secs(3600);
         let digest = format!("token-{node}");
         let token = Command::AddToken {
             digest: digest.clone(),
-            expires,
+            valid_for,
             by: name("ann"),
         };
         self.cluster.request(contact, token);
@@ -244,7 +244,7 @@ impl Story {
             .iter()
             .filter(|entry| self.printed < entry.index);
         self.out
-            .extend(news.map(|entry| (entry.at.0, entry.what.to_string())));
+            .extend(news.map(|entry| (super::unjumped(entry.at), entry.what.to_string())));
         self.printed = self.printed.max(applied);
         let acts = std::mem::take(&mut self.cluster.acts);
         self.out

@@ -12,7 +12,7 @@ use model::operation::ResourceAddress;
 use model::seen::*;
 use model::spec::*;
 use model::*;
-use planner::{Input, StrayVerdict, checker};
+use planner::{Input, Plan, StrayVerdict, checker};
 use state::{Applied, State};
 
 /// Far more plans than any story needs until nothing is left to do.
@@ -26,6 +26,8 @@ where
 }
 
 pub struct World {
+    /// Applies the same under wall clocks that show anything.
+    garbled: State,
     pub state: State,
     pub now: u64,
     index: u64,
@@ -129,10 +131,16 @@ pub fn failure(how: &str) -> ResourceFailure {
     }
 }
 
+/// Clocks of which each shows another decade.
+fn garbled_wall(index: u64) -> WallTime {
+    WallTime(index.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20)
+}
+
 impl World {
     pub fn new() -> Self {
         Self {
             state: State::new(),
+            garbled: State::new(),
             now: 0,
             index: 0,
             plan: 0,
@@ -225,7 +233,7 @@ impl World {
             if number != 0 {
                 self.apply(Command::AddToken {
                     digest: token.clone(),
-                    expires: WallTime(u64::MAX),
+                    valid_for: Duration::from_secs(3600),
                     by: name("ann"),
                 });
             }
@@ -497,13 +505,16 @@ impl World {
 
     pub fn apply(&mut self, command: Command) -> Option<Applied> {
         self.index += 1;
-        match self.state.apply(
-            self.index,
-            &Stamped {
-                at: WallTime(self.now),
-                command,
-            },
-        ) {
+        let mut stamped = Stamped {
+            at: WallTime(self.now),
+            clock: ClusterTime(self.now),
+            command,
+        };
+        let outcome = self.state.apply(self.index, &stamped);
+        stamped.at = garbled_wall(self.index);
+        let twin = self.garbled.apply(self.index, &stamped);
+        assert_eq!(outcome, twin, "wall clocks decide");
+        match outcome {
             Ok(applied) => Some(applied),
             Err(rejected) => {
                 self.flush();
@@ -535,9 +546,11 @@ impl World {
             spec_version: self.state.spec_version(),
             seen: &seen,
             id: PlanId(self.plan + 1),
-            now: WallTime(self.now),
+            now: ClusterTime(self.now),
+            wall: WallTime(self.now),
         };
         let plan = planner::plan(&input);
+        self.require_same_under_other_clocks(&input, &plan);
         let violations = checker::check(&input, &plan);
         assert!(
             violations.is_empty(),
@@ -564,6 +577,22 @@ impl World {
             return true;
         }
         false
+    }
+
+    /// Whatever wall clocks show, the plan is the same but for the times that it tells.
+    fn require_same_under_other_clocks(&self, input: &Input<'_>, plan: &Plan) {
+        let twin = planner::plan(&Input {
+            seen: self.garbled.seen(),
+            wall: garbled_wall(self.index + 1),
+            ..*input
+        });
+        assert_eq!(plan.steps, twin.steps, "wall clocks decide");
+        assert_eq!(plan.again_at, twin.again_at, "wall clocks decide");
+        let subjects = |plan: &Plan| -> Vec<_> {
+            let waits = plan.waits.iter();
+            waits.map(|wait| wait.subject.clone()).collect()
+        };
+        assert_eq!(subjects(plan), subjects(&twin), "wall clocks decide");
     }
 
     /// Plans until nothing is left to do.
@@ -611,7 +640,8 @@ impl World {
                 spec_version: self.state.spec_version(),
                 seen: &now,
                 id: PlanId(0),
-                now: WallTime(self.now),
+                now: ClusterTime(self.now),
+                wall: WallTime(self.now),
             };
             for (service, verdict) in planner::strays(&input, node) {
                 if matches!(verdict, StrayVerdict::Stop(_)) && !self.slow.contains(&service) {

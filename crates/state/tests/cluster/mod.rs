@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::time::Duration;
 
 use model::command::Report;
 use model::seen::*;
@@ -25,8 +26,8 @@ pub const C1: BootId = BootId([4; 16]);
 pub struct Cluster {
     pub state: State,
     pub index: u64,
-    /// What the stamps of the next commands say.
-    pub at: u64,
+    /// Cluster time of the next command.
+    pub clock: u64,
 }
 
 pub fn spec() -> Spec {
@@ -72,7 +73,7 @@ impl Cluster {
         let mut cluster = Self {
             state: State::new(),
             index: 0,
-            at: 0,
+            clock: 0,
         };
         let spec = Box::new(spec());
         cluster.done(Command::SetSpec {
@@ -84,10 +85,10 @@ impl Cluster {
         for (node, boot) in [("a", A1), ("b", B1), ("c", C1)] {
             let token = if node == "a" { "" } else { node };
             if node != "a" {
-                let (digest, expires) = (node.into(), WallTime(1000));
+                let (digest, valid_for) = (node.into(), Duration::from_secs(1));
                 cluster.done(Command::AddToken {
                     digest,
-                    expires,
+                    valid_for,
                     by: name("ann"),
                 });
             }
@@ -99,10 +100,12 @@ impl Cluster {
 
     pub fn apply(&mut self, command: Command) -> Result<Applied, Rejected> {
         self.index += 1;
+        self.clock += 1;
         self.state.apply(
             self.index,
             &Stamped {
                 at: WallTime(self.index),
+                clock: ClusterTime(self.clock),
                 command,
             },
         )
