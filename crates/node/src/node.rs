@@ -519,7 +519,10 @@ impl Node {
                 raft::Output::ReadReady { context, index } => {
                     self.tending.read_ready(context, index);
                 }
-                raft::Output::ReadFailed { .. } | raft::Output::LineageMismatch { .. } => {}
+                raft::Output::ReadFailed { .. }
+                | raft::Output::Forced { .. }
+                | raft::Output::Superseded { .. }
+                | raft::Output::LineageMismatch { .. } => {}
             }
         }
         self.compact();
@@ -535,7 +538,7 @@ impl Node {
         );
         self.applied = entry.index;
         let result = match &entry.payload {
-            Payload::Empty | Payload::Voters(_) => Ok(entry.index),
+            Payload::Empty | Payload::Voters(_) | Payload::Forced(_) => Ok(entry.index),
             Payload::Command(bytes) => match serde_json::from_slice::<Stamped>(bytes) {
                 Ok(stamped) => self.apply_command(entry.index, &stamped),
                 Err(_) => Err(RequestError::Rejected(model::Rejected::Unknown)),

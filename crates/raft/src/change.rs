@@ -67,6 +67,10 @@ impl Raft {
                 changed.learners.remove(&node);
                 changed.voters.insert(node);
             }
+            Change::SetArbiter(arbiter) if present.arbiter == arbiter => {
+                return Err(ProposeError::SameArbiter);
+            }
+            Change::SetArbiter(arbiter) => changed.arbiter = arbiter,
             Change::Remove(node) if !present.contains(node) => {
                 return Err(ProposeError::NotMember(node));
             }

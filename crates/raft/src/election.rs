@@ -125,18 +125,18 @@ impl Raft {
     }
 
     /// Whether this node still has a leader that it would not give up for `from`.
-    pub(crate) fn keeps_leader(&self, from: NodeId, reason: VoteReason, now: Instant) -> bool {
+    pub(crate) fn keeps_leader(&self, from: NodeId, reason: &VoteReason, now: Instant) -> bool {
         let Some(leader) = self.leader else {
             return false;
         };
         if matches!(self.state, State::Leader(_)) {
-            return reason == VoteReason::LeaderGone && self.is_quorate(now);
+            return *reason == VoteReason::LeaderGone && self.is_quorate(now);
         }
         let silent_for = self
             .leader_heard_at
             .map(|at| now.saturating_duration_since(at));
         // A leader that wants votes is none any more.
-        reason == VoteReason::LeaderGone
+        *reason == VoteReason::LeaderGone
             && leader != from
             && !self.lost.contains(&leader)
             && silent_for.is_some_and(|span| span < self.config.election_timeout)
@@ -226,7 +226,7 @@ impl Raft {
                 Body::Vote {
                     last_index,
                     last_term,
-                    reason,
+                    reason: reason.clone(),
                 },
                 Promise::Log,
             );
@@ -239,7 +239,7 @@ impl Raft {
     }
 
     pub(crate) fn handle_pre_vote(&mut self, from: NodeId, ask: DeferredPreVote, now: Instant) {
-        if self.keeps_leader(from, VoteReason::LeaderGone, now) {
+        if self.keeps_leader(from, &VoteReason::LeaderGone, now) {
             if self.deferred_pre_votes.len() < DEFERRED_MAX {
                 self.deferred_pre_votes.insert(from, ask);
             }

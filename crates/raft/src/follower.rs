@@ -69,7 +69,14 @@ impl Raft {
 
     fn reply_matched(&mut self, to: NodeId, index: u64) {
         let outcome = AppendOutcome::Matched { index };
-        self.send(to, Body::AppendReply { outcome }, Promise::Log);
+        self.send(
+            to,
+            Body::AppendReply {
+                outcome,
+                stamp: None,
+            },
+            Promise::Log,
+        );
     }
 
     fn reply_rejected(&mut self, to: NodeId, prev_index: u64, prev_term: u64) {
@@ -85,7 +92,13 @@ impl Raft {
             hint_index,
             hint_term,
         };
-        self.answer(to, Body::AppendReply { outcome });
+        self.answer(
+            to,
+            Body::AppendReply {
+                outcome,
+                stamp: None,
+            },
+        );
     }
 
     pub(crate) fn handle_heartbeat(&mut self, from: NodeId, commit: u64, read_round: u64) {
@@ -95,7 +108,11 @@ impl Raft {
         }
         self.send(
             from,
-            Body::HeartbeatReply { read_round },
+            Body::HeartbeatReply {
+                read_round,
+                sent: None,
+                stamp: None,
+            },
             Promise::HardState,
         );
     }

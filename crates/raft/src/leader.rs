@@ -189,7 +189,15 @@ impl Raft {
         };
         let commit = progress.matched.min(self.log.commit());
         let read_round = leadership.reads.round;
-        self.answer(to, Body::Heartbeat { commit, read_round });
+        self.answer(
+            to,
+            Body::Heartbeat {
+                commit,
+                read_round,
+                sent: None,
+                echo: None,
+            },
+        );
     }
 
     /// Sends as many entries as may be under way.
@@ -245,6 +253,7 @@ impl Raft {
                     prev_term,
                     entries,
                     commit,
+                    echo: None,
                 },
             );
             occasion = Occasion::NewEntries;

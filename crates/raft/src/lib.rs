@@ -25,6 +25,7 @@
 mod change;
 mod election;
 mod follower;
+mod forced;
 mod leader;
 mod log;
 mod outbox;
@@ -42,6 +43,7 @@ use model::{Lineage, NodeId};
 use wire::raft::{Configuration, Entry, HardState, Message, Payload, SnapshotMeta};
 
 pub use raft::Raft;
+pub use wire::raft::{Arbiter, Forcing, Pledge};
 
 /// Bytes of a command. With what is around it, it must fit the longest frame that a peer takes
 /// ([`wire::peer::FRAME_BYTES_MAX`]), because an entry that cannot be sent would stop the log
@@ -129,6 +131,24 @@ impl Restored {
         }
     }
 
+    /// An empty log of a newer lineage, for a node whose own log was set aside. It keeps term
+    /// and vote of that log's hard state, so that the node never votes twice in a term; what it
+    /// pledged or won in the old lineage is over.
+    #[must_use]
+    pub fn rejoin(lineage: Lineage, before: &HardState) -> Self {
+        let hard_state = HardState {
+            term: before.term,
+            vote: before.vote,
+            lineage,
+            ..HardState::default()
+        };
+        Self {
+            hard_state,
+            snapshot: None,
+            entries: Vec::new(),
+        }
+    }
+
     /// The log of a new cluster. Each of the first voters must start from the same one, and
     /// must have it on disk before it takes part.
     #[must_use]
@@ -140,6 +160,7 @@ impl Restored {
                 vote: None,
                 commit: 1,
                 lineage,
+                ..HardState::default()
             },
             snapshot: None,
             entries: vec![Entry {
@@ -221,7 +242,21 @@ pub enum Output {
         /// From [`Raft::read_index`].
         context: u64,
     },
-    /// A message of another history came and was dropped.
+    /// This node has won a forced change, and leads the new lineage: the record of it is on
+    /// disk. Not said again after a restart; see [`Raft::lineage`].
+    Forced {
+        /// The lineage that it made.
+        lineage: Lineage,
+    },
+    /// A message of a newer history came and was dropped. Said once per peer and lineage in
+    /// one run. Whether this node yields ([`Restored::rejoin`]) is not decided here.
+    Superseded {
+        /// Who sent it.
+        by: NodeId,
+        /// The history it belongs to.
+        lineage: Lineage,
+    },
+    /// A message of another history that is not newer came and was dropped.
     LineageMismatch {
         /// Who sent it.
         peer: NodeId,
@@ -239,6 +274,71 @@ pub enum Change {
     Promote(NodeId),
     /// A voter or learner leaves.
     Remove(NodeId),
+    /// Somebody else decides between two halves of the voters.
+    SetArbiter(Arbiter),
+}
+
+/// What the caller says about this run's right to take part in a forced change. Only the
+/// caller can know: the log must have shown it this very run as up, as a voter of a committed
+/// membership, under a leader that it spoke to in this run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// It may not.
+    #[default]
+    Absent,
+    /// It may ask for one, and grant one.
+    Given,
+}
+
+/// Why a forced change was not begun. Nothing was sent or written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ForceError {
+    /// See [`Standing`].
+    #[error("this run has not yet been shown as up by the log")]
+    NoStanding,
+    /// Only a voter can be candidate.
+    #[error("this node is no voter")]
+    NotVoter,
+    /// One forced change after the other.
+    #[error("a forced change has just been won and is being written")]
+    Busy,
+    /// There is a leader, so nothing need be forced.
+    #[error("{0} leads")]
+    HasLeader(NodeId),
+    /// A forced change goes from one generation to the next.
+    #[error("the new lineage is of generation {found}, but {wanted} comes next")]
+    Generation {
+        /// What would be right.
+        wanted: u64,
+        /// What was asked for.
+        found: u64,
+    },
+    /// Nobody is absent, so nothing need be forced.
+    #[error("nobody is excused")]
+    NobodyExcused,
+    /// Only voters can be excused.
+    #[error("{0} is no voter, so it cannot be excused")]
+    ExcusedStranger(NodeId),
+    /// A candidate cannot leave itself out.
+    #[error("this node itself is excused")]
+    ExcusesItself,
+    /// A node that is heard is not absent.
+    #[error("{0} is excused, but it is heard")]
+    ExcusedIsAlive(NodeId),
+    /// Those who are left can lack acknowledged entries.
+    #[error("{left} of {voters} voters are left, at least {needed} are needed")]
+    TooFew {
+        /// The voters that are not excused.
+        left: usize,
+        /// All voters, of the membership that counts or of the one before.
+        voters: usize,
+        /// How many must be left.
+        needed: usize,
+    },
+    /// This node has pledged itself to a candidate that would be excused, and that may have
+    /// won without this node's knowledge.
+    #[error("this node is pledged to {0}, which cannot be excused")]
+    Pledged(NodeId),
 }
 
 /// Why a leader did not accept something.
@@ -293,6 +393,9 @@ pub enum ProposeError {
     /// Nobody would be left to vote.
     #[error("{0} is the last voter")]
     LastVoter(NodeId),
+    /// Nothing would change.
+    #[error("it is the arbiter already")]
+    SameArbiter,
 }
 
 /// What the leader knows of one follower.

@@ -19,12 +19,22 @@ const ENTRY_OVERHEAD_BYTES: usize = 48;
 /// What a member takes in an entry about the membership: a number of up to ten bytes.
 const MEMBER_BYTES: usize = 12;
 
+/// What the arbiter takes there: a kind, a number, and two lengths with their tags.
+const ARBITER_BYTES: usize = 16;
+/// What the lineage takes in the entry of a forced change: three numbers, and tags.
+const FORCED_BYTES: usize = 40;
+
+fn members_bytes(configuration: &Configuration) -> usize {
+    ARBITER_BYTES + configuration.members().count() * MEMBER_BYTES
+}
+
 /// At least what the entry takes in a message.
 fn bytes_of(entry: &Entry) -> usize {
     let payload = match &entry.payload {
         Payload::Empty => 0,
         Payload::Command(data) => data.len(),
-        Payload::Voters(configuration) => configuration.members().count() * MEMBER_BYTES,
+        Payload::Voters(configuration) => members_bytes(configuration),
+        Payload::Forced(forced) => FORCED_BYTES + members_bytes(&forced.configuration),
     };
     ENTRY_OVERHEAD_BYTES + payload
 }
@@ -138,7 +148,7 @@ impl Log {
             entry.term,
             self.last_term()
         );
-        if let Payload::Voters(configuration) = &entry.payload {
+        if let Some(configuration) = entry.payload.configuration() {
             self.configurations
                 .push_back((entry.index, configuration.clone()));
         }

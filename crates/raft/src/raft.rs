@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Instant, Lineage, NodeId};
-use wire::raft::{Body, Entry, HardState, Message, SnapshotMeta, Verdict};
+use wire::raft::{Body, Entry, HardState, Message, Pledge, SnapshotMeta, Verdict};
 
 use crate::election::{DeferredPreVote, Votes};
 use crate::follower::Incoming;
@@ -22,7 +22,7 @@ use crate::progress::Snapshot;
 use crate::random::Random;
 use crate::read::Forwarded;
 use crate::rebuild::{LogUse, rebuild_log};
-use crate::{Config, Counters, Output, PersistSeq, Restored, Role};
+use crate::{Config, Counters, Output, PersistSeq, Restored, Role, Standing};
 
 /// What the node is right now, with what only matters while it is that.
 #[derive(Debug)]
@@ -41,6 +41,13 @@ pub struct Raft {
     pub(crate) lineage: Lineage,
     pub(crate) term: u64,
     pub(crate) vote: Option<NodeId>,
+    /// The forced change that this node has agreed to.
+    pub(crate) pledge: Option<Pledge>,
+    pub(crate) standing: Standing,
+    /// Members that this node, as leader, does not acknowledge.
+    pub(crate) unacknowledged: BTreeSet<NodeId>,
+    /// From when the lease counts.
+    pub(crate) acknowledged: Option<Instant>,
     pub(crate) state: State,
     pub(crate) leader: Option<NodeId>,
     /// When the leader of this term was last heard, by a follower.
@@ -91,6 +98,10 @@ impl Raft {
             // A log may only be ahead of its hard state when the two were not written in order.
             term: hard_state.term.max(log.last_term()),
             vote: hard_state.vote,
+            pledge: hard_state.pledge,
+            standing: Standing::Absent,
+            unacknowledged: BTreeSet::new(),
+            acknowledged: None,
             state: State::Follower,
             leader: None,
             leader_heard_at: None,
@@ -162,7 +173,7 @@ impl Raft {
             // Asking is free of consequences: it neither needs our term nor changes it.
             Body::PreVote { .. } | Body::ReadIndex { .. } | Body::ReadIndexReply { .. } => true,
             Body::Vote { reason, .. } => {
-                if newer && self.keeps_leader(message.from, *reason, now) {
+                if newer && self.keeps_leader(message.from, reason, now) {
                     return false;
                 }
                 if newer {
@@ -244,14 +255,17 @@ impl Raft {
                 prev_term,
                 entries,
                 commit,
+                ..
             } => {
                 self.handle_append(from, (prev_index, prev_term), entries, commit, now);
             }
-            Body::AppendReply { outcome } => self.handle_append_reply(from, outcome, now),
-            Body::Heartbeat { commit, read_round } => {
+            Body::AppendReply { outcome, .. } => self.handle_append_reply(from, outcome, now),
+            Body::Heartbeat {
+                commit, read_round, ..
+            } => {
                 self.handle_heartbeat(from, commit, read_round);
             }
-            Body::HeartbeatReply { read_round } => {
+            Body::HeartbeatReply { read_round, .. } => {
                 self.handle_heartbeat_reply(from, read_round, now);
             }
             Body::SnapshotChunk {
@@ -423,6 +437,8 @@ impl Raft {
             vote,
             commit: self.log.commit(),
             lineage,
+            pledge: self.pledge,
+            forced: None,
         }
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use cluster::{Cluster, words};
 use model::{Lineage, NodeId};
 use raft::{Change, Config, ProgressMode, ProposeError};
-use wire::raft::{Body, Configuration, Message};
+use wire::raft::{Arbiter, Body, Configuration, Message};
 
 /// Small limits, so that a screen shows what they do.
 fn tune(config: &mut Config) {
@@ -97,6 +97,7 @@ impl Player {
                         .skip(1)
                         .map(|name| words::id(name))
                         .collect(),
+                    arbiter: Arbiter::Fence,
                 };
                 self.cluster.bootstrap(&configuration);
                 self.cluster.lines.clear();
@@ -230,6 +231,8 @@ impl Player {
         let body = Body::Heartbeat {
             commit: 1,
             read_round: 0,
+            sent: None,
+            echo: None,
         };
         let message = Message {
             term: 99,
@@ -296,6 +299,7 @@ impl Player {
             | ProposeError::Busy
             | ProposeError::ChangePending { .. }
             | ProposeError::TermNotCommitted
+            | ProposeError::SameArbiter
             | ProposeError::TooLarge { .. } => error.to_string(),
         };
         self.cluster.say(&format!("refused: {text}"));

@@ -67,7 +67,14 @@ fn appends(sizes: &[usize]) -> Vec<Vec<usize>> {
     }
     drain(&mut raft);
     let outcome = AppendOutcome::Matched { index: 2 };
-    let sent = tell(&mut raft, 2, Body::AppendReply { outcome });
+    let sent = tell(
+        &mut raft,
+        2,
+        Body::AppendReply {
+            outcome,
+            stamp: None,
+        },
+    );
     let appends = sent.into_iter().filter_map(|body| match body {
         Body::Append { entries, .. } if !entries.is_empty() => Some(entries),
         _ => None,
@@ -76,7 +83,9 @@ fn appends(sizes: &[usize]) -> Vec<Vec<usize>> {
         .map(|entries| {
             let sizes = entries.iter().map(|entry| match &entry.payload {
                 wire::raft::Payload::Command(data) => data.len(),
-                wire::raft::Payload::Empty | wire::raft::Payload::Voters(_) => 0,
+                wire::raft::Payload::Empty
+                | wire::raft::Payload::Voters(_)
+                | wire::raft::Payload::Forced(_) => 0,
             });
             sizes.collect()
         })

@@ -13,7 +13,7 @@ mod bytes;
 
 use std::collections::BTreeSet;
 
-use model::{Lineage, NodeId, WitnessId};
+use model::{Instant, Lineage, NodeId, WitnessId};
 use prost::Message as _;
 
 use bytes::{EntryBytes, HardStateBytes, MessageBytes, SnapshotMetaBytes};
@@ -39,17 +39,41 @@ pub enum Payload {
     /// The members from here on. It counts from the moment it stands in a log, committed
     /// or not.
     Voters(Configuration),
+    /// The members from here on, made by a forced change: the first entry of a new lineage.
+    /// Those before it have no say in its own commit.
+    Forced(ForcedVoters),
 }
 
-/// What lets exactly half of the voters go on. One at a time, and it stands in the log.
+impl Payload {
+    /// The members that it brings, if it brings any.
+    #[must_use]
+    pub fn configuration(&self) -> Option<&Configuration> {
+        match self {
+            Self::Voters(configuration) => Some(configuration),
+            Self::Forced(forced) => Some(&forced.configuration),
+            Self::Empty | Self::Command(_) => None,
+        }
+    }
+}
+
+/// What a forced change made of the members.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ForcedVoters {
+    /// The history that begins with it.
+    pub lineage: Lineage,
+    /// The members: those who were not excused.
+    pub configuration: Configuration,
+}
+
+/// Who decides between two halves of the voters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Arbiter {
-    /// No witness: confirmed fencing of the others decides.
+    /// Nobody else: the half goes on that has the others confirmed as off.
     #[default]
     Fence,
-    /// The vote of this witness.
+    /// A process elsewhere has one vote.
     Witness(WitnessId),
-    /// The vote that is kept in sectors of shared storage.
+    /// Some sectors of shared storage have one vote.
     Disk(WitnessId),
 }
 
@@ -60,6 +84,8 @@ pub struct Configuration {
     pub voters: BTreeSet<NodeId>,
     /// Those who only receive copies.
     pub learners: BTreeSet<NodeId>,
+    /// Who decides when exactly half of the voters is left.
+    pub arbiter: Arbiter,
 }
 
 impl Configuration {
@@ -69,6 +95,7 @@ impl Configuration {
         Self {
             voters: voters.into_iter().collect(),
             learners: BTreeSet::new(),
+            arbiter: Arbiter::Fence,
         }
     }
 
@@ -102,6 +129,57 @@ pub struct HardState {
     pub commit: u64,
     /// The history that the log belongs to.
     pub lineage: Lineage,
+    /// The forced change that this voter has agreed to and does not know the outcome of.
+    pub pledge: Option<Pledge>,
+    /// The forced change that this node has won, until its entry is in the log on disk.
+    pub forced: Option<ForcedChange>,
+}
+
+/// A vote in a forced change. Who has given it votes in no election of the old lineage until
+/// it is certain that the change did not happen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pledge {
+    /// The lineage that the change would make.
+    pub lineage: Lineage,
+    /// The term of the election.
+    pub term: u64,
+    /// Who asked.
+    pub candidate: NodeId,
+}
+
+/// A forced change that was won: on disk in one record with term, vote and the new lineage,
+/// before anybody hears of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ForcedChange {
+    /// The lineage that it makes.
+    pub lineage: Lineage,
+    /// The term in which it was won.
+    pub term: u64,
+    /// The members from then on.
+    pub configuration: Configuration,
+    /// The end of the log when it was won; the entry follows.
+    pub prev_index: u64,
+    /// The term of the entry there.
+    pub prev_term: u64,
+}
+
+/// What a candidate of a forced change asks its voters to agree to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Forcing {
+    /// The lineage that the change makes: generation one more, this maker, random.
+    pub lineage: Lineage,
+    /// The voters that do not take part: exactly the absent ones.
+    pub excused: BTreeSet<NodeId>,
+}
+
+/// A moment by the clock of one run of one node. Only that run can read it; all others hand
+/// it back as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// Names the run, so that a stamp of an earlier one is recognised.
+    pub run: u32,
+    /// The moment.
+    pub at: Instant,
 }
 
 /// What a snapshot stands for.
@@ -175,11 +253,16 @@ pub enum Body {
         entries: Vec<Entry>,
         /// The leader's commit index.
         commit: u64,
+        /// The latest stamp that the leader has of the receiver: the leader counts the
+        /// receiver as a member that may run services since then.
+        echo: Option<Stamp>,
     },
     /// The answer to an [`Body::Append`] or to the last [`Body::SnapshotChunk`].
     AppendReply {
         /// What became of it.
         outcome: AppendOutcome,
+        /// The sender's time.
+        stamp: Option<Stamp>,
     },
     /// "I still lead."
     Heartbeat {
@@ -187,11 +270,19 @@ pub enum Body {
         commit: u64,
         /// The latest round of read confirmations; repeated in the answer.
         read_round: u64,
+        /// The leader's own time when it wrote this; repeated in the answer.
+        sent: Option<Stamp>,
+        /// As in [`Body::Append`].
+        echo: Option<Stamp>,
     },
     /// The answer to a [`Body::Heartbeat`].
     HeartbeatReply {
         /// From the heartbeat.
         read_round: u64,
+        /// From the heartbeat.
+        sent: Option<Stamp>,
+        /// The sender's time.
+        stamp: Option<Stamp>,
     },
     /// A piece of a snapshot.
     SnapshotChunk {
@@ -239,12 +330,15 @@ pub enum Verdict {
 }
 
 /// Why there is an election.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VoteReason {
     /// The leader was silent or is lost. Voters that still hear it keep silent.
     LeaderGone,
     /// The leader asked for it; voters need not wait for its silence.
     Transfer,
+    /// Exactly the excused are absent, an arbiter has confirmed that they cannot go on, and
+    /// all others are to make a new lineage. A vote for it is a [`Pledge`].
+    Forced(Forcing),
 }
 
 /// What became of an append.
@@ -332,6 +426,8 @@ pub fn encode_hard_state(state: &HardState) -> Vec<u8> {
         vote: state.vote.map(|node| node.0),
         commit: state.commit,
         lineage: Some(state.lineage.into()),
+        pledge: state.pledge.map(Into::into),
+        forced: state.forced.as_ref().map(Into::into),
     }
     .encode_to_vec()
 }
@@ -347,6 +443,8 @@ pub fn decode_hard_state(bytes: &[u8]) -> Result<HardState, DecodeError> {
         vote: state.vote.map(NodeId),
         commit: state.commit,
         lineage: required("hard state", "lineage", state.lineage)?.into(),
+        pledge: state.pledge.map(Pledge::try_from).transpose()?,
+        forced: state.forced.map(ForcedChange::try_from).transpose()?,
     })
 }
 

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use model::{Lineage, NodeId};
+use model::{Instant, Lineage, NodeId, WitnessId};
 use proptest::prelude::*;
 use wire::raft::{
-    AppendOutcome, Body, Configuration, Entry, HardState, Message, Payload, SnapshotMeta, Verdict,
-    VoteReason, decode, decode_entry, decode_hard_state, decode_snapshot_meta, encode,
-    encode_entry, encode_hard_state, encode_snapshot_meta,
+    AppendOutcome, Arbiter, Body, Configuration, Entry, ForcedChange, ForcedVoters, Forcing,
+    HardState, Message, Payload, Pledge, SnapshotMeta, Stamp, Verdict, VoteReason, decode,
+    decode_entry, decode_hard_state, decode_snapshot_meta, encode, encode_entry, encode_hard_state,
+    encode_snapshot_meta,
 };
 
 fn node() -> impl Strategy<Value = NodeId> {
@@ -25,7 +26,53 @@ fn lineage() -> impl Strategy<Value = Lineage> {
 
 fn configuration() -> impl Strategy<Value = Configuration> {
     let nodes = || prop::collection::vec(node(), 0..6).prop_map(BTreeSet::from_iter);
-    (nodes(), nodes()).prop_map(|(voters, learners)| Configuration { voters, learners })
+    (nodes(), nodes(), arbiter()).prop_map(|(voters, learners, arbiter)| Configuration {
+        voters,
+        learners,
+        arbiter,
+    })
+}
+
+fn arbiter() -> impl Strategy<Value = Arbiter> {
+    let witness = || any::<u64>().prop_map(WitnessId);
+    prop_oneof![
+        Just(Arbiter::Fence),
+        witness().prop_map(Arbiter::Witness),
+        witness().prop_map(Arbiter::Disk),
+    ]
+}
+
+fn forcing() -> impl Strategy<Value = Forcing> {
+    let excused = prop::collection::vec(node(), 0..6).prop_map(BTreeSet::from_iter);
+    (lineage(), excused).prop_map(|(lineage, excused)| Forcing { lineage, excused })
+}
+
+fn pledge() -> impl Strategy<Value = Pledge> {
+    (lineage(), any::<u64>(), node()).prop_map(|(lineage, term, candidate)| Pledge {
+        lineage,
+        term,
+        candidate,
+    })
+}
+
+fn forced() -> impl Strategy<Value = ForcedChange> {
+    (lineage(), any::<[u64; 3]>(), configuration()).prop_map(
+        |(lineage, [term, prev_index, prev_term], configuration)| ForcedChange {
+            lineage,
+            term,
+            configuration,
+            prev_index,
+            prev_term,
+        },
+    )
+}
+
+fn stamp() -> impl Strategy<Value = Option<Stamp>> {
+    let stamp = (any::<u32>(), any::<u64>());
+    prop::option::of(stamp.prop_map(|(run, at)| Stamp {
+        run,
+        at: Instant(at),
+    }))
 }
 
 fn entry() -> impl Strategy<Value = Entry> {
@@ -33,6 +80,12 @@ fn entry() -> impl Strategy<Value = Entry> {
         Just(Payload::Empty),
         prop::collection::vec(any::<u8>(), 0..40).prop_map(Payload::Command),
         configuration().prop_map(Payload::Voters),
+        (lineage(), configuration()).prop_map(|(lineage, configuration)| {
+            Payload::Forced(ForcedVoters {
+                lineage,
+                configuration,
+            })
+        }),
     ];
     (any::<u64>(), any::<u64>(), payload).prop_map(|(index, term, payload)| Entry {
         index,
@@ -70,7 +123,11 @@ fn outcome() -> impl Strategy<Value = AppendOutcome> {
 }
 
 fn election_body() -> impl Strategy<Value = Body> {
-    let reason = prop_oneof![Just(VoteReason::LeaderGone), Just(VoteReason::Transfer)];
+    let reason = prop_oneof![
+        Just(VoteReason::LeaderGone),
+        Just(VoteReason::Transfer),
+        forcing().prop_map(VoteReason::Forced),
+    ];
     prop_oneof![
         any::<[u64; 3]>().prop_map(|[proposed_term, last_index, last_term]| Body::PreVote {
             proposed_term,
@@ -97,17 +154,36 @@ fn election_body() -> impl Strategy<Value = Body> {
 fn log_body() -> impl Strategy<Value = Body> {
     let bytes = prop::collection::vec(any::<u8>(), 0..40);
     prop_oneof![
-        (any::<[u64; 3]>(), prop::collection::vec(entry(), 0..4)).prop_map(
-            |([prev_index, prev_term, commit], entries)| Body::Append {
-                prev_index,
-                prev_term,
-                entries,
-                commit
+        (
+            any::<[u64; 3]>(),
+            prop::collection::vec(entry(), 0..4),
+            stamp()
+        )
+            .prop_map(
+                |([prev_index, prev_term, commit], entries, echo)| Body::Append {
+                    prev_index,
+                    prev_term,
+                    entries,
+                    commit,
+                    echo,
+                }
+            ),
+        (outcome(), stamp()).prop_map(|(outcome, stamp)| Body::AppendReply { outcome, stamp }),
+        (any::<[u64; 2]>(), stamp(), stamp()).prop_map(|([commit, read_round], sent, echo)| {
+            Body::Heartbeat {
+                commit,
+                read_round,
+                sent,
+                echo,
             }
-        ),
-        outcome().prop_map(|outcome| Body::AppendReply { outcome }),
-        any::<[u64; 2]>().prop_map(|[commit, read_round]| Body::Heartbeat { commit, read_round }),
-        any::<u64>().prop_map(|read_round| Body::HeartbeatReply { read_round }),
+        }),
+        (any::<u64>(), stamp(), stamp()).prop_map(|(read_round, sent, stamp)| {
+            Body::HeartbeatReply {
+                read_round,
+                sent,
+                stamp,
+            }
+        }),
         (meta(), any::<u64>(), bytes, any::<bool>()).prop_map(|(meta, offset, data, last)| {
             Body::SnapshotChunk {
                 meta,
@@ -160,8 +236,9 @@ proptest! {
     fn a_hard_state_survives_its_bytes(
         term in any::<u64>(), vote in prop::option::of(node()),
         commit in any::<u64>(), lineage in lineage(),
+        pledge in prop::option::of(pledge()), forced in prop::option::of(forced()),
     ) {
-        let state = HardState { term, vote, commit, lineage };
+        let state = HardState { term, vote, commit, lineage, pledge, forced };
         prop_assert_eq!(decode_hard_state(&encode_hard_state(&state)).unwrap(), state);
     }
 
@@ -240,5 +317,38 @@ fn an_unknown_verdict_is_no_vote() {
     assert_eq!(
         complaint(decode(&bytes)),
         "verdict 3 is unknown to this version"
+    );
+}
+
+#[test]
+fn bytes_without_arbiter_pledge_and_stamps_are_read_as_before() {
+    // An entry: index 7, term 2, kind 3 (members), voters 1 and 2.
+    let entry = decode_entry(&[8, 7, 16, 2, 24, 3, 42, 4, 10, 2, 1, 2]).unwrap();
+    let voters = Configuration::of_voters([NodeId(1), NodeId(2)]);
+    assert_eq!(voters.arbiter, Arbiter::Fence);
+    assert_eq!(entry.payload, Payload::Voters(voters));
+    // A hard state: term 5, vote 2, commit 7, a lineage of generation 1.
+    let state = decode_hard_state(&[8, 5, 16, 2, 24, 7, 34, 2, 8, 1]).unwrap();
+    assert_eq!((state.term, state.vote), (5, Some(NodeId(2))));
+    assert_eq!((state.pledge, state.forced), (None, None));
+    // A message: term 5, a lineage, from 1, to 2, an answer to a heartbeat of read round 9.
+    let reply = decode(&[8, 5, 18, 2, 8, 1, 24, 1, 32, 2, 0x88, 1, 9]).unwrap();
+    let (sent, stamp) = (None, None);
+    let wanted = Body::HeartbeatReply {
+        read_round: 9,
+        sent,
+        stamp,
+    };
+    assert_eq!(reply.body, wanted);
+}
+
+#[test]
+fn an_unknown_arbiter_is_an_error() {
+    let bytes = [8, 7, 16, 2, 24, 3, 42, 6, 10, 1, 1, 26, 1, 8];
+    assert!(decode_entry(&bytes).is_err());
+    let bytes = [8, 7, 16, 2, 24, 3, 42, 7, 10, 1, 1, 26, 2, 8, 3];
+    assert_eq!(
+        complaint(decode_entry(&bytes)),
+        "kind of arbiter 3 is unknown to this version"
     );
 }

@@ -134,6 +134,7 @@ pub fn first_log(nodes: usize, (state, index): (&State, u64)) -> raft::Restored 
     let configuration = Configuration {
         voters: (1..=nodes as u64).map(NodeId).collect(),
         learners: BTreeSet::new(),
+        arbiter: wire::raft::Arbiter::Fence,
     };
     let lineage = lineage();
     let meta = SnapshotMeta {
@@ -148,6 +149,7 @@ pub fn first_log(nodes: usize, (state, index): (&State, u64)) -> raft::Restored 
             vote: None,
             commit: index,
             lineage,
+            ..HardState::default()
         },
         snapshot: Some((meta, state.to_snapshot())),
         entries: Vec::new(),

@@ -63,11 +63,26 @@ impl Story {
     /// Node 2 has entries up to `index` on disk.
     fn stored(&mut self, index: u64) {
         let outcome = AppendOutcome::Matched { index };
-        self.tell(2, 2, Body::AppendReply { outcome });
+        self.tell(
+            2,
+            2,
+            Body::AppendReply {
+                outcome,
+                stamp: None,
+            },
+        );
     }
 
     fn heard(&mut self, from: u64, read_round: u64) {
-        self.tell(from, 2, Body::HeartbeatReply { read_round });
+        self.tell(
+            from,
+            2,
+            Body::HeartbeatReply {
+                read_round,
+                sent: None,
+                stamp: None,
+            },
+        );
     }
 
     fn read(&mut self, context: u64) {
@@ -88,6 +103,8 @@ impl Story {
                 Output::Committed(_)
                 | Output::RestoreSnapshot(..)
                 | Output::RoleChanged { .. }
+                | Output::Forced { .. }
+                | Output::Superseded { .. }
                 | Output::LineageMismatch { .. } => {}
             }
         }

@@ -99,10 +99,7 @@ impl Invariants {
             .committed
             .range(..=meta.index)
             .rev()
-            .find_map(|(_, entry)| match &entry.payload {
-                Payload::Voters(configuration) => Some(configuration),
-                Payload::Empty | Payload::Command(_) => None,
-            });
+            .find_map(|(_, entry)| entry.payload.configuration());
         assert_eq!(
             latest,
             Some(&meta.configuration),
@@ -117,7 +114,7 @@ impl Invariants {
                 .range(..=index)
                 .filter_map(|(_, entry)| match &entry.payload {
                     Payload::Command(data) => Some(String::from_utf8_lossy(data).into_owned()),
-                    Payload::Empty | Payload::Voters(_) => None,
+                    Payload::Empty | Payload::Voters(_) | Payload::Forced(_) => None,
                 });
         commands.collect()
     }

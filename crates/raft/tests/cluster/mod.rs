@@ -279,6 +279,8 @@ impl Cluster {
             Output::ReadReady { context, index } => self.invariants.read_ready(context, index),
             Output::RoleChanged { .. }
             | Output::ReadFailed { .. }
+            | Output::Forced { .. }
+            | Output::Superseded { .. }
             | Output::LineageMismatch { .. } => {}
         }
     }

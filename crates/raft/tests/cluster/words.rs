@@ -1,6 +1,6 @@
 //! Outputs and messages in words. Nodes are letters: node 1 is `a`.
 
-use model::NodeId;
+use model::{Lineage, NodeId};
 use raft::{Output, Role};
 use wire::raft::{
     AppendOutcome, Body, Configuration, Entry, Message, Payload, SnapshotMeta, Verdict, VoteReason,
@@ -55,8 +55,16 @@ pub fn entry(entry: &Entry) -> String {
         Payload::Command(data) if WORD_MAX < data.len() => format!("({} bytes)", data.len()),
         Payload::Command(data) => String::from_utf8_lossy(data).into_owned(),
         Payload::Voters(configuration) => format!("[{}]", members(configuration)),
+        Payload::Forced(forced) => {
+            let made = lineage(forced.lineage);
+            format!("[forced: {}, {made}]", members(&forced.configuration))
+        }
     };
     format!("{}.{} {what}", entry.index, entry.term)
+}
+
+pub fn lineage(lineage: Lineage) -> String {
+    format!("history {} of {}", lineage.generation, name(lineage.maker))
 }
 
 pub fn entries(list: &[Entry]) -> String {
@@ -92,10 +100,15 @@ pub fn output(id: NodeId, output: &Output) -> Option<String> {
         }
         Output::ReadFailed { context } => Some(format!("{me} cannot serve read {context}")),
         Output::LineageMismatch { peer, theirs } => Some(format!(
-            "{me} drops a message of {}: history {} of {}",
+            "{me} drops a message of {}: {}",
             name(*peer),
-            theirs.generation,
-            name(theirs.maker)
+            lineage(*theirs)
+        )),
+        Output::Forced { lineage: made } => Some(format!("{me} has made {}", lineage(*made))),
+        Output::Superseded { by, lineage: newer } => Some(format!(
+            "{me} meets {}: {}, which is newer",
+            name(*by),
+            lineage(*newer)
         )),
     }
 }
@@ -135,7 +148,7 @@ fn body(body: &Body) -> String {
         } => {
             format!(
                 "vote for me; log ends at {last_index}.{last_term}{}",
-                why(*reason)
+                why(reason)
             )
         }
         Body::VoteReply { verdict: answer } => format!("vote {}", verdict(*answer)),
@@ -144,6 +157,7 @@ fn body(body: &Body) -> String {
             prev_term,
             entries: list,
             commit,
+            ..
         } => {
             let list = if list.is_empty() {
                 "nothing".to_string()
@@ -152,16 +166,19 @@ fn body(body: &Body) -> String {
             };
             format!("after {prev_index}.{prev_term}: {list} (commit {commit})")
         }
-        Body::AppendReply { outcome } => append_reply(*outcome),
+        Body::AppendReply { outcome, .. } => append_reply(*outcome),
         Body::Heartbeat {
             commit,
             read_round: 0,
+            ..
         } => format!("heartbeat (commit {commit})"),
-        Body::Heartbeat { commit, read_round } => {
+        Body::Heartbeat {
+            commit, read_round, ..
+        } => {
             format!("heartbeat (commit {commit}, read round {read_round})")
         }
-        Body::HeartbeatReply { read_round: 0 } => "heard".to_string(),
-        Body::HeartbeatReply { read_round } => format!("heard (read round {read_round})"),
+        Body::HeartbeatReply { read_round: 0, .. } => "heard".to_string(),
+        Body::HeartbeatReply { read_round, .. } => format!("heard (read round {read_round})"),
         Body::SnapshotChunk {
             meta,
             offset,
@@ -190,10 +207,15 @@ fn snapshot_chunk(meta: &SnapshotMeta, bytes: std::ops::Range<u64>, last: bool) 
     )
 }
 
-fn why(reason: VoteReason) -> &'static str {
+fn why(reason: &VoteReason) -> String {
     match reason {
-        VoteReason::LeaderGone => "",
-        VoteReason::Transfer => ", the leader wants it",
+        VoteReason::LeaderGone => String::new(),
+        VoteReason::Transfer => ", the leader wants it".to_string(),
+        VoteReason::Forced(forcing) => format!(
+            ", without {}, for {}",
+            names(forcing.excused.iter().copied()),
+            lineage(forcing.lineage)
+        ),
     }
 }
 

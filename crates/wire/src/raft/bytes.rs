@@ -1,11 +1,11 @@
 //! The mirror types: tags and numbers as they stand in files and packets. A tag or number
 //! that was given once is never used for something else.
 
-use model::{Lineage, NodeId};
+use model::{Instant, Lineage, NodeId, WitnessId};
 
 use super::{
-    AppendOutcome, Body, Configuration, DecodeError, Entry, Message, Payload, SnapshotMeta,
-    Verdict, VoteReason, required,
+    AppendOutcome, Arbiter, Body, Configuration, DecodeError, Entry, ForcedChange, ForcedVoters,
+    Forcing, Message, Payload, Pledge, SnapshotMeta, Stamp, Verdict, VoteReason, required,
 };
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -24,7 +24,22 @@ pub(super) struct ConfigurationBytes {
     voters: Vec<u64>,
     #[prost(uint64, repeated, tag = "2")]
     learners: Vec<u64>,
+    /// Absent where fencing decides, as in all configurations before there were others.
+    #[prost(message, optional, tag = "3")]
+    arbiter: Option<ArbiterBytes>,
 }
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ArbiterBytes {
+    #[prost(uint32, tag = "1")]
+    kind: u32,
+    #[prost(uint64, tag = "2")]
+    witness: u64,
+}
+
+// Zero is never written.
+const ARBITER_WITNESS: u32 = 1;
+const ARBITER_DISK: u32 = 2;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct EntryBytes {
@@ -38,12 +53,16 @@ pub(super) struct EntryBytes {
     command: Vec<u8>,
     #[prost(message, optional, tag = "5")]
     configuration: Option<ConfigurationBytes>,
+    /// Only in the entry of a forced change.
+    #[prost(message, optional, tag = "6")]
+    lineage: Option<LineageBytes>,
 }
 
 // Zero is never written, so that an entry without a kind is noticed.
 const KIND_EMPTY: u32 = 1;
 const KIND_COMMAND: u32 = 2;
 const KIND_VOTERS: u32 = 3;
+const KIND_FORCED: u32 = 4;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct HardStateBytes {
@@ -55,6 +74,50 @@ pub(super) struct HardStateBytes {
     pub(super) commit: u64,
     #[prost(message, optional, tag = "4")]
     pub(super) lineage: Option<LineageBytes>,
+    #[prost(message, optional, tag = "5")]
+    pub(super) pledge: Option<PledgeBytes>,
+    #[prost(message, optional, tag = "6")]
+    pub(super) forced: Option<ForcedChangeBytes>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct PledgeBytes {
+    #[prost(message, optional, tag = "1")]
+    lineage: Option<LineageBytes>,
+    #[prost(uint64, tag = "2")]
+    term: u64,
+    #[prost(uint64, tag = "3")]
+    candidate: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ForcedChangeBytes {
+    #[prost(message, optional, tag = "1")]
+    lineage: Option<LineageBytes>,
+    #[prost(uint64, tag = "2")]
+    term: u64,
+    #[prost(message, optional, tag = "3")]
+    configuration: Option<ConfigurationBytes>,
+    #[prost(uint64, tag = "4")]
+    prev_index: u64,
+    #[prost(uint64, tag = "5")]
+    prev_term: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ForcingBytes {
+    #[prost(message, optional, tag = "1")]
+    lineage: Option<LineageBytes>,
+    #[prost(uint64, repeated, tag = "2")]
+    excused: Vec<u64>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct StampBytes {
+    #[prost(fixed32, tag = "1")]
+    run: u32,
+    #[prost(uint64, tag = "2")]
+    at: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -81,7 +144,7 @@ pub(super) struct MessageBytes {
     to: u64,
     #[prost(
         oneof = "BodyBytes",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24"
     )]
     body: Option<BodyBytes>,
 }
@@ -103,9 +166,9 @@ pub(super) enum BodyBytes {
     AppendReply(AppendReplyBytes),
     #[prost(message, tag = "16")]
     Heartbeat(HeartbeatBytes),
-    /// The read round.
+    /// The read round alone, as before there were stamps. Read, but no longer written.
     #[prost(uint64, tag = "17")]
-    HeartbeatReply(u64),
+    HeartbeatReplyWithoutStamp(u64),
     #[prost(message, tag = "18")]
     SnapshotChunk(SnapshotChunkBytes),
     #[prost(message, tag = "19")]
@@ -119,6 +182,8 @@ pub(super) enum BodyBytes {
     ReadIndexReply(ReadIndexReplyBytes),
     #[prost(message, tag = "23")]
     Outdated(NothingBytes),
+    #[prost(message, tag = "24")]
+    HeartbeatReply(HeartbeatReplyBytes),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -150,6 +215,9 @@ pub(super) struct VoteBytes {
     last_term: u64,
     #[prost(uint32, tag = "3")]
     reason: u32,
+    /// Only in a forced election.
+    #[prost(message, optional, tag = "4")]
+    forcing: Option<ForcingBytes>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -162,6 +230,8 @@ pub(super) struct AppendBytes {
     entries: Vec<EntryBytes>,
     #[prost(uint64, tag = "4")]
     commit: u64,
+    #[prost(message, optional, tag = "5")]
+    echo: Option<StampBytes>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -172,6 +242,8 @@ pub(super) struct AppendReplyBytes {
     /// Present in an answer that says no.
     #[prost(message, optional, tag = "2")]
     rejected: Option<RejectedBytes>,
+    #[prost(message, optional, tag = "3")]
+    stamp: Option<StampBytes>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -190,6 +262,20 @@ pub(super) struct HeartbeatBytes {
     commit: u64,
     #[prost(uint64, tag = "2")]
     read_round: u64,
+    #[prost(message, optional, tag = "3")]
+    sent: Option<StampBytes>,
+    #[prost(message, optional, tag = "4")]
+    echo: Option<StampBytes>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct HeartbeatReplyBytes {
+    #[prost(uint64, tag = "1")]
+    read_round: u64,
+    #[prost(message, optional, tag = "2")]
+    sent: Option<StampBytes>,
+    #[prost(message, optional, tag = "3")]
+    stamp: Option<StampBytes>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -240,39 +326,159 @@ impl From<LineageBytes> for Lineage {
     }
 }
 
+impl From<Stamp> for StampBytes {
+    fn from(stamp: Stamp) -> Self {
+        let (run, at) = (stamp.run, stamp.at.0);
+        Self { run, at }
+    }
+}
+
+impl From<StampBytes> for Stamp {
+    fn from(StampBytes { run, at }: StampBytes) -> Self {
+        let at = Instant(at);
+        Self { run, at }
+    }
+}
+
+fn arbiter_bytes(arbiter: Arbiter) -> Option<ArbiterBytes> {
+    let (kind, WitnessId(witness)) = match arbiter {
+        Arbiter::Fence => return None,
+        Arbiter::Witness(witness) => (ARBITER_WITNESS, witness),
+        Arbiter::Disk(witness) => (ARBITER_DISK, witness),
+    };
+    Some(ArbiterBytes { kind, witness })
+}
+
+fn arbiter_of(bytes: Option<ArbiterBytes>) -> Result<Arbiter, DecodeError> {
+    let Some(ArbiterBytes { kind, witness }) = bytes else {
+        return Ok(Arbiter::Fence);
+    };
+    match kind {
+        ARBITER_WITNESS => Ok(Arbiter::Witness(WitnessId(witness))),
+        ARBITER_DISK => Ok(Arbiter::Disk(WitnessId(witness))),
+        value => Err(DecodeError::Unknown {
+            what: "kind of arbiter",
+            value,
+        }),
+    }
+}
+
 impl From<&Configuration> for ConfigurationBytes {
     fn from(configuration: &Configuration) -> Self {
         Self {
             voters: configuration.voters.iter().map(|node| node.0).collect(),
             learners: configuration.learners.iter().map(|node| node.0).collect(),
+            arbiter: arbiter_bytes(configuration.arbiter),
         }
     }
 }
 
-impl From<ConfigurationBytes> for Configuration {
-    fn from(bytes: ConfigurationBytes) -> Self {
-        Self {
+impl TryFrom<ConfigurationBytes> for Configuration {
+    type Error = DecodeError;
+    fn try_from(bytes: ConfigurationBytes) -> Result<Self, DecodeError> {
+        Ok(Self {
             voters: bytes.voters.into_iter().map(NodeId).collect(),
             learners: bytes.learners.into_iter().map(NodeId).collect(),
+            arbiter: arbiter_of(bytes.arbiter)?,
+        })
+    }
+}
+
+impl From<Pledge> for PledgeBytes {
+    fn from(pledge: Pledge) -> Self {
+        Self {
+            lineage: Some(pledge.lineage.into()),
+            term: pledge.term,
+            candidate: pledge.candidate.0,
         }
+    }
+}
+
+impl TryFrom<PledgeBytes> for Pledge {
+    type Error = DecodeError;
+    fn try_from(bytes: PledgeBytes) -> Result<Self, DecodeError> {
+        Ok(Self {
+            lineage: required("pledge", "lineage", bytes.lineage)?.into(),
+            term: bytes.term,
+            candidate: NodeId(bytes.candidate),
+        })
+    }
+}
+
+impl From<&ForcedChange> for ForcedChangeBytes {
+    fn from(forced: &ForcedChange) -> Self {
+        Self {
+            lineage: Some(forced.lineage.into()),
+            term: forced.term,
+            configuration: Some((&forced.configuration).into()),
+            prev_index: forced.prev_index,
+            prev_term: forced.prev_term,
+        }
+    }
+}
+
+impl TryFrom<ForcedChangeBytes> for ForcedChange {
+    type Error = DecodeError;
+    fn try_from(bytes: ForcedChangeBytes) -> Result<Self, DecodeError> {
+        let what = "forced change";
+        Ok(Self {
+            lineage: required(what, "lineage", bytes.lineage)?.into(),
+            term: bytes.term,
+            configuration: required(what, "members", bytes.configuration)?.try_into()?,
+            prev_index: bytes.prev_index,
+            prev_term: bytes.prev_term,
+        })
+    }
+}
+
+impl From<&Forcing> for ForcingBytes {
+    fn from(forcing: &Forcing) -> Self {
+        Self {
+            lineage: Some(forcing.lineage.into()),
+            excused: forcing.excused.iter().map(|node| node.0).collect(),
+        }
+    }
+}
+
+impl TryFrom<ForcingBytes> for Forcing {
+    type Error = DecodeError;
+    fn try_from(bytes: ForcingBytes) -> Result<Self, DecodeError> {
+        Ok(Self {
+            lineage: required("forced election", "lineage", bytes.lineage)?.into(),
+            excused: bytes.excused.into_iter().map(NodeId).collect(),
+        })
     }
 }
 
 impl From<&Entry> for EntryBytes {
     fn from(entry: &Entry) -> Self {
-        let (kind, command, configuration) = match &entry.payload {
-            Payload::Empty => (KIND_EMPTY, Vec::new(), None),
-            Payload::Command(data) => (KIND_COMMAND, data.clone(), None),
-            Payload::Voters(voters) => (KIND_VOTERS, Vec::new(), Some(voters.into())),
-        };
-        Self {
+        let mut bytes = Self {
             index: entry.index,
             term: entry.term,
-            kind,
-            command,
-            configuration,
+            ..Self::default()
+        };
+        match &entry.payload {
+            Payload::Empty => bytes.kind = KIND_EMPTY,
+            Payload::Command(data) => {
+                bytes.kind = KIND_COMMAND;
+                bytes.command.clone_from(data);
+            }
+            Payload::Voters(voters) => {
+                bytes.kind = KIND_VOTERS;
+                bytes.configuration = Some(voters.into());
+            }
+            Payload::Forced(forced) => {
+                bytes.kind = KIND_FORCED;
+                bytes.configuration = Some((&forced.configuration).into());
+                bytes.lineage = Some(forced.lineage.into());
+            }
         }
+        bytes
     }
+}
+
+fn members_of(bytes: Option<ConfigurationBytes>) -> Result<Configuration, DecodeError> {
+    required("change of membership", "members", bytes)?.try_into()
 }
 
 impl TryFrom<EntryBytes> for Entry {
@@ -281,9 +487,11 @@ impl TryFrom<EntryBytes> for Entry {
         let payload = match bytes.kind {
             KIND_EMPTY => Payload::Empty,
             KIND_COMMAND => Payload::Command(bytes.command),
-            KIND_VOTERS => Payload::Voters(
-                required("change of membership", "members", bytes.configuration)?.into(),
-            ),
+            KIND_VOTERS => Payload::Voters(members_of(bytes.configuration)?),
+            KIND_FORCED => Payload::Forced(ForcedVoters {
+                lineage: required("forced change", "lineage", bytes.lineage)?.into(),
+                configuration: members_of(bytes.configuration)?,
+            }),
             value => {
                 return Err(DecodeError::Unknown {
                     what: "kind of entry",
@@ -321,7 +529,7 @@ impl TryFrom<SnapshotMetaBytes> for SnapshotMeta {
         Ok(Self {
             index: bytes.index,
             term: bytes.term,
-            configuration: required(what, "members", bytes.configuration)?.into(),
+            configuration: required(what, "members", bytes.configuration)?.try_into()?,
             lineage: required(what, "lineage", bytes.lineage)?.into(),
         })
     }
@@ -345,17 +553,33 @@ fn verdict_of(value: u32) -> Result<Verdict, DecodeError> {
     }
 }
 
-fn reason_number(reason: VoteReason) -> u32 {
+const REASON_LEADER_GONE: u32 = 1;
+const REASON_TRANSFER: u32 = 2;
+const REASON_FORCED: u32 = 3;
+
+fn reason_number(reason: &VoteReason) -> u32 {
     match reason {
-        VoteReason::LeaderGone => 1,
-        VoteReason::Transfer => 2,
+        VoteReason::LeaderGone => REASON_LEADER_GONE,
+        VoteReason::Transfer => REASON_TRANSFER,
+        VoteReason::Forced(_) => REASON_FORCED,
     }
 }
 
-fn reason_of(value: u32) -> Result<VoteReason, DecodeError> {
+fn forcing_of(reason: &VoteReason) -> Option<ForcingBytes> {
+    match reason {
+        VoteReason::LeaderGone | VoteReason::Transfer => None,
+        VoteReason::Forced(forcing) => Some(forcing.into()),
+    }
+}
+
+fn reason_of(value: u32, forcing: Option<ForcingBytes>) -> Result<VoteReason, DecodeError> {
     match value {
-        1 => Ok(VoteReason::LeaderGone),
-        2 => Ok(VoteReason::Transfer),
+        REASON_LEADER_GONE => Ok(VoteReason::LeaderGone),
+        REASON_TRANSFER => Ok(VoteReason::Transfer),
+        REASON_FORCED => {
+            let forcing = required("forced election", "terms", forcing)?;
+            Ok(VoteReason::Forced(forcing.try_into()?))
+        }
         value => Err(DecodeError::Unknown {
             what: "reason of an election",
             value,
@@ -410,11 +634,12 @@ impl From<&Body> for BodyBytes {
             Body::Vote {
                 last_index,
                 last_term,
-                reason,
+                ref reason,
             } => Self::Vote(VoteBytes {
                 last_index,
                 last_term,
                 reason: reason_number(reason),
+                forcing: forcing_of(reason),
             }),
             Body::VoteReply { verdict } => Self::VoteReply(verdict_number(verdict)),
             Body::Append {
@@ -422,17 +647,38 @@ impl From<&Body> for BodyBytes {
                 prev_term,
                 ref entries,
                 commit,
+                echo,
             } => Self::Append(AppendBytes {
                 prev_index,
                 prev_term,
                 entries: entries.iter().map(EntryBytes::from).collect(),
                 commit,
+                echo: echo.map(Into::into),
             }),
-            Body::AppendReply { outcome } => Self::AppendReply(outcome.into()),
-            Body::Heartbeat { commit, read_round } => {
-                Self::Heartbeat(HeartbeatBytes { commit, read_round })
-            }
-            Body::HeartbeatReply { read_round } => Self::HeartbeatReply(read_round),
+            Body::AppendReply { outcome, stamp } => Self::AppendReply(AppendReplyBytes {
+                stamp: stamp.map(Into::into),
+                ..outcome.into()
+            }),
+            Body::Heartbeat {
+                commit,
+                read_round,
+                sent,
+                echo,
+            } => Self::Heartbeat(HeartbeatBytes {
+                commit,
+                read_round,
+                sent: sent.map(Into::into),
+                echo: echo.map(Into::into),
+            }),
+            Body::HeartbeatReply {
+                read_round,
+                sent,
+                stamp,
+            } => Self::HeartbeatReply(HeartbeatReplyBytes {
+                read_round,
+                sent: sent.map(Into::into),
+                stamp: stamp.map(Into::into),
+            }),
             Body::SnapshotChunk {
                 ref meta,
                 offset,
@@ -473,7 +719,7 @@ impl TryFrom<BodyBytes> for Body {
             BodyBytes::Vote(ask) => Self::Vote {
                 last_index: ask.last_index,
                 last_term: ask.last_term,
-                reason: reason_of(ask.reason)?,
+                reason: reason_of(ask.reason, ask.forcing)?,
             },
             BodyBytes::VoteReply(verdict) => Self::VoteReply {
                 verdict: verdict_of(verdict)?,
@@ -483,14 +729,28 @@ impl TryFrom<BodyBytes> for Body {
                 prev_term: append.prev_term,
                 entries: entries_of(append.entries)?,
                 commit: append.commit,
+                echo: append.echo.map(Into::into),
             },
             BodyBytes::AppendReply(reply) => Self::AppendReply {
+                stamp: reply.stamp.clone().map(Into::into),
                 outcome: reply.try_into()?,
             },
-            BodyBytes::Heartbeat(HeartbeatBytes { commit, read_round }) => {
-                Self::Heartbeat { commit, read_round }
-            }
-            BodyBytes::HeartbeatReply(read_round) => Self::HeartbeatReply { read_round },
+            BodyBytes::Heartbeat(heartbeat) => Self::Heartbeat {
+                commit: heartbeat.commit,
+                read_round: heartbeat.read_round,
+                sent: heartbeat.sent.map(Into::into),
+                echo: heartbeat.echo.map(Into::into),
+            },
+            BodyBytes::HeartbeatReplyWithoutStamp(read_round) => Self::HeartbeatReply {
+                read_round,
+                sent: None,
+                stamp: None,
+            },
+            BodyBytes::HeartbeatReply(reply) => Self::HeartbeatReply {
+                read_round: reply.read_round,
+                sent: reply.sent.map(Into::into),
+                stamp: reply.stamp.map(Into::into),
+            },
             BodyBytes::SnapshotChunk(chunk) => Self::SnapshotChunk {
                 meta: required("piece of a snapshot", "description", chunk.meta)?.try_into()?,
                 offset: chunk.offset,
@@ -516,6 +776,7 @@ impl From<AppendOutcome> for AppendReplyBytes {
             AppendOutcome::Matched { index } => Self {
                 matched: Some(index),
                 rejected: None,
+                stamp: None,
             },
             AppendOutcome::Rejected {
                 prev_index,
@@ -528,6 +789,7 @@ impl From<AppendOutcome> for AppendReplyBytes {
                     hint_index,
                     hint_term,
                 }),
+                stamp: None,
             },
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::{Lineage, NodeId};
 use proptest::prelude::*;
 use raft::{Persist, PersistSeq, Restored};
-use wire::raft::{Configuration, Entry, HardState, Payload, SnapshotMeta};
+use wire::raft::{Configuration, Entry, ForcedChange, HardState, Payload, Pledge, SnapshotMeta};
 
 /// One step of a history.
 #[derive(Debug, Clone, Copy)]
@@ -188,11 +188,26 @@ impl History {
             maker: NodeId(1),
             random: self.counter,
         };
+        // The record of a forced change must come and go with the rest, like any other part.
+        let forced = self.counter.is_multiple_of(3).then(|| ForcedChange {
+            lineage,
+            term: self.counter,
+            configuration: Configuration::of_voters([NodeId(self.counter)]),
+            prev_index: self.counter,
+            prev_term: 1,
+        });
+        let pledge = self.counter.is_multiple_of(2).then_some(Pledge {
+            lineage,
+            term: self.counter,
+            candidate: NodeId(3),
+        });
         HardState {
             term: self.counter,
             vote: Some(NodeId(3)),
             commit: 0,
             lineage,
+            pledge,
+            forced,
         }
     }
 
