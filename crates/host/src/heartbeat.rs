@@ -27,7 +27,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use wire::heartbeat::{ClusterTag, LinkId, Origin};
 use wire::seal::ClusterKey;
 
-mod privilege;
+pub(crate) mod privilege;
 mod runner;
 mod socket;
 #[cfg(test)]

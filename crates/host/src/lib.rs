@@ -15,4 +15,5 @@ pub mod neighbours;
 pub mod netlink;
 pub mod process;
 pub mod spawn;
+pub mod watchdog;
 mod watched;

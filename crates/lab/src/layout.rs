@@ -132,6 +132,12 @@ impl Layout {
         self.machine_dir(machine).join("state")
     }
 
+    /// The socket of a node's watchdog.
+    #[must_use]
+    pub fn watchdog_path(&self, machine: &str) -> PathBuf {
+        self.machine_dir(machine).join("watchdog")
+    }
+
     /// Where a node writes what its operations print.
     #[must_use]
     pub fn log_dir(&self, machine: &str) -> PathBuf {

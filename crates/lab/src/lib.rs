@@ -13,6 +13,7 @@ mod cgroups;
 pub mod channel;
 pub mod cli;
 mod demo;
+mod dog;
 mod fence_lab;
 mod form;
 mod guard;
@@ -48,7 +49,7 @@ fn finish(result: std::io::Result<()>) -> ExitCode {
 }
 
 /// Plays the part that the first argument names, or the program's own name: `lab-keeper`,
-/// `lab-init`, `fence_lab`, `lab-probe`, `lab-httpd`. `None` when it names none.
+/// `lab-init`, `lab-watchdog`, `fence_lab`, `lab-probe`, `lab-httpd`. `None` when it names none.
 ///
 /// Must be called first in `main`, before any thread exists.
 #[must_use]
@@ -61,6 +62,7 @@ pub fn role_main() -> Option<ExitCode> {
     match arguments.next().as_deref() {
         Some("lab-keeper") => Some(keeper_main()),
         Some("lab-init") => Some(init_main()),
+        Some("lab-watchdog") => Some(watchdog_main(arguments.collect())),
         Some("fence_lab") => Some(fence_lab_main(arguments.collect())),
         Some("lab-probe") => Some(probe_main(arguments.collect())),
         Some("lab-httpd") => Some(httpd_main(arguments.collect())),
@@ -81,6 +83,12 @@ pub fn keeper_main() -> ExitCode {
 #[must_use]
 pub fn init_main() -> ExitCode {
     finish(init::main())
+}
+
+/// `mainstay lab-watchdog`: the watchdog of a node. `arguments` without the role.
+#[must_use]
+pub fn watchdog_main(arguments: Vec<String>) -> ExitCode {
+    finish(dog::main(&arguments))
 }
 
 /// `fence_lab`: the fence agent of the laboratory. `arguments` without the program's name.

@@ -11,7 +11,7 @@ use super::{Memory, Scheduling};
 /// Above all ordinary programs, below the kernel's own threads (interrupts run at 50).
 const REAL_TIME_PRIORITY: libc::c_int = 10;
 
-pub(super) fn acquire(scheduling: Scheduling, memory: Memory) {
+pub(crate) fn acquire(scheduling: Scheduling, memory: Memory) {
     if scheduling == Scheduling::RealTime
         && let Err(error) = real_time()
     {

@@ -31,7 +31,28 @@ enum State {
         channel: Channel,
         pace: Pace,
         daemon: Option<i32>,
+        dog: Dog,
     },
+}
+
+/// The watchdog of one boot: a process beside the machine, of which only the end matters.
+struct Dog {
+    pid: Pid,
+    end: Channel,
+}
+
+impl Dog {
+    fn start(name: &str, charge: &Charge) -> io::Result<Self> {
+        let (end, its_end) = Channel::pair()?;
+        let path = charge.layout.watchdog_path(name).display().to_string();
+        let pid = namespaces::launch(&Launch {
+            namespaces: 0,
+            role: &["lab-watchdog", &path],
+            environment: &BTreeMap::new(),
+            fds: &[its_end.as_fd()],
+        })?;
+        Ok(Self { pid, end })
+    }
 }
 
 pub(super) struct Machine {
@@ -39,6 +60,7 @@ pub(super) struct Machine {
     boots: u32,
     state: State,
     boot: Boot,
+    charge: Charge,
 }
 
 /// What processes in a machine find in their environment.
@@ -102,6 +124,7 @@ impl Machine {
             places: BTreeMap::from([
                 ("bin".into(), layout.bin_dir()),
                 ("shared".into(), layout.shared_dir()),
+                ("watchdog".into(), layout.watchdog_path(name)),
             ]),
             daemon,
         };
@@ -110,12 +133,21 @@ impl Machine {
             boots: 0,
             state: State::Off,
             boot,
+            charge: charge.clone(),
         }
     }
 
     pub(super) fn channel(&self) -> Option<&Channel> {
         match &self.state {
             State::On { channel, .. } => Some(channel),
+            State::Off => None,
+        }
+    }
+
+    /// Ends when its watchdog bites.
+    pub(super) fn watchdog(&self) -> Option<&Channel> {
+        match &self.state {
+            State::On { dog, .. } => Some(&dog.end),
             State::Off => None,
         }
     }
@@ -188,12 +220,14 @@ impl Machine {
             fds: &[inits_end.as_fd()],
         })?;
         channel.send(&Order::Boot(self.boot.clone()), &[])?;
+        let dog = Dog::start(&self.name, &self.charge)?;
         self.boots += 1;
         self.state = State::On {
             init,
             channel,
             pace: Pace::Running,
             daemon: None,
+            dog,
         };
         Ok(())
     }
@@ -237,7 +271,12 @@ impl Keeper {
         // Fails when the process has ended and waits for us.
         let _ = kill_process(init, Signal::KILL);
         namespaces::reap(init, DOWN_LIMIT)?;
-        self.machine(name)?.state = State::Off;
+        let before = std::mem::replace(&mut self.machine(name)?.state, State::Off);
+        if let State::On { dog, .. } = before {
+            // It may have ended by itself.
+            let _ = kill_process(dog.pid, Signal::KILL);
+            namespaces::reap(dog.pid, DOWN_LIMIT)?;
+        }
         if let Some(group) = &self.charge.cgroup {
             cgroups::empty(&group.join(name));
         }

@@ -58,6 +58,7 @@ enum Source {
     Listener(Door),
     Connection(usize),
     Machine(String),
+    Watchdog(String),
 }
 
 #[derive(PartialEq, Eq)]
@@ -177,6 +178,9 @@ impl Keeper {
             if let Some(channel) = machine.channel() {
                 add(Source::Machine(name.clone()), channel.as_fd());
             }
+            if let Some(watchdog) = machine.watchdog() {
+                add(Source::Watchdog(name.clone()), watchdog.as_fd());
+            }
         }
         for (index, (_, channel)) in self.connections.iter().enumerate() {
             add(Source::Connection(index), channel.as_fd());
@@ -199,6 +203,7 @@ impl Keeper {
             Source::Listener(door) => self.welcome(door),
             Source::Connection(index) => return self.converse(index),
             Source::Machine(name) => self.hear(&name),
+            Source::Watchdog(name) => self.hear_watchdog(&name),
         }
         Ok(After::GoOn)
     }
@@ -325,6 +330,15 @@ impl Keeper {
             Ok(None) | Err(_) => {
                 let _ = self.switch_off(name);
             }
+        }
+    }
+
+    /// Its watchdog has bitten, unless that of an earlier boot was meant, which is gone.
+    fn hear_watchdog(&mut self, name: &str) {
+        let watchdog = self.machines.get(name).and_then(Machine::watchdog);
+        if watchdog.is_some_and(is_closed) {
+            // What resists is as dead as a machine that hangs while it resets.
+            let _ = self.switch_off(name);
         }
     }
 
