@@ -163,6 +163,7 @@ fn subject(what: &Happening) -> Subject {
         Happening::FenceAsked { target, .. } => ("fence-asked", None, Some(target.to_string())),
         Happening::FenceEnded { target, .. } => ("fence-ended", None, Some(target.to_string())),
         Happening::Configured { .. } => ("configured", None, None),
+        Happening::Watchdog { node, .. } => ("watchdog", None, Some(node.to_string())),
         Happening::Operator { .. } => ("operator", None, None),
     }
 }
@@ -182,6 +183,7 @@ fn grounds(what: &Happening) -> (Option<u64>, Option<String>) {
         | Happening::Failed { .. }
         | Happening::FenceEnded { .. }
         | Happening::Configured { .. }
+        | Happening::Watchdog { .. }
         | Happening::Operator { .. } => (None, None),
     }
 }
@@ -193,6 +195,7 @@ impl From<&FenceRecord> for FenceRecordView {
             FenceResult::ConfirmedByOperator { .. } => "confirmed-by-operator",
             FenceResult::Failed { .. } => "failed",
             FenceResult::Rebooted => "rebooted",
+            FenceResult::OutlivedWatchdog { .. } => "outlived-watchdog",
         };
         Self {
             id: record.id.0,

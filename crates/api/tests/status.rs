@@ -44,6 +44,7 @@ fn node(state: NodeState) -> NodeSeen {
         probed: None,
         run: 0,
         watchdog: None,
+        watchdog_word: None,
     }
 }
 

@@ -2,7 +2,11 @@
 //! would give on real machines.
 
 use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::handle::{Lab, LabError};
 use crate::protocol::Status;
@@ -22,9 +26,60 @@ pub enum Cluster {
     Bare,
 }
 
+/// What each node has beside its cards, as its section of the configuration says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fittings {
+    /// The time-out of the watchdog that is used, like `5s`; every node has one that is not.
+    pub watchdog: Option<String>,
+    /// Whether its power switch is used to fence it.
+    pub power: PowerUse,
+}
+
+/// Whether the configuration names the power switch as fence device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PowerUse {
+    /// It does.
+    #[default]
+    Fences,
+    /// There is no fence device.
+    Unused,
+}
+
+/// Where the fittings of a laboratory stand, in its directory.
+const FITTINGS: &str = "fittings.json";
+
+impl Fittings {
+    /// Keeps them for every configuration of this laboratory from now on.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn keep(&self, dir: &Path) -> io::Result<()> {
+        std::fs::write(dir.join(FITTINGS), serde_json::to_vec(self)?)
+    }
+
+    fn of(dir: &Path) -> Self {
+        let kept = std::fs::read(dir.join(FITTINGS)).ok();
+        kept.and_then(|kept| serde_json::from_slice(&kept).ok())
+            .unwrap_or_default()
+    }
+
+    fn keys(&self, node: &str) -> String {
+        let mut keys = String::new();
+        if self.power == PowerUse::Fences {
+            let _ = writeln!(keys, "fence = [\"power-{node}\"]");
+        }
+        if let Some(timeout) = &self.watchdog {
+            let device = "watchdog = \"/run/lab/watchdog\"";
+            let _ = writeln!(keys, "{device}\nwatchdog_timeout = \"{timeout}\"");
+        }
+        keys
+    }
+}
+
 /// The description of the cluster: networks, nodes and power, no services.
 #[must_use]
 pub fn cluster_toml(status: &Status) -> String {
+    let fittings = Fittings::of(&status.dir);
     let mut text = format!("[cluster]\nname = \"{}\"\n", status.name);
     for network in &status.networks {
         let _ = write!(text, "\n[network.{network}]\n");
@@ -38,9 +93,10 @@ pub fn cluster_toml(status: &Status) -> String {
                 "{network} = {{ address = \"{address}\", cards = [\"eth{number}\"] }}"
             );
         }
-        let _ = writeln!(text, "fence = [\"power-{}\"]", node.name);
+        text.push_str(&fittings.keys(&node.name));
     }
-    for node in &status.nodes {
+    let fenced = (fittings.power == PowerUse::Fences).then_some(&status.nodes);
+    for node in fenced.into_iter().flatten() {
         let name = &node.name;
         let _ = write!(
             text,

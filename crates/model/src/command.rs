@@ -271,6 +271,10 @@ pub enum Command {
         /// Which run of its daemon tells; 0: not told.
         #[serde(default)]
         run: u64,
+        /// Grows within a boot with each such word: an earlier one that arrives later is void,
+        /// for the node may have disarmed in the meantime.
+        #[serde(default)]
+        word: u64,
         /// How long after the last feed it resets the node; none: it is not armed.
         #[serde(default, with = "duration::option")]
         bound: Option<Duration>,

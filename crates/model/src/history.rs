@@ -1,11 +1,12 @@
 //! What happened, as data with one sentence each.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::seen::{FenceResult, ResourceFailure};
-use crate::{FenceId, NodeName, PlanId, Reason, ServiceName, UserName, WallTime};
+use crate::{FenceId, NodeName, PlanId, Reason, ServiceName, UserName, WallTime, duration};
 
 /// One entry of the history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -123,6 +124,14 @@ pub enum Happening {
         /// How it ended.
         result: FenceResult,
     },
+    /// A node's watchdog is armed, or no longer.
+    Watchdog {
+        /// Which node.
+        node: NodeName,
+        /// How long after the last food it bites; none: it is not armed.
+        #[serde(with = "duration::option")]
+        bound: Option<Duration>,
+    },
     /// A new version of the spec is live.
     Configured {
         /// The version.
@@ -189,6 +198,13 @@ impl fmt::Display for Happening {
                 because,
             } => write!(f, "fence {id}: {executor} fences {target}: {because}"),
             Self::FenceEnded { id, target, result } => write!(f, "fence {id}: {target} {result}"),
+            Self::Watchdog { node, bound } => match bound {
+                Some(bound) => {
+                    let bound = duration::format(*bound);
+                    write!(f, "the watchdog of {node} is armed ({bound})")
+                }
+                None => write!(f, "the watchdog of {node} is not armed any more"),
+            },
             Self::Configured { version, by } => {
                 write!(f, "configuration version {version} by {by}")
             }
@@ -233,6 +249,13 @@ impl fmt::Display for FenceResult {
             } => write!(f, "not fenced by {device}: {how}"),
             Self::Failed { device: None, how } => write!(f, "not fenced: {how}"),
             Self::Rebooted => write!(f, "came back under a newer boot"),
+            Self::OutlivedWatchdog { waited } => {
+                let waited = duration::format(*waited);
+                write!(
+                    f,
+                    "confirmed off by its own watchdog, {waited} after its loss"
+                )
+            }
         }
     }
 }

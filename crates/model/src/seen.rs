@@ -99,6 +99,9 @@ pub struct NodeSeen {
     /// present boot and fed only while the lease holds. None: not armed, or not known.
     #[serde(default, with = "duration::option")]
     pub watchdog: Option<Duration>,
+    /// The boot and the number of its last word about that.
+    #[serde(default)]
+    pub watchdog_word: Option<(BootId, u64)>,
 }
 
 /// More fences of one node within an hour than any brake may allow.
@@ -519,6 +522,12 @@ pub enum FenceResult {
     },
     /// The target came back under a newer boot before the device had confirmed.
     Rebooted,
+    /// No device answered; the target's lease and then its watchdog have run out.
+    OutlivedWatchdog {
+        /// How long the executor waited since it knew that the loss was committed.
+        #[serde(with = "duration")]
+        waited: Duration,
+    },
 }
 
 /// What a node found when it looked at its resources at start.

@@ -132,6 +132,14 @@ impl State {
             FenceResult::Failed { device, how } => {
                 self.fence_failed(place, target, (device.clone(), how.clone()));
             }
+            FenceResult::OutlivedWatchdog { waited } => {
+                self.require_outlived(target, *waited)?;
+                if let Some(node) = self.seen.nodes.get_mut(target) {
+                    push_fenced_at(&mut node.fenced_at, place);
+                }
+                self.settle_fence(place, target, result);
+                self.node_off(place, target);
+            }
             // Only the target itself can prove this, by being heard under another boot.
             FenceResult::Rebooted => return Err(late()),
         }

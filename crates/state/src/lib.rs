@@ -192,8 +192,12 @@ impl State {
                 node,
                 boot,
                 run,
+                word,
                 bound,
-            } => self.watchdog_armed(node, (*boot, *run), *bound),
+            } => {
+                let said = (*word, *bound);
+                self.watchdog_armed(place, node, (*boot, *run), said)
+            }
             Command::SetMaintenance { maintenance, by } => {
                 self.set_maintenance(place, *maintenance, by)
             }

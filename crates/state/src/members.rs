@@ -92,6 +92,7 @@ impl State {
             probed: None,
             run: 0,
             watchdog: None,
+            watchdog_word: None,
         };
         self.seen.nodes.insert(name.clone(), node);
         self.record_node(place, name, "a member", None);

@@ -37,6 +37,9 @@ impl State {
     ) -> u64 {
         let version = self.spec_version + 1;
         let old = self.spec.replace(spec.clone());
+        if let Some(old) = &old {
+            self.forget_watchdogs((old.cluster.timings.lease, spec.cluster.timings.lease));
+        }
         self.spec_version = version;
         let entry = SpecVersion {
             version,

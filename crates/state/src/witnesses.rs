@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::history::Happening;
 use model::seen::{NodeState, WitnessKind, WitnessSeen};
 use model::{BootId, NodeName, Rejected, UserName, WitnessId, WitnessName};
 
@@ -68,14 +69,20 @@ impl State {
     /// fed for the last time long before.
     pub(crate) fn watchdog_armed(
         &mut self,
+        place: Place,
         name: &NodeName,
         (boot, run): (BootId, u64),
-        bound: Option<Duration>,
+        (word, bound): (u64, Option<Duration>),
     ) -> Outcome {
         self.require_newest_run(name, run)?;
         let node = self.node(name)?;
         if node.state.boot() != Some(boot) {
             return Err(Rejected::Late(format!("boot {boot} of {name}")));
+        }
+        let last = node.watchdog_word.filter(|(of, _)| *of == boot);
+        if word != 0 && last.is_some_and(|(_, last)| word <= last) {
+            let what = format!("word {word} of {name} about its watchdog");
+            return Err(Rejected::Late(what));
         }
         let is_lost = matches!(node.state, NodeState::Lost { .. });
         if bound.is_some() && is_lost {
@@ -88,10 +95,66 @@ impl State {
                     .to_string(),
             ));
         }
+        let before = node.watchdog;
         if let Some(node) = self.seen.nodes.get_mut(name) {
             node.watchdog = bound;
+            node.watchdog_word = Some((boot, word));
+        }
+        if before != bound {
+            let node = name.clone();
+            self.record(place, Happening::Watchdog { node, bound });
         }
         Ok(Applied::Done)
+    }
+
+    /// With a shorter lease nobody knows how long a node goes on that has not heard of it:
+    /// each tells its bound anew once it has.
+    pub(crate) fn forget_watchdogs(&mut self, (old, new): (Duration, Duration)) {
+        if new < old {
+            for node in self.seen.nodes.values_mut() {
+                node.watchdog = None;
+            }
+        }
+    }
+
+    /// Whether every member that is not proven down has an armed watchdog of known bound.
+    #[must_use]
+    pub fn is_every_member_armed(&self) -> bool {
+        let mut nodes = self.seen.nodes.values();
+        nodes.all(|node| node.state == NodeState::Down || node.watchdog.is_some())
+    }
+
+    /// How long a lost node goes on at most after a leader acknowledged it last, in two parts:
+    /// its lease and the bound of its watchdog. None unless every member has an armed one.
+    #[must_use]
+    pub fn lease_and_bound(&self, target: &NodeName) -> Option<(Duration, Duration)> {
+        if !self.is_every_member_armed() {
+            return None;
+        }
+        let bound = self.seen.nodes.get(target)?.watchdog?;
+        let spec = self.spec.as_ref()?;
+        Some((spec.cluster.timings.lease, bound))
+    }
+
+    /// S2: a node counts as ended by its watchdog only when it was armed, as every other, and
+    /// the time is over. How much longer the last leader may have acknowledged it is known to
+    /// the executor, not here; this is the least.
+    pub(crate) fn require_outlived(
+        &self,
+        target: &NodeName,
+        waited: Duration,
+    ) -> Result<(), Rejected> {
+        let least = self.lease_and_bound(target);
+        let Some(least) = least.map(|(lease, bound)| lease + bound) else {
+            let how = format!("the watchdog of {target}, or of another member, is not armed");
+            return Err(Rejected::Refused(how));
+        };
+        if waited < least {
+            let least = model::duration::format(least);
+            let how = format!("the watchdog of {target} may take {least}");
+            return Err(Rejected::Refused(how));
+        }
+        Ok(())
     }
 }
 

@@ -32,6 +32,7 @@ fn armed(node: &str, boot: BootId, bound: Option<u64>) -> Command {
         node: name(node),
         boot,
         run: 0,
+        word: 0,
         bound: bound.map(Duration::from_secs),
     }
 }

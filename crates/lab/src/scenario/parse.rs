@@ -232,6 +232,7 @@ fn parse_up(words: &[&str]) -> Result<StepKind, String> {
     let mut nodes = layout::node_names(3);
     let mut networks = vec!["lan".to_string(), "san".to_string()];
     let mut cluster = crate::Cluster::Formed;
+    let mut fittings = crate::Fittings::default();
     let mut seed = 1;
     for word in words {
         match word.split_once('=') {
@@ -243,6 +244,8 @@ fn parse_up(words: &[&str]) -> Result<StepKind, String> {
             Some(("seed", number)) => {
                 seed = number.parse().map_err(|_| "`seed=` takes a number")?;
             }
+            Some(("watchdog", time)) => fittings.watchdog = Some(time.into()),
+            None if *word == "nofence" => fittings.power = crate::PowerUse::Unused,
             None if *word == "bare" => cluster = crate::Cluster::Bare,
             _ => return Err(format!("`up` does not know `{word}`")),
         }
@@ -251,6 +254,7 @@ fn parse_up(words: &[&str]) -> Result<StepKind, String> {
         nodes,
         networks,
         cluster,
+        fittings,
         seed,
     })
 }

@@ -84,6 +84,7 @@ impl Stage {
             nodes,
             networks,
             cluster,
+            fittings,
             seed,
         } = up
         else {
@@ -96,6 +97,9 @@ impl Stage {
             ..Options::default()
         };
         let lab = Lab::up(&options).map_err(|error| explain(&error))?;
+        fittings
+            .keep(lab.dir())
+            .map_err(|error| error.to_string())?;
         match cluster {
             Cluster::Bare => {}
             Cluster::Formed => form(&lab, None).map_err(|error| explain(&error))?,

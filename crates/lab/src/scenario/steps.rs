@@ -111,6 +111,8 @@ pub enum StepKind {
         networks: Vec<String>,
         /// Whether a cluster is formed.
         cluster: crate::Cluster,
+        /// What its nodes have.
+        fittings: crate::Fittings,
         /// Decides what is random.
         seed: u64,
     },

@@ -43,6 +43,8 @@ pub enum Input {
         /// How it ended.
         result: FenceResult,
     },
+    /// The watchdog's keeper.
+    Watchdog(host::watchdog::News),
 }
 
 /// Where inputs come from.
@@ -90,6 +92,11 @@ const REMOVAL: Duration = Duration::from_secs(1);
 pub enum Ending {
     /// It goes on.
     No,
+    /// For the watchdog to sleep.
+    Disarming {
+        /// Not longer than this.
+        until: Instant,
+    },
     /// For somebody else to lead.
     HandingOver {
         /// Not longer than this.
@@ -137,6 +144,8 @@ pub struct Control {
     pub has_left: bool,
     /// Set when the loop may end.
     pub is_settled: bool,
+    /// The watchdog of this node.
+    pub dog: super::dog::Dog,
 }
 
 impl Control {
@@ -179,6 +188,12 @@ impl Control {
             let has_followed = self.node.raft().leader() != Some(self.identity.id);
             self.is_settled |= match self.ending {
                 Ending::No => false,
+                Ending::Disarming { until } => {
+                    if until <= now || !self.dog.is_awake() {
+                        self.hand_over(now);
+                    }
+                    false
+                }
                 Ending::HandingOver { until } => until <= now || has_followed,
                 Ending::Removing { until } => until <= now,
             };
@@ -188,10 +203,22 @@ impl Control {
         }
     }
 
-    /// The daemon shall end, and services run on: somebody else should lead before.
+    /// The daemon shall end, and services run on: the watchdog must sleep before.
     fn begin_stop(&mut self) {
         let now = host::clock::now();
-        if self.node.raft().leader() != Some(self.identity.id) || self.ending != Ending::No {
+        match (self.ending, self.dog_wait(now)) {
+            (Ending::No, Some(until)) => self.ending = Ending::Disarming { until },
+            (Ending::No, None) => self.hand_over(now),
+            (
+                Ending::Disarming { .. } | Ending::HandingOver { .. } | Ending::Removing { .. },
+                _,
+            ) => self.is_settled = true,
+        }
+    }
+
+    /// Somebody else should lead before the daemon ends.
+    fn hand_over(&mut self, now: Instant) {
+        if self.node.raft().leader() != Some(self.identity.id) {
             self.is_settled = true;
             return;
         }
@@ -207,6 +234,7 @@ impl Control {
     /// services run on is as good as its heartbeats: peers find its daemon closed, and if
     /// the machine falls silent too, it is lost like any other.
     pub fn close(self) {
+        self.leave_dog();
         if self.has_left && self.leaving == Leaving::ForGood {
             self.retire();
         }
@@ -237,9 +265,9 @@ impl Control {
             Some(deadline) => {
                 let due = match self.ending {
                     Ending::No => deadline,
-                    Ending::HandingOver { until } | Ending::Removing { until } => {
-                        until.min(deadline)
-                    }
+                    Ending::Disarming { until }
+                    | Ending::HandingOver { until }
+                    | Ending::Removing { until } => until.min(deadline),
                 };
                 due.saturating_duration_since(now).max(TIMER_STEP)
             }
@@ -278,6 +306,7 @@ impl Control {
                 tracing::info!(%id, %result, "fence ended");
                 self.node.handle_fence_ended(id, result, now);
             }
+            Input::Watchdog(news) => self.take_dog_news(news),
         }
         self.flush();
     }
@@ -395,6 +424,7 @@ impl Control {
 
     /// Hands every output of the node to the hands.
     pub fn flush(&mut self) {
+        self.tend_dog(host::clock::now());
         while let Some(output) = self.node.poll_output() {
             match output {
                 Output::Send { to, message } => self.transport.send(to, write(message)),

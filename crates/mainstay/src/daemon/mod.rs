@@ -5,6 +5,7 @@
 //! nothing itself.
 
 mod control;
+mod dog;
 mod fences;
 mod joining;
 mod members;
@@ -241,6 +242,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         ending: control::Ending::No,
         has_left: false,
         is_settled: false,
+        dog: dog::Dog::new(&places.run_dir),
     };
     let inputs = control::Inputs {
         hands: received,
