@@ -196,6 +196,8 @@ impl Detector {
         };
         on.refused_at = Some(now);
         state.refused_at = Some(now);
+        // What waited for us while we slept tells of the time before.
+        state.closed_at = Some(self.sent_at);
         state.refusals = state.refusals.saturating_add(1);
         self.note_company(now);
         self.judge(peer, now);
@@ -388,6 +390,7 @@ impl Detector {
         {
             let away = now.saturating_duration_since(echo.sent_at);
             on.note_round_trip(away.saturating_sub(echo.held));
+            state.met_at = state.met_at.max(Some(echo.sent_at));
         }
         if matches!(on.condition, LinkCondition::Unseen | LinkCondition::Down) {
             on.condition = LinkCondition::Up;

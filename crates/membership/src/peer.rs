@@ -73,6 +73,10 @@ pub(crate) struct PeerState {
     /// When the newest packet was sent, by the clock of this boot of the peer.
     pub last_sent_at: Instant,
     pub refused_at: Option<Instant>,
+    /// When we sent the newest packet that the peer says to have heard: both ways worked then.
+    pub met_at: Option<Instant>,
+    /// When we sent the newest packet that its kernel may have refused.
+    pub closed_at: Option<Instant>,
     /// Refusals since the last packet.
     pub refusals: u32,
     /// The latest direct sign of life that any other node told of.
@@ -103,6 +107,8 @@ impl PeerState {
             heard_at: None,
             last_sent_at: Instant::ZERO,
             refused_at: None,
+            met_at: None,
+            closed_at: None,
             refusals: 0,
             relayed_at: None,
             relayed_down_at: None,
@@ -194,6 +200,8 @@ impl PeerState {
             lease: self.lease,
             phase: self.phase,
             heard_ago: self.heard_at.map(|at| now.saturating_duration_since(at)),
+            met_at: self.met_at,
+            closed_at: self.closed_at,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{BootId, Epoch, NodeId};
+use model::{BootId, Epoch, Instant, NodeId};
 use wire::heartbeat::{Incarnation, LinkId, Phase};
 
 /// What this node thinks of a peer.
@@ -82,4 +82,11 @@ pub struct PeerStatus {
     pub phase: Phase,
     /// Since the last direct packet; `None` if there was none.
     pub heard_ago: Option<Duration>,
+    /// When this node sent the newest packet that the peer says to have heard, by our clock:
+    /// at that time both ways worked, however long the answer was on its way. Does not hold
+    /// for the other way round: a peer that is heard by relay only has none.
+    pub met_at: Option<Instant>,
+    /// When this node sent the newest packet that the peer's kernel may have refused, by our
+    /// clock: its daemon was closed then, or a moment before.
+    pub closed_at: Option<Instant>,
 }

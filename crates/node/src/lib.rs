@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+mod company;
 mod duties;
 mod executor;
 mod message;

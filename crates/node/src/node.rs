@@ -1,6 +1,7 @@
 //! The machine itself: inputs, outputs, and what is done after each input.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use membership::Event;
 use model::operation::{Operation, OperationReport, ResourceAddress};
@@ -164,6 +165,8 @@ pub struct Node {
     /// When a quorate leader was last heard, or at first: when this run began. The log
     /// forgets it with each new term; the right to run services does not end with a term.
     contact: Instant,
+    /// When a majority of the voters was last known to be here or closed (`company.rs`).
+    pub(crate) together: Option<Instant>,
     pub(crate) wall: WallTime,
     /// Cluster time, and when this node saw it.
     clock: (ClusterTime, Instant),
@@ -200,6 +203,7 @@ impl Node {
             leader: None,
             lease: Lease::Held,
             contact: now,
+            together: None,
             spoke: BTreeMap::new(),
             runs: BTreeMap::new(),
             wall: WallTime(0),
@@ -695,14 +699,16 @@ impl Node {
         }
     }
 
+    pub(crate) fn lease_span(&self) -> Duration {
+        let timings = self.state.spec().map(|spec| spec.cluster.timings);
+        timings.unwrap_or_default().lease
+    }
+
     pub(crate) fn lease_until(&self, now: Instant) -> Instant {
         let heard = self.raft.last_contact(now).unwrap_or_default();
-        let timings = self
-            .state
-            .spec()
-            .map(|spec| spec.cluster.timings)
-            .unwrap_or_default();
-        heard.max(self.contact) + timings.lease
+        // It makes a lease longer, and gives none back that has ended.
+        let together = self.together.filter(|_| self.lease == Lease::Held);
+        heard.max(self.contact).max(together.unwrap_or_default()) + self.lease_span()
     }
 
     /// A node that slept through its lease must notice before it reads the messages that

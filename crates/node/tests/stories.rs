@@ -1043,18 +1043,13 @@ fn a_daemon_that_returns_does_not_fence_on_what_it_remembers() {
             > daemon-kill b
             > run 5s
                 6.79s    a has no power
-                9.02s    web/program stops on c
             > boot a
             > run 5s
                 6.18s  fence 24: a not fenced: b, which was to do it, is no longer online
                 6.18s  b is daemon-down
-               11.35s  web stopped on c: the lease of c ended
-               11.35s  plan 27: start web on c: the lease of c ended
-               11.35s    web/program starts on c
                11.37s  fence 24: a came back under a newer boot
                11.37s  a is starting
                11.37s  a is online
-               11.40s  web runs on c
             > daemon-start b
             > run 10s
                16.07s  b is starting
@@ -1390,7 +1385,7 @@ fn a_start_that_hangs_gives_way_to_a_stop_and_to_the_end_of_the_lease() {
                10.99s  fence 44: c not fenced by power-c: no answer
                10.99s  fence 46: b fences c: c silent for 800 ms, agreed by a and b
                11.19s  fence 46: c not fenced by power-c: no answer
-               12.97s    web/disk stops on c
+               13.01s    web/disk stops on c
         "#]],
     );
 }

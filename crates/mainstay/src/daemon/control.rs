@@ -283,6 +283,10 @@ impl Control {
             .next_deadline(now)
             .is_some_and(|deadline| deadline <= now)
         {
+            if self.node.wants_hearing(now) {
+                let hearing = self.heartbeat.snapshot();
+                self.node.handle_hearing(&hearing.peers, now);
+            }
             self.node.handle_timeout(now);
         }
     }

@@ -76,6 +76,8 @@ mod tests {
             lease: Duration::ZERO,
             phase: Phase::Running,
             heard_ago,
+            met_at: None,
+            closed_at: None,
         }
     }
 

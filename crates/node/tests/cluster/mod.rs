@@ -297,6 +297,10 @@ impl Cluster {
             daemon.detector.handle_timeout(now);
         }
         if daemon.node.next_deadline(now).is_some_and(|at| at <= now) {
+            if daemon.node.wants_hearing(now) {
+                let peers = daemon.detector.peers(now);
+                daemon.node.handle_hearing(&peers, now);
+            }
             daemon.node.handle_timeout(now);
             let next = daemon.node.next_deadline(now);
             assert!(

@@ -39,7 +39,7 @@ pub fn play(script: &str) -> String {
     {
         match words[..] {
             ["service", service, ref rest @ ..] => services.push((service, form::service(rest))),
-            ["policy", "freeze"] => policy = NoQuorumPolicy::Freeze,
+            ["policy", word] => policy = policy_of(word),
             ["nodevices"] => {}
             ref other => panic!("no such beginning: {other:?}"),
         }
@@ -255,6 +255,18 @@ impl Story {
             self.text.push_str(&format!("{at:8.2}s  {what}\n"));
         }
     }
+}
+
+fn policy_of(word: &str) -> NoQuorumPolicy {
+    let all = [
+        NoQuorumPolicy::Stop,
+        NoQuorumPolicy::Freeze,
+        NoQuorumPolicy::Demote,
+        NoQuorumPolicy::SelfFence,
+        NoQuorumPolicy::Ignore,
+    ];
+    let found = all.into_iter().find(|policy| policy.word() == word);
+    found.unwrap_or_else(|| panic!("no such policy: {word}"))
 }
 
 fn standby(node: &str, standby: Maintenance) -> Command {
