@@ -165,6 +165,8 @@ pub struct Node {
     /// When a quorate leader was last heard, or at first: when this run began. The log
     /// forgets it with each new term; the right to run services does not end with a term.
     contact: Instant,
+    /// When this run began.
+    pub(crate) began: Instant,
     /// When a majority of the voters was last known to be here or closed (`company.rs`).
     pub(crate) together: Option<Instant>,
     pub(crate) wall: WallTime,
@@ -203,6 +205,7 @@ impl Node {
             leader: None,
             lease: Lease::Held,
             contact: now,
+            began: now,
             together: None,
             spoke: BTreeMap::new(),
             runs: BTreeMap::new(),
@@ -413,6 +416,7 @@ impl Node {
             self.requests.next_deadline(),
             self.executor.next_deadline(),
             self.leader.and_then(|_| self.tending.next_deadline()),
+            self.first_hearing_ends(now),
             self.duties_deadline(now),
             lease,
         ]

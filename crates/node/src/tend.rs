@@ -31,6 +31,11 @@ const HANDOVER_WAIT: Duration = Duration::from_secs(2);
 /// stay need no vote of it. Where nobody stays, nobody removes it.
 const REMOVAL_WAIT: Duration = Duration::from_secs(3);
 
+/// How much longer than `lost_after` a run listens before it fences a node of which its
+/// detector has said nothing: the members must be known and a leader found before anybody
+/// can be heard, which took a second and a half when all started at once.
+const FIRST_HEARING_MORE: Duration = Duration::from_secs(2);
+
 /// Whether the state is new enough to be carried out.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Fresh {
@@ -325,6 +330,7 @@ impl Node {
                 Fresh::To(index) if self.applied < index => {}
                 // What must be proven over is over; the log will hear of it.
                 Fresh::To(_) if self.hears_other_boot(&target, boot) => {}
+                Fresh::To(_) if self.may_hear_soon(&target, now) => {}
                 fresh @ Fresh::To(_) => {
                     let begun = Some(now);
                     self.tending.fences.insert(id, OwnFence { fresh, begun });
@@ -332,6 +338,25 @@ impl Node {
                 }
             }
         }
+    }
+
+    /// A run that has just begun has heard nobody yet: what the log remembers as lost may have
+    /// booted long ago. So it listens first, as long as the detector takes to say.
+    fn may_hear_soon(&self, target: &NodeName, now: Instant) -> bool {
+        let id = self.state.node_id(target);
+        let is_known = id.is_some_and(|id| self.liveness.contains_key(&id));
+        !is_known && now < self.listens_until()
+    }
+
+    fn listens_until(&self) -> Instant {
+        let timings = self.state.spec().map(|spec| spec.cluster.timings);
+        self.began + timings.unwrap_or_default().lost_after + FIRST_HEARING_MORE
+    }
+
+    /// When a fence may begin that waits for `may_hear_soon`.
+    pub(crate) fn first_hearing_ends(&self, now: Instant) -> Option<Instant> {
+        let ends = self.listens_until();
+        (now < ends && !self.tending.fences.is_empty()).then_some(ends)
     }
 
     fn hears_other_boot(&self, target: &NodeName, lost: Option<BootId>) -> bool {
