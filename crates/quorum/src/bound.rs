@@ -27,12 +27,33 @@ pub fn wait_out(lease: Duration, election_timeout: Duration, watchdog: Duration)
     )
 }
 
-/// How long after a poison pill was written its target counts as fenced: the target reads
-/// its box every `poll`, gives up after `disk_lease` when it cannot, and its watchdog ends it
-/// `watchdog` later.
+/// What the bound of a poison pill is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PillTimes {
+    /// The target reads its box at least this often.
+    pub poll: Duration,
+    /// Without a quorate leader it gives up so long after its last good read.
+    pub disk_lease: Duration,
+    /// A leader without a majority steps down after this.
+    pub election_timeout: Duration,
+    /// A node believes in a quorate leader for so long after its last word.
+    pub lease: Duration,
+    /// The target's watchdog ends it so long after it was fed last.
+    pub watchdog: Duration,
+}
+
+/// How long after a poison pill was written its target counts as fenced. The target either
+/// reads the pill, or gives up because it cannot read; it does the latter no sooner than it
+/// notices that it has no quorate leader.
 #[must_use]
-pub fn poison_pill(poll: Duration, disk_lease: Duration, watchdog: Duration) -> Duration {
-    with_margin(poll.saturating_add(disk_lease).saturating_add(watchdog))
+pub fn poison_pill(times: PillTimes) -> Duration {
+    let reads_or_gives_up = times.poll.saturating_add(times.disk_lease);
+    let notices = times.election_timeout.saturating_add(times.lease);
+    with_margin(
+        reads_or_gives_up
+            .max(notices)
+            .saturating_add(times.watchdog),
+    )
 }
 
 fn with_margin(span: Duration) -> Duration {
@@ -50,9 +71,20 @@ mod tests {
             wait_out(seconds(3), seconds(2), seconds(5)),
             Duration::from_millis(10_500)
         );
+        let pill = |disk_lease, lease| {
+            poison_pill(PillTimes {
+                poll: seconds(1),
+                disk_lease: seconds(disk_lease),
+                election_timeout: seconds(2),
+                lease: seconds(lease),
+                watchdog: seconds(5),
+            })
+        };
+        assert_eq!(pill(4, 3), Duration::from_millis(10_500));
         assert_eq!(
-            poison_pill(seconds(1), seconds(4), seconds(5)),
-            Duration::from_millis(10_500)
+            pill(4, 13),
+            seconds(21),
+            "the lease is longer than the disk's"
         );
     }
 

@@ -16,5 +16,6 @@
 
 pub mod arbiter;
 pub mod bound;
+pub mod disk;
 pub mod half;
 pub mod race;
