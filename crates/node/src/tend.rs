@@ -170,6 +170,7 @@ fn is_due(sent: Option<Instant>, now: Instant) -> bool {
 
 impl Node {
     pub(crate) fn tend(&mut self, now: Instant) {
+        self.note_losses(now);
         self.tend_announcement(now);
         self.tend_probes(now);
         if self.is_caught_up() {

@@ -117,7 +117,7 @@ fn executor_for(
         .nodes
         .get(name)
         .map_or(0, |node| node.fence.len());
-    if devices == 0 {
+    if devices == 0 && !can_be_outlived(input, node) {
         return Err(Reason::NoFenceDevice { node: name.clone() });
     }
     brake(draft, (name, node))?;
@@ -145,6 +145,12 @@ fn executor_for(
         pause_after_failure(draft, name, fence)?;
     }
     Ok(executors[failed % executors.len()].clone())
+}
+
+/// Whether waiting is a fence: every member that is not proven down has an armed watchdog.
+fn can_be_outlived(input: &Input<'_>, node: &NodeSeen) -> bool {
+    let is_armed = |node: &NodeSeen| node.state == NodeState::Down || node.watchdog.is_some();
+    node.watchdog.is_some() && input.seen.nodes.values().all(is_armed)
 }
 
 /// L3: a node that was fenced too often lately waits for a person, or for the hour to pass.

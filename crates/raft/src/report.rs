@@ -107,6 +107,12 @@ impl Raft {
         }
     }
 
+    /// How long this member waits for a leader, and leads without a majority.
+    #[must_use]
+    pub fn election_timeout(&self) -> std::time::Duration {
+        self.config.election_timeout
+    }
+
     /// What a leader knows of its followers; empty for others.
     #[must_use]
     pub fn progress(&self) -> BTreeMap<NodeId, FollowerProgress> {

@@ -229,7 +229,8 @@ impl State {
             .as_ref()
             .and_then(|spec| spec.nodes.get(name))
             .is_some_and(|node| !node.fence.is_empty());
-        !has_device && !self.holds_anything(name) && !self.seen.fences.contains_key(name)
+        let is_fenced = has_device || self.lease_and_bound(name).is_some();
+        !is_fenced && !self.holds_anything(name) && !self.seen.fences.contains_key(name)
     }
 
     fn lost_unheard(&self, name: &NodeName) -> bool {

@@ -139,3 +139,88 @@ fn no_watchdog_bounds_a_node_whose_services_run_on_without_quorum() {
         "the policy lets services run on without quorum, so no watchdog bounds them"
     );
 }
+
+fn outlived(id: FenceId, seconds: u64) -> Command {
+    let waited = Duration::from_secs(seconds);
+    Command::FenceEnded {
+        id,
+        target: name("a"),
+        executor: (name("b"), B1),
+        result: FenceResult::OutlivedWatchdog { waited },
+    }
+}
+
+fn arm_all(cluster: &mut Cluster) {
+    for (node, boot) in [("a", A1), ("b", B1), ("c", C1)] {
+        cluster.done(armed(node, boot, Some(5)));
+    }
+}
+
+#[test]
+fn a_node_counts_as_ended_by_its_watchdog_when_lease_and_bound_are_over() {
+    let mut cluster = Cluster::new();
+    arm_all(&mut cluster);
+    cluster.grant("a", A1);
+    let id = cluster.fence_a(A1);
+    assert_eq!(
+        cluster.rejected(outlived(id, 7)),
+        "the watchdog of a may take 8s"
+    );
+    cluster.done(outlived(id, 8));
+    assert_eq!(
+        cluster.state.seen().nodes[&name::<NodeName>("a")].state,
+        NodeState::Down
+    );
+    cluster.grant("b", B1);
+}
+
+#[test]
+fn waiting_proves_nothing_when_any_member_has_no_armed_watchdog() {
+    let mut cluster = Cluster::new();
+    arm_all(&mut cluster);
+    let id = cluster.fence_a(A1);
+    cluster.done(armed("c", C1, None));
+    assert_eq!(
+        cluster.rejected(outlived(id, 60)),
+        "the watchdog of a, or of another member, is not armed"
+    );
+    // Nor when the lost node has disarmed its own in the meantime.
+    cluster.done(armed("c", C1, Some(5)));
+    cluster.done(armed("a", A1, None));
+    cluster.rejected(outlived(id, 60));
+}
+
+#[test]
+fn with_a_shorter_lease_each_node_must_tell_its_bound_anew() {
+    let mut cluster = Cluster::new();
+    arm_all(&mut cluster);
+    let mut shorter = spec();
+    shorter.cluster.timings.lease = Duration::from_secs(2);
+    cluster.done(Command::SetSpec {
+        base: 1,
+        source: String::new(),
+        spec: Box::new(shorter),
+        by: name("ann"),
+    });
+    assert_eq!(watchdog(&cluster, "a"), None);
+    cluster.done(armed("a", A1, Some(5)));
+    assert_eq!(watchdog(&cluster, "a"), Some(Duration::from_secs(5)));
+}
+
+#[test]
+fn a_word_about_a_watchdog_that_comes_late_is_void() {
+    let mut cluster = Cluster::new();
+    let word = |word, bound| Command::WatchdogArmed {
+        node: name("a"),
+        boot: A1,
+        run: 0,
+        word,
+        bound,
+    };
+    cluster.done(word(2, None));
+    assert_eq!(
+        cluster.rejected(word(1, Some(Duration::from_secs(5)))),
+        "late: it speaks of word 1 of a about its watchdog, which is over"
+    );
+    assert_eq!(watchdog(&cluster, "a"), None);
+}

@@ -83,6 +83,8 @@ impl Control {
     pub fn tend_dog(&mut self, now: Instant) {
         let boundary = self.node.boundary(now);
         let until = match boundary.lease {
+            // Somebody may be waiting for the end of this boot: it must come.
+            Lease::Held if self.node.is_given_up() => Instant::ZERO,
             Lease::Held => boundary.lease_until,
             Lease::Ended => Instant::ZERO,
         };

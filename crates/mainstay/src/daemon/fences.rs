@@ -5,6 +5,8 @@ use model::seen::FenceResult;
 use model::spec::FenceAction;
 use model::{FenceId, NodeId, NodeName};
 
+use node::Outliving;
+
 use super::control::{Control, Input};
 
 impl Control {
@@ -27,9 +29,13 @@ impl Control {
     pub fn begin_fence(&mut self, id: FenceId, target: NodeName) {
         let devices = self.devices_of(&target);
         let inputs = self.inputs.clone();
+        let outliving = self.node.outliving(&target, host::clock::now());
         tracing::warn!(%id, %target, "fencing");
         tokio::spawn(async move {
-            let result = fence(&devices, &target).await;
+            let result = match (fence(&devices, &target).await, outliving) {
+                (FenceResult::Failed { .. }, Some(outliving)) => outlive(outliving).await,
+                (result, _) => result,
+            };
             // The loop has ended: the daemon stops, and another node takes over.
             let _gone = inputs.send(Input::Fence { id, result }).await;
         });
@@ -52,6 +58,22 @@ impl Control {
     }
 }
 
+/// The fence of last resort. Whether it still counts when the time is over is decided by the
+/// state: not when the target has come back, or when a watchdog was disarmed.
+async fn outlive(Outliving { since, span }: Outliving) -> FenceResult {
+    tracing::warn!("no device helps, so its watchdog is waited for: {span:?}");
+    let until = since + span;
+    loop {
+        let now = host::clock::now();
+        let left = until.saturating_duration_since(now);
+        if left.is_zero() {
+            let waited = now.saturating_duration_since(since);
+            return FenceResult::OutlivedWatchdog { waited };
+        }
+        tokio::time::sleep(left).await;
+    }
+}
+
 async fn fence(devices: &[Device], target: &NodeName) -> FenceResult {
     match fencing::fence_with_any(devices, target).await {
         Ok(confirmed) => {
@@ -63,6 +85,10 @@ async fn fence(devices: &[Device], target: &NodeName) -> FenceResult {
             }
             FenceResult::Confirmed { device }
         }
+        Err(errors) if errors.is_empty() => FenceResult::Failed {
+            device: None,
+            how: "it has no fence device".to_string(),
+        },
         Err(errors) => {
             let how: Vec<String> = errors.iter().map(ToString::to_string).collect();
             let device = devices.last().map(|device| device.name.clone());

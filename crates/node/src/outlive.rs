@@ -1,0 +1,66 @@
+//! Waiting out a lost node: the fence of last resort, when no device answers and every member
+//! has an armed watchdog.
+//!
+//! The time is counted from the moment at which this node saw that the loss is committed.
+//! That is later than the commit itself, from which on no leader acknowledges the lost node.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::seen::NodeState;
+use model::{Instant, NodeName};
+
+use crate::node::Node;
+
+/// When each loss was first seen to be committed.
+#[derive(Debug, Default)]
+pub(crate) struct Losses(BTreeMap<NodeName, Instant>);
+
+/// How long a lost node must be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outliving {
+    /// When its loss was seen here.
+    pub since: Instant,
+    /// How long it goes on at most.
+    pub span: Duration,
+}
+
+impl Node {
+    /// To be called after each change of the state.
+    pub(crate) fn note_losses(&mut self, now: Instant) {
+        let nodes = &self.state.seen().nodes;
+        let is_lost = |name: &NodeName| {
+            let seen = nodes.get(name);
+            seen.is_some_and(|seen| matches!(seen.state, NodeState::Lost { .. }))
+        };
+        self.losses.0.retain(|name, _| is_lost(name));
+        for name in nodes.keys().filter(|name| is_lost(name)) {
+            self.losses.0.entry(name.clone()).or_insert(now);
+        }
+    }
+
+    /// How long a lost node must be waited for, where every member has an armed watchdog.
+    /// None where waiting proves nothing: also when no leader has acknowledged this run yet,
+    /// for who measures no leases cannot know when one ends.
+    #[must_use]
+    pub fn outliving(&self, target: &NodeName, now: Instant) -> Option<Outliving> {
+        self.raft.acknowledged_at(now)?;
+        let since = *self.losses.0.get(target)?;
+        let (lease, bound) = self.state.lease_and_bound(target)?;
+        let election_timeout = self.raft.election_timeout();
+        let span = quorum::bound::wait_out(lease, election_timeout, bound);
+        Some(Outliving { since, span })
+    }
+
+    /// Whether the log, as far as this node knows it, counts this boot as lost: then no leader
+    /// acknowledges it any more, and somebody may be waiting for its end.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        let me = self.state.seen().nodes.get(&self.config.name);
+        me.is_some_and(|me| {
+            matches!(me.state, NodeState::Lost { .. })
+                && me.state.boot() == Some(self.config.boot)
+                && !self.state.may_come_back(&self.config.name)
+        })
+    }
+}
