@@ -259,6 +259,7 @@ fn waiting_state(reason: &Reason) -> ServiceState {
         | Reason::FailedTooOften { .. }
         | Reason::StopFailed { .. } => ServiceState::Blocked,
         Reason::NodeSilent { .. }
+        | Reason::NodeUnanswered { .. }
         | Reason::DaemonDownTooLong { .. }
         | Reason::NeverHeard { .. }
         | Reason::ShouldRun

@@ -2,21 +2,23 @@
 //! judgement is in `judge`.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use model::{Epoch, Instant, NodeId};
-use wire::heartbeat::{
-    AGE_UNKNOWN, HEARING_MAX, Header, Hearing, Heartbeat, LinkId, Origin, Phase, Stall, Verdict,
-    boot_tag,
-};
+use wire::heartbeat::{Heartbeat, LinkId, Origin, Phase, Stall};
 
 use crate::event::{Event, Output, Recovery, Voice};
-use crate::peer::{Claim, PeerState, State};
-use crate::session::{Rejected, Run, Sessions};
+use crate::peer::{PeerState, State, Watch};
+use crate::session::{Rejected, Sessions};
 use crate::settings::Settings;
-use crate::status::{LinkCondition, LinkStatus, PeerStatus};
+use crate::status::{LinkStatus, PeerStatus};
 
+mod hear;
 mod judge;
+mod neighbours;
+mod path;
+mod tell;
+
+pub use path::Path;
 
 /// A clean stop is announced this often at once: with one packet in five lost on every
 /// link, fewer than one stop in a hundred goes unheard, and the refusals that follow would
@@ -117,6 +119,18 @@ impl Detector {
             state.voice = peer.voice;
             state.set_links(&peer.links, now);
         }
+        let mut members: Vec<NodeId> = self.peers.keys().copied().collect();
+        members.push(self.me.node);
+        let neighbours = neighbours::of(self.me.node, members);
+        for (id, state) in &mut self.peers {
+            let is_near = neighbours.contains(id);
+            let watch = if is_near {
+                Watch::Neighbour
+            } else {
+                Watch::Distant
+            };
+            state.set_watch(watch, now);
+        }
         self.hurry(now);
     }
 
@@ -162,25 +176,20 @@ impl Detector {
         if heartbeat.header.link != link || !peer.links.contains_key(&link) {
             return Err(Rejected::Link);
         }
-        let run = match self.sessions.accept(heartbeat, now) {
-            Ok(run) => run,
-            Err(rejected) => {
-                if rejected == Rejected::Unconfirmed {
-                    self.hurry(now);
-                }
-                return Err(rejected);
-            }
-        };
-        self.note_company(now);
-        if run == Run::Same && !self.is_news(heartbeat) {
-            self.note_link(link, heartbeat, now);
-            return Ok(());
+        let is_older = |known: Origin| origin.incarnation < known.incarnation;
+        if peer.origin.is_some_and(is_older) {
+            return Err(Rejected::Outdated);
         }
-        self.note_run(heartbeat, run, now);
-        self.note_link(link, heartbeat, now);
-        self.note_sender(heartbeat, now);
-        self.note_table(heartbeat, now);
-        self.judge_suspects(now);
+        let run = self.sessions.accept(heartbeat, now);
+        if run.is_ok() || run == Err(Rejected::Unconfirmed) {
+            self.note_asks(origin.node);
+        }
+        let run = run.inspect_err(|rejected| {
+            if *rejected == Rejected::Unconfirmed {
+                self.hurry(now);
+            }
+        })?;
+        self.hear(link, heartbeat, run, now);
         Ok(())
     }
 
@@ -227,9 +236,13 @@ impl Detector {
         self.outputs.pop_front()
     }
 
-    /// All links as of `now`.
+    /// All links to those that this node beats to, as of `now`.
     #[must_use]
     pub fn links(&self, now: Instant) -> Vec<LinkStatus> {
+        let watched = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.watch == Watch::Neighbour);
         let of = |(id, peer): (&NodeId, &PeerState)| {
             let id = *id;
             peer.links
@@ -237,7 +250,7 @@ impl Detector {
                 .map(move |(link, state)| state.status(id, *link, now))
                 .collect()
         };
-        self.peers.iter().flat_map::<Vec<_>, _>(of).collect()
+        watched.flat_map::<Vec<_>, _>(of).collect()
     }
 
     /// All peers as of `now`.
@@ -305,278 +318,6 @@ impl Detector {
             self.company = Company::Connected;
             self.tell(Event::Connected);
             self.restart_clocks(now);
-        }
-    }
-
-    /// Whether the sender sent this after all that we have of it. A copy over another link,
-    /// or a packet that was kept back on its way, says something of its link only: that the
-    /// sender lived as it sent we knew already.
-    fn is_news(&self, heartbeat: &Heartbeat) -> bool {
-        let peer = self.peers.get(&heartbeat.header.origin.node);
-        peer.is_none_or(|peer| peer.last_sent_at < heartbeat.sent_at)
-    }
-
-    fn note_run(&mut self, heartbeat: &Heartbeat, run: Run, now: Instant) {
-        let origin = heartbeat.header.origin;
-        let Some(state) = self.peers.get_mut(&origin.node) else {
-            return;
-        };
-        let peer = origin.node;
-        state.origin = Some(origin);
-        state.heard_at = Some(now);
-        state.last_sent_at = heartbeat.sent_at;
-        state.refusals = 0;
-        state.refused_at = None;
-        if run != Run::Same {
-            // Stalls before our first contact are no news.
-            state.stalls = heartbeat.stall.count;
-        }
-        let before = state.state;
-        let alive = Event::Alive {
-            peer,
-            boot: origin.boot,
-            incarnation: origin.incarnation,
-        };
-        let tell = match run {
-            Run::After(old) if old.boot != origin.boot => {
-                state.stalls = 0;
-                vec![
-                    Event::Rebooted {
-                        peer,
-                        old: old.boot,
-                        new: origin.boot,
-                    },
-                    alive,
-                ]
-            }
-            Run::First | Run::After(_) => {
-                state.stalls = 0;
-                vec![alive]
-            }
-            Run::Same => match before {
-                State::Alive | State::Left => vec![],
-                State::Suspected => {
-                    vec![Event::Recovered {
-                        peer,
-                        because: Recovery::Heard,
-                    }]
-                }
-                State::Unseen | State::Lost | State::DaemonDown { .. } => vec![alive],
-            },
-        };
-        let stays = run == Run::Same && before == State::Left;
-        state.state = if stays { State::Left } else { State::Alive };
-        if !tell.is_empty() {
-            self.hurry(now);
-        }
-        tell.into_iter().for_each(|event| self.tell(event));
-    }
-
-    fn note_link(&mut self, link: LinkId, heartbeat: &Heartbeat, now: Instant) {
-        let peer = heartbeat.header.origin.node;
-        let me = self.me.node;
-        let settings = &self.settings;
-        let Some(state) = self.peers.get_mut(&peer) else {
-            return;
-        };
-        let Some(on) = state.links.get_mut(&link) else {
-            return;
-        };
-        on.note_heard(settings, now);
-        on.refused_at = None;
-        if let Some(echo) = heartbeat
-            .echo
-            .filter(|echo| echo.incarnation == self.me.incarnation)
-        {
-            let away = now.saturating_duration_since(echo.sent_at);
-            on.note_round_trip(away.saturating_sub(echo.held));
-            state.met_at = state.met_at.max(Some(echo.sent_at));
-        }
-        if matches!(on.condition, LinkCondition::Unseen | LinkCondition::Down) {
-            on.condition = LinkCondition::Up;
-            on.unheard_since = None;
-            self.outputs
-                .push_back(Output::Event(Event::LinkUp { peer, link }));
-        }
-        let Some(line) = heartbeat.hearing.iter().find(|line| line.node == me) else {
-            return;
-        };
-        if line.networks & (1 << link.0) != 0 {
-            on.unheard_since = None;
-            if on.condition == LinkCondition::OneWay {
-                on.condition = LinkCondition::Up;
-                self.outputs
-                    .push_back(Output::Event(Event::LinkBothWays { peer, link }));
-            }
-            return;
-        }
-        let since = *on.unheard_since.get_or_insert(now);
-        let unheard_for = now.saturating_duration_since(since);
-        if on.condition == LinkCondition::Up && settings.suspect_after <= unheard_for {
-            on.condition = LinkCondition::OneWay;
-            self.outputs
-                .push_back(Output::Event(Event::LinkOneWay { peer, link }));
-        }
-    }
-
-    /// What the sender says of itself.
-    fn note_sender(&mut self, heartbeat: &Heartbeat, now: Instant) {
-        let peer = heartbeat.header.origin.node;
-        let Some(state) = self.peers.get_mut(&peer) else {
-            return;
-        };
-        state.epoch = heartbeat.epoch;
-        state.applied = heartbeat.applied;
-        state.lease = heartbeat.lease;
-        state.phase = heartbeat.phase;
-        let stall = heartbeat.stall;
-        let leaves = heartbeat.phase == Phase::Leaving && state.state != State::Left;
-        if leaves {
-            state.state = State::Left;
-        }
-        let stalled = state.stalls != stall.count;
-        state.stalls = stall.count;
-        if leaves {
-            self.tell(Event::Leaving { peer });
-            self.hurry(now);
-        }
-        if stalled {
-            let stalled_for = Duration::from_millis(stall.millis.into());
-            self.tell(Event::PeerStalled { peer, stalled_for });
-        }
-    }
-
-    /// What the sender hears of others.
-    fn note_table(&mut self, heartbeat: &Heartbeat, now: Instant) {
-        let by = heartbeat.header.origin.node;
-        let suspect_after = self.settings.suspect_after;
-        for line in heartbeat.hearing.iter().filter(|line| line.node != by) {
-            let Some(target) = self.peers.get_mut(&line.node) else {
-                continue;
-            };
-            let Some(age) = line.age() else { continue };
-            // Without the packet's time on the way, which we cannot know: so a sign of life
-            // seems younger than it is, never older.
-            let at = Instant(now.0.saturating_sub(age.as_nanos() as u64));
-            target.relayed_at = target.relayed_at.max(Some(at));
-            if suspect_after <= age {
-                continue;
-            }
-            let known = target.origin.unwrap_or_default();
-            let start = known.incarnation.0 as u32;
-            let tags_differ = boot_tag(known.boot) != line.boot_tag;
-            match line.verdict {
-                Verdict::DaemonDown => target.relayed_down_at = Some(now),
-                Verdict::Left if !tags_differ && line.incarnation == start => {
-                    target.relayed_left_at = Some(now);
-                }
-                Verdict::Left | Verdict::Fine | Verdict::Suspected | Verdict::Lost => {}
-            }
-            let newer = start.max(target.relayed_start) < line.incarnation;
-            if newer && tags_differ && target.origin.is_some() {
-                target.relayed_start = line.incarnation;
-                let event = Event::RebootRelayed {
-                    peer: line.node,
-                    by,
-                };
-                self.outputs.push_back(Output::Event(event));
-            }
-        }
-        let Some(sender) = self.peers.get_mut(&by) else {
-            return;
-        };
-        sender.claims.extend(
-            heartbeat
-                .hearing
-                .iter()
-                .map(|line| (line.node, Claim::from(line))),
-        );
-        // A member may name nodes that we do not know yet; the table must not grow with
-        // numbers that a broken one makes up.
-        if 2 * HEARING_MAX < sender.claims.len() {
-            let peers: Vec<NodeId> = self.peers.keys().copied().collect();
-            let Some(sender) = self.peers.get_mut(&by) else {
-                return;
-            };
-            sender
-                .claims
-                .retain(|node, _| peers.binary_search(node).is_ok());
-        }
-    }
-
-    /// One heartbeat to every peer over every link.
-    fn send(&mut self, now: Instant) {
-        let hearing = self.hearing_table(now);
-        let body = Heartbeat {
-            header: Header {
-                origin: self.me,
-                ..Header::default()
-            },
-            epoch: self.published.epoch,
-            applied: self.published.applied,
-            sent_at: now,
-            echo: None,
-            stall: self.stall,
-            lease: self.published.lease_until.saturating_duration_since(now),
-            phase: self.published.phase,
-            hearing,
-        };
-        for (&peer, state) in &self.peers {
-            for &link in state.links.keys() {
-                let mut heartbeat = Box::new(body.clone());
-                heartbeat.header.receiver = peer;
-                heartbeat.header.link = link;
-                heartbeat.header.counter = self.sessions.next_counter(peer);
-                heartbeat.echo = self.sessions.echo(peer, link, now);
-                self.outputs.push_back(Output::Send {
-                    peer,
-                    link,
-                    heartbeat,
-                });
-            }
-        }
-        self.sent_at = now;
-        self.next_send = now + self.settings.heartbeat_interval;
-    }
-
-    fn hearing_table(&mut self, now: Instant) -> Vec<Hearing> {
-        let count = self.peers.len();
-        let start = if count <= HEARING_MAX {
-            0
-        } else {
-            self.table_start % count
-        };
-        self.table_start = start + HEARING_MAX;
-        let order = self
-            .peers
-            .iter()
-            .cycle()
-            .skip(start)
-            .take(count.min(HEARING_MAX));
-        order
-            .map(|(id, state)| self.hearing_line(*id, state, now))
-            .collect()
-    }
-
-    fn hearing_line(&self, node: NodeId, state: &PeerState, now: Instant) -> Hearing {
-        let settings = &self.settings;
-        let age = state
-            .life_at(settings)
-            .map(|at| now.saturating_duration_since(at).as_millis());
-        let lately = |at: Instant| now.saturating_duration_since(at) < settings.suspect_after;
-        let heard = state
-            .links
-            .iter()
-            .filter(|(_, link)| link.heard_at.is_some_and(lately));
-        Hearing {
-            node,
-            boot_tag: state.origin.map_or(0, |origin| boot_tag(origin.boot)),
-            incarnation: state.origin.map_or(0, |origin| origin.incarnation.0 as u32),
-            age_millis: age
-                .and_then(|age| u16::try_from(age).ok())
-                .unwrap_or(AGE_UNKNOWN),
-            networks: heard.fold(0, |bits, (link, _)| bits | 1 << link.0),
-            verdict: state.verdict(),
         }
     }
 }

@@ -33,6 +33,15 @@ pub enum Voice {
     Listener,
 }
 
+/// What a loss looks like from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// Nobody here hears it.
+    Total,
+    /// It is heard, and does not hear us: no path works both ways.
+    Unanswered,
+}
+
 /// Why a suspicion was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recovery {
@@ -74,11 +83,13 @@ pub enum Event {
         /// Why we no longer suspect it.
         because: Recovery,
     },
-    /// Silent for too long, and enough voters agree. Its machine may still be running: only
-    /// fencing tells.
+    /// Silent for too long, or unable to hear us, and enough voters agree. Its machine may
+    /// still be running: only fencing tells.
     Lost {
         /// The node.
         peer: NodeId,
+        /// Whether it is heard nevertheless.
+        silence: Silence,
         /// The boot that fell silent; `None` when it was never heard by this daemon.
         boot: Option<BootId>,
         /// For how long.
@@ -116,7 +127,8 @@ pub enum Event {
         /// The boot heard now.
         new: BootId,
     },
-    /// Another node hears a later run of `peer`, of another boot, than we do.
+    /// Somebody whom we cannot answer hears a later run of `peer`, of another boot, than we
+    /// know: a rumour, not yet a fact.
     RebootRelayed {
         /// The node that seems to have booted again.
         peer: NodeId,
@@ -229,10 +241,14 @@ fn reboot(old: BootId, new: BootId) -> String {
     )
 }
 
-fn loss(silent_for: Duration, agreed_by: &[NodeId], of: usize) -> String {
+fn loss((silence, silent_for): (Silence, Duration), agreed_by: &[NodeId], of: usize) -> String {
     let (span, count) = (format(silent_for), agreed_by.len());
+    let how = match silence {
+        Silence::Total => "silent",
+        Silence::Unanswered => "heard, but without an answer",
+    };
     format!(
-        "lost: silent for {span}, agreed by {count} of {of} ({})",
+        "lost: {how} for {span}, agreed by {count} of {of} ({})",
         list(agreed_by)
     )
 }
@@ -254,12 +270,13 @@ impl fmt::Display for Event {
             }
             Self::Lost {
                 peer,
+                silence,
                 boot: _,
                 silent_for,
                 ref agreed_by,
                 of,
                 heard_by: _,
-            } => of_node(peer, loss(silent_for, agreed_by, of)),
+            } => of_node(peer, loss((silence, silent_for), agreed_by, of)),
             Self::DaemonDown { peer, boot: _ } => {
                 of_node(peer, "daemon down: its kernel refuses packets")
             }

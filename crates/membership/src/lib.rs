@@ -18,8 +18,8 @@ pub mod session;
 pub mod settings;
 pub mod status;
 
-pub use detector::{Detector, Peer, Published};
-pub use event::{Event, Output, Recovery, Voice};
+pub use detector::{Detector, Path, Peer, Published};
+pub use event::{Event, Output, Recovery, Silence, Voice};
 pub use session::Rejected;
 pub use settings::Settings;
 pub use status::{Condition, LinkCondition, LinkStatus, PeerStatus};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{Epoch, Instant, NodeId};
-use wire::heartbeat::{Hearing, LinkId, Origin, Phase, Verdict};
+use wire::heartbeat::{Hearing, Incarnation, LinkId, Origin, Phase, Verdict, boot_tag};
 
 use crate::event::Voice;
 use crate::settings::Settings;
@@ -51,27 +51,54 @@ pub(crate) struct Claim {
 
 impl From<&Hearing> for Claim {
     fn from(line: &Hearing) -> Self {
-        let is_heard = (line.boot_tag, line.incarnation) != (0, 0);
+        let is_heard = line.incarnation != Incarnation(0);
         Self {
             verdict: line.verdict,
-            boot_tag: is_heard.then_some(line.boot_tag),
+            boot_tag: is_heard.then(|| boot_tag(line.boot)),
         }
     }
+}
+
+/// Whether this node and the peer beat to each other by plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Watch {
+    /// They do.
+    Neighbour,
+    /// Others tell how it is; see `detector::neighbours`.
+    Distant,
+}
+
+/// What another node told of a third one, as a way to it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way {
+    /// Over how many links the third one's beat came to the teller.
+    pub hops: u8,
+    /// When the teller had that beat, by our clock.
+    pub at: Instant,
 }
 
 #[derive(Debug)]
 pub(crate) struct PeerState {
     pub voice: Voice,
+    pub watch: Watch,
     pub state: State,
+    /// When `state` or `origin` changed: what is new is told first.
+    pub changed_at: Instant,
     pub links: BTreeMap<LinkId, Link>,
-    /// The accepted run; `None` before the first packet.
+    /// The run known last, directly or by others (then without its random name); `None`
+    /// before the first sign of life.
     pub origin: Option<Origin>,
     /// Silence is counted from here at the earliest: when the peer became known, or when
     /// our own clocks were restarted.
     pub counted_from: Instant,
+    /// The last packet, whether or not it shows that the peer hears us.
     pub heard_at: Option<Instant>,
+    /// The last packet that shows that the peer hears us: the link works both ways.
+    pub direct_at: Option<Instant>,
     /// When the newest packet was sent, by the clock of this boot of the peer.
     pub last_sent_at: Instant,
+    /// The same of the newest packet of which a copy came over a link that works both ways.
+    pub answered: Option<Instant>,
     pub refused_at: Option<Instant>,
     /// When we sent the newest packet that the peer says to have heard: both ways worked then.
     pub met_at: Option<Instant>,
@@ -79,16 +106,28 @@ pub(crate) struct PeerState {
     pub closed_at: Option<Instant>,
     /// Refusals since the last packet.
     pub refusals: u32,
-    /// The latest direct sign of life that any other node told of.
-    pub relayed_at: Option<Instant>,
-    /// When another node last told that the kernel of this one refuses packets.
+    /// The newest beat of the run `origin` that came over links that work both ways, and
+    /// over how many.
+    pub beat: Option<Instant>,
+    pub hops: u8,
+    /// When that beat reached us or, if it rested with others on its way, as if it had not.
+    pub beat_at: Option<Instant>,
+    /// When another node last told of a fresh beat, be it news or not.
+    pub told_at: Option<Instant>,
+    /// The latest refusal by its kernel that any other node told of, and over how many links.
     pub relayed_down_at: Option<Instant>,
-    /// When another node last told that this one left, in the boot known here.
-    pub relayed_left_at: Option<Instant>,
-    /// Latest incarnation (low half) that a relay told of, to tell of it once.
-    pub relayed_start: u32,
+    pub down_hops: u8,
+    /// When it was last heard, by us or one of those with us, without being answered.
+    pub overheard_at: Option<Instant>,
+    /// It has sent us a packet and is no neighbour: it wants to hear from us.
+    pub asks: bool,
+    /// Latest incarnation that was told of over a link that does not work both ways, to tell
+    /// of it once.
+    pub rumoured: Incarnation,
     /// What this peer thinks of the others, as of its last packet.
     pub claims: BTreeMap<NodeId, Claim>,
+    /// The ways to others that this peer offers.
+    pub ways: BTreeMap<NodeId, Way>,
     pub stalls: u16,
     pub epoch: Epoch,
     pub applied: u64,
@@ -100,21 +139,31 @@ impl PeerState {
     pub fn new(voice: Voice, now: Instant) -> Self {
         Self {
             voice,
+            watch: Watch::Neighbour,
             state: State::Unseen,
+            changed_at: now,
             links: BTreeMap::new(),
             origin: None,
             counted_from: now,
             heard_at: None,
+            direct_at: None,
             last_sent_at: Instant::ZERO,
+            answered: None,
             refused_at: None,
             met_at: None,
             closed_at: None,
             refusals: 0,
-            relayed_at: None,
+            beat: None,
+            hops: 0,
+            beat_at: None,
+            told_at: None,
             relayed_down_at: None,
-            relayed_left_at: None,
-            relayed_start: 0,
+            down_hops: 0,
+            overheard_at: None,
+            asks: false,
+            rumoured: Incarnation(0),
             claims: BTreeMap::new(),
+            ways: BTreeMap::new(),
             stalls: 0,
             epoch: Epoch(0),
             applied: 0,
@@ -131,10 +180,26 @@ impl PeerState {
         }
     }
 
-    /// The last direct sign of life. A refusal counts as one for some time ahead.
-    pub fn life_at(&self, settings: &Settings) -> Option<Instant> {
-        self.heard_at
-            .max(self.refused_at.map(|at| at + settings.refusal_hold))
+    /// Whether we beat to it. Links that were not watched so far are counted from now.
+    pub fn set_watch(&mut self, watch: Watch, now: Instant) {
+        if self.watch == watch {
+            return;
+        }
+        self.watch = watch;
+        for link in self.links.values_mut() {
+            *link = Link::new(now);
+        }
+    }
+
+    /// Until when the last refusal by its kernel counts as a sign of life.
+    fn refused_until(&self, settings: &Settings) -> Option<Instant> {
+        self.refused_at.map(|at| at + settings.refusal_hold)
+    }
+
+    /// The last sign of life that reached us directly and both ways. A refusal answers a
+    /// packet of ours, and counts as one for some time ahead.
+    fn life_at(&self, settings: &Settings) -> Option<Instant> {
+        self.direct_at.max(self.refused_until(settings))
     }
 
     /// From when its silence towards ourselves counts.
@@ -144,11 +209,20 @@ impl PeerState {
             .max(self.counted_from)
     }
 
-    /// From when its silence towards all that we hear counts.
+    /// From when its silence towards all those with us counts.
     pub fn silent_to_all_since(&self, settings: &Settings) -> Instant {
-        self.relayed_at
-            .map_or(Instant::ZERO, |at| at)
+        let told = self.beat_at.max(self.relayed_down_at);
+        told.unwrap_or(Instant::ZERO)
             .max(self.silent_since(settings))
+    }
+
+    /// The newest refusal known, and over how many links it came; for the hearing table.
+    pub fn refusal(&self, settings: &Settings) -> Option<(Instant, u8)> {
+        match (self.refused_until(settings), self.relayed_down_at) {
+            (Some(own), Some(told)) if own < told => Some((told, self.down_hops)),
+            (Some(own), _) => Some((own, 1)),
+            (None, told) => told.map(|at| (at, self.down_hops)),
+        }
     }
 
     /// Whether its kernel refuses us, again and again, and its daemon says nothing. A single
@@ -199,7 +273,10 @@ impl PeerState {
             applied: self.applied,
             lease: self.lease,
             phase: self.phase,
-            heard_ago: self.heard_at.map(|at| now.saturating_duration_since(at)),
+            heard_ago: self
+                .heard_at
+                .max(self.beat_at)
+                .map(|at| now.saturating_duration_since(at)),
             met_at: self.met_at,
             closed_at: self.closed_at,
         }

@@ -80,7 +80,7 @@ pub struct PeerStatus {
     pub lease: Duration,
     /// Where its daemon is in its life.
     pub phase: Phase,
-    /// Since the last direct packet; `None` if there was none.
+    /// Since the last sign of life, direct or told by others; `None` if there was none.
     pub heard_ago: Option<Duration>,
     /// When this node sent the newest packet that the peer says to have heard, by our clock:
     /// at that time both ways worked, however long the answer was on its way. Does not hold

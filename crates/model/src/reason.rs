@@ -22,6 +22,16 @@ pub enum Reason {
         /// Who agrees.
         agreed_by: Vec<NodeName>,
     },
+    /// A node is heard, but no path works both ways, and a majority agrees.
+    NodeUnanswered {
+        /// Which.
+        node: NodeName,
+        /// For how long, when it was declared lost.
+        #[serde(with = "duration")]
+        silent_for: Duration,
+        /// Who agrees.
+        agreed_by: Vec<NodeName>,
+    },
     /// A daemon stayed closed for longer than it may.
     DaemonDownTooLong {
         /// Whose.
@@ -207,7 +217,17 @@ impl fmt::Display for Reason {
                 node,
                 silent_for,
                 agreed_by,
-            } => fmt_silence(f, node, *silent_for, agreed_by),
+            } => fmt_silence(f, (node, "silent"), *silent_for, agreed_by),
+            Self::NodeUnanswered {
+                node,
+                silent_for,
+                agreed_by,
+            } => fmt_silence(
+                f,
+                (node, "heard, but without an answer"),
+                *silent_for,
+                agreed_by,
+            ),
             Self::DaemonDownTooLong { node } => {
                 write!(f, "the daemon of {node} stayed down for too long")
             }
@@ -272,14 +292,14 @@ impl fmt::Display for Reason {
 
 fn fmt_silence(
     f: &mut fmt::Formatter<'_>,
-    node: &NodeName,
+    (node, how): (&NodeName, &str),
     silent_for: Duration,
     agreed_by: &[NodeName],
 ) -> fmt::Result {
     let millis = silent_for.as_millis();
     write!(
         f,
-        "{node} silent for {millis} ms, agreed by {}",
+        "{node} {how} for {millis} ms, agreed by {}",
         join(agreed_by)
     )
 }

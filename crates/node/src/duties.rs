@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use membership::Silence;
 use model::seen::{NodeSeen, NodeState};
 use model::{BootId, Command, Instant, NodeId, NodeName, PlanId, Reason};
 
@@ -172,6 +173,7 @@ impl Node {
                 self.news_of_never_heard(node, seen, now)
             }
             Some(Liveness::Lost {
+                silence,
                 silent_for,
                 agreed_by,
                 heard: _,
@@ -181,10 +183,18 @@ impl Node {
                     .iter()
                     .filter_map(|id| self.state.node_name(*id).cloned())
                     .collect();
-                let because = Reason::NodeSilent {
-                    node: node.clone(),
-                    silent_for: *silent_for,
-                    agreed_by,
+                let (name, silent_for) = (node.clone(), *silent_for);
+                let because = match silence {
+                    Silence::Total => Reason::NodeSilent {
+                        node: name,
+                        silent_for,
+                        agreed_by,
+                    },
+                    Silence::Unanswered => Reason::NodeUnanswered {
+                        node: name,
+                        silent_for,
+                        agreed_by,
+                    },
                 };
                 self.loss_of(seen, because, node)
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use membership::Event;
+use membership::{Event, Silence};
 use model::operation::{Operation, OperationReport, ResourceAddress};
 use model::seen::FenceResult;
 use model::spec::{NoQuorumPolicy, ResourceSpec};
@@ -115,6 +115,7 @@ pub(crate) enum Liveness {
     DaemonDownTooLong,
     /// Silent, and a majority agrees.
     Lost {
+        silence: Silence,
         silent_for: std::time::Duration,
         agreed_by: Vec<NodeId>,
         /// By whom it had been heard before.
@@ -267,6 +268,7 @@ impl Node {
             } => self.note_alive(*peer, (*boot, *incarnation), now),
             Event::Lost {
                 peer,
+                silence,
                 silent_for,
                 agreed_by,
                 boot,
@@ -278,6 +280,7 @@ impl Node {
                     None => Heard::Elsewhere(heard_by.iter().map(|(_, tag)| *tag).collect()),
                 };
                 let lost = Liveness::Lost {
+                    silence: *silence,
                     silent_for: *silent_for,
                     agreed_by: agreed_by.clone(),
                     heard,

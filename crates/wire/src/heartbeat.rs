@@ -17,7 +17,7 @@ use std::time::Duration;
 use model::{BootId, Epoch, Instant, NodeId};
 
 /// The layout that this program writes and the only one it reads.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// The first two bytes of every packet: what else arrives at the port is no heartbeat.
 pub const MAGIC: [u8; 2] = *b"MH";
@@ -26,8 +26,16 @@ pub const MAGIC: [u8; 2] = *b"MH";
 /// eight networks between two machines would not make their failures more independent.
 pub const NETWORKS_MAX: u8 = 8;
 
-/// A cluster has at most this many members, so a packet can tell of all of them.
-pub const HEARING_MAX: usize = 64;
+/// A cluster has at most this many members.
+pub const MEMBERS_MAX: usize = 64;
+
+/// Lines in one packet: as many as fit. A cluster of 29 members or fewer tells of all in
+/// each packet; a larger one tells news first, and of the others in turns.
+pub const HEARING_MAX: usize = 28;
+
+/// Over how many links a sign of life is passed on, and a message too: with 16 members or
+/// fewer the longest path that there can be; among 64, five times the usual one.
+pub const HOPS_MAX: u8 = 16;
 
 /// The clear part: magic, version, link, cluster, sender, receiver, boot, incarnation,
 /// run, counter.
@@ -37,7 +45,7 @@ pub const HEADER_BYTES: usize = 2 + 1 + 1 + 8 + 8 + 8 + 16 + 8 + 8 + 8;
 pub const BODY_BYTES: usize = 8 + 8 + 8 + 8 + 8 + 4 + 4 + 4 + 2 + 1 + 1;
 
 /// One line of the hearing table.
-pub const HEARING_BYTES: usize = 8 + 2 + 4 + 2 + 1 + 1;
+pub const HEARING_BYTES: usize = 8 + 16 + 8 + 8 + 2 + 1 + 1 + 1;
 
 /// The authentication tag at the end of a sealed packet.
 pub const TAG_BYTES: usize = 16;
@@ -163,21 +171,29 @@ impl Verdict {
 /// Age of a sign of life that never came, or came too long ago to say.
 pub const AGE_UNKNOWN: u16 = u16::MAX;
 
-/// One line of the hearing table: how the sender hears one node *directly*. What it knows
-/// from relays is not passed on, or an echo could keep a dead node alive.
+/// One line of the hearing table: what the sender knows of the life of one node.
+///
+/// Life is told by the *beat*: the time, by the node's own clock, at which it sent the newest
+/// packet that came over links that work both ways, directly or by others. A beat that is
+/// known already is no news, so a dead node cannot be kept alive by two that tell each
+/// other of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hearing {
     /// The node.
     pub node: NodeId,
-    /// First two bytes of the boot id last heard: enough to notice that two nodes do not
-    /// hear the same boot. Zero with a zero incarnation when it was never heard.
-    pub boot_tag: u16,
-    /// Low half of the incarnation last heard.
-    pub incarnation: u32,
-    /// Milliseconds since the last direct sign of life, rounded down; [`AGE_UNKNOWN`] for
-    /// never or more than a minute.
+    /// Its boot. All zero, with a zero incarnation, when it was never heard.
+    pub boot: BootId,
+    /// Its run.
+    pub incarnation: Incarnation,
+    /// The newest beat of that run.
+    pub beat: Instant,
+    /// Milliseconds since the sender learnt of the last sign of life, rounded down;
+    /// [`AGE_UNKNOWN`] for never or more than a minute.
     pub age_millis: u16,
-    /// Bit n: heard lately on network n.
+    /// Over how many links it came to the sender, at most [`HOPS_MAX`]; 0 for no sign of
+    /// life that came both ways.
+    pub hops: u8,
+    /// Bit n: heard lately on network n, be it answered or not.
     pub networks: u8,
     /// What the sender thinks of it.
     pub verdict: Verdict,
@@ -192,7 +208,8 @@ impl Hearing {
     }
 }
 
-/// The tag that stands for a boot id in the hearing table.
+/// A short name of a boot: its first two bytes, enough to notice that two nodes do not
+/// speak of the same boot.
 #[must_use]
 pub fn boot_tag(boot: BootId) -> u16 {
     u16::from_be_bytes([boot.0[0], boot.0[1]])
@@ -338,9 +355,11 @@ impl Heartbeat {
         out.push(self.hearing.len() as u8);
         for line in &self.hearing {
             out.extend_from_slice(&line.node.0.to_be_bytes());
-            out.extend_from_slice(&line.boot_tag.to_be_bytes());
-            out.extend_from_slice(&line.incarnation.to_be_bytes());
+            out.extend_from_slice(&line.boot.0);
+            out.extend_from_slice(&line.incarnation.0.to_be_bytes());
+            out.extend_from_slice(&line.beat.0.to_be_bytes());
             out.extend_from_slice(&line.age_millis.to_be_bytes());
+            out.push(line.hops);
             out.push(line.networks);
             out.push(verdict_code(line.verdict));
         }
@@ -474,16 +493,25 @@ impl Reader<'_> {
 
     fn hearing(&mut self) -> Result<Hearing, DecodeError> {
         let node = NodeId(self.u64()?);
-        let boot_tag = u16::from_be_bytes(self.array()?);
-        let incarnation = self.u32()?;
+        let boot = BootId(self.array()?);
+        let incarnation = Incarnation(self.u64()?);
+        let beat = Instant(self.u64()?);
         let age_millis = u16::from_be_bytes(self.array()?);
-        let [networks, verdict] = self.array()?;
+        let [hops, networks, verdict] = self.array()?;
+        if HOPS_MAX < hops {
+            return Err(DecodeError::Field {
+                field: "hops",
+                value: hops.into(),
+            });
+        }
         let verdict = verdict_of(verdict)?;
         Ok(Hearing {
             node,
-            boot_tag,
+            boot,
             incarnation,
+            beat,
             age_millis,
+            hops,
             networks,
             verdict,
         })

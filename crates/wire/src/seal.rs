@@ -22,7 +22,7 @@ use crate::heartbeat::{
     ClusterTag, DecodeError, HEADER_BYTES, Header, Heartbeat, Origin, TAG_BYTES,
 };
 
-const LABEL_KEY: &[u8] = b"mainstay heartbeat key 1";
+const LABEL_KEY: &[u8] = b"mainstay heartbeat key 2";
 const LABEL_TAG: &[u8] = b"mainstay cluster tag 1";
 
 /// The secret that all nodes of a cluster share; made at `init`, handed over at `join`.

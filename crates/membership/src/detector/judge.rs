@@ -6,8 +6,8 @@ use model::{Instant, NodeId};
 use wire::heartbeat::{LinkId, boot_tag};
 
 use super::{Company, Detector};
-use crate::event::{Event, Recovery, Voice};
-use crate::peer::{Grace, PeerState, State};
+use crate::event::{Event, Recovery, Silence, Voice};
+use crate::peer::{Grace, PeerState, State, Watch};
 use crate::status::LinkCondition;
 
 /// One warning per link in this time: a link that loses every fifth packet is late every
@@ -44,7 +44,9 @@ impl Detector {
             ],
             State::Lost | State::Left => [own + settings.suspect_after; 2],
         };
-        let of_links = peer.links.values().flat_map(|link| {
+        let watched = peer.links.values();
+        let watched = watched.filter(|_| peer.watch == Watch::Neighbour);
+        let of_links = watched.flat_map(|link| {
             let since = link.silent_since(settings);
             [
                 since + settings.suspect_after,
@@ -126,11 +128,9 @@ impl Detector {
         if since(peer.silent_since(&self.settings)) < suspect_after {
             return;
         }
-        if lately(peer.relayed_left_at) {
-            self.enter(id, State::Left);
-            return self.tell(Event::Leaving { peer: id });
-        }
-        if lately(peer.relayed_down_at) {
+        // A beat that was on its way as the daemon was closed says nothing against it.
+        let quiet_for = since(peer.beat_at.unwrap_or(peer.counted_from));
+        if lately(peer.relayed_down_at) && 2 * self.settings.heartbeat_interval <= quiet_for {
             return self.close(id, now);
         }
         self.suspect_if_silent(id, now);
@@ -144,7 +144,7 @@ impl Detector {
         if silent_for < self.settings.suspect_after || self.company == Company::Isolated {
             return;
         }
-        self.enter(id, State::Suspected);
+        self.enter(id, State::Suspected, now);
         self.tell(Event::Suspected {
             peer: id,
             silent_for,
@@ -162,7 +162,7 @@ impl Detector {
         let silent_for = now.saturating_duration_since(peer.silent_to_all_since(&self.settings));
         if silent_for < self.settings.suspect_after {
             let calm = peer.calm();
-            self.enter(id, calm);
+            self.enter(id, calm, now);
             self.tell(Event::Recovered {
                 peer: id,
                 because: Recovery::Relayed,
@@ -180,9 +180,11 @@ impl Detector {
                 .and_then(|peer| peer.origin)
                 .map(|origin| origin.boot);
             let heard_by = self.heard_by(id, &agreed_by);
-            self.enter(id, State::Lost);
+            let silence = self.silence(id, now);
+            self.enter(id, State::Lost, now);
             self.tell(Event::Lost {
                 peer: id,
+                silence,
                 boot,
                 silent_for,
                 agreed_by,
@@ -193,28 +195,28 @@ impl Detector {
         }
     }
 
-    /// The voters that accuse `target` by their last packet, if that is fresh, and how many
-    /// voters there are. That their silence is long enough as well follows from ours: the
-    /// ages that they told are part of it.
+    /// Whether it is still heard by somebody who cannot answer it.
+    fn silence(&self, id: NodeId, now: Instant) -> Silence {
+        let overheard = self.peers.get(&id).and_then(|peer| peer.overheard_at);
+        let lately = |at| now.saturating_duration_since(at) < self.settings.suspect_after;
+        if overheard.is_some_and(lately) {
+            Silence::Unanswered
+        } else {
+            Silence::Total
+        }
+    }
+
+    /// The voters that agree that `target` is lost, and how many voters there are. That their
+    /// silence is long enough as well follows from ours: what they hear is part of it.
     fn agreement(&self, target: NodeId, now: Instant) -> (Vec<NodeId>, usize) {
         let voters = || {
             self.peers
                 .iter()
                 .filter(|(_, peer)| peer.voice == Voice::Voter)
         };
-        let fresh = |peer: &PeerState| {
-            let ago = |at| now.saturating_duration_since(at);
-            peer.heard_at
-                .is_some_and(|at| ago(at) < self.settings.suspect_after)
-        };
-        let accuses = |(id, peer): &(&NodeId, &PeerState)| {
-            let claim = peer
-                .claims
-                .get(&target)
-                .is_some_and(|claim| claim.verdict.accuses());
-            **id != target && fresh(peer) && claim
-        };
-        let mut agreed: Vec<NodeId> = voters().filter(accuses).map(|(id, _)| *id).collect();
+        let agrees =
+            |(id, peer): &(&NodeId, &PeerState)| **id != target && self.agrees(peer, target, now);
+        let mut agreed: Vec<NodeId> = voters().filter(agrees).map(|(id, _)| *id).collect();
         let mut of = voters().count();
         if self.voice == Voice::Voter {
             of += 1;
@@ -222,6 +224,20 @@ impl Detector {
             agreed.sort_unstable();
         }
         (agreed, of)
+    }
+
+    /// Whether a voter agrees that `target` is lost: by its last packet, if there is a fresh
+    /// one; or, if its life comes to us by others only, because no sign of life of `target`
+    /// comes the same way.
+    fn agrees(&self, voter: &PeerState, target: NodeId, now: Instant) -> bool {
+        let lately = |at: Option<Instant>| {
+            at.is_some_and(|at| now.saturating_duration_since(at) < self.settings.suspect_after)
+        };
+        if lately(voter.direct_at) {
+            let claim = voter.claims.get(&target);
+            return claim.is_some_and(|claim| claim.verdict.accuses());
+        }
+        voter.state == State::Alive && lately(voter.beat_at)
     }
 
     /// Who of those that agree had heard `target`, and in which boot.
@@ -246,6 +262,7 @@ impl Detector {
                     since,
                     grace: Grace::Over,
                 },
+                now,
             );
             self.tell(Event::DaemonDownTooLong { peer: id, down_for });
         }
@@ -264,14 +281,16 @@ impl Detector {
                 since: now,
                 grace: Grace::Running,
             },
+            now,
         );
         self.tell(Event::DaemonDown { peer: id, boot });
         self.hurry(now);
     }
 
-    fn enter(&mut self, id: NodeId, state: State) {
+    fn enter(&mut self, id: NodeId, state: State, now: Instant) {
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.state = state;
+            peer.changed_at = now;
         }
     }
 
@@ -280,6 +299,9 @@ impl Detector {
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
+        if peer.watch == Watch::Distant {
+            return;
+        }
         // A warning is for those that seem well; of all others more is known than that.
         let warn = peer.state == State::Alive;
         let mut events = Vec::new();
