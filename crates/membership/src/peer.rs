@@ -95,6 +95,8 @@ pub(crate) struct PeerState {
     pub heard_at: Option<Instant>,
     /// The last packet that shows that the peer hears us: the link works both ways.
     pub direct_at: Option<Instant>,
+    /// When it was last heard again after a silence, not yet knowing that we hear it.
+    pub back_at: Option<Instant>,
     /// When the newest packet was sent, by the clock of this boot of the peer.
     pub last_sent_at: Instant,
     /// The same of the newest packet of which a copy came over a link that works both ways.
@@ -147,6 +149,7 @@ impl PeerState {
             counted_from: now,
             heard_at: None,
             direct_at: None,
+            back_at: None,
             last_sent_at: Instant::ZERO,
             answered: None,
             refused_at: None,
@@ -211,7 +214,7 @@ impl PeerState {
 
     /// From when its silence towards all those with us counts.
     pub fn silent_to_all_since(&self, settings: &Settings) -> Instant {
-        let told = self.beat_at.max(self.relayed_down_at);
+        let told = self.beat_at.max(self.relayed_down_at).max(self.back_at);
         told.unwrap_or(Instant::ZERO)
             .max(self.silent_since(settings))
     }

@@ -452,7 +452,7 @@ fn a_fence_that_fails_is_tried_from_another_node() {
                13.39s  a is down
                13.39s    a has no power
                13.39s  plan 36: start web on b: a is proven off
-               13.40s    web/program starts on b
+               13.39s    web/program starts on b
                13.45s  web runs on b
         "#]],
     );
@@ -486,14 +486,14 @@ fn the_node_that_fences_dies_and_another_fences_both() {
                 9.28s  a is lost: a silent for 800 ms, agreed by b and c and d
                 9.28s  fence 47: b fences a: a silent for 800 ms, agreed by b and c and d
                 9.28s  fence 48: c fences e: e silent for 800 ms, agreed by a and b and c and d
-                9.49s  fence 47: a confirmed off by power-a
-                9.49s  a is down
-                9.49s    a has no power
+                9.48s  fence 47: a confirmed off by power-a
+                9.48s  a is down
+                9.48s    a has no power
                10.79s    e has no power
-               12.29s  fence 48: e confirmed off by power-e
-               12.29s  web stopped on e: e is proven off
-               12.29s  e is down
-               12.29s    e has no power
+               12.28s  fence 48: e confirmed off by power-e
+               12.28s  web stopped on e: e is proven off
+               12.28s  e is down
+               12.28s    e has no power
                12.29s  plan 51: start web on b: e is proven off
                12.29s    web/program starts on b
                12.34s  web runs on b
@@ -785,10 +785,10 @@ fn three_nodes_lose_two_one_after_another() {
                10.70s  b is lost: b silent for 800 ms, agreed by c
                20.26s  web stopped on c: the lease of c ended
                20.26s  plan 29: start web on c: the lease of c ended
-               20.27s    web/program starts on c
+               20.26s    web/program starts on c
                20.28s  b is starting
                20.29s  b is online
-               20.32s  web runs on c
+               20.31s  web runs on c
         "#]],
     );
 }
@@ -988,8 +988,8 @@ fn a_lost_node_that_nothing_can_fence_comes_back_when_it_holds_nothing() {
                 5.78s  b is lost: b silent for 800 ms, agreed by a and c
             > heal
             > run 5s
-               10.08s  b is starting
-               10.08s  b is online
+               10.10s  b is starting
+               10.10s  b is online
         "#]],
     );
 }
@@ -1047,8 +1047,8 @@ fn a_daemon_that_returns_does_not_fence_on_what_it_remembers() {
             > run 5s
                 6.18s  fence 24: a not fenced: b, which was to do it, is no longer online
                 6.18s  b is daemon-down
-               11.37s  fence 24: a came back under a newer boot
-               11.37s  a is starting
+               11.36s  fence 24: a came back under a newer boot
+               11.36s  a is starting
                11.37s  a is online
             > daemon-start b
             > run 10s
@@ -1097,14 +1097,14 @@ fn a_node_that_was_wrongly_vouched_for_stays_out_until_it_boots() {
                17.00s  fence 35: b confirmed off by ann in person
                17.00s  web stopped on b: b is proven off
                17.00s  b is down
-               17.00s  plan 39: start web on a: b is proven off
+               17.00s  plan 37: start web on a: b is proven off
                17.00s    web/program starts on a
                17.05s  web runs on a
             > power-off b
             > boot b
             > run 10s
-               27.04s  b is starting
-               27.05s  b is online
+               28.47s  b is starting
+               28.48s  b is online
         "#]],
     );
 }

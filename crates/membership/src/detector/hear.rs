@@ -92,7 +92,8 @@ impl Detector {
         let Some(state) = self.peers.get_mut(&origin.node) else {
             return;
         };
-        state.heard_at = Some(now);
+        let before = state.heard_at.replace(now);
+        let quiet_for = before.map(|at| now.saturating_duration_since(at));
         state.last_sent_at = heartbeat.sent_at;
         state.answered = None;
         state.refusals = 0;
@@ -108,9 +109,28 @@ impl Detector {
             state.stalls = heartbeat.stall.count;
             // Its session begins with an answer to us.
             self.begin_run(origin, now);
-        } else if let Some(known) = &mut state.origin {
+            return;
+        }
+        if let Some(known) = &mut state.origin {
             known.run = origin.run;
         }
+        let is_back = quiet_for.is_some_and(|gap| self.settings.late_warn_after <= gap);
+        if ways == Ways::One && is_back {
+            self.note_back(origin.node, now);
+        }
+    }
+
+    /// Heard again after a silence: it cannot have heard our answer yet. It gets one at once,
+    /// and the time for its own.
+    fn note_back(&mut self, peer: NodeId, now: Instant) {
+        let Some(state) = self.peers.get_mut(&peer) else {
+            return;
+        };
+        state.back_at = Some(now);
+        if state.state == State::Suspected {
+            self.revive(peer, Recovery::Heard, now);
+        }
+        self.hurry(now);
     }
 
     /// A run that is newer than the one known, or the first: it lives.
