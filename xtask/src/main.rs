@@ -6,6 +6,7 @@
 mod bench;
 mod run;
 mod scan;
+mod sim;
 mod test;
 mod tidy;
 
@@ -24,6 +25,9 @@ struct Arguments {
 enum Task {
     /// Runs every check and every test; installs missing Debian packages where it may.
     Test(test::TestArguments),
+    /// Plays simulated clusters; see docs/simulator.md.
+    #[command(disable_help_flag = true)]
+    Sim(sim::SimArguments),
     /// Checks layers, sizes, purity, error codes, words and licences.
     Tidy,
     /// Measures; prints figures.
@@ -34,6 +38,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test(arguments) => test::run(&arguments),
+        Task::Sim(arguments) => sim::sim(&arguments),
         Task::Tidy => tidy::run(),
         Task::Bench(which) => bench::run(&which),
     };

@@ -13,6 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["model", "wire"],
     &["raft", "membership", "quorum", "planner", "state", "config"],
     &["node"],
+    &["sim"],
     &["host"],
     &["agents", "fencing", "consensus"],
     &["api", "server", "cli"],
@@ -32,6 +33,7 @@ const PURE: &[&str] = &[
     "state",
     "config",
     "node",
+    "sim",
 ];
 
 /// Words that betray one of those, outside of comments, strings and tests.

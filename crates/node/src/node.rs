@@ -175,6 +175,7 @@ pub struct Node {
     /// Cluster time, and when this node saw it.
     clock: (ClusterTime, Instant),
     pub(crate) compacted: u64,
+    compact_every: u64,
     pub(crate) outputs: VecDeque<Output>,
 }
 
@@ -215,8 +216,14 @@ impl Node {
             wall: WallTime(0),
             clock: (ClusterTime::default(), now),
             compacted: 0,
+            compact_every: COMPACT_EVERY,
             outputs: VecDeque::new(),
         }
+    }
+
+    /// Compacts the log after so many applied entries, for tests that want snapshots soon.
+    pub fn compact_every(&mut self, entries: u64) {
+        self.compact_every = entries;
     }
 
     /// Tells the wall clock, for the stamps of commands. Data only.
@@ -603,7 +610,7 @@ impl Node {
     }
 
     fn compact(&mut self) {
-        if COMPACT_EVERY <= self.applied.saturating_sub(self.compacted) {
+        if self.compact_every <= self.applied.saturating_sub(self.compacted) {
             self.compacted = self.applied;
             self.raft.compact(self.applied, self.state.to_snapshot());
         }

@@ -1,0 +1,289 @@
+//! What comes to a daemon, and what is done with what its node and its detector say.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use membership::{Output as Heard, Peer, Voice};
+use model::{Instant, NodeId};
+use node::{Output, PeerMessage};
+use raft::PersistSeq;
+use wire::heartbeat::{Heartbeat, LinkId};
+
+use crate::machine::{Daemon, Power};
+use crate::promises::Promise;
+use crate::world::{Event, World};
+
+/// A kernel's refusal is on its way for so long.
+const REFUSAL: Duration = Duration::from_micros(200);
+
+/// Outputs after one input; more would be a loop.
+const OUTPUTS_MAX: usize = 20_000;
+
+impl World {
+    /// The daemon, where it can be given something, with its own time.
+    pub fn awake(&mut self, id: NodeId) -> Option<(&mut Daemon, Instant)> {
+        let now = self.now;
+        let machine = &mut self.machines[(id.0 - 1) as usize];
+        if machine.power != Power::On {
+            return None;
+        }
+        let (local, wall) = (machine.clock.local(now), machine.clock.wall(now));
+        let daemon = machine.daemon.as_mut()?;
+        daemon.node.set_wall(wall);
+        Some((daemon, local))
+    }
+
+    /// The same, for one run only.
+    pub fn awake_run(&mut self, (id, run): (NodeId, u64)) -> Option<(&mut Daemon, Instant)> {
+        self.awake(id).filter(|(daemon, _)| daemon.run == run)
+    }
+
+    pub(crate) fn hear(&mut self, to: NodeId, link: LinkId, heartbeat: &Heartbeat) {
+        if let Some((daemon, local)) = self.awake(to) {
+            let _rejected = daemon.detector.handle_heartbeat(link, heartbeat, local);
+            return self.carry_out(to);
+        }
+        let from = heartbeat.header.origin.node;
+        let is_on = self.machine(to).power == Power::On;
+        if is_on && !self.wires.is_cut(to, from, link.0) {
+            let event = Event::Refused {
+                by: to,
+                to: from,
+                link,
+            };
+            self.put(REFUSAL, event);
+        }
+    }
+
+    pub(crate) fn refused(&mut self, by: NodeId, to: NodeId, link: LinkId) {
+        if let Some((daemon, local)) = self.awake(to) {
+            daemon.detector.handle_refused(link, by, local);
+            self.carry_out(to);
+        }
+    }
+
+    pub(crate) fn message(&mut self, from: NodeId, to: NodeId, message: PeerMessage) {
+        if let Some((daemon, local)) = self.awake(to) {
+            daemon.node.handle_message(from, message, local);
+            self.carry_out(to);
+        }
+    }
+
+    pub(crate) fn written(&mut self, (on, run): (NodeId, u64), seq: PersistSeq) {
+        let machine = self.machine(on);
+        let is_this_run = machine.daemon.as_ref().is_some_and(|d| d.run == run);
+        if !is_this_run {
+            return;
+        }
+        machine.disk.carry_out();
+        if let Some((daemon, local)) = self.awake_run((on, run)) {
+            daemon.node.handle_persisted(seq, local);
+            self.carry_out(on);
+        }
+    }
+
+    pub(crate) fn run_timers(&mut self, id: NodeId) {
+        let Some((daemon, local)) = self.awake(id) else {
+            return;
+        };
+        if daemon.detector.next_deadline() <= local {
+            daemon.detector.handle_timeout(local);
+        }
+        let due = daemon.node.next_deadline(local);
+        if due.is_some_and(|at| at <= local) {
+            daemon.node.handle_timeout(local);
+            let next = daemon.node.next_deadline(local);
+            if let Some(next) = next.filter(|next| *next <= local) {
+                let what = format!("due at {next:?}, still, at {local:?}");
+                self.break_promise(Promise::Progress, what);
+            }
+        }
+        self.carry_out(id);
+    }
+
+    /// Everything that a daemon wants done, until there is nothing left; then the promises
+    /// that it could have broken, and when it wants to be called again.
+    pub(crate) fn carry_out(&mut self, id: NodeId) {
+        for _ in 0..OUTPUTS_MAX {
+            let Some((daemon, local)) = self.awake(id) else {
+                return;
+            };
+            let run = daemon.run;
+            if let Some(output) = daemon.detector.poll_output() {
+                match output {
+                    Heard::Event(event) => {
+                        daemon.node.handle_event(&event, local);
+                        self.trace.story(self.now, Some(id), || event.to_string());
+                    }
+                    Heard::Send {
+                        peer,
+                        link,
+                        heartbeat,
+                    } => self.post_heartbeat(id, peer, link, heartbeat),
+                }
+            } else if let Some(output) = daemon.node.poll_output() {
+                self.carry_out_one((id, run), output);
+            } else {
+                self.update_peers(id);
+                self.check_daemon(id);
+                return self.plan_wake(id);
+            }
+        }
+        let what = format!("{OUTPUTS_MAX} outputs after one input");
+        self.break_promise(Promise::Progress, what);
+    }
+
+    fn plan_wake(&mut self, id: NodeId) {
+        let now = self.now;
+        let machine = self.machine(id);
+        let local = machine.clock.local(now);
+        let Some(daemon) = &machine.daemon else {
+            return;
+        };
+        let mut due = daemon.detector.next_deadline();
+        if let Some(at) = daemon.node.next_deadline(local) {
+            due = due.min(at);
+        }
+        let at = machine.clock.truly(due).max(now);
+        if machine.wakes_at.is_none_or(|planned| at < planned) {
+            machine.wakes_at = Some(at);
+            self.queue.put(at, Event::Wake { on: id });
+        }
+    }
+
+    fn post_heartbeat(&mut self, from: NodeId, to: NodeId, link: LinkId, beat: Box<Heartbeat>) {
+        if self.setup.nodes < to.0 {
+            return;
+        }
+        if self.wires.is_cut(from, to, link.0) {
+            self.wires.packets.cut += 1;
+            return;
+        }
+        let [first, second] = self.wires.carry(&mut self.random);
+        if let Some(delay) = second {
+            let heartbeat = beat.clone();
+            self.put(
+                delay,
+                Event::Heartbeat {
+                    to,
+                    link,
+                    heartbeat,
+                },
+            );
+        }
+        if let Some(delay) = first {
+            let heartbeat = beat;
+            self.put(
+                delay,
+                Event::Heartbeat {
+                    to,
+                    link,
+                    heartbeat,
+                },
+            );
+        }
+    }
+
+    fn post_message(&mut self, from: NodeId, to: NodeId, message: PeerMessage) {
+        if self.setup.nodes < to.0 {
+            return;
+        }
+        if self.wires.open(from, to).is_none() {
+            self.wires.packets.cut += 1;
+            return;
+        }
+        let [first, second] = self.wires.carry(&mut self.random);
+        if let Some(delay) = second {
+            let message = Box::new(message.clone());
+            self.put(delay, Event::Message { from, to, message });
+        }
+        if let Some(delay) = first {
+            let message = Box::new(message);
+            self.put(delay, Event::Message { from, to, message });
+        }
+    }
+
+    fn carry_out_one(&mut self, (id, run): (NodeId, u64), output: Output) {
+        let now = self.now;
+        match output {
+            Output::Send { to, message } => self.post_message(id, to, message),
+            Output::Persist(persist) => {
+                let seq = persist.seq;
+                let machine = &mut self.machines[(id.0 - 1) as usize];
+                let at = machine.disk.order(persist, now, &mut self.random);
+                self.queue.put(at, Event::Written { on: id, run, seq });
+            }
+            Output::Operate(operation) => self.operate((id, run), *operation),
+            Output::Fence { id: fence, target } => self.fence((id, run), fence, &target),
+            Output::Reply {
+                id: request,
+                result,
+            } => self.replied((id, run), request, result),
+            Output::Changed { .. } => {}
+            Output::Leader(leader) => {
+                self.trace.story(now, Some(id), || match leader {
+                    Some(leader) => format!("follows {}", crate::form::node_name(leader)),
+                    None => "follows nobody".into(),
+                });
+            }
+            Output::Left => self.leave(id),
+        }
+    }
+
+    fn leave(&mut self, id: NodeId) {
+        let mut beats = Vec::new();
+        if let Some((daemon, local)) = self.awake(id) {
+            daemon.detector.leave(local);
+            while let Some(output) = daemon.detector.poll_output() {
+                if let Heard::Send {
+                    peer,
+                    link,
+                    heartbeat,
+                } = output
+                {
+                    beats.push((peer, link, heartbeat));
+                }
+            }
+        }
+        for (peer, link, heartbeat) in beats {
+            self.post_heartbeat(id, peer, link, heartbeat);
+        }
+        self.trace.story(self.now, Some(id), || "has left".into());
+        self.kill_daemon(id);
+    }
+
+    fn update_peers(&mut self, id: NodeId) {
+        let links = self.setup.links;
+        let Some((daemon, local)) = self.awake(id) else {
+            return;
+        };
+        let state = daemon.node.state();
+        let count = state.seen().nodes.len();
+        let voters = &daemon.node.raft().configuration().voters;
+        let (epoch, known_count, known_voters) = &daemon.peers_of;
+        if count == 0
+            || (*epoch == state.epoch() && *known_count == count && known_voters == voters)
+        {
+            return;
+        }
+        let voters: BTreeSet<NodeId> = voters.clone();
+        let voice = |id: &NodeId| {
+            if voters.contains(id) {
+                Voice::Voter
+            } else {
+                Voice::Listener
+            }
+        };
+        let others = state.members().map(|(_, id, _)| id).filter(|o| *o != id);
+        let peers: Vec<Peer> = others
+            .map(|id| Peer {
+                id,
+                voice: voice(&id),
+                links: (0..links).map(LinkId).collect(),
+            })
+            .collect();
+        let known = (state.epoch(), count, voters.clone());
+        daemon.detector.set_peers(voice(&id), peers, local);
+        daemon.peers_of = known;
+    }
+}

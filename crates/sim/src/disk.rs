@@ -1,0 +1,188 @@
+//! The disk of one machine: what is on it for certain, and what is on its way.
+//!
+//! Orders are carried out one after the other and are certain only once they are. When the
+//! daemon or the power ends in between, some of the orders on their way are there and some
+//! are not; of one of them only a beginning may be there, its parts from top to bottom.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use model::Instant;
+use raft::{Persist, Restored};
+
+use crate::random::Random;
+
+/// A healthy disk's slowest write. Most are far quicker.
+const QUICK_MICROS: u64 = 2_000;
+
+/// Whether the bytes are as they were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// They are.
+    Sound,
+    /// A checksum does not fit: the daemon refuses to start.
+    Rotten,
+}
+
+/// What is left of orders that were on their way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Torn {
+    /// Orders of which nothing is left.
+    pub lost: u64,
+    /// Orders of which a beginning is left.
+    pub torn: u64,
+}
+
+pub(crate) struct Disk {
+    pub stable: Restored,
+    pub under_way: VecDeque<Persist>,
+    /// When the last order will have been carried out.
+    busy_until: Instant,
+    /// Added to each write.
+    pub slow_by: Duration,
+    pub health: Health,
+}
+
+impl Disk {
+    pub fn new(stable: Restored) -> Self {
+        Self {
+            stable,
+            under_way: VecDeque::new(),
+            busy_until: Instant::ZERO,
+            slow_by: Duration::ZERO,
+            health: Health::Sound,
+        }
+    }
+
+    /// Takes an order; when it will have been carried out.
+    pub fn order(&mut self, persist: Persist, now: Instant, random: &mut Random) -> Instant {
+        let takes = Duration::from_micros(50 + random.below(QUICK_MICROS)) + self.slow_by;
+        self.busy_until = self.busy_until.max(now) + takes;
+        self.under_way.push_back(persist);
+        self.busy_until
+    }
+
+    /// The oldest order is carried out.
+    pub fn carry_out(&mut self) {
+        if let Some(persist) = self.under_way.pop_front() {
+            write(&mut self.stable, persist);
+        }
+    }
+
+    /// The one who ordered is gone: some of what was under way is there, some is not.
+    pub fn interrupt(&mut self, random: &mut Random) -> Torn {
+        let mut torn = Torn::default();
+        let under_way = std::mem::take(&mut self.under_way);
+        self.busy_until = Instant::ZERO;
+        let count = under_way.len() as u64;
+        let whole = random.below(count + 1);
+        for (place, persist) in under_way.into_iter().enumerate() {
+            if (place as u64) < whole {
+                write(&mut self.stable, persist);
+            } else if place as u64 == whole && random.chance(500) {
+                torn.torn += 1;
+                write(&mut self.stable, beginning(persist, random));
+            } else {
+                torn.lost += 1;
+            }
+        }
+        torn
+    }
+
+    /// Whether this entry, in this term, would survive a loss of power now.
+    pub fn holds(&self, index: u64, term: u64) -> bool {
+        let covered = self.stable.snapshot.as_ref();
+        if covered.is_some_and(|(meta, _)| index <= meta.index) {
+            return true;
+        }
+        let Some(first) = self.stable.entries.first() else {
+            return false;
+        };
+        let offset = index.checked_sub(first.index);
+        let entry = offset.and_then(|offset| self.stable.entries.get(offset as usize));
+        entry.is_some_and(|entry| entry.index == index && entry.term == term)
+    }
+}
+
+/// The parts of an order up to some part; the last of its entries may be half written, and
+/// is not there then.
+fn beginning(mut persist: Persist, random: &mut Random) -> Persist {
+    let parts = random.below(5);
+    if parts < 1 {
+        persist.hard_state = None;
+    }
+    if parts < 2 {
+        persist.snapshot = None;
+    }
+    if parts < 3 {
+        persist.truncate_from = None;
+        persist.entries.clear();
+    }
+    let entries = persist.entries.len() as u64;
+    persist.entries.truncate(random.below(entries + 1) as usize);
+    persist
+}
+
+fn write(disk: &mut Restored, persist: Persist) {
+    if let Some(hard_state) = persist.hard_state {
+        disk.hard_state = hard_state;
+    }
+    let covered = persist.snapshot.as_ref().map(|(meta, _)| meta.index);
+    if persist.snapshot.is_some() {
+        disk.snapshot = persist.snapshot;
+    }
+    if let Some(from) = persist.truncate_from {
+        disk.entries.retain(|entry| entry.index < from);
+    }
+    disk.entries.extend(persist.entries);
+    if let Some(covered) = covered {
+        disk.entries.retain(|entry| covered < entry.index);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::NodeId;
+    use wire::raft::{Entry, HardState, Payload};
+
+    use super::*;
+
+    fn order(index: u64) -> Persist {
+        let hard_state = HardState {
+            term: 1,
+            vote: Some(NodeId(1)),
+            commit: index,
+            ..HardState::default()
+        };
+        Persist {
+            hard_state: Some(hard_state),
+            entries: vec![Entry {
+                index,
+                term: 1,
+                payload: Payload::Empty,
+            }],
+            ..Persist::default()
+        }
+    }
+
+    #[test]
+    fn what_was_carried_out_survives_and_of_the_rest_a_beginning_at_most() {
+        for seed in 0..200 {
+            let mut random = Random::new(seed, 0);
+            let mut disk = Disk::new(Restored::default());
+            for index in 1..=5 {
+                disk.order(order(index), Instant(0), &mut random);
+            }
+            disk.carry_out();
+            disk.carry_out();
+            let torn = disk.interrupt(&mut random);
+            let kept = disk.stable.entries.len() as u64;
+            assert!((2..=5).contains(&kept), "seed {seed}: {kept} entries");
+            assert!((1..=kept).all(|index| disk.holds(index, 1)));
+            assert!(!disk.holds(kept + 1, 1) && !disk.holds(1, 2));
+            assert!(torn.torn <= 1 && torn.torn + torn.lost <= 3);
+            let gaps = disk.stable.entries.windows(2);
+            gaps.for_each(|pair| assert_eq!(pair[0].index + 1, pair[1].index));
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! How a cluster begins: its members and its spec, as they stand in the first snapshot.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use model::spec::{
+    Autostart, ClusterSpec, Elsewhere, FENCE_RACE_DELAY_DEFAULT, Failback, Limits, NoQuorumPolicy,
+    NodeSpec, PORT_DEFAULT, ProcessSpec, Ready, ResourceKind, ResourceSpec, RestartPolicy,
+    ServiceSpec, Timings,
+};
+use model::{
+    ClusterTime, Command, Lineage, NodeId, NodeName, ResourceName, ServiceName, Spec, Stamped,
+    UserName, WallTime,
+};
+use state::State;
+use wire::raft::{Configuration, HardState, SnapshotMeta};
+
+/// Times of the simulated clusters. Longer between heartbeats than the defaults, so that a
+/// simulated second costs less; all that is compared with each other keeps its proportion.
+pub const TIMINGS: Timings = Timings {
+    heartbeat: Duration::from_millis(200),
+    suspect_after: Duration::from_millis(700),
+    lost_after: Duration::from_millis(1100),
+    daemon_down_grace: Duration::from_secs(4),
+    lease: Duration::from_secs(2),
+    start_grace: Duration::from_secs(6),
+};
+
+/// Names of the nodes: one letter each, then two.
+#[must_use]
+pub fn node_name(id: NodeId) -> NodeName {
+    let place = (id.0.max(1) - 1) as u8;
+    let letter = |n: u8| char::from(b'a' + n % 26);
+    let text = if place < 26 {
+        letter(place).to_string()
+    } else {
+        format!("{}{}", letter(place / 26 - 1), letter(place))
+    };
+    NodeName::new(text).expect("letters are a name")
+}
+
+/// The number of a node that is called like this.
+#[must_use]
+pub fn node_id(name: &str) -> Option<NodeId> {
+    (1..=NODES_MAX)
+        .map(NodeId)
+        .find(|id| node_name(*id).as_str() == name)
+}
+
+/// As many as the product promises.
+pub const NODES_MAX: u64 = 64;
+
+/// The person who gives orders.
+#[must_use]
+pub fn operator() -> UserName {
+    UserName::new("ann").expect("a plain word is a name")
+}
+
+fn process(resource: &str, program: &str) -> ResourceSpec {
+    ResourceSpec {
+        name: ResourceName::new(resource).expect("only plain words are given"),
+        kind: ResourceKind::Process(ProcessSpec {
+            argv: vec![program.to_string()],
+            environment: BTreeMap::new(),
+            user: None,
+            directory: None,
+            ready: Ready::Executed,
+        }),
+        limits: Limits {
+            start: Duration::from_secs(4),
+            ..Limits::default()
+        },
+    }
+}
+
+/// A service as a line tells it: `web prefer=a,b after=db resources=disk,program restart=2
+/// runs=v2 failback manual priority=5`.
+///
+/// # Errors
+/// The word that is not understood.
+pub fn service(line: &str) -> Result<(ServiceName, ServiceSpec), String> {
+    let mut words = line.split_whitespace();
+    let bad = |word: &str| format!("`{word}` says nothing of a service");
+    let named = words.next().unwrap_or_default();
+    let named = ServiceName::new(named).map_err(|error| error.to_string())?;
+    let mut spec = ServiceSpec {
+        prefer: Vec::new(),
+        elsewhere: Elsewhere::Allowed,
+        failback: Failback::Never,
+        after: Vec::new(),
+        autostart: Autostart::Yes,
+        priority: 0,
+        stickiness: 0,
+        restart: RestartPolicy::default(),
+        resources: Vec::new(),
+    };
+    let (mut resources, mut program) = (vec!["program"], "v1");
+    for word in words {
+        match word.split_once('=').unwrap_or((word, "")) {
+            ("prefer", list) => {
+                let of = |name: &str| NodeName::new(name).map_err(|_| bad(word));
+                spec.prefer = list.split(',').map(of).collect::<Result<_, _>>()?;
+            }
+            ("after", list) => {
+                let of = |name: &str| ServiceName::new(name).map_err(|_| bad(word));
+                spec.after = list.split(',').map(of).collect::<Result<_, _>>()?;
+            }
+            ("restart", times) => spec.restart.times = times.parse().map_err(|_| bad(word))?,
+            ("priority", number) => spec.priority = number.parse().map_err(|_| bad(word))?,
+            ("resources", list) => resources = list.split(',').collect(),
+            ("runs", version) => program = version,
+            ("manual", "") => spec.autostart = Autostart::No,
+            ("failback", "") => spec.failback = Failback::WhenPossible,
+            _other => return Err(bad(word)),
+        }
+    }
+    spec.resources = resources.iter().map(|r| process(r, program)).collect();
+    Ok((named, spec))
+}
+
+/// Another version of a service: its programs are others, so it is started anew.
+pub fn change_version(spec: &mut ServiceSpec, version: &str) {
+    for resource in &mut spec.resources {
+        *resource = process(resource.name.as_str(), version);
+    }
+}
+
+/// The spec of a cluster with these nodes and services.
+#[must_use]
+pub fn spec(nodes: u64, services: BTreeMap<ServiceName, ServiceSpec>) -> Spec {
+    let node = |id: u64| {
+        let name = node_name(NodeId(id));
+        let fence = vec![device(&name)];
+        let spec = NodeSpec {
+            fence,
+            ..NodeSpec::default()
+        };
+        (name, spec)
+    };
+    Spec {
+        cluster: ClusterSpec {
+            name: "numbers".into(),
+            port: PORT_DEFAULT,
+            timings: TIMINGS,
+            fences_per_hour_max: 3,
+            no_quorum: NoQuorumPolicy::Stop,
+            fence_race_delay: FENCE_RACE_DELAY_DEFAULT,
+            ping_targets: Vec::new(),
+        },
+        networks: BTreeMap::new(),
+        nodes: (1..=nodes).map(node).collect(),
+        fence_devices: BTreeMap::new(),
+        services,
+    }
+}
+
+/// The power switch of a node.
+#[must_use]
+pub fn device(node: &NodeName) -> model::DeviceName {
+    model::DeviceName::new(format!("power-{node}")).expect("made of plain words")
+}
+
+/// The state that a new cluster starts from, and its place in the log.
+#[must_use]
+pub fn first_state(nodes: u64, spec: &Spec) -> (State, u64) {
+    let mut state = State::new();
+    let mut index = 0;
+    let mut apply = |command| {
+        index += 1;
+        let (at, clock) = (WallTime(0), ClusterTime(0));
+        state
+            .apply(index, &Stamped { at, clock, command })
+            .expect("nothing stands in the way of the first commands");
+    };
+    for id in 1..=nodes {
+        let token = if id == 1 { "" } else { "token" };
+        if id != 1 {
+            apply(Command::AddToken {
+                digest: token.into(),
+                valid_for: Duration::from_secs(1),
+                by: operator(),
+            });
+        }
+        apply(Command::AddMember {
+            name: node_name(NodeId(id)),
+            key: [id as u8; 32],
+            token: token.into(),
+            spec: None,
+        });
+    }
+    apply(Command::SetSpec {
+        base: 0,
+        source: String::new(),
+        spec: Box::new(spec.clone()),
+        by: operator(),
+    });
+    (state, index)
+}
+
+/// What each node has on disk as the cluster begins.
+#[must_use]
+pub fn first_log(voters: BTreeSet<NodeId>, (state, index): (&State, u64)) -> raft::Restored {
+    let lineage = Lineage::default();
+    let meta = SnapshotMeta {
+        index,
+        term: 1,
+        configuration: Configuration::of_voters(voters),
+        lineage,
+    };
+    let hard_state = HardState {
+        term: 1,
+        commit: index,
+        lineage,
+        ..HardState::default()
+    };
+    raft::Restored {
+        hard_state,
+        snapshot: Some((meta, state.to_snapshot())),
+        ..raft::Restored::default()
+    }
+}

@@ -1,0 +1,202 @@
+//! Operations and fences: they take time, may fail, and what they do is real.
+
+use std::time::Duration;
+
+use model::operation::{Operation, OperationReport, Outcome, ResourceAddress, Verb};
+use model::seen::FenceResult;
+use model::{FenceId, NodeId, NodeName};
+
+use crate::act::Wrong;
+use crate::form;
+use crate::machine::{Machine, Power};
+use crate::world::{Event, World};
+
+/// A slow stop takes so long; far below its limit.
+const SLOW_STOP: Duration = Duration::from_secs(3);
+
+impl World {
+    pub(crate) fn operate(&mut self, (on, run): (NodeId, u64), operation: Operation) {
+        let now = self.now;
+        let jitter = Duration::from_micros(self.random.below(20_000));
+        let operation = Box::new(operation);
+        let machine = self.machine(on);
+        let wrong = machine.wrongs.get(&operation.address.service).copied();
+        let takes = jitter
+            + match (operation.verb, wrong) {
+                (Verb::Start, Some(Wrong::StartHangs)) => operation.limit,
+                (Verb::Stop, Some(Wrong::StopSlow)) => SLOW_STOP,
+                (Verb::Start, _) => Duration::from_millis(50),
+                (Verb::Stop, _) => Duration::from_millis(30),
+                (Verb::Probe | Verb::Status, _) => Duration::from_millis(5),
+            };
+        if operation.verb == Verb::Start && wrong == Some(Wrong::StartHangs) {
+            let start = operation.clone();
+            machine.hanging.insert(operation.address.clone(), start);
+        }
+        if operation.verb == Verb::Stop
+            && let Some(start) = machine.hanging.remove(&operation.address)
+        {
+            machine.busy_until.remove(&operation.address);
+            machine.gave_way.insert(start.id);
+            let operation = start;
+            self.put(Duration::ZERO, Event::GaveWay { on, run, operation });
+        }
+        let address = operation.address.clone();
+        let busy = self.machine(on).busy_until.entry(address).or_insert(now);
+        let begins = (*busy).max(now);
+        *busy = begins + takes;
+        if operation.verb == Verb::Start {
+            let operation = operation.clone();
+            self.queue.put(begins, Event::Begun { on, run, operation });
+        }
+        let event = Event::Ended { on, run, operation };
+        self.queue.put(begins + takes, event);
+    }
+
+    /// A program lives from the moment it is executed, whoever waits for it.
+    pub(crate) fn begin(&mut self, (on, run): (NodeId, u64), operation: Operation) {
+        let machine = self.machine(on);
+        let is_this_run = machine.daemon.as_ref().is_some_and(|d| d.run == run);
+        if !is_this_run || machine.gave_way.contains(&operation.id) {
+            return;
+        }
+        let (address, spec) = (operation.address, operation.spec);
+        machine.recorded.insert(address.clone(), spec.clone());
+        let is_new = machine.running.insert(address.clone(), spec).is_none();
+        if is_new {
+            self.trace
+                .story(self.now, Some(on), || format!("{address} starts"));
+        }
+        self.check_started(on, &address);
+        self.note_runs(&address.service, on);
+    }
+
+    pub(crate) fn end(&mut self, (on, run): (NodeId, u64), operation: &Operation) {
+        let machine = self.machine(on);
+        let is_this_run = machine.daemon.as_ref().is_some_and(|d| d.run == run);
+        if !is_this_run || machine.gave_way.remove(&operation.id) {
+            return;
+        }
+        if operation.verb == Verb::Start {
+            machine.hanging.remove(&operation.address);
+        }
+        let before = machine.running.len();
+        let outcome = outcome(machine, operation);
+        if machine.running.len() < before {
+            let address = &operation.address;
+            self.note_ended(&address.service, on);
+            self.trace
+                .story(self.now, Some(on), || format!("{address} stops"));
+        }
+        self.report((on, run), operation, outcome);
+    }
+
+    /// A start that waits is told that a stop is asked for.
+    pub(crate) fn give_way(&mut self, (on, run): (NodeId, u64), operation: &Operation) {
+        let how = "a stop was asked for before it was ready".into();
+        self.report((on, run), operation, Outcome::Failed(how));
+    }
+
+    fn report(&mut self, (on, run): (NodeId, u64), operation: &Operation, outcome: Outcome) {
+        let report = OperationReport {
+            id: operation.id,
+            outcome,
+            output: String::new(),
+            took: operation.limit,
+        };
+        if let Some((daemon, local)) = self.awake_run((on, run)) {
+            daemon.node.handle_operation(report, local);
+            self.carry_out(on);
+        }
+    }
+
+    pub(crate) fn fail(&mut self, (on, run): (NodeId, u64), address: &ResourceAddress) {
+        if let Some((daemon, local)) = self.awake_run((on, run)) {
+            let how = ("signal 9".to_string(), String::new());
+            daemon.node.handle_failure(address, how, local);
+            self.carry_out(on);
+        }
+    }
+
+    pub(crate) fn fence(&mut self, (by, run): (NodeId, u64), id: FenceId, target: &NodeName) {
+        self.check_fence(target);
+        let Some(target) = form::node_id(target.as_str()) else {
+            return;
+        };
+        let takes = self.switch(target).takes;
+        self.put(
+            takes,
+            Event::Strike {
+                by,
+                run,
+                id,
+                target,
+            },
+        );
+    }
+
+    /// The device acts whether or not the daemon that asked still lives.
+    pub(crate) fn strike(&mut self, (by, run): (NodeId, u64), id: FenceId, target: NodeId) {
+        let switch = self.switch(target);
+        let device = form::device(&form::node_name(target));
+        let late = switch.late;
+        let result = if 0 < switch.fails {
+            switch.fails -= 1;
+            FenceResult::Failed {
+                device: Some(device),
+                how: "no answer".into(),
+            }
+        } else if 0 < switch.lies {
+            switch.lies -= 1;
+            FenceResult::Confirmed { device }
+        } else {
+            self.counts.fences += 1;
+            self.power_off(target);
+            if let Some(after) = self.setup.on_again {
+                self.put(after, Event::Boot { on: target });
+            }
+            FenceResult::Confirmed { device }
+        };
+        let result = Box::new(result);
+        self.put(
+            late,
+            Event::Told {
+                by,
+                run,
+                id,
+                result,
+            },
+        );
+    }
+
+    pub(crate) fn told(&mut self, (by, run): (NodeId, u64), id: FenceId, result: FenceResult) {
+        if let Some((daemon, local)) = self.awake_run((by, run)) {
+            daemon.node.handle_fence_ended(id, result, local);
+            self.carry_out(by);
+        }
+    }
+}
+
+/// What an operation finds or leaves behind at its end.
+fn outcome(machine: &mut Machine, operation: &Operation) -> Outcome {
+    debug_assert!(machine.power == Power::On, "only who runs comes to an end");
+    let address = &operation.address;
+    let wrong = machine.wrongs.get(&address.service).copied();
+    match operation.verb {
+        Verb::Probe | Verb::Status if machine.running.contains_key(address) => Outcome::Running,
+        Verb::Probe | Verb::Status => Outcome::Stopped,
+        Verb::Start if wrong == Some(Wrong::StartHangs) => Outcome::TimedOut,
+        Verb::Start if wrong == Some(Wrong::StartFails) => {
+            machine.running.remove(address);
+            Outcome::Failed("exit 1".into())
+        }
+        Verb::Start if machine.running.contains_key(address) => Outcome::Running,
+        Verb::Start => Outcome::Failed("ended at once".into()),
+        Verb::Stop if wrong == Some(Wrong::StopFails) => Outcome::Failed("it resists".into()),
+        Verb::Stop => {
+            machine.running.remove(address);
+            machine.recorded.remove(address);
+            Outcome::Stopped
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Whether what clients saw could have happened one after the other: the search of Wing and
+//! Gong ("Testing and Verifying Concurrent Objects", 1993) with Lowe's memory of what was
+//! tried ("Testing for Linearizability", 2017).
+
+use std::collections::BTreeSet;
+
+use model::Instant;
+
+/// Operations of one history that are looked at, at most: the search keeps sets of them as
+/// the bits of one number, and may take time that grows quickly with their count.
+pub const OPERATIONS_MAX: usize = 64;
+
+/// Steps of one search; histories of clients that wait for their answers need far fewer.
+const STEPS_MAX: usize = 200_000;
+
+/// Something that is done one operation at a time.
+pub trait Sequential {
+    /// What is called, with what was answered.
+    type Call;
+
+    /// What it is after the call; none when the answer could not have been given.
+    #[must_use]
+    fn after(&self, call: &Self::Call) -> Option<Self>
+    where
+        Self: Sized;
+}
+
+/// A call of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation<C> {
+    /// When it was made.
+    pub called: Instant,
+    /// When the answer came; none: never, and the call may yet take effect, or not at all.
+    pub answered: Option<Instant>,
+    /// What was called, with what was answered.
+    pub call: C,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// There is an order.
+    Linearizable,
+    /// There is none.
+    Not,
+    /// The search took too long, or there are too many operations.
+    Unknown,
+}
+
+/// Whether there is an order of the operations in which each could have been answered as it
+/// was, and in which none comes before one that was answered before it was called.
+pub fn check<S: Sequential + Ord + Clone>(first: &S, operations: &[Operation<S::Call>]) -> Verdict {
+    if OPERATIONS_MAX < operations.len() {
+        return Verdict::Unknown;
+    }
+    let all_answered: u64 = operations
+        .iter()
+        .enumerate()
+        .filter(|(_, operation)| operation.answered.is_some())
+        .fold(0, |bits, (place, _)| bits | 1 << place);
+    let mut tried = BTreeSet::new();
+    let mut open = vec![(0_u64, first.clone())];
+    let mut steps = 0;
+    while let Some((done, state)) = open.pop() {
+        if done & all_answered == all_answered {
+            return Verdict::Linearizable;
+        }
+        steps += 1;
+        if STEPS_MAX < steps {
+            return Verdict::Unknown;
+        }
+        // What was called after this moment cannot be next: somebody was answered before.
+        let waiting = |(place, _): &(usize, &Operation<S::Call>)| done & (1 << place) == 0;
+        let until = operations
+            .iter()
+            .enumerate()
+            .filter(waiting)
+            .filter_map(|(_, operation)| operation.answered)
+            .min();
+        for (place, operation) in operations.iter().enumerate().filter(waiting) {
+            if until.is_some_and(|until| until < operation.called) {
+                continue;
+            }
+            if let Some(after) = state.after(&operation.call) {
+                let next = (done | 1 << place, after);
+                if tried.insert(next.clone()) {
+                    open.push(next);
+                }
+            }
+        }
+    }
+    Verdict::Not
+}
+
+/// The version of the configuration: a register that is changed by comparing first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u64);
+
+/// A change of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The version that it was made from.
+    pub base: u64,
+    /// What was answered.
+    pub answer: Answer,
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It is live.
+    Live,
+    /// Another version was live.
+    Stale(u64),
+    /// Nobody told.
+    Unknown,
+}
+
+impl Sequential for Version {
+    type Call = Change;
+
+    fn after(&self, call: &Change) -> Option<Self> {
+        match call.answer {
+            Answer::Live => (self.0 == call.base).then_some(Self(self.0 + 1)),
+            Answer::Stale(live) => (self.0 == live && live != call.base).then_some(self.clone()),
+            // It had no effect where it did not fit; and where it did, one.
+            Answer::Unknown if self.0 == call.base => Some(Self(self.0 + 1)),
+            Answer::Unknown => Some(self.clone()),
+        }
+    }
+}
+
+/// The right to run a service: a lock.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lock(pub Option<u64>);
+
+/// What is done to a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hold {
+    /// Somebody takes it.
+    Take(u64),
+    /// Somebody gives it back.
+    Give(u64),
+}
+
+impl Sequential for Lock {
+    type Call = Hold;
+
+    fn after(&self, call: &Hold) -> Option<Self> {
+        match call {
+            Hold::Take(by) => self.0.is_none().then_some(Self(Some(*by))),
+            Hold::Give(by) => (self.0 == Some(*by)).then_some(Self(None)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operation<C>(called: u64, answered: u64, call: C) -> Operation<C> {
+        Operation {
+            called: Instant(called),
+            answered: (answered != 0).then_some(Instant(answered)),
+            call,
+        }
+    }
+
+    fn change(called: u64, answered: u64, base: u64, answer: Answer) -> Operation<Change> {
+        operation(called, answered, Change { base, answer })
+    }
+
+    #[test]
+    fn changes_that_overlap_may_have_happened_in_any_order() {
+        let history = [
+            change(1, 9, 2, Answer::Live),
+            change(2, 8, 1, Answer::Live),
+            change(3, 4, 7, Answer::Stale(1)),
+        ];
+        assert_eq!(check(&Version(1), &history), Verdict::Linearizable);
+    }
+
+    #[test]
+    fn two_changes_of_one_version_cannot_both_be_live() {
+        let history = [change(1, 9, 1, Answer::Live), change(2, 8, 1, Answer::Live)];
+        assert_eq!(check(&Version(1), &history), Verdict::Not);
+    }
+
+    #[test]
+    fn what_was_answered_is_not_forgotten_later() {
+        let history = [
+            change(1, 2, 1, Answer::Live),
+            change(3, 4, 5, Answer::Stale(1)),
+        ];
+        assert_eq!(check(&Version(1), &history), Verdict::Not);
+    }
+
+    #[test]
+    fn a_change_that_nobody_told_of_may_have_happened_or_not() {
+        let before = change(1, 0, 1, Answer::Unknown);
+        let without = [before.clone(), change(3, 4, 9, Answer::Stale(1))];
+        let with = [before, change(3, 4, 9, Answer::Stale(2))];
+        assert_eq!(check(&Version(1), &without), Verdict::Linearizable);
+        assert_eq!(check(&Version(1), &with), Verdict::Linearizable);
+    }
+
+    #[test]
+    fn a_lock_has_one_holder() {
+        let good = [
+            operation(1, 2, Hold::Take(1)),
+            operation(3, 6, Hold::Give(1)),
+            operation(4, 5, Hold::Take(2)),
+        ];
+        assert_eq!(check(&Lock(None), &good), Verdict::Linearizable);
+        let bad = [
+            operation(1, 2, Hold::Take(1)),
+            operation(3, 4, Hold::Take(2)),
+            operation(5, 6, Hold::Give(1)),
+        ];
+        assert_eq!(check(&Lock(None), &bad), Verdict::Not);
+    }
+
+    #[test]
+    fn a_history_that_is_too_long_is_not_judged() {
+        let many: Vec<_> = (0..=OPERATIONS_MAX as u64)
+            .map(|n| change(n, n + 1, n, Answer::Live))
+            .collect();
+        assert_eq!(check(&Version(0), &many), Verdict::Unknown);
+    }
+}

@@ -1,0 +1,166 @@
+//! One machine: its power, its disk, its daemon, and what really runs on it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use membership::{Detector, Settings, Voice};
+use model::operation::{Operation, ResourceAddress};
+use model::spec::{ResourceSpec, Timings};
+use model::{BootId, Instant, NodeId, NodeName, OperationId, ServiceName};
+use node::{Node, NodeConfig};
+use raft::Raft;
+use wire::heartbeat::{Incarnation, Origin, RunId};
+
+use crate::act::Wrong;
+use crate::clock::Clock;
+use crate::disk::Disk;
+use crate::form::node_name;
+use crate::world::Event;
+
+/// Entries kept behind a snapshot: few, so that followers need snapshots now and then.
+const LOG_TAIL: usize = 64;
+
+/// Small, so that a snapshot takes several messages.
+const SNAPSHOT_CHUNK: usize = 8 * 1024;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Power {
+    Off,
+    On,
+    /// Nothing is scheduled; packets wait.
+    Paused,
+}
+
+pub(crate) struct Daemon {
+    pub run: u64,
+    pub node: Node,
+    pub detector: Detector,
+    /// What the detector was told: the view, how many members, and who votes.
+    pub peers_of: (model::Epoch, usize, BTreeSet<NodeId>),
+    /// Committed entries up to here were compared with the record.
+    pub checked: u64,
+    /// The state came by a snapshot, and is to be compared as a whole.
+    pub is_restored: bool,
+    pub requests: u64,
+}
+
+pub(crate) struct Machine {
+    pub id: NodeId,
+    pub name: NodeName,
+    pub power: Power,
+    pub boots: u64,
+    pub runs: u64,
+    pub clock: Clock,
+    pub daemon: Option<Daemon>,
+    pub disk: Disk,
+    /// What really runs in this boot.
+    pub running: BTreeMap<ResourceAddress, ResourceSpec>,
+    /// What the hands noted as started; gone with the boot.
+    pub recorded: BTreeMap<ResourceAddress, ResourceSpec>,
+    /// Operations on one resource follow each other.
+    pub busy_until: BTreeMap<ResourceAddress, Instant>,
+    /// Starts that hang, until they end or a stop is asked for.
+    pub hanging: BTreeMap<ResourceAddress, Box<Operation>>,
+    /// Those that ended because a stop was asked for.
+    pub gave_way: BTreeSet<OperationId>,
+    pub wrongs: BTreeMap<ServiceName, Wrong>,
+    pub waiting: VecDeque<Event>,
+    pub waiting_heartbeats: VecDeque<Event>,
+    /// When a look at the timers is in the queue.
+    pub wakes_at: Option<Instant>,
+}
+
+impl Machine {
+    pub fn new(id: NodeId, disk: raft::Restored, drift_ppm: i64) -> Self {
+        Self {
+            id,
+            name: node_name(id),
+            power: Power::Off,
+            boots: 0,
+            runs: 0,
+            clock: Clock::new(drift_ppm),
+            daemon: None,
+            disk: Disk::new(disk),
+            running: BTreeMap::new(),
+            recorded: BTreeMap::new(),
+            busy_until: BTreeMap::new(),
+            hanging: BTreeMap::new(),
+            gave_way: BTreeSet::new(),
+            wrongs: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            waiting_heartbeats: VecDeque::new(),
+            wakes_at: None,
+        }
+    }
+
+    pub fn boot_id(&self) -> BootId {
+        let mut bytes = [self.id.0 as u8; 16];
+        bytes[8..].copy_from_slice(&self.boots.to_be_bytes());
+        BootId(bytes)
+    }
+
+    /// Nothing of the daemon is left; what it had started runs on.
+    pub fn end_daemon(&mut self) {
+        self.daemon = None;
+        self.busy_until.clear();
+        self.hanging.clear();
+        self.gave_way.clear();
+        self.waiting.clear();
+        self.waiting_heartbeats.clear();
+    }
+
+    pub fn power_off(&mut self) {
+        self.end_daemon();
+        self.power = Power::Off;
+        self.running.clear();
+        self.recorded.clear();
+    }
+
+    /// Begins a run of the daemon from what the disk holds.
+    pub fn start_daemon(
+        &mut self,
+        now: Instant,
+        seed: u64,
+        (timings, compact_every): (Timings, u64),
+    ) {
+        self.runs += 1;
+        let (id, boot, run) = (self.id, self.boot_id(), self.runs);
+        let at = self.clock.local(now);
+        let mut config = raft::Config::new(id, seed);
+        config.heartbeat_interval = std::time::Duration::from_millis(250);
+        config.election_timeout = config
+            .election_timeout
+            .max(timings.lost_after + timings.heartbeat);
+        config.log_tail_max = LOG_TAIL;
+        config.snapshot_chunk = SNAPSHOT_CHUNK;
+        let raft = Raft::new(config, self.disk.stable.clone(), at);
+        let config = NodeConfig {
+            id,
+            name: self.name.clone(),
+            boot,
+            run,
+        };
+        let recorded = self.recorded.iter().map(|(a, s)| (a.clone(), s.clone()));
+        let mut node = Node::new(config, raft, recorded.collect(), at);
+        node.compact_every(compact_every);
+        let origin = Origin {
+            node: id,
+            boot,
+            incarnation: Incarnation(run),
+            run: RunId(run),
+        };
+        let settings = Settings {
+            daemon_down_grace: timings.daemon_down_grace,
+            ..Settings::new(timings.heartbeat, timings.suspect_after, timings.lost_after)
+        };
+        let detector = Detector::new(origin, Voice::Listener, settings, at);
+        self.daemon = Some(Daemon {
+            run,
+            node,
+            detector,
+            peers_of: (model::Epoch(0), 0, BTreeSet::new()),
+            checked: 0,
+            is_restored: false,
+            requests: 0,
+        });
+    }
+}

@@ -1,0 +1,256 @@
+//! When the faults have ended: cables are whole, machines are switched on, and people take
+//! back what they ordered. Then everything that can run must run, within a bound (L1).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::seen::{Maintenance, NodeState, Phase, Standby, Wish};
+use model::{Instant, NodeId, NodeName};
+
+use crate::act::{Order, Weather, Wrong};
+use crate::disk::Health;
+use crate::form::node_id;
+use crate::machine::Power;
+use crate::promises::Promise;
+use crate::world::{Event, Switch, World};
+
+/// How often people look.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// A node that stays lost for so many looks is switched off and vouched for by a person:
+/// the brake against fence loops has stopped the cluster from doing it.
+const LOST_LOOKS: u32 = 10;
+
+/// It is kept off for so many looks, in which the log can hear of it.
+const OFF_LOOKS: u32 = 8;
+
+/// By then everything must run. What is seen stays far below; see docs/simulator.md.
+pub(crate) const RECOVERED_WITHIN: Duration = Duration::from_secs(60);
+
+/// The same while one service hangs in its start: the others must run.
+pub(crate) const OTHERS_WITHIN: Duration = Duration::from_secs(60);
+
+/// How far the recovery is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Faults go on.
+    #[default]
+    Faults,
+    /// All but the slow service must come up.
+    Others,
+    /// All must come up.
+    All,
+    /// All runs.
+    Recovered,
+    /// A majority of the voters has lost its log: nothing can be decided ever again.
+    Hopeless,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Mender {
+    pub stage: Stage,
+    pub since: Instant,
+    pub others_took: Option<Duration>,
+    pub all_took: Option<Duration>,
+    lost_looks: BTreeMap<NodeName, u32>,
+    /// What was last ordered, and at which look: not every time anew.
+    ordered: BTreeMap<String, u32>,
+    looks: u32,
+}
+
+/// The same order is not given again before so many looks have passed.
+const ORDER_AGAIN: u32 = 4;
+
+impl World {
+    /// The end of all faults.
+    pub(crate) fn begin_mend(&mut self) {
+        self.wires.heal();
+        self.wires.weather = Weather::default();
+        self.switches.fill(Switch::default());
+        let slow = self.setup.slow.clone();
+        for machine in &mut self.machines {
+            machine.disk.slow_by = Duration::ZERO;
+            machine.wrongs.clear();
+            if let Some(slow) = &slow {
+                machine.wrongs.insert(slow.clone(), Wrong::StartHangs);
+            }
+        }
+        self.mender.since = self.now;
+        self.mender.stage = if slow.is_some() {
+            Stage::Others
+        } else {
+            Stage::All
+        };
+        self.trace
+            .story(self.now, None, || "> all faults end".into());
+        self.put(Duration::ZERO, Event::Mend);
+    }
+
+    pub(crate) fn mend(&mut self) {
+        self.mender.looks += 1;
+        self.switch_on();
+        self.judge_recovery();
+        if matches!(self.mender.stage, Stage::Recovered | Stage::Hopeless) {
+            return;
+        }
+        if let Some(contact) = self.contact() {
+            for order in self.orders_to_take_back() {
+                let looks = self.mender.looks;
+                let key = order.to_string();
+                let last = self.mender.ordered.get(&key);
+                if last.is_none_or(|last| last + ORDER_AGAIN <= looks) {
+                    self.mender.ordered.insert(key, looks);
+                    self.order(contact, &order);
+                }
+            }
+        }
+        self.put(LOOK_EVERY, Event::Mend);
+    }
+
+    fn switch_on(&mut self) {
+        let kept_off = self.vouch_for_lost();
+        for place in 0..self.machines.len() {
+            let id = NodeId(place as u64 + 1);
+            if self.machines[place].disk.health == Health::Rotten {
+                // It waits for a new disk.
+                self.power_off(id);
+            } else if !kept_off.contains(&id) {
+                self.boot(id);
+                self.start_daemon(id);
+            }
+        }
+    }
+
+    /// Nodes that stay lost are switched off by a person who says so; they stay off until
+    /// the log has heard it.
+    fn vouch_for_lost(&mut self) -> Vec<NodeId> {
+        let nodes = &self.record.state().seen().nodes;
+        let lost: Vec<NodeName> = nodes
+            .iter()
+            .filter(|(_, node)| matches!(node.state, NodeState::Lost { .. }))
+            .map(|(name, _)| name.clone())
+            .collect();
+        self.mender.lost_looks.retain(|name, _| lost.contains(name));
+        let mut kept_off = Vec::new();
+        for name in lost {
+            let looks = self.mender.lost_looks.entry(name.clone()).or_default();
+            *looks += 1;
+            if *looks < LOST_LOOKS {
+                continue;
+            }
+            if LOST_LOOKS + OFF_LOOKS < *looks {
+                // Nobody can decide without it: it is switched on again.
+                *looks = 0;
+                continue;
+            }
+            if let Some(id) = node_id(name.as_str()) {
+                self.power_off(id);
+                kept_off.push(id);
+            }
+        }
+        kept_off
+    }
+
+    /// Somebody who leads.
+    fn contact(&self) -> Option<NodeId> {
+        let leads = self.machines.iter().find(|machine| {
+            let local = machine.clock.local(self.now);
+            let daemon = machine.daemon.as_ref();
+            machine.power == Power::On
+                && daemon.is_some_and(|daemon| daemon.node.raft().is_quorate(local))
+        });
+        leads.map(|machine| machine.id)
+    }
+
+    fn orders_to_take_back(&self) -> Vec<Order> {
+        let state = self.record.state();
+        let seen = state.seen();
+        let mut orders = Vec::new();
+        if seen.maintenance == Maintenance::On {
+            orders.push(Order::MaintenanceOff);
+        }
+        for (name, node) in &seen.nodes {
+            if node.standby != Standby::Off {
+                orders.push(Order::Online(name.clone()));
+            }
+            if matches!(node.state, NodeState::Lost { .. }) {
+                orders.push(Order::Confirm(name.clone()));
+            }
+        }
+        for (name, service) in &seen.services {
+            if matches!(service.wish, Wish::Stop { .. }) {
+                orders.push(Order::Start(name.clone()));
+            }
+            if service.frozen == Maintenance::On {
+                orders.push(Order::Thaw(name.clone()));
+            }
+            let is_stuck = service
+                .claim
+                .as_ref()
+                .is_some_and(|claim| matches!(claim.phase, Phase::StopFailed(_)));
+            let is_slow =
+                self.mender.stage == Stage::Others && self.setup.slow.as_ref() == Some(name);
+            if (!service.barred.is_empty() || is_stuck) && !is_slow {
+                orders.push(Order::Clear(name.clone()));
+            }
+        }
+        orders
+    }
+
+    fn judge_recovery(&mut self) {
+        let took = self.now.saturating_duration_since(self.mender.since);
+        match self.mender.stage {
+            Stage::Others => {
+                let slow = self.setup.slow.clone();
+                match self.all_runs_but(slow.as_ref()) {
+                    Ok(()) => {
+                        self.mender.others_took = Some(took);
+                        self.mender.stage = Stage::All;
+                        self.mender.since = self.now;
+                        self.machines.iter_mut().for_each(|m| m.wrongs.clear());
+                    }
+                    Err(why) if OTHERS_WITHIN < took => {
+                        self.too_late(Promise::L2OneSlowServiceDelaysNoOther, why);
+                    }
+                    Err(_) => {}
+                }
+            }
+            Stage::All => match self.all_runs_but(None).and_then(|()| self.all_online()) {
+                Ok(()) => {
+                    self.mender.all_took = Some(took);
+                    self.mender.stage = Stage::Recovered;
+                    self.trace.story(self.now, None, || "all runs".into());
+                }
+                Err(why) if RECOVERED_WITHIN < took => self.too_late(Promise::L1Recovers, why),
+                Err(_) => {}
+            },
+            Stage::Faults | Stage::Recovered | Stage::Hopeless => {}
+        }
+    }
+
+    fn all_online(&self) -> Result<(), String> {
+        for machine in &self.machines {
+            let seen = self.record.state().seen().nodes.get(&machine.name);
+            let is_online = seen.is_some_and(|n| matches!(n.state, NodeState::Online { .. }));
+            if machine.disk.health == Health::Sound && !is_online {
+                return Err(format!("{} is not online", machine.name));
+            }
+        }
+        Ok(())
+    }
+
+    fn too_late(&mut self, promise: Promise, why: String) {
+        let voters = &self.record.configuration().voters;
+        let sound = voters.iter().filter(|voter| {
+            let machine = self.machines.get((voter.0 - 1) as usize);
+            machine.is_some_and(|machine| machine.disk.health == Health::Sound)
+        });
+        if sound.count() < self.record.configuration().majority() {
+            self.mender.stage = Stage::Hopeless;
+            return;
+        }
+        let span = self.now.saturating_duration_since(self.mender.since);
+        let what = format!("{why}, {span:?} after the last fault");
+        self.break_promise(promise, what);
+    }
+}

@@ -1,0 +1,141 @@
+//! The one true log: every entry as it was first seen committed, and the state that follows
+//! from it. All nodes are compared with it.
+
+use std::collections::BTreeMap;
+
+use model::seen::FenceResult;
+use model::{Command, Instant, NodeName, Stamped};
+use state::State;
+use wire::raft::{Configuration, Entry, Payload};
+
+/// One committed entry.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Known {
+    pub term: u64,
+    pub payload: Payload,
+    /// When it was first seen committed.
+    pub at: Instant,
+}
+
+pub(crate) struct Record {
+    base: u64,
+    entries: Vec<Known>,
+    state: State,
+    configuration: Configuration,
+    /// Confirmed fences since a person vouched for the node.
+    fenced: BTreeMap<NodeName, usize>,
+    has_fenced: bool,
+}
+
+/// What an entry that a node has applied is for the record.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Met {
+    /// It was known and is the same.
+    Same,
+    /// It was known and is another one.
+    Differs,
+    /// Nobody had it before.
+    New,
+    /// It does not follow what is known.
+    Gap,
+}
+
+impl Record {
+    pub fn new(state: State, base: u64, configuration: Configuration) -> Self {
+        Self {
+            base,
+            entries: Vec::new(),
+            state,
+            configuration,
+            fenced: BTreeMap::new(),
+            has_fenced: false,
+        }
+    }
+
+    /// The voters as of the last entry.
+    pub fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    /// How often each node was fenced since a person vouched for it.
+    pub fn fenced(&self) -> impl Iterator<Item = (&NodeName, usize)> {
+        self.fenced.iter().map(|(name, times)| (name, *times))
+    }
+
+    /// Whether the last entry confirmed a fence.
+    pub fn has_fenced(&self) -> bool {
+        self.has_fenced
+    }
+
+    /// The last entry.
+    pub fn last(&self) -> u64 {
+        self.base + self.entries.len() as u64
+    }
+
+    /// The state after it.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub fn entry(&self, index: u64) -> Option<&Known> {
+        let place = index.checked_sub(self.base + 1)?;
+        self.entries.get(place as usize)
+    }
+
+    pub fn meet(&self, entry: &Entry) -> Met {
+        match self.entry(entry.index) {
+            Some(known) if known.term == entry.term && known.payload == entry.payload => Met::Same,
+            Some(_) => Met::Differs,
+            None if entry.index <= self.base => Met::Same,
+            None if entry.index == self.last() + 1 => Met::New,
+            None => Met::Gap,
+        }
+    }
+
+    /// Takes a new entry; what people would be told of it.
+    pub fn take(&mut self, entry: &Entry, at: Instant) -> Vec<String> {
+        let told = self.state.history().back().map_or(0, |last| last.index);
+        self.has_fenced = false;
+        if let Some(configuration) = entry.payload.configuration() {
+            self.configuration = configuration.clone();
+        }
+        if let Payload::Command(bytes) = &entry.payload
+            && let Ok(stamped) = serde_json::from_slice::<Stamped>(bytes)
+        {
+            self.apply(entry.index, &stamped);
+        }
+        self.entries.push(Known {
+            term: entry.term,
+            payload: entry.payload.clone(),
+            at,
+        });
+        let news = self.state.history().iter().rev();
+        let mut news: Vec<String> = news
+            .take_while(|line| told < line.index)
+            .map(|line| line.what.to_string())
+            .collect();
+        news.reverse();
+        news
+    }
+
+    fn apply(&mut self, index: u64, stamped: &Stamped) {
+        // What is rejected is rejected everywhere, and changes nothing.
+        if self.state.apply(index, stamped).is_err() {
+            return;
+        }
+        match &stamped.command {
+            Command::FenceEnded {
+                target,
+                result: FenceResult::Confirmed { .. },
+                ..
+            } => {
+                *self.fenced.entry(target.clone()).or_default() += 1;
+                self.has_fenced = true;
+            }
+            Command::ConfirmFence { target, .. } => {
+                self.fenced.remove(target);
+            }
+            _other => {}
+        }
+    }
+}

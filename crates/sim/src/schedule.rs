@@ -1,0 +1,367 @@
+//! What a seed stands for: a cluster, and what is done to it and when.
+//!
+//! The whole schedule follows from the seed before the cluster begins to live. So acts can
+//! be left out of it one by one, to find those that a violation needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use model::spec::NoQuorumPolicy;
+use model::{Instant, NodeId, ServiceName, Spec};
+
+use crate::act::{Act, Kind, Order, Weather, Wrong};
+use crate::form::{node_name, service, spec};
+use crate::random::Random;
+
+/// For so long faults go on. Some failovers follow each other in that time.
+const FAULTS_FOR: Duration = Duration::from_secs(22);
+
+/// The cluster gets this long to come up before the first fault.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// Acts of one seed, at most and at least; ends of faults come on top.
+const ACTS: (u64, u64) = (60, 110);
+
+/// Names of streams of random numbers.
+const OF_SETUP: u64 = 1;
+const OF_ACTS: u64 = 2;
+
+/// Which kinds of faults may be drawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults(BTreeSet<Kind>);
+
+impl Default for Faults {
+    /// All but the one that nothing survives.
+    fn default() -> Self {
+        let all = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Liar);
+        Self(all.collect())
+    }
+}
+
+impl std::str::FromStr for Faults {
+    type Err = String;
+
+    /// Words with commas between them; `all` is all but `liar`.
+    fn from_str(list: &str) -> Result<Self, String> {
+        let mut kinds = BTreeSet::new();
+        for word in list.split(',') {
+            if word == "all" {
+                kinds.extend(Self::default().0);
+                continue;
+            }
+            let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word);
+            kinds.insert(kind.ok_or_else(|| {
+                let words: Vec<&str> = Kind::ALL.iter().map(|kind| kind.word()).collect();
+                format!(
+                    "no fault is called `{word}`; there are: all {}",
+                    words.join(" ")
+                )
+            })?);
+        }
+        Ok(Self(kinds))
+    }
+}
+
+/// A cluster and its circumstances.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// For all that is drawn while it runs.
+    pub seed: u64,
+    /// How many nodes there are; they are numbered from 1.
+    pub nodes: u64,
+    /// Networks that each pair of nodes shares.
+    pub links: u8,
+    /// Their spec.
+    pub spec: Spec,
+    /// How much too fast each node's clock runs, in millionths.
+    pub drift_ppm: Vec<i64>,
+    /// How long after a fence a machine is switched on again, if at all.
+    pub on_again: Option<Duration>,
+    /// Snapshots are made after so many applied entries.
+    pub compact_every: u64,
+    /// While this service's hands go on to be wrong, all others must recover (L2).
+    pub slow: Option<ServiceName>,
+    /// When the faults end.
+    pub faults_end: Instant,
+}
+
+/// What a seed stands for.
+#[must_use]
+pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
+    let mut random = Random::new(seed, OF_SETUP);
+    let setup = setup(seed, &mut random);
+    let kinds = kinds_of(faults, &mut random);
+    let mut acts = Acts {
+        random: Random::new(seed, OF_ACTS),
+        setup: &setup,
+        acts: Vec::new(),
+        rot: 0,
+    };
+    acts.draw(&kinds);
+    let mut acts = acts.acts;
+    acts.sort_by_key(|(at, _)| *at);
+    (setup, acts)
+}
+
+fn setup(seed: u64, random: &mut Random) -> Setup {
+    // Small clusters are the most common ones, and where half is soonest gone.
+    let nodes = random.pick(&[2, 2, 2, 3, 3, 3, 3, 3, 3, 4, 4, 5, 5]);
+    let links = random.pick(&[1, 1, 2, 2, 3]);
+    let drifts = [0, 0, 50, -50, 500, -500, 10_000, -10_000];
+    let drift_ppm = (0..nodes).map(|_| random.pick(&drifts)).collect();
+    let mut spec = spec(nodes, services(nodes, random));
+    spec.cluster.fences_per_hour_max = random.pick(&[3, 3, 5, 20]);
+    spec.cluster.no_quorum = random.pick(&[NoQuorumPolicy::Stop; 4]);
+    if random.chance(100) {
+        spec.cluster.no_quorum = NoQuorumPolicy::Freeze;
+    }
+    let spans = [None, Some(1), Some(3), Some(3), Some(6)];
+    Setup {
+        seed,
+        nodes,
+        links,
+        spec,
+        drift_ppm,
+        on_again: random.pick(&spans).map(Duration::from_secs),
+        compact_every: random.pick(&[10, 30, 30, 100, 1000]),
+        slow: random
+            .chance(250)
+            .then(|| ServiceName::new("mail").expect("a plain word is a name")),
+        faults_end: Instant::ZERO + QUIET + FAULTS_FOR,
+    }
+}
+
+fn services(nodes: u64, random: &mut Random) -> BTreeMap<ServiceName, model::spec::ServiceSpec> {
+    let any = |random: &mut Random| node_name(NodeId(1 + random.below(nodes)));
+    let (first, second) = (any(random), any(random));
+    let mut lines = vec![
+        format!("db prefer={first} resources=disk,program restart=2"),
+        format!("web prefer={second} after=db priority=5"),
+        "mail failback".to_string(),
+    ];
+    if random.chance(500) {
+        lines.push("cron restart=0".to_string());
+    }
+    let read = |line: &String| service(line).expect("these lines are right");
+    lines.iter().map(read).collect()
+}
+
+/// Not every kind of fault in every seed: what one kind hides from another is seen so.
+fn kinds_of(faults: &Faults, random: &mut Random) -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    for kind in &faults.0 {
+        let weight = match kind {
+            Kind::Rot => random.below(2),
+            Kind::Power | Kind::Crash | Kind::Cut | Kind::Death | Kind::Operator => {
+                1 + random.below(4)
+            }
+            Kind::Reboot
+            | Kind::Pause
+            | Kind::OneWay
+            | Kind::Link
+            | Kind::Loss
+            | Kind::Twice
+            | Kind::Late
+            | Kind::Clock
+            | Kind::SlowDisk
+            | Kind::Fence
+            | Kind::Liar
+            | Kind::Agent => 1 + random.below(3),
+        };
+        let is_in = random.chance(650);
+        let count = if is_in { weight } else { 0 };
+        kinds.extend(std::iter::repeat_n(*kind, count as usize));
+    }
+    if kinds.is_empty() {
+        kinds.extend(&faults.0);
+    }
+    kinds
+}
+
+struct Acts<'a> {
+    random: Random,
+    setup: &'a Setup,
+    acts: Vec<(Instant, Act)>,
+    rot: u64,
+}
+
+fn millis(number: u64) -> Duration {
+    Duration::from_millis(number)
+}
+
+impl Acts<'_> {
+    fn draw(&mut self, kinds: &[Kind]) {
+        if kinds.is_empty() {
+            return;
+        }
+        let count = self.random.between(ACTS.0, ACTS.1);
+        let span = FAULTS_FOR.as_millis() as u64;
+        for _ in 0..count {
+            let at = Instant::ZERO + QUIET + millis(self.random.below(span));
+            let kind = self.random.pick(kinds);
+            self.draw_one(at, kind);
+        }
+        let end = self.setup.faults_end;
+        self.acts.retain(|(at, _)| *at < end);
+    }
+
+    fn node(&mut self) -> NodeId {
+        NodeId(1 + self.random.below(self.setup.nodes))
+    }
+
+    fn service(&mut self) -> ServiceName {
+        let count = self.setup.spec.services.len() as u64;
+        let place = self.random.below(count) as usize;
+        let mut names = self.setup.spec.services.keys();
+        names.nth(place).expect("within the count").clone()
+    }
+
+    fn span(&mut self, from: u64, to: u64) -> Duration {
+        millis(self.random.between(from, to))
+    }
+
+    fn put(&mut self, at: Instant, act: Act) {
+        self.acts.push((at, act));
+    }
+
+    /// A fault, and after some time its end.
+    fn put_pair(&mut self, at: Instant, fault: Act, (from, to): (u64, u64), end: Act) {
+        let span = self.span(from, to);
+        self.put(at, fault);
+        self.put(at + span, end);
+    }
+
+    fn draw_one(&mut self, at: Instant, kind: Kind) {
+        let node = self.node();
+        match kind {
+            Kind::Power => self.put_pair(at, Act::PowerOff(node), (300, 6000), Act::Boot(node)),
+            Kind::Reboot => self.put(at, Act::Reboot(node)),
+            Kind::Crash => self.put_pair(at, Act::Kill(node), (20, 4000), Act::Start(node)),
+            Kind::Pause => {
+                let span = self.random.pick(&[(50, 500), (500, 2500), (2500, 6000)]);
+                let span = self.span(span.0, span.1);
+                self.put(at, Act::Pause(node, span));
+            }
+            Kind::Cut => {
+                let cut = if self.random.chance(600) {
+                    Act::CutOff(node)
+                } else {
+                    Act::Split(node)
+                };
+                self.put_pair(at, cut, (200, 4500), Act::Heal);
+            }
+            Kind::OneWay => {
+                let to = self.node();
+                let links = u64::from(self.setup.links);
+                let link = self.random.below(2 * links);
+                let link = (link < links).then_some(link as u8);
+                self.put_pair(at, Act::Cut(node, to, link), (200, 4500), Act::Heal);
+            }
+            Kind::Link => {
+                let link = self.random.below(u64::from(self.setup.links)) as u8;
+                self.put_pair(at, Act::LinkDown(link), (200, 4500), Act::Heal);
+            }
+            Kind::Loss | Kind::Twice | Kind::Late => self.draw_weather(at, kind),
+            Kind::Clock => {
+                const HOUR: i64 = 3_600_000;
+                let jumps = [HOUR, -HOUR, 24 * HOUR, -24 * HOUR, 30 * 8766 * HOUR];
+                let by = self.random.pick(&jumps);
+                self.put(at, Act::Clock(node, by));
+            }
+            Kind::SlowDisk => {
+                let by = self.span(5, 900);
+                let end = Act::SlowDisk(node, Duration::ZERO);
+                self.put_pair(at, Act::SlowDisk(node, by), (300, 4000), end);
+            }
+            // One node at most loses its disk: with more there may be nothing left to
+            // recover from.
+            Kind::Rot if self.rot == 0 && 2 < self.setup.nodes => {
+                self.rot += 1;
+                self.put(at, Act::Rot(node));
+            }
+            Kind::Rot => self.put(at, Act::Reboot(node)),
+            Kind::Fence => {
+                let (takes, late) = (self.span(20, 2500), self.span(0, 3000));
+                let fails = self.random.below(4) as u32;
+                self.put(at, Act::Switch(node, takes, late, fails));
+            }
+            Kind::Liar => self.put(at, Act::Liar(node)),
+            Kind::Agent => {
+                let service = self.service();
+                let all = [
+                    Wrong::StartFails,
+                    Wrong::StartHangs,
+                    Wrong::StopFails,
+                    Wrong::StopSlow,
+                ];
+                let wrong = self.random.pick(&all);
+                let fault = Act::Wrong(node, service, wrong);
+                self.put_pair(at, fault, (300, 5000), Act::Right(node));
+            }
+            Kind::Death => {
+                let service = self.service();
+                self.put(at, Act::Die(node, service));
+            }
+            Kind::Operator => self.draw_order(at, node),
+        }
+    }
+
+    fn draw_weather(&mut self, at: Instant, kind: Kind) {
+        let share = self.random.pick(&[20, 100, 300]);
+        let mut weather = Weather::default();
+        match kind {
+            Kind::Loss => weather.loss = share,
+            Kind::Twice => weather.twice = share,
+            _late => {
+                weather.late = share;
+                weather.late_by = self.span(5, 1500);
+            }
+        }
+        let end = Act::Weather(Weather::default());
+        self.put_pair(at, Act::Weather(weather), (300, 4000), end);
+    }
+
+    fn draw_order(&mut self, at: Instant, to: NodeId) {
+        let (service, other) = (self.service(), self.node());
+        let named = node_name(other);
+        let order = match self.random.below(16) {
+            0 => Order::Start(service),
+            1 => Order::Stop(service),
+            2 => Order::Restart(service),
+            3..=6 => Order::Move(service, named),
+            7 => Order::Freeze(service),
+            8 => Order::Standby(named),
+            9 => Order::Online(named),
+            10 => Order::MaintenanceOn,
+            11 => Order::Leave,
+            12 => Order::Confirm(named),
+            13 => Order::Clear(service),
+            _ => Order::Configure(service, 2 + self.random.below(100)),
+        };
+        let undo = match &order {
+            Order::Stop(service) => Some(Order::Start(service.clone())),
+            Order::Freeze(service) => Some(Order::Thaw(service.clone())),
+            Order::Standby(node) => Some(Order::Online(node.clone())),
+            Order::MaintenanceOn => Some(Order::MaintenanceOff),
+            Order::Start(_)
+            | Order::Restart(_)
+            | Order::Move(..)
+            | Order::Thaw(_)
+            | Order::Clear(_)
+            | Order::Online(_)
+            | Order::MaintenanceOff
+            | Order::Leave
+            | Order::Confirm(_)
+            | Order::Configure(..) => None,
+        };
+        if order == Order::Leave {
+            self.put_pair(at, Act::Order(to, order), (2000, 8000), Act::Start(to));
+            return;
+        }
+        self.put(at, Act::Order(to, order));
+        if let Some(undo) = undo {
+            let (span, by) = (self.span(200, 5000), self.node());
+            self.put(at + span, Act::Order(by, undo));
+        }
+    }
+}
