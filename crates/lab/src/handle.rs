@@ -274,6 +274,19 @@ impl Lab {
         self.dir.join("shared")
     }
 
+    /// Sets the wall clock of a node's daemon so many milliseconds from the true time.
+    ///
+    /// # Errors
+    /// When its file cannot be written.
+    pub fn set_clock(&self, node: &str, millis: i64) -> Result<(), LabError> {
+        let file = self.dir.join("nodes").join(node).join("wall");
+        let new = file.with_extension("new");
+        let doing = "setting a clock";
+        std::fs::write(&new, millis.to_string())
+            .and_then(|()| std::fs::rename(&new, &file))
+            .map_err(|source| LabError::System { doing, source })
+    }
+
     /// The log of a node's daemon, over all its boots.
     #[must_use]
     pub fn daemon_log(&self, node: &str) -> PathBuf {

@@ -138,6 +138,12 @@ impl Layout {
         self.machine_dir(machine).join("watchdog")
     }
 
+    /// By how many milliseconds the wall clock of a node's daemon is shifted: a file.
+    #[must_use]
+    pub fn wall_path(&self, machine: &str) -> PathBuf {
+        self.machine_dir(machine).join("wall")
+    }
+
     /// Where a node writes what its operations print.
     #[must_use]
     pub fn log_dir(&self, machine: &str) -> PathBuf {

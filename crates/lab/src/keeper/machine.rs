@@ -88,6 +88,8 @@ fn environment(name: &str, charge: &Charge) -> BTreeMap<String, String> {
         all.insert("MAINSTAY_STATE_DIR".into(), state);
         let log = layout.log_dir(name).display().to_string();
         all.insert("MAINSTAY_LOG_DIR".into(), log);
+        let wall = layout.wall_path(name).display().to_string();
+        all.insert("MAINSTAY_LAB_WALL".into(), wall);
         all.insert("MAINSTAY_RUN_DIR".into(), "/run/mainstay".into());
         all.insert(
             "MAINSTAY_SOCKET".into(),

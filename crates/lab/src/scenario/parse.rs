@@ -75,6 +75,7 @@ pub(super) fn parse_step(head: &str, body: Option<&str>) -> Result<StepKind, Str
         "heal" if rest.is_empty() => StepKind::Heal(None),
         "heal" => StepKind::Heal(Some(one(verb, "node", rest)?)),
         "device" => parse_device(rest)?,
+        "clock" => parse_clock(rest)?,
         "let" => parse_let(rest)?,
         "exec" => {
             let (machine, argv) = parse_command(verb, rest)?;
@@ -150,6 +151,30 @@ fn parse_device(words: &[&str]) -> Result<StepKind, String> {
     };
     let node = (*node).to_string();
     Ok(StepKind::Device { node, trouble })
+}
+
+fn parse_clock(words: &[&str]) -> Result<StepKind, String> {
+    let usage = "`clock NODE +1h`, `clock NODE -30y` or `clock NODE right`";
+    let [node, by] = words else {
+        return Err(usage.into());
+    };
+    let node = (*node).to_string();
+    if *by == "right" {
+        return Ok(StepKind::Clock { node, millis: 0 });
+    }
+    let unit = by.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+    let millis = match unit {
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        "y" => 365 * 86_400_000,
+        _ => return Err(usage.into()),
+    };
+    let number = by[..by.len() - unit.len()].parse::<i32>();
+    let number = i64::from(number.map_err(|_| usage)?);
+    let millis = number * millis;
+    Ok(StepKind::Clock { node, millis })
 }
 
 fn parse_let(words: &[&str]) -> Result<StepKind, String> {

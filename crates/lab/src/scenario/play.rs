@@ -225,6 +225,7 @@ impl Stage {
             | StepKind::Apply(_)
             | StepKind::Config { .. }
             | StepKind::Device { .. }
+            | StepKind::Clock { .. }
             | StepKind::Kill(_)
             | StepKind::On(_)
             | StepKind::Pause(_)
@@ -245,6 +246,7 @@ impl Stage {
                 self.write(file, &whole)
             }
             StepKind::Device { node, trouble } => self.write(&format!("power-{node}"), trouble),
+            StepKind::Clock { node, millis } => lab.set_clock(node, *millis),
             StepKind::Kill(node) => lab.kill(node),
             StepKind::On(node) => lab.on(node),
             StepKind::Pause(node) => lab.pause(node),

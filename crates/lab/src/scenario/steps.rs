@@ -146,6 +146,13 @@ pub enum StepKind {
         /// Options of `fence_lab`, as lines.
         trouble: String,
     },
+    /// Set the wall clock of a node's daemon so far from the true time.
+    Clock {
+        /// The node.
+        node: String,
+        /// Milliseconds, negative: back.
+        millis: i64,
+    },
     /// Set a variable.
     Let {
         /// Its name.

@@ -45,6 +45,8 @@ pub enum Input {
     },
     /// The watchdog's keeper.
     Watchdog(host::watchdog::News),
+    /// Somebody has set the wall clock.
+    Wall(host::clock::Step),
 }
 
 /// Where inputs come from.
@@ -146,6 +148,8 @@ pub struct Control {
     pub is_settled: bool,
     /// The watchdog of this node.
     pub dog: super::dog::Dog,
+    /// Jumps of the wall clock.
+    pub jumps: super::wall::Jumps,
 }
 
 impl Control {
@@ -311,6 +315,7 @@ impl Control {
                 self.node.handle_fence_ended(id, result, now);
             }
             Input::Watchdog(news) => self.take_dog_news(news),
+            Input::Wall(step) => self.take_jump(step, now),
         }
         self.flush();
     }

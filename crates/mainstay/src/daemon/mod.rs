@@ -14,6 +14,7 @@ mod orders;
 mod pending;
 mod unheard;
 mod views;
+mod wall;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -243,6 +244,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         has_left: false,
         is_settled: false,
         dog: dog::Dog::new(&places.run_dir),
+        jumps: wall::Jumps::default(),
     };
     let inputs = control::Inputs {
         hands: received,
@@ -251,6 +253,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         agents: agent_events,
         requests,
     };
+    control.watch_wall();
     let result = control.run(inputs).await;
     control.close();
     stop.notify_one();

@@ -282,6 +282,8 @@ impl Control {
         let (waits, warnings) = waits_of(&self.node);
         extra.waits = waits;
         extra.warnings.extend(warnings);
+        let jumps = self.jumps.warnings(&self.identity.name, now);
+        extra.warnings.extend(jumps);
         let me = self.identity.name.clone();
         extra
             .versions
