@@ -162,6 +162,7 @@ fn subject(what: &Happening) -> Subject {
         Happening::Failed { service, node, .. } => both("failed", service, node),
         Happening::FenceAsked { target, .. } => ("fence-asked", None, Some(target.to_string())),
         Happening::FenceEnded { target, .. } => ("fence-ended", None, Some(target.to_string())),
+        Happening::FenceLied { node, .. } => ("fence-lied", None, Some(node.to_string())),
         Happening::Configured { .. } => ("configured", None, None),
         Happening::Watchdog { node, .. } => ("watchdog", None, Some(node.to_string())),
         Happening::Operator { .. } => ("operator", None, None),
@@ -182,6 +183,7 @@ fn grounds(what: &Happening) -> (Option<u64>, Option<String>) {
         | Happening::StrayStopped { .. }
         | Happening::Failed { .. }
         | Happening::FenceEnded { .. }
+        | Happening::FenceLied { .. }
         | Happening::Configured { .. }
         | Happening::Watchdog { .. }
         | Happening::Operator { .. } => (None, None),

@@ -253,6 +253,7 @@ fn waiting_state(reason: &Reason) -> ServiceState {
         Reason::Disabled => ServiceState::Stopped,
         Reason::NoNode { .. }
         | Reason::NoFenceDevice { .. }
+        | Reason::NoTrustedDevice { .. }
         | Reason::FencedTooOften { .. }
         | Reason::Frozen
         | Reason::Maintenance
@@ -264,6 +265,7 @@ fn waiting_state(reason: &Reason) -> ServiceState {
         | Reason::NeverHeard { .. }
         | Reason::ShouldRun
         | Reason::NodeFenced { .. }
+        | Reason::FenceLied { .. }
         | Reason::LeaseEnded { .. }
         | Reason::GivenBack { .. }
         | Reason::NodeRebooted { .. }

@@ -93,6 +93,7 @@ fn seen(b: NodeSeen, web: ServiceSeen) -> Seen {
         services: BTreeMap::from([(name("web"), web)]),
         fences: BTreeMap::new(),
         maintenance: Maintenance::Off,
+        distrusted: BTreeMap::new(),
         witnesses: BTreeMap::new(),
     }
 }

@@ -13,8 +13,8 @@ use crate::seen::{
 };
 use crate::spec::Spec;
 use crate::{
-    BootId, ClaimEpoch, ClusterTime, FenceId, NodeId, NodeName, PlanId, Reason, ResourceName,
-    ServiceName, UserName, WallTime, WitnessName, duration,
+    BootId, ClaimEpoch, ClusterTime, DeviceName, FenceId, NodeId, NodeName, PlanId, Reason,
+    ResourceName, ServiceName, UserName, WallTime, WitnessName, duration,
 };
 
 /// A command with what the proposer knew.
@@ -208,6 +208,20 @@ pub enum Command {
         executor: NodeName,
         /// Why.
         because: Reason,
+    },
+    /// A boot that was confirmed as ended is heard again: whoever confirmed it was wrong.
+    FenceLied {
+        /// Which node.
+        node: NodeName,
+        /// The boot that lives.
+        boot: BootId,
+    },
+    /// A person has mended or checked a fence device that was not trusted.
+    TrustDevice {
+        /// Which.
+        device: DeviceName,
+        /// Who.
+        by: UserName,
     },
     /// A fence has ended.
     FenceEnded {

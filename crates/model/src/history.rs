@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::seen::{FenceResult, ResourceFailure};
-use crate::{FenceId, NodeName, PlanId, Reason, ServiceName, UserName, WallTime, duration};
+use crate::{BootId, FenceId, NodeName, PlanId, Reason, ServiceName, UserName, WallTime, duration};
 
 /// One entry of the history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -115,6 +115,18 @@ pub enum Happening {
         /// Why.
         because: Reason,
     },
+    /// A boot that was confirmed as ended is heard again. Nothing is worse: two copies of
+    /// what ran there may have run at once.
+    FenceLied {
+        /// Which node.
+        node: NodeName,
+        /// The boot that lives.
+        boot: BootId,
+        /// Who or what had confirmed it, in words.
+        by: String,
+        /// What ran there when it was confirmed; the newer copies are stopped.
+        services: Vec<ServiceName>,
+    },
     /// A fence ended.
     FenceEnded {
         /// Names it.
@@ -197,6 +209,9 @@ impl fmt::Display for Happening {
                 executor,
                 because,
             } => write!(f, "fence {id}: {executor} fences {target}: {because}"),
+            Self::FenceLied {
+                node, by, services, ..
+            } => fmt_lie(f, node, by, services),
             Self::FenceEnded { id, target, result } => write!(f, "fence {id}: {target} {result}"),
             Self::Watchdog { node, bound } => match bound {
                 Some(bound) => {
@@ -235,6 +250,24 @@ fn fmt_failed(
     match failure.verb {
         Some(verb) => write!(f, "{service} failed on {node}: {resource} in {verb}: {how}"),
         None => write!(f, "{service} failed on {node}: {resource}: {how}"),
+    }
+}
+
+fn fmt_lie(
+    f: &mut fmt::Formatter<'_>,
+    node: &NodeName,
+    by: &str,
+    services: &[ServiceName],
+) -> fmt::Result {
+    write!(f, "ALARM: {node} lives, although {by} confirmed it off")?;
+    let names: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
+    match names.as_slice() {
+        [] => f.write_str("; it held nothing then"),
+        names => write!(
+            f,
+            "; {} may have run twice, and newer copies are stopped",
+            names.join(", ")
+        ),
     }
 }
 

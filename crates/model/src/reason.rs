@@ -61,6 +61,20 @@ pub enum Reason {
         /// Which.
         node: NodeName,
     },
+    /// A boot of the node was confirmed as ended and is heard again.
+    FenceLied {
+        /// Which.
+        node: NodeName,
+        /// Who or what confirmed it, in words.
+        by: String,
+    },
+    /// Every device that could fence the node has confirmed what was not true.
+    NoTrustedDevice {
+        /// Which.
+        node: NodeName,
+        /// The first of them.
+        device: DeviceName,
+    },
     /// The node did not hear a quorate leader for longer than its lease, and stopped it.
     LeaseEnded {
         /// Which.
@@ -238,6 +252,15 @@ impl fmt::Display for Reason {
             Self::ShouldRun => write!(f, "it should run and runs nowhere"),
             Self::NodeFenced { node } => write!(f, "{node} is proven off"),
             Self::NodeRebooted { node } => write!(f, "{node} has rebooted"),
+            Self::FenceLied { node, by } => write!(
+                f,
+                "{node} lives although {by} confirmed it off; two copies may have run"
+            ),
+            Self::NoTrustedDevice { node, device } => write!(
+                f,
+                "{device} confirmed what was not true and no other device can fence {node}; \
+                 `mainstay fence confirm {node}` once it is off"
+            ),
             Self::LeaseEnded { node } => write!(f, "the lease of {node} ended"),
             Self::GivenBack { node } => write!(f, "{node} stopped it without being asked"),
             Self::NodeLeaving { node } => write!(f, "{node} is leaving"),

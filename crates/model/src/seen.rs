@@ -23,9 +23,24 @@ pub struct Seen {
     pub fences: BTreeMap<NodeName, FenceSeen>,
     /// Whether the whole cluster is in maintenance: nothing is started, stopped or fenced.
     pub maintenance: Maintenance,
+    /// Fence devices that confirmed what was not true. What they confirm does not count until
+    /// a person says that they can be trusted again.
+    #[serde(default)]
+    pub distrusted: BTreeMap<DeviceName, Distrust>,
     /// Witnesses that were added, by the name that a person gave them.
     #[serde(default)]
     pub witnesses: BTreeMap<WitnessName, WitnessSeen>,
+}
+
+/// Why a fence device is not trusted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Distrust {
+    /// The node that it said was off.
+    pub node: NodeName,
+    /// The boot of it that was heard afterwards.
+    pub boot: BootId,
+    /// When that was noticed.
+    pub at: WallTime,
 }
 
 /// A witness: a vote from outside the cluster, which never runs services.
@@ -209,6 +224,17 @@ impl NodeState {
             | Self::Leaving { boot } => Some(*boot),
         }
     }
+}
+
+/// What is known of a boot in which a node is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BootOf {
+    /// Nothing against it.
+    Open,
+    /// It is over; what is heard of it is late.
+    Ended,
+    /// Somebody or something confirmed that it is over. Should it live, that was not true.
+    Vouched,
 }
 
 /// A service as it is seen.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use membership::Silence;
-use model::seen::{NodeSeen, NodeState};
+use model::seen::{BootOf, NodeSeen, NodeState};
 use model::{BootId, Command, Instant, NodeId, NodeName, PlanId, Reason};
 
 use crate::node::{Liveness, Node};
@@ -23,6 +23,11 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 /// than this, it is fenced after all.
 const FENCE_HOLD: Duration = Duration::from_secs(1);
 
+/// Beyond `lost_after`, for which a node whose end was confirmed must be heard before that is
+/// called a lie. What was under way in the network when it ended has come by then, and the
+/// detector has noticed the silence after it.
+const LIE_HEARD: Duration = Duration::from_millis(500);
+
 /// What the leader has under way.
 #[derive(Debug, Default)]
 pub(crate) struct Duties {
@@ -36,12 +41,16 @@ pub(crate) struct Duties {
     planned_at: Option<u64>,
     /// Lost nodes that answer again, and since when their fences are held back.
     held: BTreeMap<NodeName, Instant>,
+    /// Nodes that are heard in a boot whose end was confirmed, and since when.
+    liars: BTreeMap<NodeName, Instant>,
     /// When this node became leader.
     leads_since: Option<Instant>,
     /// The end of the log at that moment.
     leads_from: u64,
     /// When members that were never heard are counted as lost.
     grace_ends: Option<Instant>,
+    /// When the first of them is told to the log.
+    lies_due: Option<Instant>,
     /// When to plan again although nothing has changed: windows of failures and of fences
     /// end with time alone.
     plan_again_at: Option<Instant>,
@@ -82,6 +91,7 @@ impl Duties {
     fn next_deadline(&self) -> Option<Instant> {
         let refused = self.refused.values().copied();
         let times = self.grace_ends.into_iter().chain(self.plan_again_at);
+        let times = times.chain(self.lies_due);
         times.chain(refused).min()
     }
 }
@@ -129,6 +139,8 @@ impl Node {
     /// Brings the log's picture of the members in line with what is heard.
     fn lead_members(&mut self, now: Instant) {
         self.duties.grace_ends = None;
+        self.duties.lies_due = None;
+        let mut heard_liars = std::mem::take(&mut self.duties.liars);
         let members: Vec<(NodeName, NodeSeen)> = self
             .state
             .seen()
@@ -137,7 +149,10 @@ impl Node {
             .map(|(name, seen)| (name.clone(), seen.clone()))
             .collect();
         for (name, seen) in members {
-            if let Some(command) = self.news_of(&name, &seen, now) {
+            let news = self.news_of(&name, &seen, now);
+            let since = heard_liars.remove(&name);
+            let news = news.and_then(|news| self.unless_it_was_confirmed_off(news, since, now));
+            if let Some(command) = news {
                 self.decide(format!("{command:?}"), command, now);
             }
         }
@@ -199,6 +214,37 @@ impl Node {
                 self.loss_of(seen, because, node)
             }
             None => self.news_of_never_heard(node, seen, now),
+        }
+    }
+
+    /// A node that comes up in a boot that is over says nothing that the log would take. But
+    /// where somebody confirmed the end of that boot, that was not true. Packets may have been
+    /// on their way when it ended; only a node that is heard for longer lives.
+    fn unless_it_was_confirmed_off(
+        &mut self,
+        news: Command,
+        since: Option<Instant>,
+        now: Instant,
+    ) -> Option<Command> {
+        let Command::NodeUp { node, boot, .. } = &news else {
+            return Some(news);
+        };
+        match self.state.boot_of(node, *boot) {
+            BootOf::Open => Some(news),
+            BootOf::Ended => None,
+            BootOf::Vouched => {
+                let since = since.unwrap_or(now);
+                self.duties.liars.insert(node.clone(), since);
+                let timings = self.state.spec().map(|spec| spec.cluster.timings);
+                let due = since + timings.unwrap_or_default().lost_after + LIE_HEARD;
+                if now < due {
+                    let first = self.duties.lies_due.map_or(due, |other| other.min(due));
+                    self.duties.lies_due = Some(first);
+                    return None;
+                }
+                let (node, boot) = (node.clone(), *boot);
+                Some(Command::FenceLied { node, boot })
+            }
         }
     }
 

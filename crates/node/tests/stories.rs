@@ -1059,7 +1059,7 @@ fn a_daemon_that_returns_does_not_fence_on_what_it_remembers() {
 }
 
 #[test]
-fn a_node_that_was_wrongly_vouched_for_stays_out_until_it_boots() {
+fn a_node_that_was_wrongly_vouched_for_stops_the_newer_copy_and_stays_out_until_it_boots() {
     check(
         "nodes a b c
         service web
@@ -1100,11 +1100,26 @@ fn a_node_that_was_wrongly_vouched_for_stays_out_until_it_boots() {
                17.00s  plan 37: start web on a: b is proven off
                17.00s    web/program starts on a
                17.05s  web runs on a
+               18.40s  ALARM: b lives, although ann confirmed it off; web may have run twice, and newer copies are stopped
+               18.40s  plan 37: stop web on a: b lives although ann confirmed it off; two copies may have run
+               18.40s  b is lost: b lives although ann confirmed it off; two copies may have run
+               18.40s  fence 43: a fences b: b lives although ann confirmed it off; two copies may have run
+               18.43s  web stopped on a: b lives although ann confirmed it off; two copies may have run
+               18.43s    web/program stops on a
+               18.61s  fence 43: b not fenced by power-b: no answer
+               18.61s  fence 47: c fences b: b lives although ann confirmed it off; two copies may have run
+               18.81s  fence 47: b not fenced by power-b: no answer
+               23.81s  fence 49: a fences b: b lives although ann confirmed it off; two copies may have run
+               24.01s  fence 49: b not fenced by power-b: no answer
             > power-off b
             > boot b
             > run 10s
-               28.47s  b is starting
-               28.48s  b is online
+               28.38s  fence 49: b came back under a newer boot
+               28.38s  b is starting
+               28.39s  b is online
+               28.39s  plan 55: start web on a: b lives although ann confirmed it off; two copies may have run
+               28.40s    web/program starts on a
+               28.45s  web runs on a
         "#]],
     );
 }

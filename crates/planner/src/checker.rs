@@ -43,6 +43,7 @@ pub fn check(input: &Input<'_>, plan: &Plan) -> Vec<Violation> {
                 executor,
             } => {
                 texts.extend(check_fence(input, plan, (target, *boot), executor));
+                texts.extend(check_means(input, target));
             }
             Action::Grant {
                 service,
@@ -190,6 +191,27 @@ fn check_fence(
         ),
         (under_way, "asks again for a fence that is under way"),
     ])
+}
+
+/// A device must be one that is believed; without one, a watchdog one that certainly bites.
+fn check_means(input: &Input<'_>, target: &NodeName) -> Vec<String> {
+    let node = input.spec.nodes.get(target);
+    let devices = node.map_or(&[][..], |node| &node.fence);
+    let believed = devices
+        .iter()
+        .any(|device| !input.seen.distrusted.contains_key(device));
+    let unarmed = input.seen.nodes.values().any(|node| match node.state {
+        NodeState::Down => false,
+        NodeState::Starting { .. }
+        | NodeState::Online { .. }
+        | NodeState::DaemonDown { .. }
+        | NodeState::Lost { .. }
+        | NodeState::Leaving { .. } => node.watchdog.is_none(),
+    });
+    complain(&[(
+        !believed && unarmed,
+        "fences a node that no trusted device and no watchdog can end",
+    )])
 }
 
 fn gives_up(plan: &Plan, node: &NodeName) -> bool {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::seen::{FenceSeen, FenceStanding, Maintenance, NodeSeen, NodeState, Phase};
-use model::{BootId, ClusterTime, NodeName, Reason, ServiceName};
+use model::{BootId, ClusterTime, DeviceName, NodeName, Reason, ServiceName};
 
 use crate::view::Draft;
 use crate::{Action, Input, Subject};
@@ -102,7 +102,7 @@ fn failed_stops<'a>(input: &Input<'a>) -> BTreeMap<&'a NodeName, &'a ServiceName
     found
 }
 
-/// Who is to fence the node now; if nobody, why.
+/// Who is to fence the node now, and by which means; if nobody, why.
 fn executor_for(
     draft: &mut Draft<'_>,
     (name, node): (&NodeName, &NodeSeen),
@@ -112,13 +112,11 @@ fn executor_for(
     if input.seen.maintenance == Maintenance::On {
         return Err(Reason::Maintenance);
     }
-    let devices = input
-        .spec
-        .nodes
-        .get(name)
-        .map_or(0, |node| node.fence.len());
-    if devices == 0 && !can_be_outlived(input, node) {
-        return Err(Reason::NoFenceDevice { node: name.clone() });
+    let device = trusted_device(input, name);
+    if let Err(because) = device
+        && !can_be_outlived(input, node)
+    {
+        return Err(because);
     }
     brake(draft, (name, node))?;
     let executors: Vec<&NodeName> = input
@@ -145,6 +143,21 @@ fn executor_for(
         pause_after_failure(draft, name, fence)?;
     }
     Ok(executors[failed % executors.len()].clone())
+}
+
+/// Whether the node has a device whose word counts; if not, why.
+fn trusted_device(input: &Input<'_>, name: &NodeName) -> Result<(), Reason> {
+    let node = name.clone();
+    let devices = input.spec.nodes.get(name).map(|node| &node.fence);
+    let Some(first) = devices.and_then(|devices| devices.first()) else {
+        return Err(Reason::NoFenceDevice { node });
+    };
+    let trusted = |device: &DeviceName| !input.seen.distrusted.contains_key(device);
+    if devices.is_some_and(|devices| devices.iter().any(trusted)) {
+        return Ok(());
+    }
+    let device = first.clone();
+    Err(Reason::NoTrustedDevice { node, device })
 }
 
 /// Whether waiting is a fence: every member that is not proven down has an armed watchdog.

@@ -460,7 +460,7 @@ impl State {
         }
     }
 
-    fn change_claim(
+    pub(crate) fn change_claim(
         &mut self,
         service: &ServiceName,
         change: impl FnOnce(&mut ServiceSeen, &mut Claim),

@@ -122,28 +122,33 @@ impl State {
             return Err(late());
         }
         match result {
+            FenceResult::Confirmed { device } if self.seen.distrusted.contains_key(device) => {
+                let how = "it says off, but is not trusted since it said so wrongly".to_string();
+                self.fence_failed(place, target, (Some(device.clone()), how));
+            }
             FenceResult::Confirmed { .. } | FenceResult::ConfirmedByOperator { .. } => {
-                if let Some(node) = self.seen.nodes.get_mut(target) {
-                    push_fenced_at(&mut node.fenced_at, place);
-                }
-                self.settle_fence(place, target, result);
-                self.node_off(place, target);
+                self.fence_confirmed(place, target, result);
             }
             FenceResult::Failed { device, how } => {
                 self.fence_failed(place, target, (device.clone(), how.clone()));
             }
             FenceResult::OutlivedWatchdog { waited } => {
                 self.require_outlived(target, *waited)?;
-                if let Some(node) = self.seen.nodes.get_mut(target) {
-                    push_fenced_at(&mut node.fenced_at, place);
-                }
-                self.settle_fence(place, target, result);
-                self.node_off(place, target);
+                self.fence_confirmed(place, target, result);
             }
             // Only the target itself can prove this, by being heard under another boot.
             FenceResult::Rebooted => return Err(late()),
         }
         Ok(Applied::Done)
+    }
+
+    fn fence_confirmed(&mut self, place: Place, target: &NodeName, result: &FenceResult) {
+        if let Some(node) = self.seen.nodes.get_mut(target) {
+            push_fenced_at(&mut node.fenced_at, place);
+        }
+        self.note_vouched(place, target, result);
+        self.settle_fence(place, target, result);
+        self.node_off(place, target);
     }
 
     /// The try has failed; another one must be asked for.
@@ -184,6 +189,7 @@ impl State {
         if !self.seen.fences.contains_key(target) {
             self.vouch_unasked(place, target, result.clone());
         }
+        self.note_vouched(place, target, &result);
         self.settle_fence(place, target, &result);
         // A person has looked: the brake against fence loops starts anew.
         if let Some(node) = self.seen.nodes.get_mut(target) {

@@ -11,6 +11,7 @@
 
 mod claims;
 mod fences;
+mod lies;
 mod members;
 mod orders;
 mod snapshot;
@@ -20,7 +21,7 @@ mod witnesses;
 use std::collections::{BTreeMap, VecDeque};
 
 use model::history::{Happening, HistoryEntry};
-use model::seen::{FenceRecord, NodeSeen, NodeState};
+use model::seen::{FenceRecord, FenceResult, NodeSeen, NodeState};
 use model::{
     BootId, ClaimEpoch, ClusterTime, Command, Epoch, FenceId, NodeId, NodeName, Rejected, Seen,
     ServiceName, Spec, Stamped, UserName, WallTime, command::Joined,
@@ -112,6 +113,22 @@ struct Boots {
     last: Option<BootId>,
     /// Boots that are proven over, oldest first. The member never returns under one.
     ended: VecDeque<BootId>,
+    /// Those of them that were ended by somebody's word, oldest first.
+    #[serde(default)]
+    vouched: VecDeque<Vouched>,
+}
+
+/// A boot that is over because somebody or something said so, and what is needed should it
+/// be heard again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Vouched {
+    boot: BootId,
+    /// How its end was confirmed.
+    result: FenceResult,
+    /// The log index of the confirmation: claims granted later are newer copies.
+    index: u64,
+    /// What it held, or may have.
+    services: Vec<ServiceName>,
 }
 
 impl Default for State {
@@ -182,6 +199,8 @@ impl State {
             Command::Report { .. } => self.report(place, command),
             Command::StrayStopped { .. } => self.stray_stopped(place, command),
             Command::Fence { .. } => self.fence(place, command),
+            Command::FenceLied { node, boot } => self.fence_lied(place, node, *boot),
+            Command::TrustDevice { device, by } => self.trust_device(place, device, by),
             Command::FenceEnded { .. } => self.fence_ended(place, command),
             Command::ConfirmFence { target, by } => self.confirm_fence(place, target, by),
             Command::Service { service, order, by } => self.order(place, service, order, by),

@@ -221,16 +221,29 @@ impl State {
     }
 
     /// A lost node comes back in the same boot only when nothing can be fenced and nothing
-    /// is at stake: otherwise somebody may already act on its loss.
+    /// is at stake: otherwise somebody may already act on its loss. One whose end was falsely
+    /// confirmed comes back as well, where no device is left to be believed.
     #[must_use]
     pub fn may_come_back(&self, name: &NodeName) -> bool {
-        let has_device = self
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.nodes.get(name))
-            .is_some_and(|node| !node.fence.is_empty());
-        let is_fenced = has_device || self.lease_and_bound(name).is_some();
-        !is_fenced && !self.holds_anything(name) && !self.seen.fences.contains_key(name)
+        let can_be_fenced = self.has_trusted_device(name) || self.lease_and_bound(name).is_some();
+        let nobody_acts = !can_be_fenced && !self.seen.fences.contains_key(name);
+        nobody_acts && (!self.holds_anything(name) || self.was_lied_about(name))
+    }
+
+    /// Its end was confirmed and was not true. Nothing that it holds runs elsewhere any more,
+    /// and what it tells of it is the way out.
+    fn was_lied_about(&self, name: &NodeName) -> bool {
+        self.seen.nodes.get(name).is_some_and(|node| {
+            let because = match &node.state {
+                NodeState::Lost { because, .. } => because,
+                NodeState::Down
+                | NodeState::Starting { .. }
+                | NodeState::Online { .. }
+                | NodeState::DaemonDown { .. }
+                | NodeState::Leaving { .. } => return false,
+            };
+            matches!(because, Reason::FenceLied { .. })
+        })
     }
 
     fn lost_unheard(&self, name: &NodeName) -> bool {

@@ -28,6 +28,11 @@ impl Control {
     /// Fences a node; the end comes back as an input.
     pub fn begin_fence(&mut self, id: FenceId, target: NodeName) {
         let devices = self.devices_of(&target);
+        let distrusted = &self.node.state().seen().distrusted;
+        let devices: Vec<Device> = devices
+            .into_iter()
+            .filter(|device| !distrusted.contains_key(&device.name))
+            .collect();
         let inputs = self.inputs.clone();
         let outliving = self.node.outliving(&target, host::clock::now());
         tracing::warn!(%id, %target, "fencing");
