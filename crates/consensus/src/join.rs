@@ -213,7 +213,7 @@ async fn exchange(stream: &mut ClientStream, ask: &[u8]) -> io::Result<Answer> {
 }
 
 /// What the wall clock shows. The only place in this crate that looks at it.
-fn wall_time() -> WallTime {
+pub(crate) fn wall_time() -> WallTime {
     let since = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();

@@ -6,6 +6,7 @@
 //!   transport   TLS 1.3 connections to the peers over all networks
 //!   join        the one-time way in, over the same port
 //!   identity    node.key, cluster.key, node.json
+//!   witness     the vote from outside: its process, and a node's way to it
 //! ```
 //!
 //! Nothing is decided here: what to write and what to send is the business of `raft`.
@@ -19,6 +20,7 @@ mod stream;
 pub mod tls;
 pub mod token;
 pub mod transport;
+pub mod witness;
 
 pub use identity::{
     Identity, IdentityError, NewMember, initialise, prepare, set_log_aside, store_joined,
