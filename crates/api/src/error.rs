@@ -121,7 +121,13 @@ codes! {
         "look at the disk and its space, then start the daemon again; what runs goes on running";
     /// No witness of this name.
     NoSuchWitness = "E0420" 404 "there is no such witness",
-        "`mainstay status` lists the witnesses";
+        "`mainstay witness status` lists the witnesses";
+    /// A witness did not answer when it should be added.
+    WitnessUnreachable = "E0421" 503 "the witness could not be reached",
+        "check that `mainstay witness run` runs there, and the firewall (TCP and UDP of its port)";
+    /// A witness said no.
+    WitnessRefused = "E0422" 409 "the witness refused the cluster",
+        "mend what is named above; a new token: `mainstay witness token` on the witness";
     /// Nobody listens on the socket.
     NotReachable = "E0501" 503 "the daemon cannot be reached",
         "start it: `systemctl start mainstay`, or `mainstay daemon`; another socket: `--socket PATH`";

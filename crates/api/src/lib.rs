@@ -19,6 +19,7 @@ pub mod status;
 pub mod time;
 mod view;
 mod warn;
+mod witness;
 
 pub use config::{ApplyReply, ApplyRequest, CheckReply, ConfigVersion, ConfigVersions};
 pub use error::{ApiError, ErrorCode};
@@ -35,6 +36,7 @@ pub use status::{
 };
 pub use time::Timestamp;
 pub use view::StatusExtra;
+pub use witness::{GrantView, WitnessReply, WitnessRequest, WitnessView, Witnesses};
 
 /// Where the daemon listens unless it is told otherwise.
 pub const SOCKET_DEFAULT: &str = "/run/mainstay/mainstay.sock";

@@ -11,6 +11,8 @@
 //! | `GET /v1/configs` | `ConfigVersions`, without their texts |
 //! | `GET /v1/fences` | `Fences` |
 //! | `POST /v1/tokens` (`TokenRequest`) | `TokenReply` |
+//! | `GET /v1/witnesses` | `Witnesses` |
+//! | `POST /v1/witnesses` (`WitnessRequest`) | `WitnessReply` |
 //! | `GET /v1/log/SERVICE?resource=` | `LogView` |
 //! | `GET /v1/explain/SERVICE` | `Explanation` |
 //!
@@ -34,6 +36,8 @@ pub const CONFIGS: &str = "/v1/configs";
 pub const FENCES: &str = "/v1/fences";
 /// Join tokens.
 pub const TOKENS: &str = "/v1/tokens";
+/// Witnesses: asked for, added, taken out.
+pub const WITNESSES: &str = "/v1/witnesses";
 /// With `/SERVICE`: what its operations printed.
 pub const LOG: &str = "/v1/log";
 /// With `/SERVICE`: why it is where it is.

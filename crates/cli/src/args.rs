@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::witness::WitnessCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::spec::Attachment;
 use model::{NetworkName, NodeName, ResourceName, ServiceName};
@@ -172,6 +173,10 @@ pub enum Command {
     /// Other nodes of the cluster
     #[command(subcommand)]
     Node(NodeCommand),
+
+    /// A vote from outside, for clusters of which half may be gone
+    #[command(subcommand)]
+    Witness(WitnessCommand),
 
     /// Run the daemon (one per node)
     Daemon(DaemonArgs),

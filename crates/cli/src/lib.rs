@@ -25,6 +25,7 @@ mod table;
 mod terminal;
 mod top;
 mod wait;
+pub mod witness;
 
 pub use args::{Cli, DaemonArgs, InitArgs, JoinArgs};
 pub use exit::Exit;

@@ -19,7 +19,8 @@ use crate::exit::Exit;
 use crate::screen::{Form, Screen};
 use crate::status_text::Look;
 use crate::suggest::nearest;
-use crate::{config_commands, history_text, order, status_text, top};
+use crate::witness::{HostCommand, WitnessCommand};
+use crate::{config_commands, history_text, order, status_text, top, witness};
 
 /// What is left to do for the binary.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub enum Action {
     Join(JoinArgs, Global),
     /// Run the daemon, with its socket at `Global::socket`.
     Daemon(DaemonArgs, Global),
+    /// What is done where a witness runs.
+    Witness(HostCommand, Global),
     /// Run the laboratory with these arguments.
     Lab(Vec<OsString>),
 }
@@ -57,6 +60,7 @@ pub fn run_on(cli: Cli, screen: &mut Screen) -> Action {
         Command::Join(args) => Action::Join(args, global),
         Command::Daemon(args) => Action::Daemon(args, global),
         Command::Lab { arguments } => Action::Lab(arguments),
+        Command::Witness(WitnessCommand::Host(command)) => Action::Witness(command, global),
         command => {
             let form = match global.json {
                 true => Form::Json,
@@ -98,6 +102,7 @@ impl Asker {
             Command::Apply(args) => config_commands::apply(client, screen, form, &args),
             Command::Config(command) => config_commands::config(client, screen, form, &command),
             Command::Token(args) => self.token(&args, screen),
+            Command::Witness(command) => witness::run(client, screen, form, command),
             Command::Completions { shell } => {
                 // Into memory first: the generator panics when its reader goes away.
                 let mut script = Vec::new();
@@ -336,6 +341,7 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         | Command::Token(_)
         | Command::Join(_)
         | Command::Daemon(_)
+        | Command::Witness(_)
         | Command::Lab { .. }
         | Command::Completions { .. }
         | Command::Version => unreachable!("no order: it has a function of its own"),

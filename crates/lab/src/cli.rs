@@ -113,6 +113,9 @@ pub struct Up {
     /// Directory in which the laboratory makes its own
     #[arg(long, default_value = "/var/tmp")]
     dir: PathBuf,
+    /// A machine for a witness beside the nodes
+    #[arg(long)]
+    witness: bool,
     /// Leave the nodes bare
     #[arg(long)]
     no_cluster: bool,
@@ -263,6 +266,9 @@ impl Up {
             }
             options.networks = table.lab.networks.unwrap_or(options.networks);
         }
+        if self.witness {
+            options.witness = layout::Witness::Present;
+        }
         if let Some(count) = self.nodes {
             options.nodes = layout::node_names(count);
         }
@@ -308,7 +314,7 @@ fn show(status: &Status, json: bool) {
         return;
     }
     println!("lab {}: {}", status.name, status.dir.display());
-    for node in &status.nodes {
+    for node in status.nodes.iter().chain(&status.witness) {
         let state = match (node.power, node.pace) {
             (Power::Off, _) => "off",
             (Power::On, Pace::Paused) => "paused",

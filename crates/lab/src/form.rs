@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::handle::{Lab, LabError};
+use crate::layout::WITNESS;
 use crate::protocol::Status;
 
 /// A daemon that has just been started answers in a fraction of a second.
@@ -143,7 +144,29 @@ pub fn form(lab: &Lab, config: Option<&str>) -> Result<(), LabError> {
     lab.wait_until("a cluster of all nodes", ONLINE_LIMIT, |lab| {
         crate::view::look(lab).filter(|view| view.all_online(status.nodes.len()))
     })?;
-    Ok(())
+    match &status.witness {
+        Some(witness) => add_witness(lab, &first.name, &witness.address),
+        None => Ok(()),
+    }
+}
+
+/// As a person would: a token there, its use here.
+fn add_witness(lab: &Lab, node: &str, address: &str) -> Result<(), LabError> {
+    let make = ["mainstay", "witness", "token", "--address", address];
+    let token = lab.wait_until("a token of the witness", DAEMON_LIMIT, |lab| {
+        let answer = lab.exec_ok(WITNESS, &make).ok()?;
+        let mut words = answer.split_whitespace();
+        let token = words.find(|word| word.starts_with("msw1-"));
+        token.map(ToString::to_string)
+    })?;
+    let add = ["mainstay", "witness", "add", "witness", &token];
+    lab.wait_until("the witness to take the cluster in", DAEMON_LIMIT, |lab| {
+        lab.exec_ok(node, &add).ok()
+    })?;
+    lab.wait_until("an answer of the witness", DAEMON_LIMIT, |lab| {
+        let answer = lab.exec_ok(node, &["mainstay", "witness", "status"]).ok()?;
+        answer.contains("answers in").then_some(())
+    })
 }
 
 /// The networks, nodes and power of the laboratory with services added. Keys before the first

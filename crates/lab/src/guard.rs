@@ -12,7 +12,7 @@ use rustix::fs::inotify;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::init::start_session;
-use crate::protocol::Daemon;
+use crate::protocol::{Daemon, DaemonKind};
 
 /// A daemon that was killed is missed at once.
 const BACK_OFF_FIRST: Duration = Duration::from_millis(50);
@@ -106,7 +106,10 @@ impl Guard {
             // Only the wake-up counts; the file itself is looked at.
             let _ = rustix::io::read(notify, &mut bytes);
         }
-        self.daemon.state_dir.join(MARK).exists()
+        match self.daemon.kind {
+            DaemonKind::Node => self.daemon.state_dir.join(MARK).exists(),
+            DaemonKind::Witness => true,
+        }
     }
 
     fn start(&self) -> io::Result<i32> {
@@ -116,7 +119,10 @@ impl Guard {
             .open(&self.daemon.log)?;
         let mut command = Command::new(&self.daemon.program);
         command
-            .arg("daemon")
+            .args(match self.daemon.kind {
+                DaemonKind::Node => &["daemon"][..],
+                DaemonKind::Witness => &["witness", "run"],
+            })
             .envs(&self.environment)
             .current_dir("/");
         command

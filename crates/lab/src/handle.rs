@@ -85,6 +85,8 @@ pub struct Options {
     pub name: String,
     /// Its nodes.
     pub nodes: Vec<String>,
+    /// Whether there is a machine for a witness beside them.
+    pub witness: layout::Witness,
     /// Its networks.
     pub networks: Vec<String>,
     /// The directory in which it makes one of its own. On a real disk, if real disks matter.
@@ -100,6 +102,7 @@ impl Default for Options {
         Self {
             name: "lab".into(),
             nodes: layout::node_names(3),
+            witness: layout::Witness::Absent,
             networks: vec!["lan".into(), "san".into()],
             parent: "/var/tmp".into(),
             lifetime: Lifetime::Attached,
@@ -190,6 +193,7 @@ impl Options {
             name: self.name.clone(),
             uid: own_uid(),
             nodes: self.nodes.clone(),
+            witness: self.witness,
             networks: self.networks.clone(),
             exe: exe.map_err(system(doing))?,
         };

@@ -21,7 +21,7 @@ use rustix::process::{WaitOptions, waitpid};
 use serde::{Deserialize, Serialize};
 
 use crate::channel::{Channel, Listener};
-use crate::layout::{CLIENT, Layout, socket_name};
+use crate::layout::{Layout, socket_name};
 use crate::namespaces::{self, Launch, MACHINE};
 use crate::{cgroups, protocol::Reply};
 
@@ -119,9 +119,9 @@ fn keep(order: Order, caller: &Channel) -> io::Result<()> {
 fn lay_out(layout: &Layout) -> io::Result<()> {
     let dir = &layout.dir;
     fs::create_dir(dir).map_err(|e| say(&dir.display().to_string(), e))?;
-    for machine in layout.nodes.iter().map(String::as_str).chain([CLIENT]) {
-        fs::create_dir_all(layout.state_dir(machine))?;
-        fs::create_dir(layout.log_dir(machine))?;
+    for machine in layout.machines() {
+        fs::create_dir_all(layout.state_dir(&machine))?;
+        fs::create_dir(layout.log_dir(&machine))?;
     }
     fs::create_dir(layout.shared_dir())?;
     fs::create_dir(layout.bin_dir())?;

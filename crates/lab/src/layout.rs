@@ -20,6 +20,8 @@ pub const NODES_MAX: usize = 64;
 pub const NETWORKS_MAX: usize = 8;
 /// The name of the machine for test clients.
 pub const CLIENT: &str = "client";
+/// The name of the machine for a witness, where there is one.
+pub const WITNESS: &str = "witness";
 /// Length of the name: it becomes part of a socket path, which the kernel limits to 107.
 pub const NAME_LENGTH_MAX: usize = 32;
 
@@ -48,12 +50,26 @@ pub struct Layout {
     pub uid: u32,
     /// The nodes, in order.
     pub nodes: Vec<String>,
+    /// Whether there is a machine for a witness.
+    #[serde(default)]
+    pub witness: Witness,
     /// The networks, in order: the first is `eth0` on each node.
     pub networks: Vec<String>,
     /// Where state, logs and sockets are; removed with the laboratory.
     pub dir: PathBuf,
     /// The program that plays all roles.
     pub exe: PathBuf,
+}
+
+/// Whether a laboratory has a machine for a witness, which is no node.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Witness {
+    /// It has none.
+    #[default]
+    Absent,
+    /// It has one; the cluster that is formed uses it.
+    Present,
 }
 
 /// One card of a machine.
@@ -93,7 +109,7 @@ impl Layout {
         if self.networks.is_empty() || NETWORKS_MAX < self.networks.len() {
             return Err(LayoutError::Networks(self.networks.len()));
         }
-        let mut seen = std::collections::BTreeSet::from([CLIENT]);
+        let mut seen = std::collections::BTreeSet::from([CLIENT, WITNESS]);
         let bad_node = self
             .nodes
             .iter()
@@ -106,6 +122,17 @@ impl Layout {
             Some(bad) => Err(LayoutError::Name(bad.clone())),
             None => Ok(()),
         }
+    }
+
+    /// All machines: the nodes, the witness if there is one, the client.
+    #[must_use]
+    pub fn machines(&self) -> Vec<String> {
+        let beside = match self.witness {
+            Witness::Absent => [None, Some(CLIENT)],
+            Witness::Present => [Some(WITNESS), Some(CLIENT)],
+        };
+        let beside = beside.into_iter().flatten().map(ToString::to_string);
+        self.nodes.iter().cloned().chain(beside).collect()
     }
 
     /// The abstract socket of the keeper.
@@ -162,11 +189,15 @@ impl Layout {
         self.dir.join("shared")
     }
 
-    /// The last number of a machine's addresses: nodes from 11 on, the client 200.
+    /// The last number of a machine's addresses: nodes from 11 on, the client 200, the
+    /// witness 201.
     #[must_use]
     pub fn host_number(&self, machine: &str) -> Option<u8> {
         if machine == CLIENT {
             return Some(200);
+        }
+        if machine == WITNESS {
+            return Some(201);
         }
         let index = self.nodes.iter().position(|name| name == machine)?;
         u8::try_from(11 + index).ok()
@@ -185,10 +216,10 @@ impl Layout {
         ))
     }
 
-    /// The cards of a machine: one per network; the client is on the first only.
+    /// The cards of a machine: one per network; client and witness are on the first only.
     #[must_use]
     pub fn cards(&self, machine: &str) -> Vec<Card> {
-        let count = if machine == CLIENT {
+        let count = if [CLIENT, WITNESS].contains(&machine) {
             1
         } else {
             self.networks.len()
@@ -228,6 +259,7 @@ mod tests {
             uid: 0,
             nodes: node_names(nodes),
             networks: networks.iter().map(ToString::to_string).collect(),
+            witness: Witness::Present,
             dir: "/x".into(),
             exe: "/x".into(),
         }
@@ -257,6 +289,7 @@ mod tests {
             "eth0 10.77.0.13/24 fd77::13/64, eth1 10.78.0.13/24 fd78::13/64"
         );
         assert_eq!(text("client"), "eth0 10.77.0.200/24 fd77::200/64");
+        assert_eq!(text("witness"), "eth0 10.77.0.201/24 fd77::201/64");
     }
 
     #[test]

@@ -146,6 +146,9 @@ pub struct Status {
     pub networks: Vec<String>,
     /// Its nodes.
     pub nodes: Vec<NodeStatus>,
+    /// The machine of its witness, if there is one.
+    #[serde(default)]
+    pub witness: Option<NodeStatus>,
     /// Its cut cables.
     pub cuts: Vec<Cut>,
 }
@@ -226,4 +229,14 @@ pub(crate) struct Daemon {
     pub(crate) program: PathBuf,
     pub(crate) state_dir: PathBuf,
     pub(crate) log: PathBuf,
+    pub(crate) kind: DaemonKind,
+}
+
+/// What the daemon of a machine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum DaemonKind {
+    /// That of a node; started once the node was initialised.
+    Node,
+    /// A witness; started with the machine.
+    Witness,
 }

@@ -2,6 +2,7 @@
 
 mod daemon;
 mod forming;
+mod witness;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use api::{ApiError, ErrorCode};
 use clap::{FromArgMatches, Parser, Subcommand};
 use cli::args::Global;
+use cli::witness::HostCommand;
 use cli::{Action, Cli, DaemonArgs, Json};
 use tracing_subscriber::EnvFilter;
 
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Action::Init(args, global) => finish(forming::init(&args, global.json.into()), &global),
         Action::Join(args, global) => finish(forming::join(&args, global.json.into()), &global),
         Action::Daemon(args, global) => run_daemon(&args, &global),
+        Action::Witness(command, global) => run_witness(command, &global),
         Action::Lab(arguments) => run_lab(arguments),
     }
 }
@@ -93,7 +96,18 @@ fn run_lab(arguments: Vec<std::ffi::OsString>) -> ExitCode {
     }
 }
 
-fn run_daemon(args: &DaemonArgs, global: &Global) -> ExitCode {
+fn run_witness(command: HostCommand, global: &Global) -> ExitCode {
+    if matches!(command, HostCommand::Run(_)) {
+        speak();
+    }
+    match witness::run(command, global.json.into()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error.to_api(), global),
+    }
+}
+
+/// What a process that stays tells goes to its standard error.
+fn speak() {
     let filter = EnvFilter::try_from_env("MAINSTAY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -103,6 +117,10 @@ fn run_daemon(args: &DaemonArgs, global: &Global) -> ExitCode {
         .with_ansi(colours)
         .with_target(false)
         .init();
+}
+
+fn run_daemon(args: &DaemonArgs, global: &Global) -> ExitCode {
+    speak();
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let places = daemon::Places {
         state_dir: forming::state_dir(&args.state),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use api::{
     ApiError, ApplyReply, ApplyRequest, ConfigVersion, ConfigVersions, ErrorCode, Explanation,
-    Fences, History, LogView, Order, OrderReply, Status, TokenReply,
+    Fences, History, LogView, Order, OrderReply, Status, TokenReply, WitnessReply, WitnessRequest,
+    Witnesses,
 };
 use model::{ResourceName, ServiceName, UserName, WallTime};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -105,6 +106,20 @@ pub enum ControlRequest {
         by: UserName,
         /// The answer.
         reply: Reply<TokenReply>,
+    },
+    /// The witnesses, as this node sees them.
+    Witnesses {
+        /// The answer.
+        reply: Reply<Witnesses>,
+    },
+    /// A witness is added or taken out.
+    SetWitness {
+        /// What is wanted.
+        request: WitnessRequest,
+        /// Who asks.
+        by: UserName,
+        /// The answer.
+        reply: Reply<WitnessReply>,
     },
     /// What operations printed on this node.
     Log {

@@ -50,6 +50,7 @@ pub(crate) fn router(control: ControlHandle, peer: Peer) -> Router {
         .route(paths::CONFIGS, get(configs))
         .route(paths::FENCES, get(fences))
         .route(paths::TOKENS, post(token))
+        .route(paths::WITNESSES, get(witnesses).post(set_witness))
         .route(&format!("{}/{{service}}", paths::LOG), get(log))
         .route(&format!("{}/{{service}}", paths::EXPLAIN), get(explain))
         .fallback(no_such_route)
@@ -316,6 +317,24 @@ async fn token(
             by,
             reply,
         })
+        .await?;
+    Ok(Json(answer))
+}
+
+async fn witnesses(State(control): State<ControlHandle>) -> Answer<api::Witnesses> {
+    let answer = control
+        .ask(|reply| ControlRequest::Witnesses { reply })
+        .await?;
+    Ok(Json(answer))
+}
+
+async fn set_witness(
+    State(control): State<ControlHandle>,
+    Extension(by): Extension<UserName>,
+    Json(request): Json<api::WitnessRequest>,
+) -> Answer<api::WitnessReply> {
+    let answer = control
+        .ask(|reply| ControlRequest::SetWitness { request, by, reply })
         .await?;
     Ok(Json(answer))
 }

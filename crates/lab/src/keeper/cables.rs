@@ -11,7 +11,6 @@ use std::process::{Command, Stdio};
 use rustix::process::Pid;
 
 use super::Keeper;
-use crate::layout::CLIENT;
 use crate::netlink::Cable;
 use crate::protocol::{Cut, Direction};
 
@@ -117,9 +116,7 @@ impl Keeper {
     }
 
     fn set_ports(&mut self) -> io::Result<()> {
-        let nodes = self.charge.layout.nodes.iter().map(String::as_str);
-        let names: Vec<String> = nodes.chain([CLIENT]).map(ToString::to_string).collect();
-        for name in names {
+        for name in self.charge.layout.machines() {
             if self
                 .machines
                 .get(&name)

@@ -11,9 +11,9 @@ use super::Keeper;
 use crate::cgroups;
 use crate::channel::Channel;
 use crate::janitor::Charge;
-use crate::layout::CLIENT;
+use crate::layout::{CLIENT, WITNESS};
 use crate::namespaces::{self, Launch, MACHINE};
-use crate::protocol::{Boot, Daemon, NodeStatus, Notice, Order, Pace, Power};
+use crate::protocol::{Boot, Daemon, DaemonKind, NodeStatus, Notice, Order, Pace, Power};
 
 /// A machine comes up in some ten milliseconds; on a loaded one, in a second.
 const UP_LIMIT: Duration = Duration::from_secs(10);
@@ -83,7 +83,10 @@ fn environment(name: &str, charge: &Charge) -> BTreeMap<String, String> {
             layout.switch_path().display().to_string(),
         ),
     ]);
-    if name != CLIENT {
+    if name == WITNESS {
+        let state = layout.state_dir(name).display().to_string();
+        all.insert("MAINSTAY_WITNESS_DIR".into(), state);
+    } else if name != CLIENT {
         let state = layout.state_dir(name).display().to_string();
         all.insert("MAINSTAY_STATE_DIR".into(), state);
         let log = layout.log_dir(name).display().to_string();
@@ -117,6 +120,10 @@ impl Machine {
             program: layout.bin_dir().join("mainstay"),
             state_dir: layout.state_dir(name),
             log: dir.join("daemon.log"),
+            kind: match name == WITNESS {
+                true => DaemonKind::Witness,
+                false => DaemonKind::Node,
+            },
         });
         let boot = Boot {
             name: name.to_string(),

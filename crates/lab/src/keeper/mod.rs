@@ -15,7 +15,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::channel::{Channel, Listener};
 use crate::janitor::{CHARGE, Charge, Lifetime, clean};
-use crate::layout::CLIENT;
+use crate::layout::{WITNESS, Witness};
 use crate::namespaces;
 use crate::netlink::Netlink;
 use crate::protocol::{Cut, Exec, NodeStatus, Notice, Order, Pace, Power, Reply, Request, Status};
@@ -115,13 +115,7 @@ impl Keeper {
             charge: charge.clone(),
         };
         keeper.build_networks()?;
-        let names: Vec<String> = charge
-            .layout
-            .nodes
-            .iter()
-            .cloned()
-            .chain([CLIENT.into()])
-            .collect();
+        let names = charge.layout.machines();
         for name in &names {
             keeper
                 .machines
@@ -355,6 +349,10 @@ impl Keeper {
             keeper_pid: self.keeper_pid,
             networks: layout.networks.clone(),
             nodes: layout.nodes.iter().filter_map(node).collect(),
+            witness: match layout.witness {
+                Witness::Present => node(&WITNESS.to_string()),
+                Witness::Absent => None,
+            },
             cuts: self.cuts.iter().cloned().collect(),
         }
     }

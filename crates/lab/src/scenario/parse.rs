@@ -257,6 +257,7 @@ fn parse_up(words: &[&str]) -> Result<StepKind, String> {
     let mut nodes = layout::node_names(3);
     let mut networks = vec!["lan".to_string(), "san".to_string()];
     let mut cluster = crate::Cluster::Formed;
+    let mut witness = layout::Witness::Absent;
     let mut fittings = crate::Fittings::default();
     let mut seed = 1;
     for word in words {
@@ -271,12 +272,14 @@ fn parse_up(words: &[&str]) -> Result<StepKind, String> {
             }
             Some(("watchdog", time)) => fittings.watchdog = Some(time.into()),
             None if *word == "nofence" => fittings.power = crate::PowerUse::Unused,
+            None if *word == "witness" => witness = layout::Witness::Present,
             None if *word == "bare" => cluster = crate::Cluster::Bare,
             _ => return Err(format!("`up` does not know `{word}`")),
         }
     }
     Ok(StepKind::Up {
         nodes,
+        witness,
         networks,
         cluster,
         fittings,

@@ -82,6 +82,7 @@ impl Stage {
     fn set(up: &StepKind) -> Result<Self, String> {
         let StepKind::Up {
             nodes,
+            witness,
             networks,
             cluster,
             fittings,
@@ -93,6 +94,7 @@ impl Stage {
         let options = Options {
             name: format!("scenario-{}", std::process::id()),
             nodes: nodes.clone(),
+            witness: *witness,
             networks: networks.clone(),
             ..Options::default()
         };

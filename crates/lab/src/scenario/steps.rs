@@ -107,6 +107,8 @@ pub enum StepKind {
     Up {
         /// Its nodes.
         nodes: Vec<String>,
+        /// Whether it has a witness.
+        witness: crate::layout::Witness,
         /// Its networks.
         networks: Vec<String>,
         /// Whether a cluster is formed.

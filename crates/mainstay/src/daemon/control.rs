@@ -47,6 +47,10 @@ pub enum Input {
     Watchdog(host::watchdog::News),
     /// Somebody has set the wall clock.
     Wall(host::clock::Step),
+    /// A link to a witness.
+    Witness(consensus::witness::Notice),
+    /// A witness was asked to take this cluster in.
+    Registered(Box<super::witness::Registered>),
 }
 
 /// Where inputs come from.
@@ -136,6 +140,8 @@ pub struct Control {
     pub inputs: mpsc::Sender<Input>,
     pub applied: watch::Sender<u64>,
     pub pending: PendingMap,
+    /// The ways to the witnesses.
+    pub witnesses: super::witness::Links,
     pub next_request: u64,
     /// The version of the spec that `topology` was made from.
     pub spec_version: u64,
@@ -156,6 +162,7 @@ impl Control {
     /// Runs until the daemon is told to stop or must.
     pub async fn run(&mut self, mut inputs: Inputs) -> Result<ExitCode, DaemonError> {
         let mut signals = Signals::new()?;
+        self.follow_witnesses();
         loop {
             let deadline = self.sleep_until();
             // A sleeper that wakes late must notice that its lease is over before it reads
@@ -316,6 +323,8 @@ impl Control {
             }
             Input::Watchdog(news) => self.take_dog_news(news),
             Input::Wall(step) => self.take_jump(step, now),
+            Input::Witness(notice) => self.take_witness(&notice),
+            Input::Registered(registered) => self.take_registered(*registered),
         }
         self.flush();
     }
@@ -444,6 +453,7 @@ impl Control {
                 Output::Changed { applied } => {
                     self.applied.send_replace(applied);
                     self.take_changes();
+                    self.follow_witnesses();
                 }
                 Output::Leader(leader) => {
                     match leader.and_then(|id| self.topology.names.get(&id)) {
@@ -455,7 +465,9 @@ impl Control {
                 Output::Left => self.take_left(),
             }
         }
-        self.note_contact(host::clock::now());
+        let now = host::clock::now();
+        self.note_contact(now);
+        self.tell_witnesses(now);
         self.publish();
     }
 

@@ -15,6 +15,7 @@ mod pending;
 mod unheard;
 mod views;
 mod wall;
+mod witness;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -237,6 +238,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         inputs,
         applied,
         pending: pending::PendingMap::default(),
+        witnesses: witness::Links::default(),
         next_request: RequestId::first_of(run).0,
         spec_version: 0,
         leaving: control::Leaving::No,

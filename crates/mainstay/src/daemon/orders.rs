@@ -51,6 +51,12 @@ impl Control {
             } => {
                 self.take_token(valid_for, by, reply);
             }
+            ControlRequest::Witnesses { reply } => {
+                drop(reply.send(Ok(self.witnesses_view())));
+            }
+            ControlRequest::SetWitness { request, by, reply } => {
+                self.take_set_witness(request, by, reply);
+            }
             ControlRequest::Log {
                 service,
                 resource,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::{ApiError, ApplyReply, ErrorCode, OrderReply, TokenReply};
+use api::{ApiError, ApplyReply, ErrorCode, OrderReply, TokenReply, WitnessReply};
 use consensus::{JoinReply, join::Refusal};
 use model::{Instant, NodeId, NodeName, Rejected};
 use node::{RequestError, RequestId};
@@ -33,6 +33,13 @@ pub enum Pending {
         reply: Reply<TokenReply>,
         /// The token, which counts from now on.
         answer: TokenReply,
+    },
+    /// A witness.
+    Witness {
+        /// For the answer.
+        reply: Reply<WitnessReply>,
+        /// What it says beside the index.
+        answer: WitnessReply,
     },
     /// A new member.
     Join {
@@ -92,6 +99,10 @@ impl Control {
                 drop(reply.send(result.map(|_| answer).map_err(to_error)));
             }
             Pending::Token { reply, answer } => {
+                drop(reply.send(result.map(|_| answer).map_err(to_error)));
+            }
+            Pending::Witness { reply, mut answer } => {
+                answer.index = result.as_ref().ok().copied();
                 drop(reply.send(result.map(|_| answer).map_err(to_error)));
             }
             Pending::Join { reply, name } => {
