@@ -14,6 +14,7 @@ pub mod mounts;
 pub mod neighbours;
 pub mod netlink;
 pub mod process;
+pub mod shared_disk;
 pub mod spawn;
 pub mod watchdog;
 mod watched;

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use host::watchdog::{Keeper, News};
 use model::seen::NodeState;
-use model::spec::WatchdogSpec;
+use model::spec::{NoQuorumPolicy, WatchdogSpec};
 use model::{Command, Instant};
 use node::{Lease, RequestId};
 
@@ -104,6 +104,10 @@ impl Control {
                 bound,
             } => {
                 keeper.feed_until(until);
+                if boundary.lease == Lease::Ended && self.fences_itself() {
+                    tracing::error!("the lease has ended: this machine ends now");
+                    keeper.bite();
+                }
                 let bound = Some(*bound);
                 match wanted.as_ref() == Some(spec) {
                     true if told != bound => self.say_dog(bound, now),
@@ -124,6 +128,12 @@ impl Control {
             || (self.leaving != Leaving::No && self.my_node_state() == Some(&NodeState::Down));
         let is_used = spec.cluster.no_quorum.ends_with_lease() && !is_leaving;
         node.watchdog.clone().filter(|_| is_used)
+    }
+
+    /// Whether the end of the lease ends the machine at once, and not only its services.
+    fn fences_itself(&self) -> bool {
+        let spec = self.node.state().spec();
+        spec.is_some_and(|spec| spec.cluster.no_quorum == NoQuorumPolicy::SelfFence)
     }
 
     fn my_node_state(&self) -> Option<&NodeState> {
