@@ -351,6 +351,17 @@ impl Transport {
         }
     }
 
+    /// Whether a link to `peer` is up and answers.
+    #[must_use]
+    pub fn answers(&self, peer: NodeId) -> bool {
+        let is_up = |link: PeerLink| match link.state {
+            LinkState::InUse { .. } | LinkState::Spare { .. } => true,
+            LinkState::Down | LinkState::Silent { .. } => false,
+        };
+        let peer = self.shared.peer(peer);
+        peer.is_some_and(|peer| peer.status().into_iter().any(is_up))
+    }
+
     /// All links, by peer and in the order of its addresses.
     #[must_use]
     pub fn status(&self) -> Vec<PeerLink> {

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use membership::{Event, LinkStatus, PeerStatus, Published, Settings, Voice};
+use membership::{Event, LinkStatus, Path, PeerStatus, Published, Settings, Voice};
 use model::{CardName, NetworkName, NodeId};
 use rustix::event::{EventfdFlags, eventfd};
 use wire::heartbeat::{ClusterTag, LinkId, Origin};
@@ -146,6 +146,7 @@ pub struct Handle {
     commands: Sender<Command>,
     wake: Arc<OwnedFd>,
     published: Arc<Mutex<Published>>,
+    paths: Arc<Mutex<Paths>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -154,7 +155,11 @@ struct Orders {
     commands: Receiver<Command>,
     wake: Arc<OwnedFd>,
     published: Arc<Mutex<Published>>,
+    paths: Arc<Mutex<Paths>>,
 }
+
+/// The way to each peer.
+type Paths = Arc<[(NodeId, Path)]>;
 
 /// Starts the thread. A network whose address does not exist yet is tried again every
 /// second; its links are down meanwhile. `events` runs on the thread and must not block.
@@ -164,11 +169,13 @@ struct Orders {
 pub fn spawn(config: HeartbeatConfig, events: Box<dyn Fn(Event) + Send>) -> io::Result<Handle> {
     let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
     let published = Arc::new(Mutex::new(Published::default()));
+    let paths = Arc::new(Mutex::new(Paths::from([])));
     let (commands, receiver) = channel();
     let orders = Orders {
         commands: receiver,
         wake: Arc::clone(&wake),
         published: Arc::clone(&published),
+        paths: Arc::clone(&paths),
     };
     let thread = std::thread::Builder::new()
         .name("heartbeat".into())
@@ -180,6 +187,7 @@ pub fn spawn(config: HeartbeatConfig, events: Box<dyn Fn(Event) + Send>) -> io::
         commands,
         wake,
         published,
+        paths,
         thread: Some(thread),
     })
 }
@@ -214,6 +222,13 @@ impl Handle {
         let (reply, answer) = channel();
         self.order(Command::Snapshot(reply));
         answer.recv_timeout(SNAPSHOT_WAIT).unwrap_or_default()
+    }
+
+    /// The way to each peer as of the last interval. Cheap.
+    #[must_use]
+    pub fn paths(&self) -> Arc<[(NodeId, Path)]> {
+        let paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&paths)
     }
 
     /// The links as they are now.

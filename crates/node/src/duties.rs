@@ -28,6 +28,11 @@ const FENCE_HOLD: Duration = Duration::from_secs(1);
 /// detector has noticed the silence after it.
 const LIE_HEARD: Duration = Duration::from_millis(500);
 
+/// So many members vote at most. Nine bear the loss of four at one time, as few clusters ever
+/// see; each further voter makes every commit wait for more answers. The others follow as
+/// learners: they have all entries, and one of them becomes a voter when a voter is gone.
+const VOTERS_MAX: usize = 9;
+
 /// What the leader has under way.
 #[derive(Debug, Default)]
 pub(crate) struct Duties {
@@ -330,7 +335,11 @@ impl Node {
     fn voter_changes(&self) -> Vec<raft::Change> {
         let configuration = self.raft.configuration();
         let mut changes = Vec::new();
-        for seen in self.state.seen().nodes.values() {
+        // In the order of their numbers: of those that are up the first become voters.
+        let mut members: Vec<&NodeSeen> = self.state.seen().nodes.values().collect();
+        members.sort_unstable_by_key(|seen| seen.id);
+        let may_promote = configuration.voters.len() < VOTERS_MAX;
+        for seen in members {
             let is_up = !matches!(seen.state, NodeState::Down | NodeState::Lost { .. });
             let is_heard = seen.id == self.config.id
                 || matches!(
@@ -340,7 +349,7 @@ impl Node {
             if is_heard && is_up && !configuration.contains(seen.id) {
                 changes.push(raft::Change::AddLearner(seen.id));
             }
-            if is_heard && is_up && configuration.learners.contains(&seen.id) {
+            if may_promote && is_heard && is_up && configuration.learners.contains(&seen.id) {
                 changes.push(raft::Change::Promote(seen.id));
             }
             // Shrinking by fencing, and by a clean leave.

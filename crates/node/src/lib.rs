@@ -22,11 +22,12 @@ mod message;
 mod node;
 mod outlive;
 mod preview;
+mod relay;
 mod requests;
 mod tend;
 
 pub use executor::Lease;
-pub use message::PeerMessage;
+pub use message::{PeerMessage, Relayed};
 pub use node::{Boundary, Node, NodeConfig, Output};
 pub use outlive::Outliving;
 pub use preview::{Preview, preview};

@@ -158,6 +158,8 @@ pub struct Node {
     pub(crate) duties: Duties,
     pub(crate) tending: Tending,
     pub(crate) liveness: BTreeMap<NodeId, Liveness>,
+    /// Which members are reached by way of which others.
+    pub(crate) relays: BTreeMap<NodeId, NodeId>,
     /// When each member last sent a message (not a heartbeat).
     pub(crate) spoke: BTreeMap<NodeId, Instant>,
     /// The run of each peer's daemon that was heard last.
@@ -211,6 +213,7 @@ impl Node {
             contact: now,
             began: now,
             together: None,
+            relays: BTreeMap::new(),
             spoke: BTreeMap::new(),
             runs: BTreeMap::new(),
             wall: WallTime(0),
@@ -250,6 +253,11 @@ impl Node {
     /// A message from a member.
     pub fn handle_message(&mut self, from: NodeId, message: PeerMessage, now: Instant) {
         self.check_lease(now);
+        self.take_message(from, message, now);
+        self.advance(now);
+    }
+
+    pub(crate) fn take_message(&mut self, from: NodeId, message: PeerMessage, now: Instant) {
         self.spoke.insert(from, now);
         match message {
             PeerMessage::Raft(message) => self.raft.handle_message(message, now),
@@ -261,8 +269,8 @@ impl Node {
                 Err(_) => self.reply(Asker::Peer(from, id), Err(RequestError::NoLeader)),
             },
             PeerMessage::ProposalReply { id, result } => self.handle_reply(id, result),
+            PeerMessage::Relayed(relayed) => self.take_relayed(from, relayed, now),
         }
-        self.advance(now);
     }
 
     /// The detector of this node has noticed something.
@@ -439,7 +447,8 @@ impl Node {
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front()?;
+        Some(self.routed(output))
     }
 
     /// The replicated state as this node knows it.

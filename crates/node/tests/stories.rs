@@ -490,10 +490,10 @@ fn the_node_that_fences_dies_and_another_fences_both() {
                 9.48s  a is down
                 9.48s    a has no power
                10.79s    e has no power
-               12.28s  fence 48: e confirmed off by power-e
-               12.28s  web stopped on e: e is proven off
-               12.28s  e is down
-               12.28s    e has no power
+               12.29s  fence 48: e confirmed off by power-e
+               12.29s  web stopped on e: e is proven off
+               12.29s  e is down
+               12.29s    e has no power
                12.29s  plan 51: start web on b: e is proven off
                12.29s    web/program starts on b
                12.34s  web runs on b

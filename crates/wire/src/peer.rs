@@ -114,6 +114,17 @@ pub enum PeerMessage {
         /// JSON: the index of the entry, or why there is none.
         result: Vec<u8>,
     },
+    /// A message between two members that do not reach each other directly.
+    Relayed {
+        /// Whose it is.
+        from: NodeId,
+        /// For whom it is.
+        to: NodeId,
+        /// Over how many links it has gone, the one to the receiver of this included.
+        hops: u8,
+        /// The bytes of an envelope.
+        message: Vec<u8>,
+    },
     /// "Are you there?" Answered at once with a [`PeerMessage::Pong`].
     Ping {
         /// Repeated in the answer.
@@ -197,7 +208,7 @@ pub fn frame_length(prefix: [u8; FRAME_PREFIX_BYTES], limit: usize) -> Result<us
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct Envelope {
-    #[prost(oneof = "BodyBytes", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "BodyBytes", tags = "1, 2, 3, 4, 5, 6, 7")]
     body: Option<BodyBytes>,
 }
 
@@ -215,6 +226,8 @@ enum BodyBytes {
     Ping(u64),
     #[prost(fixed64, tag = "6")]
     Pong(u64),
+    #[prost(message, tag = "7")]
+    Relayed(RelayedBytes),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -241,6 +254,18 @@ struct RequestBytes {
     json: Vec<u8>,
 }
 
+#[derive(Clone, PartialEq, prost::Message)]
+struct RelayedBytes {
+    #[prost(uint64, tag = "1")]
+    from: u64,
+    #[prost(uint64, tag = "2")]
+    to: u64,
+    #[prost(uint32, tag = "3")]
+    hops: u32,
+    #[prost(bytes = "vec", tag = "4")]
+    message: Vec<u8>,
+}
+
 impl From<PeerMessage> for BodyBytes {
     fn from(message: PeerMessage) -> Self {
         match message {
@@ -260,6 +285,17 @@ impl From<PeerMessage> for BodyBytes {
             PeerMessage::ProposalReply { request, result } => Self::ProposalReply(RequestBytes {
                 request,
                 json: result,
+            }),
+            PeerMessage::Relayed {
+                from,
+                to,
+                hops,
+                message,
+            } => Self::Relayed(RelayedBytes {
+                from: from.0,
+                to: to.0,
+                hops: hops.into(),
+                message,
             }),
             PeerMessage::Ping { nonce } => Self::Ping(nonce),
             PeerMessage::Pong { nonce } => Self::Pong(nonce),
@@ -288,6 +324,13 @@ impl TryFrom<BodyBytes> for PeerMessage {
             BodyBytes::ProposalReply(RequestBytes { request, json }) => Self::ProposalReply {
                 request,
                 result: json,
+            },
+            BodyBytes::Relayed(relayed) => Self::Relayed {
+                from: NodeId(relayed.from),
+                to: NodeId(relayed.to),
+                // Far more than anybody passes on.
+                hops: u8::try_from(relayed.hops).unwrap_or(u8::MAX),
+                message: relayed.message,
             },
             BodyBytes::Ping(nonce) => Self::Ping { nonce },
             BodyBytes::Pong(nonce) => Self::Pong { nonce },
@@ -328,6 +371,14 @@ mod tests {
                 .prop_map(|(request, command)| PeerMessage::Proposal { request, command }),
             (any::<u64>(), bytes())
                 .prop_map(|(request, result)| PeerMessage::ProposalReply { request, result }),
+            (any::<(u64, u64, u8)>(), bytes()).prop_map(|((from, to, hops), message)| {
+                PeerMessage::Relayed {
+                    from: NodeId(from),
+                    to: NodeId(to),
+                    hops,
+                    message,
+                }
+            }),
             any::<u64>().prop_map(|nonce| PeerMessage::Ping { nonce }),
             any::<u64>().prop_map(|nonce| PeerMessage::Pong { nonce }),
         ]

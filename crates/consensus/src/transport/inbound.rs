@@ -245,7 +245,8 @@ async fn listen_on(
             }
             message @ (PeerMessage::Raft(_)
             | PeerMessage::Proposal { .. }
-            | PeerMessage::ProposalReply { .. }) => {
+            | PeerMessage::ProposalReply { .. }
+            | PeerMessage::Relayed { .. }) => {
                 shared.deliver(Incoming::Message {
                     from: node,
                     message,

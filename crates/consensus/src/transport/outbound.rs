@@ -150,6 +150,7 @@ impl Link {
                 | PeerMessage::Raft(_)
                 | PeerMessage::Proposal { .. }
                 | PeerMessage::ProposalReply { .. }
+                | PeerMessage::Relayed { .. }
                 | PeerMessage::Ping { .. } => {
                     return Err(io::Error::other("the peer speaks where it should answer"));
                 }

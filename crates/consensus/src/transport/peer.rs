@@ -44,7 +44,8 @@ pub(super) struct Frame {
 /// Encodes and frames.
 pub(super) fn frame_of(message: PeerMessage) -> Result<Frame, DecodeError> {
     let worth = match &message {
-        PeerMessage::Raft(_) => Worth::Repeated,
+        // Most of what is relayed is of the log.
+        PeerMessage::Raft(_) | PeerMessage::Relayed { .. } => Worth::Repeated,
         PeerMessage::Hello(_)
         | PeerMessage::Proposal { .. }
         | PeerMessage::ProposalReply { .. }

@@ -93,8 +93,23 @@ impl Runner {
                     .unwrap_or_else(PoisonError::into_inner);
                 self.detector.publish(published);
                 self.detector.handle_timeout(at);
+                self.tell_paths(at);
             }
             self.carry_out();
+        }
+    }
+
+    /// Ways change with silence, which is noticed at deadlines, and with the first packet
+    /// after one, which can wait for the next.
+    fn tell_paths(&self, at: Instant) {
+        let paths = self.detector.paths(at);
+        let mut told = self
+            .orders
+            .paths
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if **told != *paths {
+            *told = paths.into();
         }
     }
 

@@ -10,7 +10,7 @@ use host::heartbeat;
 use membership::{Event, Published, Voice};
 use model::seen::FenceResult;
 use model::{FenceId, Instant, NodeId};
-use node::{Lease, Node, Output, PeerMessage, RequestId};
+use node::{Lease, Node, Output, PeerMessage, Relayed, RequestId};
 use server::ControlRequest;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -436,6 +436,25 @@ impl Control {
                     result,
                 })
             }
+            Wire::Relayed {
+                from,
+                to,
+                hops,
+                message,
+            } => {
+                // One wrapping, so this goes no deeper than once.
+                let inner = wire::peer::decode(&message).ok()?;
+                if matches!(inner, Wire::Relayed { .. }) {
+                    return None;
+                }
+                let message = Box::new(self.read(inner)?);
+                Some(PeerMessage::Relayed(Relayed {
+                    from,
+                    to,
+                    hops,
+                    message,
+                }))
+            }
             Wire::Hello(_) | Wire::Ping { .. } | Wire::Pong { .. } => None,
         }
     }
@@ -443,6 +462,7 @@ impl Control {
     /// Hands every output of the node to the hands.
     pub fn flush(&mut self) {
         self.tend_dog(host::clock::now());
+        self.note_relays();
         while let Some(output) = self.node.poll_output() {
             match output {
                 Output::Send { to, message } => self.transport.send(to, write(message)),
@@ -574,6 +594,12 @@ fn write(message: PeerMessage) -> consensus::PeerMessage {
                 result,
             }
         }
+        PeerMessage::Relayed(relayed) => Wire::Relayed {
+            from: relayed.from,
+            to: relayed.to,
+            hops: relayed.hops,
+            message: wire::peer::encode(write(*relayed.message)),
+        },
     }
 }
 

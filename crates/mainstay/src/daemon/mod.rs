@@ -12,6 +12,7 @@ mod members;
 mod network;
 mod orders;
 mod pending;
+mod relays;
 mod unheard;
 mod views;
 mod wall;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use membership::{Output as Heard, Peer, Voice};
+use membership::{Output as Heard, Path, Peer, Voice};
 use model::NodeId;
 use node::{Output, PeerMessage};
 use wire::heartbeat::Heartbeat;
@@ -72,6 +72,12 @@ impl Cluster {
                 return;
             };
             let run = daemon.run;
+            let via = |(peer, path)| match path {
+                Path::Via(via) => Some((peer, via)),
+                Path::Direct | Path::Unwatched(_) | Path::None => None,
+            };
+            let paths = daemon.detector.paths(now).into_iter();
+            daemon.node.set_relays(paths.filter_map(via).collect());
             if let Some(output) = daemon.detector.poll_output() {
                 match output {
                     Heard::Event(event) => daemon.node.handle_event(&event, now),

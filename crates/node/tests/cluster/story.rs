@@ -84,6 +84,11 @@ impl Story {
             ["daemon-kill", node] => self.at(node, Cluster::kill_daemon),
             ["daemon-start", node] => self.at(node, Cluster::start_daemon),
             ["cut", node] => self.at(node, Cluster::cut_off),
+            ["cut", one, "to", other] => self.cut_way(one, other),
+            ["cut", one, "and", other] => {
+                self.cut_way(one, other);
+                self.cut_way(other, one);
+            }
             ["heal"] => self.cluster.cut.clear(),
             ["pause", node, time] => {
                 let id = self.cluster.id(node);
@@ -105,6 +110,12 @@ impl Story {
             _ => self.order(&words),
         }
         self.print();
+    }
+
+    /// From the one to the other nothing passes any more.
+    fn cut_way(&mut self, one: &str, other: &str) {
+        let way = (self.cluster.id(one), self.cluster.id(other));
+        self.cluster.cut.insert(way);
     }
 
     fn at(&mut self, node: &str, act: fn(&mut Cluster, model::NodeId)) {
