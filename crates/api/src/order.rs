@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model::{NodeName, ServiceName};
+use model::{DeviceName, NodeName, ServiceName};
 use serde::{Deserialize, Serialize};
 
 use crate::PlanView;
@@ -84,6 +84,11 @@ pub enum Order {
         /// Which.
         node: NodeName,
     },
+    /// The operator has checked a fence device that confirmed what was not true.
+    TrustDevice {
+        /// Which.
+        device: DeviceName,
+    },
     /// Ask the fence devices of a node for its state; nothing is switched.
     TestFence {
         /// Which; none: every node.
@@ -121,6 +126,7 @@ impl Order {
             | Self::Standby { .. }
             | Self::Online { .. }
             | Self::Maintenance { .. }
+            | Self::TrustDevice { .. }
             | Self::TestFence { .. }
             | Self::Halt
             | Self::Leave => None,
@@ -143,6 +149,7 @@ impl Order {
             | Self::Maintenance { .. }
             | Self::Fence { .. }
             | Self::ConfirmFence { .. }
+            | Self::TrustDevice { .. }
             | Self::TestFence { .. }
             | Self::RemoveNode { .. }
             | Self::Halt
@@ -168,6 +175,7 @@ impl Order {
             | Self::Thaw { .. }
             | Self::Clear { .. }
             | Self::Maintenance { .. }
+            | Self::TrustDevice { .. }
             | Self::Halt
             | Self::Leave => None,
         }
@@ -196,6 +204,7 @@ impl fmt::Display for Order {
             } => f.write_str("maintenance off"),
             Self::Fence { node } => write!(f, "fence {node}"),
             Self::ConfirmFence { node } => write!(f, "fence confirm {node}"),
+            Self::TrustDevice { device } => write!(f, "fence trust {device}"),
             Self::TestFence { node: Some(node) } => write!(f, "fence test {node}"),
             Self::TestFence { node: None } => f.write_str("fence test"),
             Self::Halt => f.write_str("halt"),

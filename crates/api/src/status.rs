@@ -36,6 +36,9 @@ pub struct Status {
     pub seen_by: String,
     /// How long ago the node that answers last heard from the leader, in milliseconds.
     pub age_ms: u64,
+    /// What a person must look at now, because data may be at stake: one sentence each.
+    #[serde(default)]
+    pub alarms: Vec<String>,
     /// What a person should look at, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -47,6 +50,7 @@ impl Status {
     pub fn is_degraded(&self) -> bool {
         !self.quorate
             || !self.fencing.is_empty()
+            || !self.alarms.is_empty()
             || !self.warnings.is_empty()
             || self.nodes.iter().any(|node| node.state != "online")
             || self

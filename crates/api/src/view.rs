@@ -81,6 +81,7 @@ impl Status {
             index: extra.index,
             seen_by: extra.me.to_string(),
             age_ms: u64::try_from(extra.age.as_millis()).unwrap_or(u64::MAX),
+            alarms: warn::alarms(seen),
             warnings: Vec::new(),
         };
         status.warnings = warn::warnings(spec, &status);

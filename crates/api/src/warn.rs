@@ -1,6 +1,7 @@
 //! What a person should look at, found in a status.
 
-use model::{NodeName, Spec};
+use model::seen::NodeState;
+use model::{NodeName, Reason, Seen, Spec};
 
 use crate::{LinkState, LinkStatus, NodeStatus, Status};
 
@@ -39,6 +40,42 @@ pub(crate) fn warnings(spec: &Spec, status: &Status) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// One sentence per thing that may have cost data: something ran twice, or may have.
+pub(crate) fn alarms(seen: &Seen) -> Vec<String> {
+    let distrusted = seen.distrusted.iter().map(|(device, distrust)| {
+        format!(
+            "fence device {device} confirmed that {} was off, and it lived: what ran there may \
+             have run twice; look at its data and at the device, then `mainstay fence trust {device}`",
+            distrust.node
+        )
+    });
+    let liars = seen
+        .nodes
+        .iter()
+        .filter_map(|(name, node)| match &node.state {
+            NodeState::Lost {
+                because: because @ Reason::FenceLied { .. },
+                ..
+            } => Some(format!(
+                "{because}; what ran there is stopped elsewhere until {name} is proven off"
+            )),
+            NodeState::Lost { .. }
+            | NodeState::Down
+            | NodeState::Starting { .. }
+            | NodeState::Online { .. }
+            | NodeState::DaemonDown { .. }
+            | NodeState::Leaving { .. } => None,
+        });
+    let doubles = seen.services.iter().filter_map(|(service, seen)| {
+        let holder = &seen.claim.as_ref()?.node;
+        let stray = seen.strays.keys().find(|node| *node != holder)?;
+        Some(format!(
+            "{service} was found running on {stray} although {holder} holds it: it may run twice"
+        ))
+    });
+    distrusted.chain(liars).chain(doubles).collect()
 }
 
 fn no_device(spec: &Spec, node: &NodeStatus) -> Option<String> {

@@ -380,10 +380,38 @@ fn the_json_has_the_fields_that_scripts_rely_on() {
           "index": 0,
           "seen_by": "a",
           "age_ms": 0,
+          "alarms": [],
           "warnings": [
             "b has no fence device: if it is lost, its services wait for a person"
           ]
         }"#]]
     .assert_eq(&text);
     assert_eq!(serde_json::from_str::<Status>(&text).unwrap(), status);
+}
+
+#[test]
+fn what_may_have_run_twice_is_an_alarm() {
+    let because = Reason::FenceLied {
+        node: name("b"),
+        by: "fence device power".into(),
+    };
+    let liar = node(NodeState::Lost {
+        boot: Some(boot()),
+        because,
+    });
+    let mut web = service(Some(claim("a", Phase::Running)));
+    web.strays.insert(name("b"), boot());
+    let mut seen = seen(liar, web);
+    let distrust = model::seen::Distrust {
+        node: name("b"),
+        boot: boot(),
+        at: WallTime(1),
+    };
+    seen.distrusted.insert(name("power"), distrust);
+    let status = status(&seen, extra());
+    expect![[r#"
+        fence device power confirmed that b was off, and it lived: what ran there may have run twice; look at its data and at the device, then `mainstay fence trust power`
+        b lives although fence device power confirmed it off; two copies may have run; what ran there is stopped elsewhere until b is proven off
+        web was found running on b although a holds it: it may run twice"#]].assert_eq(&status.alarms.join("\n"));
+    assert!(status.is_degraded());
 }

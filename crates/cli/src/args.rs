@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::witness::WitnessCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::spec::Attachment;
-use model::{NetworkName, NodeName, ResourceName, ServiceName};
+use model::{DeviceName, NetworkName, NodeName, ResourceName, ServiceName};
 
 /// How long `--wait` waits without a time.
 const WAIT_DEFAULT: &str = "60s";
@@ -330,6 +330,16 @@ pub enum FenceCommand {
 runs, its services may run twice and destroy their data."
     )]
     Confirm(NodeArgs),
+    /// Believe a fence device again that confirmed what was not true
+    #[command(after_help = "Example:
+  mainstay fence trust power-gamma")]
+    Trust {
+        /// Which device
+        device: DeviceName,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "clap would show it as help")]
+        act: ActArgs,
+    },
 }
 
 /// A configuration file.
@@ -400,6 +410,10 @@ pub enum NodeCommand {
     #[command(after_help = "Example:
   mainstay node remove gamma")]
     Remove(NodeArgs),
+    /// Put a new machine in the place of a node that is down, under the same name
+    #[command(after_help = "Example:
+  mainstay node replace gamma")]
+    Replace(NodeArgs),
 }
 
 /// `token`.

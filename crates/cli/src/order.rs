@@ -17,6 +17,24 @@ pub(crate) fn give(
     form: Form,
     (order, act): (Order, ActArgs),
 ) -> Result<Exit, ApiError> {
+    let Some(reply) = carry_out(client, screen, form, (order, act))? else {
+        return Ok(Exit::Done);
+    };
+    match form {
+        Form::Json => screen.print_json(&reply),
+        Form::Text if act.wait.is_some() => screen.print("done\n"),
+        Form::Text => {}
+    }
+    Ok(Exit::Done)
+}
+
+/// All of an order but its last word; `None`: only the plan was wanted.
+pub(crate) fn carry_out(
+    client: &Client,
+    screen: &mut Screen,
+    form: Form,
+    (order, act): (Order, ActArgs),
+) -> Result<Option<OrderReply>, ApiError> {
     let before: Status = client.get(routes::STATUS)?;
     known(&order, &before)?;
     let preview = send(client, &order, None)?;
@@ -24,7 +42,7 @@ pub(crate) fn give(
         show(screen, form, &preview);
     }
     if act.dry_run {
-        return Ok(Exit::Done);
+        return Ok(None);
     }
     let confirm = agree(screen, form, act, order.confirmation())?;
     let request = OrderRequest {
@@ -53,12 +71,7 @@ pub(crate) fn give(
             waited => waited?,
         }
     }
-    match form {
-        Form::Json => screen.print_json(&reply),
-        Form::Text if act.wait.is_some() => screen.print("done\n"),
-        Form::Text => {}
-    }
-    Ok(Exit::Done)
+    Ok(Some(reply))
 }
 
 fn send(client: &Client, order: &Order, confirm: Option<String>) -> Result<OrderReply, ApiError> {

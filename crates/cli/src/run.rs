@@ -12,7 +12,7 @@ use model::WallTime;
 
 use crate::args::{
     ActArgs, Cli, Command, DaemonArgs, FenceArgs, FenceCommand, Global, HistoryArgs, InitArgs,
-    JoinArgs, LogArgs, NodeCommand, OnOff, StatusArgs, TokenArgs,
+    JoinArgs, LogArgs, NodeArgs, NodeCommand, OnOff, StatusArgs, TokenArgs,
 };
 use crate::client::Client;
 use crate::exit::Exit;
@@ -103,6 +103,7 @@ impl Asker {
             Command::Config(command) => config_commands::config(client, screen, form, &command),
             Command::Token(args) => self.token(&args, screen),
             Command::Witness(command) => witness::run(client, screen, form, command),
+            Command::Node(NodeCommand::Replace(args)) => self.replace(args, screen),
             Command::Completions { shell } => {
                 // Into memory first: the generator panics when its reader goes away.
                 let mut script = Vec::new();
@@ -263,6 +264,9 @@ impl Asker {
                 let order = Order::ConfirmFence { node: args.node };
                 order::give(client, screen, form, (order, args.act))
             }
+            (Some(FenceCommand::Trust { device, act }), _) => {
+                order::give(client, screen, form, (Order::TrustDevice { device }, act))
+            }
             (None, Some(node)) => {
                 order::give(client, screen, form, (Order::Fence { node }, args.act))
             }
@@ -281,6 +285,31 @@ impl Asker {
                 let text = status_text::fences(&status, self.look(screen));
                 screen.print(text.trim_start());
             }
+        }
+        Ok(Exit::Done)
+    }
+
+    /// The dead machine is taken out, and a token lets a new one in. Services keep naming it.
+    fn replace(&self, args: NodeArgs, screen: &mut Screen) -> Done {
+        let NodeArgs { node, act } = args;
+        let order = Order::RemoveNode { node: node.clone() };
+        let removed = order::carry_out(&self.client, screen, self.form, (order, act))?;
+        let Some(removed) = removed else {
+            return Ok(Exit::Done);
+        };
+        let request = TokenRequest { valid_for_ms: None };
+        let token: TokenReply = self.client.post(routes::TOKENS, &request)?;
+        match self.form {
+            Form::Json => screen.print_json(&serde_json::json!({
+                "removed": removed,
+                "token": token.token,
+                "expires": token.expires,
+            })),
+            Form::Text => screen.print(format_args!(
+                "run this on the new machine, before {}:\n\n  mainstay join {} --name {node}\n\n\
+                 the token works once; whoever has it can add a node\n",
+                token.expires, token.token
+            )),
         }
         Ok(Exit::Done)
     }
@@ -333,6 +362,7 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         | Command::Log(_)
         | Command::Explain { .. }
         | Command::Fence(_)
+        | Command::Node(NodeCommand::Replace(_))
         | Command::Check(_)
         | Command::Plan(_)
         | Command::Apply(_)

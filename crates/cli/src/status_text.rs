@@ -29,7 +29,11 @@ impl Look {
 
 /// The whole cluster.
 pub(crate) fn whole(status: &Status, look: Look) -> String {
-    let mut text = format!("{}\n", paint(&summary(status), Tone::Strong, look.colour));
+    let mut text = alarms(status, look);
+    text.push_str(&format!(
+        "{}\n",
+        paint(&summary(status), Tone::Strong, look.colour)
+    ));
     text.push_str(&whose_view(status, look));
     if !status.nodes.is_empty() {
         let rows: Vec<_> = status
@@ -54,6 +58,15 @@ pub(crate) fn whole(status: &Status, look: Look) -> String {
     text.push_str(&fences(status, look));
     text.push_str(&warnings(&status.warnings, look));
     text
+}
+
+/// Before everything else: what may cost data.
+fn alarms(status: &Status, look: Look) -> String {
+    let line = |alarm: &String| {
+        let text = format!("ALARM: {alarm}");
+        format!("{}\n", paint(&text, Tone::Bad, look.colour))
+    };
+    status.alarms.iter().map(line).collect()
 }
 
 /// One sentence that tells whether one may sleep on.

@@ -263,8 +263,12 @@ fn compose(size: Size, picture: Picture<'_>, look: Look) -> Vec<String> {
     let summary = summary
         .iter()
         .map(|line| paint(line, Tone::Strong, look.colour));
-    let rest = status.lines().skip(1).map(str::to_string);
-    let status: Vec<String> = summary.chain(rest).collect();
+    let alarms = picture.status.alarms.iter();
+    let alarms = alarms.flat_map(|alarm| wrap(&format!("ALARM: {alarm}"), size.width));
+    let alarms = alarms.map(|line| paint(&line, Tone::Bad, look.colour));
+    let told = picture.status.alarms.len() + 1;
+    let rest = status.lines().skip(told).map(str::to_string);
+    let status: Vec<String> = alarms.chain(summary).chain(rest).collect();
     let kept = match picture.history.len() {
         0 => 0,
         _ if room < TALL => 0,

@@ -90,6 +90,7 @@ impl Goal {
             | Order::Thaw { .. }
             | Order::Clear { .. }
             | Order::Maintenance { .. }
+            | Order::TrustDevice { .. }
             | Order::TestFence { .. } => return None,
         };
         Some(goal)

@@ -85,6 +85,7 @@ impl World {
             "service" => self.add_service(rest),
             "fence" => self.add_fence(rest),
             "link" => self.add_link(rest),
+            "alarm" => self.status.alarms.push(rest.into()),
             "warning" => self.status.warnings.push(rest.into()),
             "no" => (self.status.quorate, self.status.leader) = (false, None),
             "refuse" => {

@@ -321,6 +321,7 @@ impl Control {
             | Order::Standby { .. }
             | Order::Online { .. }
             | Order::Maintenance { .. }
+            | Order::TrustDevice { .. }
             | Order::TestFence { .. } => Vec::new(),
         }
     }
@@ -361,6 +362,10 @@ impl Control {
             Order::Fence { node } => self.fence_command(node, by)?,
             Order::ConfirmFence { node } => Command::ConfirmFence {
                 target: node.clone(),
+                by,
+            },
+            Order::TrustDevice { device } => Command::TrustDevice {
+                device: device.clone(),
                 by,
             },
             Order::Halt | Order::Leave => Command::Leave {

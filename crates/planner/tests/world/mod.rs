@@ -296,6 +296,10 @@ impl World {
                 maintenance: switch(word),
                 by,
             },
+            ["trusts", device] => Command::TrustDevice {
+                device: name(device),
+                by,
+            },
             ["confirms", node] => Command::ConfirmFence {
                 target: name(node),
                 by,
@@ -397,6 +401,10 @@ impl World {
                 let how = "no answer".to_string();
                 let device = Some(name("power"));
                 self.fence_ended(first, &FenceResult::Failed { device, how });
+            }
+            "lives" => {
+                let (node, boot) = (name(first), self.boot(first));
+                self.apply(Command::FenceLied { node, boot });
             }
             "runs" => self.report(first, Report::Running),
             "fails" => self.report(first, Report::Failed(failure("exit 1"))),
