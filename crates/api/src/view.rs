@@ -84,7 +84,7 @@ impl Status {
             alarms: warn::alarms(seen),
             warnings: Vec::new(),
         };
-        status.warnings = warn::warnings(spec, &status);
+        status.warnings = warn::warnings(spec, seen, &status);
         status.warnings.extend(extra.warnings);
         status
     }

@@ -1,12 +1,12 @@
 //! What a person should look at, found in a status.
 
-use model::seen::NodeState;
+use model::seen::{NodeSeen, NodeState};
 use model::{NodeName, Reason, Seen, Spec};
 
 use crate::{LinkState, LinkStatus, NodeStatus, Status};
 
 /// One sentence per thing that a person should look at.
-pub(crate) fn warnings(spec: &Spec, status: &Status) -> Vec<String> {
+pub(crate) fn warnings(spec: &Spec, seen: &Seen, status: &Status) -> Vec<String> {
     let mut warnings = Vec::new();
     if !status.quorate {
         warnings.push(format!(
@@ -20,7 +20,11 @@ pub(crate) fn warnings(spec: &Spec, status: &Status) -> Vec<String> {
                 .to_string(),
         );
     }
-    warnings.extend(status.nodes.iter().filter_map(|node| no_device(spec, node)));
+    let outlived = can_be_outlived(seen);
+    let helpless = |node: &&NodeStatus| !outlived.contains(&node.name);
+    let helpless = status.nodes.iter().filter(helpless);
+    warnings.extend(helpless.filter_map(|node| no_device(spec, node)));
+    warnings.extend(unarmed(spec, seen));
     for node in &status.nodes {
         warnings.extend(links(node, &status.nodes));
     }
@@ -76,6 +80,32 @@ pub(crate) fn alarms(seen: &Seen) -> Vec<String> {
         ))
     });
     distrusted.chain(liars).chain(doubles).collect()
+}
+
+/// Nodes that end by themselves when they are lost: all of them, or none.
+fn can_be_outlived(seen: &Seen) -> Vec<String> {
+    let is_armed = |node: &NodeSeen| node.state == NodeState::Down || node.watchdog.is_some();
+    if !seen.nodes.values().all(is_armed) {
+        return Vec::new();
+    }
+    seen.nodes.keys().map(ToString::to_string).collect()
+}
+
+/// Online nodes whose watchdog is wanted and not armed.
+fn unarmed(spec: &Spec, seen: &Seen) -> Vec<String> {
+    let is_wanted = |name: &NodeName| {
+        let node = spec.nodes.get(name);
+        spec.cluster.no_quorum.ends_with_lease() && node.is_some_and(|node| node.watchdog.is_some())
+    };
+    let is_unarmed =
+        |node: &NodeSeen| matches!(node.state, NodeState::Online { .. }) && node.watchdog.is_none();
+    let nodes = seen.nodes.iter();
+    let unarmed = nodes.filter(|(name, node)| is_wanted(name) && is_unarmed(node));
+    unarmed
+        .map(|(name, _)| {
+            format!("the watchdog of {name} is not armed: the log of its daemon says why")
+        })
+        .collect()
 }
 
 fn no_device(spec: &Spec, node: &NodeStatus) -> Option<String> {

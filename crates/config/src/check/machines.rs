@@ -55,6 +55,10 @@ fn check_fencing(context: &mut Context<'_>) {
     let known: Vec<String> = strings(context.spec.fence_devices.keys());
     let mut used: BTreeSet<DeviceName> = BTreeSet::new();
     let mut problems = Vec::new();
+    // Where every node ends by itself, a lost one is waited out.
+    let policy = context.spec.cluster.no_quorum;
+    let mut nodes = context.spec.nodes.values();
+    let ends_itself = policy.ends_with_lease() && nodes.all(|node| node.watchdog.is_some());
     for (name, node) in &context.spec.nodes {
         for (place, device) in node.fence.iter().enumerate() {
             used.insert(device.clone());
@@ -64,7 +68,7 @@ fn check_fencing(context: &mut Context<'_>) {
             }
         }
         let alone = context.spec.nodes.len() < 2;
-        if node.fence.is_empty() && !alone && !context.spec.services.is_empty() {
+        if node.fence.is_empty() && !ends_itself && !alone && !context.spec.services.is_empty() {
             let at = context.places.of(&format!("node/{name}"));
             problems.push(
                 Problem::new(Code::NodeWithoutFence, format!("nobody can fence node {name}"))
