@@ -236,12 +236,7 @@ impl fmt::Display for Reason {
                 node,
                 silent_for,
                 agreed_by,
-            } => fmt_silence(
-                f,
-                (node, "heard, but without an answer"),
-                *silent_for,
-                agreed_by,
-            ),
+            } => fmt_silence(f, (node, UNANSWERED), *silent_for, agreed_by),
             Self::DaemonDownTooLong { node } => {
                 write!(f, "the daemon of {node} stayed down for too long")
             }
@@ -252,15 +247,8 @@ impl fmt::Display for Reason {
             Self::ShouldRun => write!(f, "it should run and runs nowhere"),
             Self::NodeFenced { node } => write!(f, "{node} is proven off"),
             Self::NodeRebooted { node } => write!(f, "{node} has rebooted"),
-            Self::FenceLied { node, by } => write!(
-                f,
-                "{node} lives although {by} confirmed it off; two copies may have run"
-            ),
-            Self::NoTrustedDevice { node, device } => write!(
-                f,
-                "{device} confirmed what was not true and no other device can fence {node}; \
-                 `mainstay fence confirm {node}` once it is off"
-            ),
+            Self::FenceLied { node, by } => fmt_lie(f, node, by),
+            Self::NoTrustedDevice { node, device } => fmt_untrusted(f, node, device),
             Self::LeaseEnded { node } => write!(f, "the lease of {node} ended"),
             Self::GivenBack { node } => write!(f, "{node} stopped it without being asked"),
             Self::NodeLeaving { node } => write!(f, "{node} is leaving"),
@@ -271,13 +259,7 @@ impl fmt::Display for Reason {
                 count,
                 allowed,
                 not_before,
-            } => {
-                write!(
-                    f,
-                    "{resource} failed ({how}), failure {count}, {allowed} allowed here"
-                )?;
-                fmt_pause(f, *not_before)
-            }
+            } => fmt_failure(f, (resource, how), (*count, *allowed), *not_before),
             Self::FailedTooOften {
                 resource,
                 node,
@@ -311,6 +293,36 @@ impl fmt::Display for Reason {
             },
         }
     }
+}
+
+const UNANSWERED: &str = "heard, but without an answer";
+
+fn fmt_lie(f: &mut fmt::Formatter<'_>, node: &NodeName, by: &str) -> fmt::Result {
+    write!(
+        f,
+        "{node} lives although {by} confirmed it off; two copies may have run"
+    )
+}
+
+fn fmt_untrusted(f: &mut fmt::Formatter<'_>, node: &NodeName, device: &DeviceName) -> fmt::Result {
+    write!(
+        f,
+        "{device} confirmed what was not true and no other device can fence {node}; \
+         `mainstay fence confirm {node}` once it is off"
+    )
+}
+
+fn fmt_failure(
+    f: &mut fmt::Formatter<'_>,
+    (resource, how): (&ResourceName, &str),
+    (count, allowed): (u32, u32),
+    not_before: Option<WallTime>,
+) -> fmt::Result {
+    write!(
+        f,
+        "{resource} failed ({how}), failure {count}, {allowed} allowed here"
+    )?;
+    fmt_pause(f, not_before)
 }
 
 fn fmt_silence(
