@@ -1,4 +1,4 @@
-//! Tasks of the repository: `cargo xtask test`, `tidy`, `bench`.
+//! Tasks of the repository: `cargo xtask test`, `tidy`, `models`, `bench`.
 //!
 //! What a machine can check is checked here, so that readers of a change can look at the
 //! rest.
@@ -30,6 +30,8 @@ enum Task {
     Sim(sim::SimArguments),
     /// Checks layers, sizes, purity, error codes, words and licences.
     Tidy,
+    /// Explores the small models of the forced change; prints the table of docs/models.md.
+    Models,
     /// Measures; prints figures.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -40,6 +42,18 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Sim(arguments) => sim::sim(&arguments),
         Task::Tidy => tidy::run(),
+        Task::Models => run::run(
+            "cargo",
+            &[
+                "run",
+                "-q",
+                "--release",
+                "-p",
+                "quorum",
+                "--example",
+                "models",
+            ],
+        ),
         Task::Bench(which) => bench::run(&which),
     };
     match result {

@@ -182,6 +182,13 @@ impl Half {
         (*proven == boot).then_some(*proof)
     }
 
+    /// What the machine carries from one call to the next besides the facts, so that a model
+    /// checker can tell two states apart.
+    pub fn remembered(&self) -> impl std::hash::Hash + '_ {
+        let work = (&self.targets, &self.asking, &self.forcing);
+        (&self.acts, &self.proofs, &self.fenced, work)
+    }
+
     /// Rule 3: what was proven or asked of another boot, or of a boot that speaks, is void.
     fn void(&mut self, node: NodeId, heard: Heard) {
         let is_void = |boot: BootId| match heard {

@@ -7,7 +7,7 @@ use model::{BootId, Instant, NodeId};
 use super::{Condition, Facts, Leadership, Standing, Waits};
 
 /// An even split in which this node acts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Situation {
     /// The other half: the boot of each that must be proven ended, and since when it is lost.
     pub(super) absent: BTreeMap<NodeId, (BootId, Instant)>,

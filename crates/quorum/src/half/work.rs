@@ -23,7 +23,7 @@ struct Absent {
 }
 
 /// The fence of one absent voter.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(super) struct Target {
     boot: BootId,
     /// Failures in a row.
@@ -31,7 +31,7 @@ pub(super) struct Target {
     work: Work,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 enum Work {
     /// Nothing asked yet.
     Idle,
@@ -290,7 +290,7 @@ impl Half {
 }
 
 /// An arbiter that is asked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(super) struct Asking {
     arbiter: Arbiter,
     ask: Ask,
@@ -301,7 +301,7 @@ pub(super) struct Asking {
     step: Step,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 enum Step {
     /// To be sent under a new number.
     New,
