@@ -22,7 +22,7 @@ use wire::raft::Configuration;
 use crate::durable;
 use crate::join::JoinReply;
 use crate::keys::{ClusterKey, KeyError, NodeKey, random_bytes};
-use crate::log::{Files, Log, LogError};
+use crate::log::{Log, LogError};
 
 /// The file with the node's own key.
 pub const NODE_KEY_FILE: &str = "node.key";
@@ -239,8 +239,9 @@ pub fn store_joined(
 }
 
 /// Replaces the log by an empty one of another lineage, atomically, and keeps the old one
-/// aside for a person: the node has met a history that its own lost against. No log may be
-/// open in `state`. Returns where the old one is.
+/// aside for a person: the node has met a history that its own lost against. The new one keeps
+/// term and vote of the old one, so that the node votes once in a term. No log may be open in
+/// `state`. Returns where the old one is.
 ///
 /// # Errors
 /// When a daemon has the log, or a file cannot be made or renamed.
@@ -253,8 +254,9 @@ pub fn set_log_aside(state: &Path, lineage: Lineage) -> Result<PathBuf, Identity
         path: log.clone(),
         source,
     };
-    let held = Files::open(&log)?;
-    Log::create(&next, &Restored::empty(lineage))?;
+    let (held, old) = Log::open(&log)?;
+    let restored = Restored::rejoin(lineage, &old.restored.hard_state);
+    Log::create(&next, &restored)?;
     let exchange = renameat_with(CWD, &next, CWD, &log, RenameFlags::EXCHANGE);
     exchange.map_err(|error| refused(error.into()))?;
     fs::rename(&next, &aside).map_err(refused)?;
@@ -275,6 +277,7 @@ fn free_name(state: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wire::raft::{HardState, Pledge};
 
     #[test]
     fn a_new_cluster_has_this_node_as_its_only_voter() {
@@ -321,7 +324,19 @@ mod tests {
             maker: NodeId(2),
             random: 7,
         };
-        let (open, _) = Log::open(&state.join(LOG_DIRECTORY)).unwrap();
+        let (mut open, before) = Log::open(&state.join(LOG_DIRECTORY)).unwrap();
+        let hard_state = HardState {
+            term: 5,
+            vote: Some(NodeId(3)),
+            pledge: Some(Pledge::default()),
+            ..before.restored.hard_state
+        };
+        let order = raft::Persist {
+            hard_state: Some(hard_state),
+            ..raft::Persist::default()
+        };
+        open.write(order).unwrap();
+        open.sync().unwrap();
         let refused = set_log_aside(state, other);
         assert!(
             matches!(refused, Err(IdentityError::Log(LogError::Locked(_)))),
@@ -333,7 +348,13 @@ mod tests {
             assert_eq!(aside, state.join(format!("log-aside-{number}")));
         }
         let (_, recovered) = Log::open(&state.join(LOG_DIRECTORY)).unwrap();
-        assert_eq!(recovered.restored.hard_state.lineage, other);
+        let wanted = HardState {
+            term: 5,
+            vote: Some(NodeId(3)),
+            lineage: other,
+            ..HardState::default()
+        };
+        assert_eq!(recovered.restored.hard_state, wanted);
         assert_eq!(recovered.restored.entries, []);
         let (_, old) = Log::open(&state.join("log-aside-1")).unwrap();
         assert_eq!(old.restored.hard_state.lineage.maker, made.identity.id);

@@ -24,17 +24,17 @@ fn a_node_lost_while_the_next_leaders_daemon_restarts_is_fenced_at_once() {
             > daemon-kill a
             > daemon-start a
             > run 4s
-                6.03s  a is starting
-                6.03s  a is online
-                6.82s  c is lost: c silent for 800 ms, agreed by a and b
-                6.82s  fence 27: a fences c: c silent for 800 ms, agreed by a and b
-                7.02s  fence 27: c confirmed off by power-c
-                7.02s  web stopped on c: c is proven off
-                7.02s  c is down
-                7.02s    c has no power
-                7.03s  plan 28: start web on a: c is proven off
-                7.03s    web/program starts on a
-                7.08s  web runs on a
+                6.14s  a is starting
+                6.15s  a is online
+                6.94s  c is lost: c silent for 800 ms, agreed by a and b
+                6.94s  fence 27: a fences c: c silent for 800 ms, agreed by a and b
+                7.14s  fence 27: c confirmed off by power-c
+                7.14s  web stopped on c: c is proven off
+                7.14s  c is down
+                7.14s    c has no power
+                7.15s  plan 28: start web on a: c is proven off
+                7.15s    web/program starts on a
+                7.20s  web runs on a
         "#]],
     );
 }

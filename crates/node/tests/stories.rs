@@ -106,8 +106,8 @@ fn a_node_without_power_is_fenced_before_its_service_starts_elsewhere() {
                 8.04s  web runs on b
             > boot a
             > run 5s
-               13.36s  a is starting
-               13.37s  a is online
+               13.24s  a is starting
+               13.25s  a is online
         "#]],
     );
 }
@@ -137,8 +137,8 @@ fn the_leader_without_power_is_fenced_like_any_other() {
                 6.04s  web runs on a
             > boot c
             > run 5s
-               11.85s  c is starting
-               11.85s  c is online
+               11.51s  c is starting
+               11.52s  c is online
         "#]],
     );
 }
@@ -280,11 +280,11 @@ fn a_program_that_died_while_the_daemon_was_closed_has_failed() {
             > daemon-start c
             > run 5s
                 8.10s  c is starting
-                8.11s  web failed on c: program: not running when the daemon came back
                 8.11s  c is online
+                8.11s  web failed on c: program: not running when the daemon came back
                 8.11s  plan 27: restart web on c: program failed (not running when the daemon came back), failure 1, 3 allowed here
                 8.14s    web/program starts on c
-                8.20s  web runs on c
+                8.19s  web runs on c
         "#]],
     );
 }
@@ -316,10 +316,11 @@ fn all_daemons_close_and_return_and_nothing_is_touched() {
             > run 1s
             > daemon-start b
             > run 1s
-               26.93s  a is starting
-               26.93s  a is online
-               26.94s  b is starting
-               26.95s  b is online
+               26.40s  a is starting
+               26.41s  a is online
+               26.42s  b is starting
+               26.43s  b is online
+               26.64s  c is daemon-down
             > daemon-start c
             > run 10s
                27.04s  c is starting
@@ -453,7 +454,7 @@ fn a_fence_that_fails_is_tried_from_another_node() {
                13.39s    a has no power
                13.39s  plan 36: start web on b: a is proven off
                13.39s    web/program starts on b
-               13.45s  web runs on b
+               13.44s  web runs on b
         "#]],
     );
 }
@@ -659,8 +660,8 @@ fn a_node_leaves_and_returns_in_the_same_boot() {
                 5.09s  web runs on a
             > daemon-start c
             > run 5s
-               14.44s  c is starting
-               14.45s  c is online
+               14.49s  c is starting
+               14.50s  c is online
         "#]],
     );
 }
@@ -779,7 +780,7 @@ fn three_nodes_lose_two_one_after_another() {
                 5.99s    a has no power
             > power-off b
             > run 10s
-               13.02s    web/program stops on c
+               13.01s    web/program stops on c
             > boot b
             > run 10s
                10.70s  b is lost: b silent for 800 ms, agreed by c
@@ -882,15 +883,15 @@ fn a_change_of_the_spec_while_the_daemon_is_closed_takes_down_what_is_gone() {
             > daemon-start c
             > run 5s
                 9.10s  c is starting
-                9.11s  c is online
                 9.11s  web failed on c: new: not running when the daemon came back
+                9.11s  c is online
                 9.11s  plan 29: stop web on c: configuration version 2
                 9.14s    web/old stops on c
                 9.20s  web stopped on c: configuration version 2
                 9.20s    web/program stops on c
                 9.20s  plan 33: start web on a: configuration version 2
-                9.21s    web/program starts on a
-                9.26s    web/new starts on a
+                9.20s    web/program starts on a
+                9.25s    web/new starts on a
                 9.30s  web runs on a
         "#]],
     );
@@ -923,8 +924,8 @@ fn a_start_that_hangs_delays_no_other_service() {
             > run 3s
                 7.00s  ann: start db
                 7.00s  ann: start web
-                7.00s  plan 35: start db on c: asked by ann
-                7.00s  plan 35: start web on c: asked by ann
+                7.00s  plan 34: start db on c: asked by ann
+                7.00s  plan 36: start web on c: asked by ann
                 7.00s    db/program starts on c
                 7.00s    web/program starts on c
                 7.05s  web runs on c
@@ -1114,12 +1115,12 @@ fn a_node_that_was_wrongly_vouched_for_stops_the_newer_copy_and_stays_out_until_
             > power-off b
             > boot b
             > run 10s
-               28.38s  fence 49: b came back under a newer boot
-               28.38s  b is starting
-               28.39s  b is online
-               28.39s  plan 55: start web on a: b lives although ann confirmed it off; two copies may have run
-               28.40s    web/program starts on a
-               28.45s  web runs on a
+               28.20s  fence 49: b came back under a newer boot
+               28.20s  b is starting
+               28.21s  b is online
+               28.21s  plan 55: start web on a: b lives although ann confirmed it off; two copies may have run
+               28.22s    web/program starts on a
+               28.27s  web runs on a
         "#]],
     );
 }
@@ -1277,19 +1278,19 @@ fn after_a_start_of_the_whole_cluster_a_missing_node_has_time_to_boot() {
             > boot a
             > boot b
             > run 40s
-                8.03s  a is starting
-                8.03s  a is online
-                8.04s  b is starting
-                8.05s  b is online
-               38.02s  c is lost: c not heard since the cluster started
-               38.02s  fence 29: a fences c: c not heard since the cluster started
-               38.23s  fence 29: c confirmed off by power-c
-               38.23s  web stopped on c: c is proven off
-               38.23s  c is down
-               38.23s    c has no power
-               38.23s  plan 30: start web on a: c is proven off
-               38.23s    web/program starts on a
-               38.28s  web runs on a
+                8.69s  a is starting
+                8.70s  a is online
+                8.71s  b is starting
+                8.71s  b is online
+               38.69s  c is lost: c not heard since the cluster started
+               38.69s  fence 29: a fences c: c not heard since the cluster started
+               38.89s  fence 29: c confirmed off by power-c
+               38.89s  web stopped on c: c is proven off
+               38.89s  c is down
+               38.89s    c has no power
+               38.90s  plan 30: start web on a: c is proven off
+               38.90s    web/program starts on a
+               38.95s  web runs on a
         "#]],
     );
 }
@@ -1400,7 +1401,7 @@ fn a_start_that_hangs_gives_way_to_a_stop_and_to_the_end_of_the_lease() {
                10.99s  fence 44: c not fenced by power-c: no answer
                10.99s  fence 46: b fences c: c silent for 800 ms, agreed by a and b
                11.19s  fence 46: c not fenced by power-c: no answer
-               13.01s    web/disk stops on c
+               12.97s    web/disk stops on c
         "#]],
     );
 }

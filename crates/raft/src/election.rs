@@ -4,13 +4,14 @@
 //! was cut off cannot disturb a working cluster. The silence ends when the failure detector
 //! says that the leader is lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use model::{Instant, NodeId};
 use wire::raft::{Body, Verdict, VoteReason};
 
 use crate::Raft;
+use crate::forced::ForcedCampaign;
 use crate::outbox::Promise;
 use crate::raft::State;
 
@@ -28,6 +29,33 @@ const QUIET_HEARTBEATS: u32 = 2;
 /// The answers to a campaign so far, one's own among them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Votes(BTreeMap<NodeId, Verdict>);
+
+impl Votes {
+    pub(crate) fn granted_by(&self, voter: NodeId) -> bool {
+        self.0.get(&voter) == Some(&Verdict::Granted)
+    }
+}
+
+/// An election that this node has begun.
+#[derive(Debug, Clone)]
+pub(crate) struct Campaign {
+    votes: Votes,
+    /// When the votes were asked for.
+    pub(crate) asked_at: Instant,
+    /// The forced change that it is for, if it is for one.
+    pub(crate) forced: Option<ForcedCampaign>,
+}
+
+impl Campaign {
+    pub(crate) fn new(asked_at: Instant, forced: Option<ForcedCampaign>) -> Self {
+        let votes = Votes::default();
+        Self {
+            votes,
+            asked_at,
+            forced,
+        }
+    }
+}
 
 /// What somebody asked in a pre-vote.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +79,7 @@ impl Raft {
             "terms do not fall: {term} after {}",
             self.term
         );
+        self.acknowledge_itself(now);
         self.fail_leader_reads();
         if self.leader != leader || self.term != term {
             self.fail_forwarded();
@@ -65,7 +94,7 @@ impl Raft {
         self.reset_election_deadline(now);
     }
 
-    fn enter_term(&mut self, term: u64, vote: Option<NodeId>) {
+    pub(crate) fn enter_term(&mut self, term: u64, vote: Option<NodeId>) {
         self.term = term;
         self.vote = vote;
         self.leader_heard_at = None;
@@ -87,6 +116,7 @@ impl Raft {
             return;
         }
         let settled = matches!(self.state, State::Follower) && self.leader == Some(from);
+        self.end_pledge_by_leader(term, now);
         if !settled || self.term < term {
             self.become_follower(term, Some(from), now);
         }
@@ -110,11 +140,15 @@ impl Raft {
     }
 
     /// Voters may. So may one whose removal is not settled: its log may be the only one with
-    /// the entry that removes it, and then nobody else can win. It counts no vote of its own.
-    fn may_campaign(&self) -> bool {
-        let before = self.log.previous_configuration();
-        let was_voter = before.is_some_and(|before| before.voters.contains(&self.config.id));
-        self.is_voter() || was_voter && !self.configuration_is_committed()
+    /// the entry that removes it, and then nobody else can win; its own vote does not count.
+    /// Who is pledged may not, nor who
+    /// lacks the entry that its lineage began with: it may be committed already.
+    pub(crate) fn may_campaign(&self) -> bool {
+        let is_elector = self
+            .log
+            .open_electorates()
+            .any(|voters| voters.contains(&self.config.id));
+        is_elector && self.pledge.is_none() && self.holds_lineage()
     }
 
     /// A membership that came with the log may have made a voter, or ended being one.
@@ -162,12 +196,8 @@ impl Raft {
     /// leader, nobody else will: the full wait is cut short. A leader that does exist, but has
     /// not reached this node yet, loses nothing, since its voters do not answer a pre-vote.
     pub(crate) fn hasten_election(&mut self, now: Instant) {
-        let voters = &self.configuration().voters;
-        let heard = voters
-            .iter()
-            .filter(|voter| **voter == self.config.id || self.alive.contains(voter))
-            .count();
-        let is_enough = self.configuration().majority() <= heard;
+        let is_heard = |voter: &NodeId| *voter == self.config.id || self.alive.contains(voter);
+        let is_enough = self.log.reached(is_heard);
         if self.leader.is_some() || !is_enough || !self.may_campaign() {
             return;
         }
@@ -187,6 +217,9 @@ impl Raft {
 
     /// Asks whether a campaign would be won, which disturbs nobody.
     pub(crate) fn begin_pre_vote(&mut self, now: Instant) {
+        if matches!(self.state, State::Winner(_)) {
+            return;
+        }
         if !self.may_campaign() {
             self.election_deadline = None;
             return;
@@ -216,7 +249,7 @@ impl Raft {
         self.fail_forwarded();
         self.leader = None;
         self.enter_term(self.term + 1, Some(self.config.id));
-        self.state = State::Candidate(Votes::default());
+        self.state = State::Candidate(Campaign::new(now, None));
         self.reset_election_deadline(now);
         let (last_index, last_term) = (self.log.last_index(), self.log.last_term());
         for voter in self.other_voters() {
@@ -234,8 +267,9 @@ impl Raft {
     }
 
     fn other_voters(&self) -> Vec<NodeId> {
-        let voters = self.configuration().voters.iter().copied();
-        voters.filter(|voter| *voter != self.config.id).collect()
+        let voters: BTreeSet<NodeId> = self.log.electorates().flatten().copied().collect();
+        let others = voters.into_iter().filter(|voter| *voter != self.config.id);
+        others.collect()
     }
 
     pub(crate) fn handle_pre_vote(&mut self, from: NodeId, ask: DeferredPreVote, now: Instant) {
@@ -250,7 +284,9 @@ impl Raft {
             last_index,
             last_term,
         } = ask;
-        let wins = self.term < proposed_term && self.log.is_up_to_date(last_index, last_term);
+        let wins = self.term < proposed_term
+            && self.pledge.is_none()
+            && self.log.is_up_to_date(last_index, last_term);
         let verdict = if wins {
             Verdict::Granted
         } else {
@@ -294,13 +330,14 @@ impl Raft {
     pub(crate) fn handle_vote(
         &mut self,
         from: NodeId,
-        last_index: u64,
-        last_term: u64,
+        (last_index, last_term): (u64, u64),
+        reason: &VoteReason,
         now: Instant,
     ) {
         let free = self.vote.is_none() && self.leader.is_none();
-        let granted =
-            (free || self.vote == Some(from)) && self.log.is_up_to_date(last_index, last_term);
+        let granted = (free || self.vote == Some(from))
+            && self.may_vote(from, reason)
+            && self.log.is_up_to_date(last_index, last_term);
         if !granted {
             self.answer(
                 from,
@@ -310,8 +347,10 @@ impl Raft {
             );
             return;
         }
-        if self.vote.is_none() {
+        let pledge = self.pledge_for(from, reason);
+        if self.vote.is_none() || self.pledge != pledge {
             self.vote = Some(from);
+            self.pledge = pledge;
             self.state = State::Follower;
             self.persist_hard_state();
             self.reset_election_deadline(now);
@@ -323,13 +362,19 @@ impl Raft {
     }
 
     pub(crate) fn handle_vote_reply(&mut self, from: NodeId, verdict: Verdict, now: Instant) {
-        let State::Candidate(votes) = &mut self.state else {
+        let State::Candidate(campaign) = &mut self.state else {
             return;
         };
-        votes.0.insert(from, verdict);
-        let votes = votes.clone();
-        match self.tally(&votes) {
-            Tally::Won => self.become_leader(now),
+        campaign.votes.0.insert(from, verdict);
+        let campaign = campaign.clone();
+        if let Some(forced) = campaign.forced {
+            if forced.is_won(&campaign.votes) {
+                self.win_forced_change(forced, campaign.asked_at);
+            }
+            return;
+        }
+        match self.tally(&campaign.votes) {
+            Tally::Won => self.become_leader(campaign.asked_at, now),
             Tally::Lost => self.state = State::Follower,
             Tally::Open => {}
         }
@@ -343,25 +388,20 @@ impl Raft {
     }
 
     fn tally(&self, votes: &Votes) -> Tally {
-        let configuration = self.configuration();
-        let count = |wanted: Verdict| {
-            let voters = configuration.voters.iter();
-            voters
-                .filter(|voter| votes.0.get(voter) == Some(&wanted))
-                .count()
-        };
-        if configuration.majority() <= count(Verdict::Granted) {
+        let granted = |voter: &NodeId| votes.granted_by(*voter);
+        let may_grant = |voter: &NodeId| votes.0.get(voter) != Some(&Verdict::Refused);
+        if self.log.reached(granted) {
             Tally::Won
-        } else if configuration.voters.len() - count(Verdict::Refused) < configuration.majority() {
-            Tally::Lost
-        } else {
+        } else if self.log.reached(may_grant) {
             Tally::Open
+        } else {
+            Tally::Lost
         }
     }
 
     /// The leader chose this node as its successor.
     pub(crate) fn handle_timeout_now(&mut self, now: Instant) {
-        if self.is_voter() && !matches!(self.state, State::Leader(_)) {
+        if self.is_voter() && self.may_campaign() && !matches!(self.state, State::Leader(_)) {
             self.begin_campaign(VoteReason::Transfer, now);
         }
     }

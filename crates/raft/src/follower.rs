@@ -1,7 +1,7 @@
 //! What a follower does with what the leader sends: entries, commit indexes, snapshots.
 
 use model::{Instant, NodeId};
-use wire::raft::{AppendOutcome, Body, Entry, SnapshotMeta};
+use wire::raft::{AppendOutcome, Body, Entry, SnapshotMeta, Stamp};
 
 use crate::log::Log;
 use crate::outbox::Promise;
@@ -37,11 +37,11 @@ impl Raft {
             return;
         }
         if prev_index < self.log.commit() {
-            self.reply_matched(from, self.log.commit());
+            self.reply_matched(from, self.log.commit(), now);
             return;
         }
         if self.log.term_at(prev_index) != Some(prev_term) {
-            self.reply_rejected(from, prev_index, prev_term);
+            self.reply_rejected(from, (prev_index, prev_term), now);
             return;
         }
         let matched = prev_index + entries.len() as u64;
@@ -50,7 +50,7 @@ impl Raft {
         if self.log.commit() < commit.min(matched) {
             self.commit_to(commit.min(matched));
         }
-        self.reply_matched(from, matched);
+        self.reply_matched(from, matched, now);
     }
 
     /// Adds what is new; what contradicts it was never committed and goes.
@@ -67,19 +67,14 @@ impl Raft {
         }
     }
 
-    fn reply_matched(&mut self, to: NodeId, index: u64) {
+    fn reply_matched(&mut self, to: NodeId, index: u64, now: Instant) {
+        let stamp = Some(self.stamp(now));
         let outcome = AppendOutcome::Matched { index };
-        self.send(
-            to,
-            Body::AppendReply {
-                outcome,
-                stamp: None,
-            },
-            Promise::Log,
-        );
+        self.send(to, Body::AppendReply { outcome, stamp }, Promise::Log);
     }
 
-    fn reply_rejected(&mut self, to: NodeId, prev_index: u64, prev_term: u64) {
+    fn reply_rejected(&mut self, to: NodeId, (prev_index, prev_term): (u64, u64), now: Instant) {
+        let stamp = Some(self.stamp(now));
         // What is committed matches any leader, so the search need not go below it.
         let floor = self.log.commit();
         let hint_index = self.log.hint(prev_index, prev_term, floor).unwrap_or(floor);
@@ -92,16 +87,17 @@ impl Raft {
             hint_index,
             hint_term,
         };
-        self.answer(
-            to,
-            Body::AppendReply {
-                outcome,
-                stamp: None,
-            },
-        );
+        self.answer(to, Body::AppendReply { outcome, stamp });
     }
 
-    pub(crate) fn handle_heartbeat(&mut self, from: NodeId, commit: u64, read_round: u64) {
+    pub(crate) fn handle_heartbeat(
+        &mut self,
+        from: NodeId,
+        commit: u64,
+        (read_round, sent): (u64, Option<Stamp>),
+        now: Instant,
+    ) {
+        let stamp = Some(self.stamp(now));
         let commit = commit.min(self.log.last_index());
         if self.log.commit() < commit {
             self.commit_to(commit);
@@ -110,8 +106,8 @@ impl Raft {
             from,
             Body::HeartbeatReply {
                 read_round,
-                sent: None,
-                stamp: None,
+                sent,
+                stamp,
             },
             Promise::HardState,
         );
@@ -124,16 +120,17 @@ impl Raft {
         (offset, data, last): (u64, Vec<u8>, bool),
         now: Instant,
     ) {
-        if meta.lineage != self.lineage {
+        // The snapshot may be older than the lineage of its sender, but never newer.
+        if self.lineage.generation < meta.lineage.generation {
             return;
         }
         if meta.index <= self.log.commit() {
-            self.reply_matched(from, self.log.commit());
+            self.reply_matched(from, self.log.commit(), now);
             return;
         }
         if self.log.term_at(meta.index) == Some(meta.term) {
             self.commit_to(meta.index);
-            self.reply_matched(from, meta.index);
+            self.reply_matched(from, meta.index, now);
             return;
         }
         let index = meta.index;
@@ -148,7 +145,7 @@ impl Raft {
         };
         self.restore(meta, data);
         self.review_election_deadline(now);
-        self.reply_matched(from, index);
+        self.reply_matched(from, index, now);
     }
 
     /// Adds a piece where it fits; how many bytes are there afterwards.

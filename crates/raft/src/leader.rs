@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use model::{Instant, NodeId};
-use wire::raft::{AppendOutcome, Body, Entry, Payload};
+use wire::raft::{AppendOutcome, Body, Entry, Payload, Stamp};
 
 use crate::change::Transfer;
 use crate::progress::{Progress, State as Mode};
@@ -29,6 +29,14 @@ pub(crate) struct Leadership {
     pub(crate) transfer: Option<Transfer>,
 }
 
+/// What stands in the answer to a heartbeat.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heard {
+    pub(crate) read_round: u64,
+    pub(crate) sent: Option<Stamp>,
+    pub(crate) stamp: Option<Stamp>,
+}
+
 /// Whether a message without entries is worth sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Occasion {
@@ -36,14 +44,6 @@ pub(crate) enum Occasion {
     NewEntries,
     /// In any case: to ask, or to tell the commit index.
     Always,
-}
-
-/// The value that a majority reaches: the `n / 2 + 1`-th largest of `n`.
-pub(crate) fn nth_largest<T: Ord + Default>(values: impl Iterator<Item = T>) -> T {
-    let mut values: Vec<T> = values.collect();
-    values.sort_unstable();
-    let reached = values.len().div_ceil(2).checked_sub(1);
-    reached.map(|at| values.swap_remove(at)).unwrap_or_default()
 }
 
 impl Leadership {
@@ -56,7 +56,8 @@ impl Leadership {
 }
 
 impl Raft {
-    pub(crate) fn become_leader(&mut self, now: Instant) {
+    /// `asked_at` is when the votes were asked for.
+    pub(crate) fn become_leader(&mut self, asked_at: Instant, now: Instant) {
         assert!(
             self.outbox.hard_state_is_persisted(),
             "term {} is not on disk",
@@ -68,15 +69,22 @@ impl Raft {
         self.election_deadline = None;
         self.incoming = None;
         self.deferred_pre_votes.clear();
+        // A vote that was long on its way says little of now: asks at once.
+        let is_late = self.config.heartbeat_interval < now.saturating_duration_since(asked_at);
+        let heartbeat_at = if is_late {
+            now
+        } else {
+            now + self.config.heartbeat_interval
+        };
         self.state = State::Leader(Box::new(Leadership {
             peers: BTreeMap::new(),
             own_term_index: self.log.last_index() + 1,
-            heartbeat_at: now + self.config.heartbeat_interval,
+            heartbeat_at,
             reads: Reads::default(),
             transfer: None,
         }));
         // Each voter counts as heard now: the election was the proof of life.
-        self.refresh_peers(Some(now));
+        self.refresh_peers(Some((asked_at, now)));
         self.lead_entry(Payload::Empty, now);
     }
 
@@ -111,20 +119,29 @@ impl Raft {
 
     pub(crate) fn lead_entry(&mut self, payload: Payload, now: Instant) -> u64 {
         let index = self.log.last_index() + 1;
+        // The next members may have answered nothing yet.
+        self.acknowledge_itself(now);
         self.append_entry(Entry {
             index,
             term: self.term,
             payload,
         });
         if self.log.configuration().0 == index {
+            let known = self.peer_ids();
             self.refresh_peers(None);
+            let added = self.peer_ids().into_iter();
+            // A voter counts for a majority once it has answered one of these.
+            for peer in added.filter(|peer| !known.contains(peer)) {
+                self.send_heartbeat(peer, now);
+            }
         }
         self.broadcast_append(Occasion::NewEntries, now);
         index
     }
 
-    /// Brings the list of followers in line with the membership.
-    pub(crate) fn refresh_peers(&mut self, heard_at: Option<Instant>) {
+    /// Brings the list of followers in line with the membership. After an election `heard` is
+    /// when it was begun and when it was won.
+    pub(crate) fn refresh_peers(&mut self, heard: Option<(Instant, Instant)>) {
         let (since, configuration) = self.log.configuration();
         let before = self
             .log
@@ -141,7 +158,7 @@ impl Raft {
             .collect();
         let last_index = self.log.last_index();
         // Entries that were just added are still to be sent.
-        let known = if heard_at.is_some() {
+        let known = if heard.is_some() {
             last_index
         } else {
             last_index.saturating_sub(1)
@@ -154,7 +171,7 @@ impl Raft {
             leadership
                 .peers
                 .entry(peer)
-                .or_insert_with(|| Progress::new(known, heard_at));
+                .or_insert_with(|| Progress::new(known, heard));
         }
     }
 
@@ -176,11 +193,11 @@ impl Raft {
             leadership.heartbeat_at = now + self.config.heartbeat_interval;
         }
         for peer in self.peer_ids() {
-            self.send_heartbeat(peer);
+            self.send_heartbeat(peer, now);
         }
     }
 
-    fn send_heartbeat(&mut self, to: NodeId) {
+    fn send_heartbeat(&mut self, to: NodeId, now: Instant) {
         let State::Leader(leadership) = &self.state else {
             return;
         };
@@ -189,13 +206,14 @@ impl Raft {
         };
         let commit = progress.matched.min(self.log.commit());
         let read_round = leadership.reads.round;
+        let (sent, echo) = (Some(self.stamp(now)), self.echo_for(to, now));
         self.answer(
             to,
             Body::Heartbeat {
                 commit,
                 read_round,
-                sent: None,
-                echo: None,
+                sent,
+                echo,
             },
         );
     }
@@ -203,6 +221,7 @@ impl Raft {
     /// Sends as many entries as may be under way.
     pub(crate) fn send_append(&mut self, to: NodeId, occasion: Occasion, now: Instant) {
         let mut occasion = occasion;
+        let echo = self.echo_for(to, now);
         for _ in 0..self.config.inflight_max {
             let State::Leader(leadership) = &mut self.state else {
                 return;
@@ -253,7 +272,7 @@ impl Raft {
                     prev_term,
                     entries,
                     commit,
-                    echo: None,
+                    echo,
                 },
             );
             occasion = Occasion::NewEntries;
@@ -274,12 +293,14 @@ impl Raft {
         &mut self,
         from: NodeId,
         outcome: AppendOutcome,
+        stamp: Option<Stamp>,
         now: Instant,
     ) {
         let last_index = self.log.last_index();
         let Some(progress) = self.hear(from, now) else {
             return;
         };
+        progress.note_stamp(stamp);
         match outcome {
             AppendOutcome::Matched { index } => {
                 assert!(
@@ -342,14 +363,16 @@ impl Raft {
         }
     }
 
-    pub(crate) fn handle_heartbeat_reply(&mut self, from: NodeId, read_round: u64, now: Instant) {
+    pub(crate) fn handle_heartbeat_reply(&mut self, from: NodeId, heard: Heard, now: Instant) {
         let last_index = self.log.last_index();
         let patience = self.config.heartbeat_interval * 2;
         let inflight_max = self.config.inflight_max;
         let Some(progress) = self.hear(from, now) else {
             return;
         };
-        progress.read_round = progress.read_round.max(read_round);
+        progress.read_round = progress.read_round.max(heard.read_round);
+        progress.note_stamp(heard.stamp);
+        progress.note_answer(heard.sent);
         let lacks = progress.matched < last_index;
         let mut resend = false;
         match &mut progress.state {
@@ -366,6 +389,7 @@ impl Raft {
             self.send_append(from, Occasion::Always, now);
         }
         self.confirm_reads();
+        self.acknowledge_itself(now);
     }
 
     /// Commits what a majority has on disk, counting only entries of this term: an older
@@ -379,7 +403,7 @@ impl Raft {
             None if *voter == self.config.id => self.outbox.persisted_index(),
             None => 0,
         };
-        let reached = nth_largest(self.configuration().voters.iter().map(matched));
+        let reached = self.log.reached(matched);
         let of_this_term = self.log.term_at(reached) == Some(self.term);
         if self.log.commit() < reached && of_this_term {
             self.commit_to(reached);
@@ -397,7 +421,17 @@ impl Raft {
             None if *voter == self.config.id => now,
             None => Instant::ZERO,
         };
-        nth_largest(self.configuration().voters.iter().map(heard))
+        self.log.reached(heard)
+    }
+
+    /// When the latest heartbeat was sent that a majority of the voters has answered.
+    pub(crate) fn quorum_answered(&self, leadership: &Leadership, now: Instant) -> Instant {
+        let answered = |voter: &NodeId| match leadership.peers.get(voter) {
+            Some(progress) => progress.answered_at.unwrap_or_default(),
+            None if *voter == self.config.id => now,
+            None => Instant::ZERO,
+        };
+        self.log.reached(answered)
     }
 
     pub(crate) fn leader_deadline(&self, leadership: &Leadership) -> Instant {
@@ -422,7 +456,13 @@ impl Raft {
         {
             leadership.transfer = None;
         }
-        if !self.is_quorate(now) {
+        let State::Leader(leadership) = &self.state else {
+            return;
+        };
+        // By what has arrived: answers that take longer than an election make no leader
+        // quorate, but they show that nobody else could be elected any faster.
+        let contact = self.quorum_contact(leadership, now);
+        if self.config.election_timeout <= now.saturating_duration_since(contact) {
             self.become_follower(self.term, None, now);
         } else if heartbeat_is_due {
             self.broadcast_heartbeat(now);
@@ -440,7 +480,7 @@ impl Raft {
         if let Mode::Probe { asked_at } = &mut progress.state {
             *asked_at = None;
         }
-        self.send_heartbeat(peer);
+        self.send_heartbeat(peer, now);
         self.send_append(peer, Occasion::Always, now);
     }
 }

@@ -27,6 +27,7 @@ mod election;
 mod follower;
 mod forced;
 mod leader;
+mod lease;
 mod log;
 mod outbox;
 mod progress;
@@ -272,7 +273,10 @@ pub enum Change {
     AddLearner(NodeId),
     /// A learner that has caught up votes from here on.
     Promote(NodeId),
-    /// A voter or learner leaves.
+    /// A voter or learner leaves. Of an even number of voters only one may be removed that
+    /// takes part in no forced change any more (see [`Standing`]), because its run is over or
+    /// its owner has withdrawn its standing: the majority of those who stay decides, and need
+    /// not have a node in common with a half to which the removed one belongs.
     Remove(NodeId),
     /// Somebody else decides between two halves of the voters.
     SetArbiter(Arbiter),

@@ -9,8 +9,9 @@
 //!
 //! It never forgets a committed entry other than into a snapshot.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
+use model::{Lineage, NodeId};
 use wire::raft::{Configuration, Entry, Payload, SnapshotMeta};
 
 /// What an entry takes in a message besides its payload: two numbers of up to ten bytes, three
@@ -39,6 +40,14 @@ fn bytes_of(entry: &Entry) -> usize {
     ENTRY_OVERHEAD_BYTES + payload
 }
 
+/// The value that a majority reaches: the `n / 2 + 1`-th largest of `n`.
+fn nth_largest<T: Ord + Default>(values: impl Iterator<Item = T>) -> T {
+    let mut values: Vec<T> = values.collect();
+    values.sort_unstable();
+    let reached = values.len().div_ceil(2).checked_sub(1);
+    reached.map(|at| values.swap_remove(at)).unwrap_or_default()
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Log {
     base_index: u64,
@@ -47,6 +56,11 @@ pub(crate) struct Log {
     /// With the index of the entry that brought each; the first one counts at the base.
     /// Never empty.
     configurations: VecDeque<(u64, Configuration)>,
+    /// The lineage that the entry at the base belongs to; the default one when that is not
+    /// known.
+    base_lineage: Lineage,
+    /// The forced changes behind the base: index, and the lineage that begins there.
+    forced: VecDeque<(u64, Lineage)>,
     commit: u64,
 }
 
@@ -57,6 +71,8 @@ impl Log {
             base_term: base.term,
             entries: VecDeque::new(),
             configurations: VecDeque::from([(base.index, base.configuration.clone())]),
+            base_lineage: base.lineage,
+            forced: VecDeque::new(),
             commit: base.index,
         }
     }
@@ -152,6 +168,9 @@ impl Log {
             self.configurations
                 .push_back((entry.index, configuration.clone()));
         }
+        if let Payload::Forced(forced) = &entry.payload {
+            self.forced.push_back((entry.index, forced.lineage));
+        }
         self.entries.push_back(entry);
     }
 
@@ -171,6 +190,7 @@ impl Log {
         {
             self.configurations.pop_back();
         }
+        self.forced.retain(|(index, _)| *index < from);
     }
 
     /// Moves the commit index forward.
@@ -206,6 +226,8 @@ impl Log {
         {
             self.configurations.pop_front();
         }
+        self.base_lineage = self.lineage_at(base);
+        self.forced.retain(|(index, _)| base < *index);
     }
 
     /// The latest membership and where it came from.
@@ -214,8 +236,54 @@ impl Log {
         (*index, configuration)
     }
 
-    /// The membership before the latest one, while that one can be undone.
+    /// The lineage as of `index`: that of the last forced change up to there.
+    pub(crate) fn lineage_at(&self, index: u64) -> Lineage {
+        let before = self.forced.iter().rev().find(|(at, _)| *at <= index);
+        before.map_or(self.base_lineage, |(_, lineage)| *lineage)
+    }
+
+    /// The sets of voters of each of which a majority must agree. While a voter that is added
+    /// is not known to be committed, those before it have their say too: else a half of them
+    /// that makes a forced change could be passed over by a majority with the new one. Where a
+    /// voter is removed, any half of those before, without that one, meets any majority of those
+    /// after; see [`crate::Change::Remove`].
+    pub(crate) fn electorates(&self) -> impl Iterator<Item = &BTreeSet<NodeId>> {
+        let (_, latest) = self.configuration();
+        let before = self.open_electorates().skip(1);
+        let before = before.filter(|before| !latest.voters.is_subset(before));
+        std::iter::once(&latest.voters).chain(before)
+    }
+
+    /// The voters that may count: the latest, and those before while it is not known which of
+    /// the two is committed. A forced change must be safe for both.
+    pub(crate) fn open_electorates(&self) -> impl Iterator<Item = &BTreeSet<NodeId>> {
+        let (since, latest) = self.configuration();
+        let before = self.previous_configuration();
+        let counts = |before: &&Configuration| {
+            let is_open = self.commit < since && before.voters != latest.voters;
+            is_open && !before.voters.is_empty()
+        };
+        let before = before.filter(counts);
+        std::iter::once(latest)
+            .chain(before)
+            .map(|configuration| &configuration.voters)
+    }
+
+    /// What a majority of each electorate reaches.
+    pub(crate) fn reached<T: Ord + Default>(&self, value: impl Fn(&NodeId) -> T) -> T {
+        let reached = self
+            .electorates()
+            .map(|voters| nth_largest(voters.iter().map(&value)));
+        reached.min().unwrap_or_default()
+    }
+
+    /// The membership before the latest one, while that one can be undone. A forced change
+    /// cannot be: who holds the new lineage holds its first entry, or is still to get it.
     pub(crate) fn previous_configuration(&self) -> Option<&Configuration> {
+        let (since, _) = self.configuration();
+        if self.forced.back().is_some_and(|(index, _)| *index == since) {
+            return None;
+        }
         let before = self.configurations.len().checked_sub(2)?;
         self.configurations
             .get(before)

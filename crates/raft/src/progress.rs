@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use model::Instant;
-use wire::raft::SnapshotMeta;
+use wire::raft::{SnapshotMeta, Stamp};
 
 use crate::{FollowerProgress, ProgressMode};
 
@@ -41,6 +41,10 @@ pub(crate) struct Progress {
     pub(crate) state: State,
     /// When an answer of this term last came.
     pub(crate) heard_at: Option<Instant>,
+    /// When the latest heartbeat was sent that it has answered.
+    pub(crate) answered_at: Option<Instant>,
+    /// The follower's own time, from its latest answer.
+    pub(crate) stamp: Option<Stamp>,
     /// The latest round of read confirmations that it answered.
     pub(crate) read_round: u64,
     /// The commit index that the follower can know of, if nothing got lost.
@@ -48,15 +52,34 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(last_index: u64, heard_at: Option<Instant>) -> Self {
+    /// `heard` is when it was asked, and when it answered, before it is served.
+    pub(crate) fn new(last_index: u64, heard: Option<(Instant, Instant)>) -> Self {
         Self {
             matched: 0,
             next: last_index + 1,
             state: State::Probe { asked_at: None },
-            heard_at,
+            heard_at: heard.map(|(_, heard_at)| heard_at),
+            answered_at: heard.map(|(asked_at, _)| asked_at),
+            stamp: None,
             read_round: 0,
             commit_told: 0,
         }
+    }
+
+    /// Keeps the newest of the follower's stamps; one of another run replaces it.
+    pub(crate) fn note_stamp(&mut self, stamp: Option<Stamp>) {
+        let Some(new) = stamp else { return };
+        match &mut self.stamp {
+            Some(known) if known.run == new.run => known.at = known.at.max(new.at),
+            Some(_) | None => self.stamp = Some(new),
+        }
+    }
+
+    /// Takes note that it has answered the heartbeat that was sent at `sent`. That was in this
+    /// run: an answer is of the same term, and nobody leads a term in two runs.
+    pub(crate) fn note_answer(&mut self, sent: Option<Stamp>) {
+        let sent_at = sent.map(|sent| sent.at);
+        self.answered_at = self.answered_at.max(sent_at);
     }
 
     pub(crate) fn become_probe(&mut self) {

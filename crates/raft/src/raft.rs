@@ -11,15 +11,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Instant, Lineage, NodeId};
-use wire::raft::{Body, Entry, HardState, Message, Pledge, SnapshotMeta, Verdict};
+use wire::raft::{Body, Entry, ForcedChange, HardState, Message, Pledge, SnapshotMeta, Verdict};
 
-use crate::election::{DeferredPreVote, Votes};
+use crate::election::{Campaign, DeferredPreVote, Votes};
 use crate::follower::Incoming;
-use crate::leader::Leadership;
+use crate::forced::Winner;
+use crate::leader::{Heard, Leadership};
 use crate::log::Log;
 use crate::outbox::{Outbox, Promise};
 use crate::progress::Snapshot;
-use crate::random::Random;
+use crate::random::{Random, run_name};
 use crate::read::Forwarded;
 use crate::rebuild::{LogUse, rebuild_log};
 use crate::{Config, Counters, Output, PersistSeq, Restored, Role, Standing};
@@ -29,7 +30,9 @@ use crate::{Config, Counters, Output, PersistSeq, Restored, Role, Standing};
 pub(crate) enum State {
     Follower,
     PreCandidate(Votes),
-    Candidate(Votes),
+    Candidate(Campaign),
+    /// Has won a forced change, and waits for the disk.
+    Winner(Winner),
     Leader(Box<Leadership>),
 }
 
@@ -48,6 +51,14 @@ pub struct Raft {
     pub(crate) unacknowledged: BTreeSet<NodeId>,
     /// From when the lease counts.
     pub(crate) acknowledged: Option<Instant>,
+    /// Committed entries up to here were taken by the caller, who has then acted on them.
+    pub(crate) handed_out: u64,
+    /// Names this run in stamps.
+    pub(crate) run: u32,
+    /// What this node has won, until its entry is on disk.
+    pub(crate) forced: Option<ForcedChange>,
+    /// The newer lineages that were met, and told of.
+    pub(crate) superseded: BTreeMap<NodeId, Lineage>,
     pub(crate) state: State,
     pub(crate) leader: Option<NodeId>,
     /// When the leader of this term was last heard, by a follower.
@@ -102,6 +113,10 @@ impl Raft {
             standing: Standing::Absent,
             unacknowledged: BTreeSet::new(),
             acknowledged: None,
+            handed_out: 0,
+            run: run_name(config.seed),
+            forced: hard_state.forced.clone(),
+            superseded: BTreeMap::new(),
             state: State::Follower,
             leader: None,
             leader_heard_at: None,
@@ -134,6 +149,7 @@ impl Raft {
             self.vote = None;
             self.persist_hard_state();
         }
+        self.finish_forced_change();
         // The hint may have reached the disk before the entries it speaks of.
         let commit = hard_state
             .commit
@@ -153,12 +169,16 @@ impl Raft {
             self.counters.misdirected += 1;
             return;
         }
-        if message.lineage != self.lineage {
-            self.counters.lineage_mismatches += 1;
-            let (peer, theirs) = (message.from, message.lineage);
-            self.outbox.push(Output::LineageMismatch { peer, theirs });
+        if message.lineage != self.lineage && !self.adopts(&message, now) {
+            self.drop_stranger(message.from, message.lineage);
             return;
         }
+        if matches!(self.state, State::Winner(_)) {
+            // Nobody knows the new lineage yet, so nobody can have said this.
+            self.counters.misdirected += 1;
+            return;
+        }
+        self.review_pledge(&message, now);
         if self.meets_term(&message, now) {
             self.dispatch(message, now);
         }
@@ -173,7 +193,7 @@ impl Raft {
             // Asking is free of consequences: it neither needs our term nor changes it.
             Body::PreVote { .. } | Body::ReadIndex { .. } | Body::ReadIndexReply { .. } => true,
             Body::Vote { reason, .. } => {
-                if newer && self.keeps_leader(message.from, reason, now) {
+                if newer && !self.hears_candidate(message.from, reason, now) {
                     return false;
                 }
                 if newer {
@@ -245,9 +265,9 @@ impl Raft {
             Body::Vote {
                 last_index,
                 last_term,
-                ..
+                reason,
             } => {
-                self.handle_vote(from, last_index, last_term, now);
+                self.handle_vote(from, (last_index, last_term), &reason, now);
             }
             Body::VoteReply { verdict } => self.handle_vote_reply(from, verdict, now),
             Body::Append {
@@ -255,18 +275,34 @@ impl Raft {
                 prev_term,
                 entries,
                 commit,
-                ..
+                echo,
             } => {
+                self.note_echo(echo, now);
                 self.handle_append(from, (prev_index, prev_term), entries, commit, now);
             }
-            Body::AppendReply { outcome, .. } => self.handle_append_reply(from, outcome, now),
-            Body::Heartbeat {
-                commit, read_round, ..
-            } => {
-                self.handle_heartbeat(from, commit, read_round);
+            Body::AppendReply { outcome, stamp } => {
+                self.handle_append_reply(from, outcome, stamp, now);
             }
-            Body::HeartbeatReply { read_round, .. } => {
-                self.handle_heartbeat_reply(from, read_round, now);
+            Body::Heartbeat {
+                commit,
+                read_round,
+                sent,
+                echo,
+            } => {
+                self.note_echo(echo, now);
+                self.handle_heartbeat(from, commit, (read_round, sent), now);
+            }
+            Body::HeartbeatReply {
+                read_round,
+                sent,
+                stamp,
+            } => {
+                let heard = Heard {
+                    read_round,
+                    sent,
+                    stamp,
+                };
+                self.handle_heartbeat_reply(from, heard, now);
             }
             Body::SnapshotChunk {
                 meta,
@@ -291,7 +327,7 @@ impl Raft {
     pub fn next_deadline(&self) -> Option<Instant> {
         let role = match &self.state {
             State::Leader(leadership) => Some(self.leader_deadline(leadership)),
-            State::Follower | State::PreCandidate(_) | State::Candidate(_) => {
+            State::Follower | State::PreCandidate(_) | State::Candidate(_) | State::Winner(_) => {
                 self.election_deadline
             }
         };
@@ -303,7 +339,7 @@ impl Raft {
         self.expire_forwarded(now);
         match self.state {
             State::Leader(_) => self.handle_leader_timeout(now),
-            State::Follower | State::PreCandidate(_) | State::Candidate(_) => {
+            State::Follower | State::PreCandidate(_) | State::Candidate(_) | State::Winner(_) => {
                 if self
                     .election_deadline
                     .is_some_and(|deadline| deadline <= now)
@@ -320,9 +356,11 @@ impl Raft {
         self.outbox.handle_persisted(seq);
         match &self.state {
             State::Candidate(_) => self.count_own_vote(now),
+            State::Winner(_) => self.begin_lineage(now),
             State::Leader(_) => self.advance_commit(now),
             State::Follower | State::PreCandidate(_) => {}
         }
+        self.forget_forced_change();
         self.finish();
     }
 
@@ -334,7 +372,7 @@ impl Raft {
         self.alive.remove(&peer);
         match &mut self.state {
             State::Leader(leadership) => leadership.note_lost(peer),
-            State::Follower | State::PreCandidate(_) | State::Candidate(_) => {
+            State::Follower | State::PreCandidate(_) | State::Candidate(_) | State::Winner(_) => {
                 let leads = self.leader == Some(peer);
                 let may_lead = self.leader.is_none() && self.vote == Some(peer);
                 if leads || may_lead {
@@ -354,7 +392,7 @@ impl Raft {
             State::Leader(_) => self.greet(peer, now),
             State::Follower | State::PreCandidate(_) => self.hasten_election(now),
             // An election is under way; its voters' disks may need their time.
-            State::Candidate(_) => {}
+            State::Candidate(_) | State::Winner(_) => {}
         }
         self.finish();
     }
@@ -370,7 +408,11 @@ impl Raft {
 
     /// The next thing to do, until there is none.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outbox.poll()
+        let output = self.outbox.poll();
+        if output.is_none() {
+            self.handed_out = self.delivered;
+        }
+        output
     }
 
     /// The state machine's state after the entry `index`, which was given out as committed.
@@ -396,7 +438,7 @@ impl Raft {
             index,
             term,
             configuration,
-            lineage: self.lineage,
+            lineage: self.lineage_at(index),
         };
         self.outbox
             .persist_own_snapshot(meta.clone(), snapshot.clone());
@@ -438,7 +480,7 @@ impl Raft {
             commit: self.log.commit(),
             lineage,
             pledge: self.pledge,
-            forced: None,
+            forced: self.forced.clone(),
         }
     }
 

@@ -1,5 +1,14 @@
 //! Numbers that look random, from a seed. Not for secrets.
 
+/// Splits the names of runs off the draws, so that these stay what they are.
+const RUN_SALT: u64 = 0x7275_6e20_6f66_2061;
+
+/// A short name for the run of a program that has this seed. Two runs with the same name are
+/// one in four thousand million; then an answer of the one before may pass for one of this.
+pub(crate) fn run_name(seed: u64) -> u32 {
+    (Random::new(seed ^ RUN_SALT).next() >> 32) as u32
+}
+
 /// The SplitMix64 generator (Steele, Lea, Flood 2014).
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);

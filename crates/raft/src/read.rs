@@ -10,7 +10,6 @@ use std::collections::VecDeque;
 use model::{Instant, NodeId};
 use wire::raft::Body;
 
-use crate::leader::nth_largest;
 use crate::raft::State;
 use crate::{Output, Raft};
 
@@ -56,7 +55,10 @@ impl Raft {
                 self.forwarded.insert(name, Forwarded { context, deadline });
                 self.answer(leader, Body::ReadIndex { context: name });
             }
-            (State::Follower | State::PreCandidate(_) | State::Candidate(_), _) => {
+            (
+                State::Follower | State::PreCandidate(_) | State::Candidate(_) | State::Winner(_),
+                _,
+            ) => {
                 self.outbox.push(Output::ReadFailed { context });
             }
         }
@@ -66,7 +68,7 @@ impl Raft {
     pub(crate) fn handle_read_index(&mut self, from: NodeId, context: u64, now: Instant) {
         match self.state {
             State::Leader(_) => self.lead_read(context, Some(from), now),
-            State::Follower | State::PreCandidate(_) | State::Candidate(_) => {
+            State::Follower | State::PreCandidate(_) | State::Candidate(_) | State::Winner(_) => {
                 self.answer(
                     from,
                     Body::ReadIndexReply {
@@ -128,7 +130,7 @@ impl Raft {
 
     /// Gives out the reads whose round a majority has answered.
     pub(crate) fn confirm_reads(&mut self) {
-        let (me, voters) = (self.config.id, self.configuration().voters.clone());
+        let me = self.config.id;
         let State::Leader(leadership) = &mut self.state else {
             return;
         };
@@ -138,7 +140,7 @@ impl Raft {
             None if *voter == me => u64::MAX,
             None => 0,
         };
-        let confirmed = nth_largest(voters.iter().map(round_of));
+        let confirmed = self.log.reached(round_of);
         let mut answers = Vec::new();
         while let Some(read) = leadership.reads.queue.front() {
             let Some((index, round)) = read.asked else {

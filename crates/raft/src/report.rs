@@ -27,7 +27,7 @@ impl Raft {
         match self.state {
             State::Follower => Role::Follower,
             State::PreCandidate(_) => Role::PreCandidate,
-            State::Candidate(_) => Role::Candidate,
+            State::Candidate(_) | State::Winner(_) => Role::Candidate,
             State::Leader(_) => Role::Leader,
         }
     }
@@ -80,13 +80,14 @@ impl Raft {
         self.log.configuration().0 <= self.log.commit()
     }
 
-    /// Whether this node leads and a majority has answered within the election timeout.
+    /// Whether this node leads and a majority has answered a heartbeat that was sent within the
+    /// election timeout.
     #[must_use]
     pub fn is_quorate(&self, now: Instant) -> bool {
         let State::Leader(leadership) = &self.state else {
             return false;
         };
-        let contact = self.quorum_contact(leadership, now);
+        let contact = self.quorum_answered(leadership, now);
         now.saturating_duration_since(contact) < self.config.election_timeout
     }
 
@@ -103,7 +104,9 @@ impl Raft {
     pub fn last_contact(&self, now: Instant) -> Option<Instant> {
         match &self.state {
             State::Leader(leadership) => Some(self.quorum_contact(leadership, now)),
-            State::Follower | State::PreCandidate(_) | State::Candidate(_) => self.leader_heard_at,
+            State::Follower | State::PreCandidate(_) | State::Candidate(_) | State::Winner(_) => {
+                self.leader_heard_at
+            }
         }
     }
 

@@ -7,12 +7,13 @@
 
 mod cluster;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cluster::{Cluster, words};
-use model::{Lineage, NodeId};
-use raft::{Change, Config, ProgressMode, ProposeError};
+use model::{Lineage, NodeId, WitnessId};
+use raft::{Change, Config, ForceError, Forcing, ProgressMode, ProposeError, Standing};
 use wire::raft::{Arbiter, Body, Configuration, Message};
 
 /// Small limits, so that a screen shows what they do.
@@ -71,6 +72,9 @@ impl Player {
                 .run(model::duration::parse(rest[0]).expect("a span")),
             "lead" => self.lead(words::id(rest[0])),
             "status" => self.status(),
+            "force" => self.force(rest),
+            "standing" => self.standing(rest),
+            "leases" => self.leases(),
             "logs" => self.logs(),
             "progress" => self.progress(words::id(rest[0])),
             _ => self.obey_node(verb, rest),
@@ -182,6 +186,24 @@ impl Player {
             "add" => self.change(node, Change::AddLearner(other())),
             "promote" => self.change(node, Change::Promote(other())),
             "remove" => self.change(node, Change::Remove(other())),
+            "arbiter" => {
+                let number = rest[1].parse().expect("the number of a witness");
+                self.change(
+                    node,
+                    Change::SetArbiter(Arbiter::Witness(WitnessId(number))),
+                );
+            }
+            "arbiters" => {
+                let list = self.cluster.with(node, |raft, _| raft.arbiters());
+                self.cluster
+                    .say(&format!("{:?}", list.expect("a running node")));
+            }
+            "unacknowledged" => {
+                let nodes = rest[1..].iter().map(|name| words::id(name)).collect();
+                self.cluster
+                    .with(node, |raft, _| raft.set_unacknowledged(nodes));
+            }
+            "yield" => self.cluster.yield_to_newer(node),
             "transfer" => {
                 let to = other();
                 let result = self
@@ -305,6 +327,65 @@ impl Player {
         self.cluster.say(&format!("refused: {text}"));
     }
 
+    /// `force a without b c`: what becomes of b and c is for other orders to say.
+    fn force(&mut self, rest: &[&str]) {
+        let node = words::id(rest[0]);
+        let excused: BTreeSet<NodeId> = rest[2..].iter().map(|name| words::id(name)).collect();
+        let result = self.cluster.with(node, |raft, now| {
+            let lineage = Lineage {
+                generation: raft.lineage().generation + 1,
+                maker: node,
+                random: raft.term(),
+            };
+            raft.force(Forcing { lineage, excused }, now)
+        });
+        if let Err(error) = result.expect("a running node") {
+            let text = match error {
+                ForceError::HasLeader(node) => format!("{} leads", words::name(node)),
+                ForceError::ExcusedStranger(node) => {
+                    format!("{} is no voter, so it cannot be excused", words::name(node))
+                }
+                ForceError::ExcusedIsAlive(node) => {
+                    format!("{} is excused, but it is heard", words::name(node))
+                }
+                ForceError::Pledged(node) => {
+                    format!("pledged to {}, which cannot be excused", words::name(node))
+                }
+                ForceError::NoStanding
+                | ForceError::NotVoter
+                | ForceError::Busy
+                | ForceError::Generation { .. }
+                | ForceError::NobodyExcused
+                | ForceError::ExcusesItself
+                | ForceError::TooFew { .. } => error.to_string(),
+            };
+            self.cluster.say(&format!("refused: {text}"));
+        }
+    }
+
+    /// `standing a b`: the logs have shown the present runs of a and b as up.
+    fn standing(&mut self, nodes: &[&str]) {
+        for node in nodes.iter().map(|name| words::id(name)) {
+            self.cluster
+                .with(node, |raft, _| raft.set_standing(Standing::Given));
+        }
+    }
+
+    /// From when the lease of each node counts.
+    fn leases(&mut self) {
+        let now = self.cluster.now;
+        let mut lines = Vec::new();
+        for (id, node) in &self.cluster.nodes {
+            let Some(raft) = &node.raft else { continue };
+            let text = match raft.acknowledged_at(now) {
+                Some(at) => format!("acknowledged at {} ms", at.0 / 1_000_000 - 1000),
+                None => "not acknowledged".to_string(),
+            };
+            lines.push(format!("{}  {text}", words::name(*id)));
+        }
+        self.cluster.lines.extend(lines);
+    }
+
     fn status(&mut self) {
         let now = self.cluster.now;
         let mut lines = Vec::new();
@@ -329,8 +410,19 @@ impl Player {
                 true => format!("log {first}..{last}"),
                 false => format!("no entries after {last}"),
             };
+            let pledge = raft.pledge().map_or(String::new(), |pledge| {
+                format!(
+                    ", pledged to {} in term {}",
+                    words::name(pledge.candidate),
+                    pledge.term
+                )
+            });
+            let history = match raft.lineage().generation {
+                1 => String::new(),
+                _ => format!(", {}", words::lineage(raft.lineage())),
+            };
             lines.push(format!(
-                "{name}  {role}{quorate}, term {}, {log}, commit {}, {}",
+                "{name}  {role}{quorate}, term {}, {log}, commit {}, {}{history}{pledge}",
                 raft.term(),
                 raft.commit(),
                 words::members(raft.configuration())

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use model::{Instant, Lineage, NodeId};
-use raft::{Config, Output, Persist, Raft, Restored, Role};
+use raft::{Config, ForceError, Forcing, Output, Persist, Raft, Restored, Role, Standing};
 use wire::raft::{Configuration, Entry, HardState, Message, Payload, SnapshotMeta};
 
 use invariants::Invariants;
@@ -80,6 +80,10 @@ pub struct Node {
     orders: VecDeque<Persist>,
     disk_is_held: bool,
     run: u64,
+    started: Instant,
+    /// A newer lineage that this node has met.
+    pub superseded: Option<Lineage>,
+    acknowledged: Option<Instant>,
     /// The commands applied so far, one after the other.
     pub state: Vec<String>,
     pub applied: u64,
@@ -112,6 +116,12 @@ pub struct Cluster {
     pub tune: fn(&mut Config),
     seed: u64,
     random: u64,
+    /// When each entry was made.
+    born: BTreeMap<(u64, u64), Instant>,
+    /// Runs get their standing from what they apply; else by order.
+    pub gives_standing: bool,
+    /// Forced changes that were won.
+    pub forced: u64,
     pub invariants: Invariants,
 }
 
@@ -131,6 +141,9 @@ impl Cluster {
             tune,
             seed,
             random: seed,
+            born: BTreeMap::new(),
+            gives_standing: false,
+            forced: 0,
             invariants: Invariants::default(),
         }
     }
@@ -181,6 +194,9 @@ impl Cluster {
             orders: VecDeque::new(),
             disk_is_held: false,
             run: 0,
+            started: self.now,
+            superseded: None,
+            acknowledged: None,
             state: Vec::new(),
             applied: 0,
         };
@@ -198,6 +214,7 @@ impl Cluster {
         node.run += 1;
         config.seed = self.seed.wrapping_mul(31).wrapping_add(node.run);
         (node.state, node.applied) = (Vec::new(), 0);
+        (node.started, node.superseded, node.acknowledged) = (self.now, None, None);
         node.raft = Some(Raft::new(config, node.disk.restored(), self.now));
         self.drain(id);
     }
@@ -237,9 +254,119 @@ impl Cluster {
         while let Some(output) = self.raft(id).and_then(|raft| raft.poll_output()) {
             self.take_output(id, output);
         }
-        if let Some(raft) = self.nodes.get(&id).and_then(|node| node.raft.as_ref()) {
-            self.invariants.check(raft);
+        let now = self.now;
+        let Some(node) = self.nodes.get_mut(&id) else {
+            return;
+        };
+        let Some(raft) = node.raft.as_ref() else {
+            return;
+        };
+        self.invariants.check(raft);
+        let acknowledged = raft.acknowledged_at(now);
+        assert!(
+            node.acknowledged <= acknowledged,
+            "{id}: the lease falls back"
+        );
+        assert!(
+            acknowledged <= Some(now),
+            "{id}: the lease is of the future"
+        );
+        node.acknowledged = acknowledged;
+        if raft.role() == Role::Leader {
+            let term = raft.term();
+            for index in (raft.base_index() + 1..=raft.last_index()).rev() {
+                let is_own = raft.entry(index).is_some_and(|entry| entry.term == term);
+                if !is_own || self.born.contains_key(&(index, term)) {
+                    break;
+                }
+                self.born.insert((index, term), now);
+            }
         }
+    }
+
+    /// An entry that was made after this run had begun has been applied in it, under a leader:
+    /// that is when the log can have shown this run as up.
+    fn review_standing(&mut self, id: NodeId, entry: &Entry) {
+        if !self.gives_standing {
+            return;
+        }
+        let born = self.born.get(&(entry.index, entry.term)).copied();
+        let started = self.nodes[&id].started;
+        let Some(raft) = self.raft(id) else { return };
+        let is_voter = raft.configuration().voters.contains(&id);
+        let is_led = raft.leader().is_some() && raft.term() == entry.term;
+        if born.is_some_and(|born| started < born)
+            && is_led
+            && is_voter
+            && raft.configuration_is_committed()
+        {
+            raft.set_standing(Standing::Given);
+        }
+    }
+
+    /// Fences the excused and begins a forced change. Each of the others loses sight of them.
+    pub fn force(
+        &mut self,
+        id: NodeId,
+        excused: &BTreeSet<NodeId>,
+    ) -> Option<Result<u64, ForceError>> {
+        self.counter += 1;
+        let others: Vec<NodeId> = self
+            .nodes
+            .keys()
+            .filter(|node| !excused.contains(node))
+            .copied()
+            .collect();
+        for other in others {
+            for gone in excused {
+                self.with(other, |raft, now| raft.handle_peer_lost(*gone, now));
+            }
+        }
+        let random = self.counter;
+        let excused_now = excused.clone();
+        let result = self.with(id, |raft, now| {
+            let generation = raft.lineage().generation + 1;
+            let lineage = Lineage {
+                generation,
+                maker: id,
+                random,
+            };
+            raft.force(
+                Forcing {
+                    lineage,
+                    excused: excused_now,
+                },
+                now,
+            )
+        });
+        if let Some(Ok(_)) = result {
+            for gone in excused {
+                let torn = self.chance(6) as usize;
+                self.crash(*gone, torn);
+            }
+        }
+        result
+    }
+
+    /// A node that has met a newer lineage and is of no quorum sets its log aside. A learner
+    /// never gives up its leader, so the time counts and not the name.
+    pub fn yield_to_newer(&mut self, id: NodeId) {
+        let (now, node) = (self.now, &self.nodes[&id]);
+        let (Some(lineage), Some(raft)) = (node.superseded, &node.raft) else {
+            return;
+        };
+        let heard_at = raft.last_contact(now).unwrap_or_default();
+        if now.saturating_duration_since(heard_at) < Duration::from_secs(1) {
+            return;
+        }
+        self.crash(id, 0);
+        let node = self.nodes.get_mut(&id).expect("a known node");
+        let hard_state = Restored::rejoin(lineage, &node.disk.hard_state).hard_state;
+        node.disk = Disk {
+            hard_state,
+            ..Disk::default()
+        };
+        self.start(id);
     }
 
     fn raft(&mut self, id: NodeId) -> Option<&mut Raft> {
@@ -260,13 +387,18 @@ impl Cluster {
                 }
             }
             Output::Committed(entries) => {
+                let mut shown = Vec::new();
                 for entry in entries {
                     assert_eq!(entry.index, node.applied + 1, "{id} got a gap to apply");
                     node.applied = entry.index;
                     self.invariants.committed(id, &entry);
+                    shown.push(entry.clone());
                     if let Payload::Command(data) = entry.payload {
                         node.state.push(String::from_utf8_lossy(&data).into_owned());
                     }
+                }
+                for entry in &shown {
+                    self.review_standing(id, entry);
                 }
             }
             Output::RestoreSnapshot(meta, data) => {
@@ -279,9 +411,11 @@ impl Cluster {
             Output::ReadReady { context, index } => self.invariants.read_ready(context, index),
             Output::RoleChanged { .. }
             | Output::ReadFailed { .. }
-            | Output::Forced { .. }
-            | Output::Superseded { .. }
             | Output::LineageMismatch { .. } => {}
+            Output::Forced { .. } => self.forced += 1,
+            Output::Superseded { lineage, .. } => {
+                node.superseded = node.superseded.max(Some(lineage));
+            }
         }
     }
 
