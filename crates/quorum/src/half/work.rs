@@ -183,7 +183,7 @@ impl Half {
                 method: Method::SwitchOff,
                 since,
                 ..
-            } => self.await_device(node, since, now),
+            } => self.watch_device(node, since, now),
             Work::Paused { until } if now < until => {
                 self.waits.push(Waits::FenceFailed {
                     target: node,
@@ -202,7 +202,7 @@ impl Half {
                     return self.waits.push(Waits::TooManyFences { target: node });
                 }
                 self.begin(node, boot, Method::SwitchOff, now);
-                self.await_device(node, now, now);
+                self.watch_device(node, now, now);
             }
         }
     }
@@ -212,7 +212,7 @@ impl Half {
         self.wake(until);
     }
 
-    fn await_device(&mut self, node: NodeId, since: Instant, now: Instant) {
+    fn watch_device(&mut self, node: NodeId, since: Instant, now: Instant) {
         let until = since + FENCE_RESULT_WITHIN;
         if until <= now {
             let target = self.targets.get_mut(&node).expect("its device was asked");
