@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cluster::{Cluster, Life};
-use membership::{Event, Settings, Voice};
+use membership::{Event, Path as Way, Settings, Voice};
 use model::NodeId;
 use wire::heartbeat::LinkId;
 
@@ -31,6 +31,7 @@ fn play(story: &str) -> String {
         settings: Settings::default(),
         watched: 0,
         link_news: LinkNews::Shown,
+        ways: Vec::new(),
     };
     for line in story
         .lines()
@@ -49,6 +50,8 @@ struct Play {
     /// What was told before is not shown.
     watched: usize,
     link_news: LinkNews,
+    /// What `paths` showed.
+    ways: Vec<(Duration, NodeId, String)>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -98,6 +101,9 @@ impl Play {
                 self.cluster().loss_per_mille = percent * 10;
             }
             ["cut", rest @ ..] => self.cut(rest),
+            ["ways", ways @ ..] => self.ways(ways),
+            ["only", pairs @ ..] => self.only(pairs),
+            ["paths"] => self.paths(),
             ["heal"] => self.cluster().cut.clear(),
             ["kill", id] => self.cluster().live(node(id), Life::Dead),
             ["close", id] => self.cluster().live(node(id), Life::Closed),
@@ -155,6 +161,56 @@ impl Play {
         }
     }
 
+    /// `ways 1>3 3>2`: nothing passes there any more.
+    fn ways(&mut self, ways: &[&str]) {
+        for way in ways {
+            let (from, to) = way.split_once('>').unwrap();
+            for link in (0..self.links).map(LinkId) {
+                self.cluster().cut.insert((node(from), node(to), link));
+            }
+        }
+    }
+
+    /// `only 1-2 2-3`: everything passes there, and nothing elsewhere.
+    fn only(&mut self, pairs: &[&str]) {
+        let pairs: Vec<(NodeId, NodeId)> = pairs
+            .iter()
+            .map(|pair| pair.split_once('-').unwrap())
+            .flat_map(|(one, other)| [(node(one), node(other)), (node(other), node(one))])
+            .collect();
+        let all: Vec<NodeId> = self.cluster().nodes.keys().copied().collect();
+        for (from, to) in all.iter().flat_map(|a| all.iter().map(|b| (*a, *b))) {
+            for link in (0..self.links).map(LinkId) {
+                if !pairs.contains(&(from, to)) {
+                    self.cluster().cut.insert((from, to, link));
+                }
+            }
+        }
+    }
+
+    /// The ways of messages that are not direct, as of now.
+    fn paths(&mut self) {
+        let cluster = self.cluster();
+        let at = cluster.now;
+        let mut told = Vec::new();
+        for id in cluster.nodes.keys() {
+            for (peer, path) in cluster.paths(*id) {
+                match path {
+                    Way::Direct => {}
+                    Way::Via(via) => told.push((*id, format!("reaches node {peer} by node {via}"))),
+                    Way::Unwatched(_) | Way::None => {
+                        told.push((*id, format!("does not reach node {peer}")));
+                    }
+                }
+            }
+        }
+        if told.is_empty() {
+            told.push((NodeId(0), "everybody reaches everybody directly".into()));
+        }
+        self.ways
+            .extend(told.into_iter().map(|(id, words)| (at, id, words)));
+    }
+
     fn told(&mut self) -> String {
         let watched = self.watched;
         let hidden = self.link_news == LinkNews::Hidden;
@@ -172,14 +228,18 @@ impl Play {
                 None => lines.push((*at, vec![*by], words)),
             }
         }
+        let ways = self.ways.iter();
+        lines.extend(ways.map(|(at, by, words)| (*at, vec![*by], words.clone())));
+        lines.sort_by_key(|line| line.0);
         let mut text = String::new();
         for (at, by, words) in lines {
-            let by: Vec<String> = by.iter().map(NodeId::to_string).collect();
+            let by = by.iter().filter(|id| **id != NodeId(0));
+            let by: Vec<String> = by.map(NodeId::to_string).collect();
             writeln!(
                 text,
                 "{:7.3}s  {:7} {words}",
                 at.as_secs_f64(),
-                by.join(" ") + ":"
+                by.join(" ") + if by.is_empty() { "" } else { ":" }
             )
             .unwrap();
         }
@@ -232,4 +292,14 @@ scenarios! {
     a_recording_of_a_dead_node_is_not_its_life
     a_recording_does_not_fool_a_daemon_that_just_started
     ten_minutes_of_heavy_packet_loss_lose_nobody
+    a_link_that_is_down_is_heard_over_the_third
+    a_direction_that_is_down_is_heard_over_the_third
+    a_ring_of_one_way_links_is_no_cluster
+    a_chain_of_four_is_one_cluster
+    a_death_at_the_end_of_a_chain_is_known_at_the_other
+    a_star_is_one_cluster_until_its_centre_dies
+    four_split_in_halves
+    five_split_in_three_and_two
+    a_reboot_at_the_end_of_a_chain_is_known_at_the_other
+    a_closed_daemon_at_the_end_of_a_chain_is_no_loss
 }

@@ -7,9 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use membership::{Detector, Event, LinkStatus, Output, Peer, Published, Settings, Voice};
+use membership::{
+    Detector, Event, LinkStatus, Output, Path, Peer, PeerStatus, Published, Settings, Voice,
+};
 use model::{BootId, Instant, NodeId};
-use wire::heartbeat::{Heartbeat, Incarnation, LinkId, Origin, Phase, RunId};
+use wire::heartbeat::{
+    BODY_BYTES, HEADER_BYTES, HEARING_BYTES, Heartbeat, Incarnation, LinkId, Origin, Phase, RunId,
+    TAG_BYTES,
+};
 
 /// Between two nodes, one way.
 pub const LATENCY: Duration = Duration::from_micros(200);
@@ -65,6 +70,9 @@ pub struct Cluster {
     pub told: Vec<(Duration, NodeId, Event)>,
     /// Packets and refusals that counted for nothing.
     pub rejected: u64,
+    /// Heartbeats that were sent, and their bytes on the wire.
+    pub packets: u64,
+    pub bytes: u64,
     parcels: BTreeMap<(Duration, u64), (NodeId, LinkId, Parcel)>,
     parcels_made: u64,
     random: u64,
@@ -82,6 +90,8 @@ impl Cluster {
             jitter: Duration::ZERO,
             told: Vec::new(),
             rejected: 0,
+            packets: 0,
+            bytes: 0,
             parcels: BTreeMap::new(),
             parcels_made: 0,
             random: seed | 1,
@@ -202,6 +212,16 @@ impl Cluster {
         self.nodes[&id].detector.links(self.clock(id))
     }
 
+    /// The ways to the others as a node knows them.
+    pub fn paths(&self, id: NodeId) -> Vec<(NodeId, Path)> {
+        self.nodes[&id].detector.paths(self.clock(id))
+    }
+
+    /// How a node thinks of the others.
+    pub fn peers(&self, id: NodeId) -> Vec<PeerStatus> {
+        self.nodes[&id].detector.peers(self.clock(id))
+    }
+
     pub fn run(&mut self, span: Duration) {
         let end = self.now + span;
         while let Some(at) = self.next_moment().filter(|at| *at <= end) {
@@ -277,6 +297,10 @@ impl Cluster {
                     link,
                     heartbeat,
                 } => {
+                    self.packets += 1;
+                    let lines = heartbeat.hearing.len();
+                    let fixed = HEADER_BYTES + BODY_BYTES + TAG_BYTES;
+                    self.bytes += (fixed + lines * HEARING_BYTES) as u64;
                     let sent = &mut self.nodes.get_mut(&id).unwrap().sent;
                     sent.push_back((peer, link, (*heartbeat).clone()));
                     if RECORDED_MAX < sent.len() {
