@@ -192,7 +192,7 @@ mod tests {
         (dir, path)
     }
 
-    fn open(path: &PathBuf) -> SharedDisk {
+    fn open(path: &std::path::Path) -> SharedDisk {
         SharedDisk::open(path).unwrap()
     }
 
