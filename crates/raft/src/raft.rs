@@ -283,26 +283,8 @@ impl Raft {
             Body::AppendReply { outcome, stamp } => {
                 self.handle_append_reply(from, outcome, stamp, now);
             }
-            Body::Heartbeat {
-                commit,
-                read_round,
-                sent,
-                echo,
-            } => {
-                self.note_echo(echo, now);
-                self.handle_heartbeat(from, commit, (read_round, sent), now);
-            }
-            Body::HeartbeatReply {
-                read_round,
-                sent,
-                stamp,
-            } => {
-                let heard = Heard {
-                    read_round,
-                    sent,
-                    stamp,
-                };
-                self.handle_heartbeat_reply(from, heard, now);
+            body @ (Body::Heartbeat { .. } | Body::HeartbeatReply { .. }) => {
+                self.dispatch_heartbeat(from, &body, now);
             }
             Body::SnapshotChunk {
                 meta,
@@ -319,6 +301,32 @@ impl Raft {
             Body::ReadIndex { context } => self.handle_read_index(from, context, now),
             Body::ReadIndexReply { context, index } => self.handle_read_index_reply(context, index),
             Body::Outdated => {}
+        }
+    }
+
+    fn dispatch_heartbeat(&mut self, from: NodeId, body: &Body, now: Instant) {
+        if let Body::Heartbeat {
+            commit,
+            read_round,
+            sent,
+            echo,
+        } = *body
+        {
+            self.note_echo(echo, now);
+            self.handle_heartbeat(from, commit, (read_round, sent), now);
+        }
+        if let Body::HeartbeatReply {
+            read_round,
+            sent,
+            stamp,
+        } = *body
+        {
+            let heard = Heard {
+                read_round,
+                sent,
+                stamp,
+            };
+            self.handle_heartbeat_reply(from, heard, now);
         }
     }
 

@@ -72,9 +72,10 @@ impl Player {
                 .run(model::duration::parse(rest[0]).expect("a span")),
             "lead" => self.lead(words::id(rest[0])),
             "status" => self.status(),
-            "force" => self.force(rest),
-            "standing" => self.standing(rest),
-            "leases" => self.leases(),
+            "force" | "standing" | "leases" | "arbiter" | "arbiters" | "unacknowledged"
+            | "yield" => {
+                self.obey_half(verb, rest);
+            }
             "logs" => self.logs(),
             "progress" => self.progress(words::id(rest[0])),
             _ => self.obey_node(verb, rest),
@@ -186,24 +187,6 @@ impl Player {
             "add" => self.change(node, Change::AddLearner(other())),
             "promote" => self.change(node, Change::Promote(other())),
             "remove" => self.change(node, Change::Remove(other())),
-            "arbiter" => {
-                let number = rest[1].parse().expect("the number of a witness");
-                self.change(
-                    node,
-                    Change::SetArbiter(Arbiter::Witness(WitnessId(number))),
-                );
-            }
-            "arbiters" => {
-                let list = self.cluster.with(node, |raft, _| raft.arbiters());
-                self.cluster
-                    .say(&format!("{:?}", list.expect("a running node")));
-            }
-            "unacknowledged" => {
-                let nodes = rest[1..].iter().map(|name| words::id(name)).collect();
-                self.cluster
-                    .with(node, |raft, _| raft.set_unacknowledged(nodes));
-            }
-            "yield" => self.cluster.yield_to_newer(node),
             "transfer" => {
                 let to = other();
                 let result = self
@@ -239,6 +222,35 @@ impl Player {
             }
             "stranger" => self.stranger(node, other()),
             "repeat" => self.repeat(node, rest),
+            other => panic!("`{other}` is no order"),
+        }
+    }
+
+    /// What matters when half of the voters are gone.
+    fn obey_half(&mut self, verb: &str, rest: &[&str]) {
+        let node = words::id(rest.first().copied().unwrap_or("a"));
+        match verb {
+            "force" => self.force(rest),
+            "standing" => self.standing(rest),
+            "leases" => self.leases(),
+            "arbiter" => {
+                let number = rest[1].parse().expect("the number of a witness");
+                self.change(
+                    node,
+                    Change::SetArbiter(Arbiter::Witness(WitnessId(number))),
+                );
+            }
+            "arbiters" => {
+                let list = self.cluster.with(node, |raft, _| raft.arbiters());
+                self.cluster
+                    .say(&format!("{:?}", list.expect("a running node")));
+            }
+            "unacknowledged" => {
+                let nodes = rest[1..].iter().map(|name| words::id(name)).collect();
+                self.cluster
+                    .with(node, |raft, _| raft.set_unacknowledged(nodes));
+            }
+            "yield" => self.cluster.yield_to_newer(node),
             other => panic!("`{other}` is no order"),
         }
     }

@@ -159,11 +159,7 @@ fn body(body: &Body) -> String {
             commit,
             ..
         } => {
-            let list = if list.is_empty() {
-                "nothing".to_string()
-            } else {
-                entries(list)
-            };
+            let list = or_nothing(list);
             format!("after {prev_index}.{prev_term}: {list} (commit {commit})")
         }
         Body::AppendReply { outcome, .. } => append_reply(*outcome),
@@ -196,6 +192,13 @@ fn body(body: &Body) -> String {
         Body::ReadIndexReply { index: None, .. } => "cannot say where to read".to_string(),
         Body::Outdated => "your term is over".to_string(),
     }
+}
+
+fn or_nothing(list: &[Entry]) -> String {
+    if list.is_empty() {
+        return "nothing".to_string();
+    }
+    entries(list)
 }
 
 fn snapshot_chunk(meta: &SnapshotMeta, bytes: std::ops::Range<u64>, last: bool) -> String {

@@ -612,6 +612,55 @@ impl TryFrom<MessageBytes> for Message {
     }
 }
 
+fn vote_bytes((last_index, last_term): (u64, u64), reason: &VoteReason) -> VoteBytes {
+    VoteBytes {
+        last_index,
+        last_term,
+        reason: reason_number(reason),
+        forcing: forcing_of(reason),
+    }
+}
+
+fn heartbeat_bytes(
+    (commit, read_round): (u64, u64),
+    sent: Option<Stamp>,
+    echo: Option<Stamp>,
+) -> HeartbeatBytes {
+    HeartbeatBytes {
+        commit,
+        read_round,
+        sent: sent.map(Into::into),
+        echo: echo.map(Into::into),
+    }
+}
+
+fn heartbeat_reply_bytes(
+    read_round: u64,
+    sent: Option<Stamp>,
+    stamp: Option<Stamp>,
+) -> HeartbeatReplyBytes {
+    HeartbeatReplyBytes {
+        read_round,
+        sent: sent.map(Into::into),
+        stamp: stamp.map(Into::into),
+    }
+}
+
+fn append_bytes(
+    (prev_index, prev_term): (u64, u64),
+    entries: &[Entry],
+    commit: u64,
+    echo: Option<Stamp>,
+) -> AppendBytes {
+    AppendBytes {
+        prev_index,
+        prev_term,
+        entries: entries.iter().map(EntryBytes::from).collect(),
+        commit,
+        echo: echo.map(Into::into),
+    }
+}
+
 impl From<&Body> for BodyBytes {
     fn from(body: &Body) -> Self {
         match *body {
@@ -635,12 +684,7 @@ impl From<&Body> for BodyBytes {
                 last_index,
                 last_term,
                 ref reason,
-            } => Self::Vote(VoteBytes {
-                last_index,
-                last_term,
-                reason: reason_number(reason),
-                forcing: forcing_of(reason),
-            }),
+            } => Self::Vote(vote_bytes((last_index, last_term), reason)),
             Body::VoteReply { verdict } => Self::VoteReply(verdict_number(verdict)),
             Body::Append {
                 prev_index,
@@ -648,13 +692,7 @@ impl From<&Body> for BodyBytes {
                 ref entries,
                 commit,
                 echo,
-            } => Self::Append(AppendBytes {
-                prev_index,
-                prev_term,
-                entries: entries.iter().map(EntryBytes::from).collect(),
-                commit,
-                echo: echo.map(Into::into),
-            }),
+            } => Self::Append(append_bytes((prev_index, prev_term), entries, commit, echo)),
             Body::AppendReply { outcome, stamp } => Self::AppendReply(AppendReplyBytes {
                 stamp: stamp.map(Into::into),
                 ..outcome.into()
@@ -664,21 +702,12 @@ impl From<&Body> for BodyBytes {
                 read_round,
                 sent,
                 echo,
-            } => Self::Heartbeat(HeartbeatBytes {
-                commit,
-                read_round,
-                sent: sent.map(Into::into),
-                echo: echo.map(Into::into),
-            }),
+            } => Self::Heartbeat(heartbeat_bytes((commit, read_round), sent, echo)),
             Body::HeartbeatReply {
                 read_round,
                 sent,
                 stamp,
-            } => Self::HeartbeatReply(HeartbeatReplyBytes {
-                read_round,
-                sent: sent.map(Into::into),
-                stamp: stamp.map(Into::into),
-            }),
+            } => Self::HeartbeatReply(heartbeat_reply_bytes(read_round, sent, stamp)),
             Body::SnapshotChunk {
                 ref meta,
                 offset,
