@@ -4,6 +4,7 @@ mod cluster;
 mod failover;
 mod figures;
 mod idle;
+mod witness;
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -15,6 +16,8 @@ pub enum Bench {
     Failover(FailoverArguments),
     /// What a cluster at rest costs: processor, memory, packets.
     Idle(IdleArguments),
+    /// What a witness of many clusters costs: memory, processor.
+    Witness(WitnessArguments),
 }
 
 #[derive(Args)]
@@ -43,6 +46,19 @@ pub struct IdleArguments {
     pub json: bool,
 }
 
+#[derive(Args)]
+pub struct WitnessArguments {
+    /// Clusters of two nodes.
+    #[arg(long, default_value_t = 100)]
+    pub clusters: u64,
+    /// How long to watch, in seconds.
+    #[arg(long, default_value_t = 10)]
+    pub seconds: u64,
+    /// One JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
     /// What a cluster has when nothing is said.
@@ -65,5 +81,6 @@ pub fn run(which: &Bench) -> Result<(), Failure> {
     match which {
         Bench::Failover(arguments) => failover::run(arguments),
         Bench::Idle(arguments) => idle::run(arguments),
+        Bench::Witness(arguments) => witness::run(arguments),
     }
 }
