@@ -34,9 +34,10 @@ pub const NODES_MAX: usize = 64;
 /// Voters that an ask may name: the largest cluster.
 pub const VOTERS_MAX: usize = 64;
 
-/// A node that pinged within this time is there. Nodes ping each second; this allows for one
-/// lost ping.
-pub const HEARD_RECENTLY: Duration = Duration::from_millis(2500);
+/// A node that pinged within this time is there, and may ask. Nodes ping four times a second, so
+/// this allows for a lost ping; and it is shorter than `lost_after` (0.8 s), so that nobody waits
+/// for the ask of a half that has no power any more.
+pub const HEARD_RECENTLY: Duration = Duration::from_millis(700);
 
 /// How long the lighter half waits for an ask of the heavier one. Both halves notice a cut
 /// within the same `lost_after` (0.8 s), so an ask that is not here by then will not come.
@@ -68,7 +69,7 @@ pub struct Ask {
     pub led_term: u64,
 }
 
-/// What a node tells a witness each second.
+/// What a node tells a witness four times a second.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ping {
     /// The node.

@@ -38,8 +38,10 @@ use crate::tls::{self, Accept};
 /// The socket in the witness's directory on which people ask what it knows.
 pub const SOCKET_FILE: &str = "witness.sock";
 
-/// A node counts as heard for so long after its last datagram: as `quorum::arbiter` has it.
-pub const HEARD_RECENTLY: Duration = arbiter::HEARD_RECENTLY;
+/// What nodes are told of each other: heard within this time. It covers some lost pings in a row,
+/// for the leader takes a witness that does not hear a majority for one that is of no use. Who is
+/// preferred follows from a shorter time, see `quorum::arbiter::HEARD_RECENTLY`.
+pub const HEARD_RECENTLY: Duration = Duration::from_millis(2500);
 
 /// Connections at one time, of clusters that want to be taken in and of people who look.
 /// Each takes milliseconds; more are not from our users.
