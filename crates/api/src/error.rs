@@ -128,6 +128,15 @@ codes! {
     /// A witness said no.
     WitnessRefused = "E0422" 409 "the witness refused the cluster",
         "mend what is named above; a new token: `mainstay witness token` on the witness";
+    /// There is a quorum, or this node has no say.
+    NothingToForce = "E0430" 409 "nothing can be forced here",
+        "`mainstay quorum status` shows who votes and what is waited for";
+    /// A node that was named lives.
+    StillHeard = "E0431" 409 "a node that was named is heard",
+        "a node that is heard is not lost: look at it, or switch it off first";
+    /// Silent voters that were not named.
+    OthersMissing = "E0432" 409 "other voters are missing as well",
+        "name all of them with `--lost`, if all of them are off; else start them";
     /// Nobody listens on the socket.
     NotReachable = "E0501" 503 "the daemon cannot be reached",
         "start it: `systemctl start mainstay`, or `mainstay daemon`; another socket: `--socket PATH`";

@@ -14,6 +14,7 @@ pub mod explain;
 pub mod history;
 pub mod order;
 pub mod plan;
+pub mod quorum;
 pub mod routes;
 pub mod status;
 pub mod time;

@@ -3,6 +3,8 @@
 //! | Request | Answer |
 //! |---|---|
 //! | `GET /v1/status` | `Status` |
+//! | `GET /v1/quorum` | `QuorumStatus` |
+//! | `POST /v1/quorum/force` (`ForceRequest`) | `ForceReply` |
 //! | `POST /v1/orders` (`OrderRequest`) | `OrderReply` |
 //! | `POST /v1/apply` (`ApplyRequest`) | `ApplyReply` |
 //! | `GET /v1/history?after=&since=&limit=` | `History` |
@@ -20,6 +22,10 @@
 
 /// The state of everything.
 pub const STATUS: &str = "/v1/status";
+/// Who may decide, and what a node waits for.
+pub const QUORUM: &str = "/v1/quorum";
+/// A person's word that lets a node go on without others.
+pub const FORCE_QUORUM: &str = "/v1/quorum/force";
 /// Orders of operators: preview and commit.
 pub const ORDERS: &str = "/v1/orders";
 /// A new configuration: preview and commit.

@@ -132,6 +132,10 @@ pub enum Command {
   mainstay fence confirm gamma    vouch for it: it is off, I have seen it")]
     Fence(FenceArgs),
 
+    /// Who may decide, and what a node waits for when half of them are gone
+    #[command(subcommand)]
+    Quorum(QuorumCommand),
+
     /// Look at a configuration file: everything that is wrong with it (needs no daemon)
     #[command(after_help = "Example:
   mainstay check shop.toml")]
@@ -340,6 +344,33 @@ runs, its services may run twice and destroy their data."
         #[allow(missing_docs, reason = "clap would show it as help")]
         act: ActArgs,
     },
+}
+
+/// `quorum ...`.
+#[derive(Debug, Subcommand)]
+pub enum QuorumCommand {
+    /// Voters, arbiter, and what stands in the way
+    Status,
+    /// Vouch that nodes are off, and let this one go on without them
+    #[command(
+        after_help = "Only do this when the named nodes are off and stay off. What only they knew is
+gone; and if one of them still runs, its services run twice and may destroy their data.
+
+Example:
+  mainstay quorum force --lost alpha"
+    )]
+    Force(ForceArgs),
+}
+
+/// `quorum force`.
+#[derive(Debug, Args)]
+pub struct ForceArgs {
+    /// The voters that are off, separated by commas
+    #[arg(long, value_name = "NODE", required = true, value_delimiter = ',')]
+    pub lost: Vec<NodeName>,
+    /// Do it without asking
+    #[arg(long, short)]
+    pub yes: bool,
 }
 
 /// A configuration file.

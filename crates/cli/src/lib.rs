@@ -17,6 +17,7 @@ mod exit;
 mod history_text;
 mod order;
 mod plan_text;
+mod quorum;
 mod run;
 mod screen;
 mod status_text;

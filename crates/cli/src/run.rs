@@ -20,7 +20,7 @@ use crate::screen::{Form, Screen};
 use crate::status_text::Look;
 use crate::suggest::nearest;
 use crate::witness::{HostCommand, WitnessCommand};
-use crate::{config_commands, history_text, order, status_text, top, witness};
+use crate::{config_commands, history_text, order, quorum, status_text, top, witness};
 
 /// What is left to do for the binary.
 #[derive(Debug)]
@@ -97,6 +97,7 @@ impl Asker {
             Command::Log(args) => self.log(&args, screen),
             Command::Explain { service } => self.explain(service.as_str(), screen),
             Command::Fence(args) => self.fence(args, screen),
+            Command::Quorum(command) => quorum::run(client, screen, form, &command),
             Command::Check(args) => config_commands::check(screen, form, &args.file),
             Command::Plan(args) => config_commands::plan(client, screen, form, &args.file),
             Command::Apply(args) => config_commands::apply(client, screen, form, &args),
@@ -363,6 +364,7 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         | Command::Explain { .. }
         | Command::Fence(_)
         | Command::Node(NodeCommand::Replace(_))
+        | Command::Quorum(_)
         | Command::Check(_)
         | Command::Plan(_)
         | Command::Apply(_)

@@ -50,7 +50,7 @@ impl Node {
     /// When a peer was last known to be here, or to be closed.
     fn here_at(&self, peer: &PeerStatus) -> Option<Instant> {
         let closed_at = match self.liveness.get(&peer.peer) {
-            Some(Liveness::DaemonDown | Liveness::DaemonDownTooLong) => peer.closed_at,
+            Some(Liveness::DaemonDown | Liveness::DaemonDownTooLong { .. }) => peer.closed_at,
             Some(Liveness::Alive { .. } | Liveness::Left { .. } | Liveness::Lost { .. }) | None => {
                 None
             }

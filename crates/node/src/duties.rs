@@ -89,6 +89,17 @@ impl Duties {
         }
     }
 
+    /// How long this node leads.
+    pub fn leads_for(&self, now: Instant) -> Duration {
+        let since = self.leads_since.unwrap_or(now);
+        now.saturating_duration_since(since)
+    }
+
+    /// When it will have led for so long.
+    pub fn leads_until(&self, span: Duration) -> Option<Instant> {
+        self.leads_since.map(|since| since + span)
+    }
+
     pub fn waits(&self) -> &[planner::Wait] {
         &self.waits
     }
@@ -126,9 +137,11 @@ impl Node {
     /// When time alone makes the leader decide something. Where it may not decide, it waits
     /// for an input, not for a time.
     pub(crate) fn duties_deadline(&self, now: Instant) -> Option<Instant> {
-        self.may_decide(now)
-            .then(|| self.duties.next_deadline())
-            .flatten()
+        if !self.may_decide(now) {
+            return None;
+        }
+        let duties = self.duties.next_deadline();
+        duties.into_iter().chain(self.arbiter_deadline(now)).min()
     }
 
     fn decide(&mut self, decision: String, command: Command, now: Instant) {
@@ -154,7 +167,8 @@ impl Node {
             .map(|(name, seen)| (name.clone(), seen.clone()))
             .collect();
         for (name, seen) in members {
-            let news = self.news_of(&name, &seen, now);
+            let vouched = self.vouched_news(&name, &seen);
+            let news = vouched.or_else(|| self.news_of(&name, &seen, now));
             let since = heard_liars.remove(&name);
             let news = news.and_then(|news| self.unless_it_was_confirmed_off(news, since, now));
             if let Some(command) = news {
@@ -184,7 +198,7 @@ impl Node {
                 | NodeState::Lost { .. }
                 | NodeState::Leaving { .. } => None,
             },
-            Some(Liveness::DaemonDownTooLong) => {
+            Some(Liveness::DaemonDownTooLong { .. }) => {
                 self.loss_of(seen, Reason::DaemonDownTooLong { node: node.clone() }, node)
             }
             Some(Liveness::Lost { heard, .. })
@@ -324,7 +338,8 @@ impl Node {
     fn lead_voters(&mut self, now: Instant) {
         // The first that the log accepts: a learner that has not caught up must not keep
         // another node out.
-        for change in self.voter_changes() {
+        let changes = self.voter_changes().into_iter();
+        for change in changes.chain(self.arbiter_change(now)) {
             if let Ok(index) = self.raft.propose_configuration(change, now) {
                 self.duties.pending.insert(index, format!("{change:?}"));
                 return;
@@ -398,9 +413,26 @@ impl Node {
                 self.duties.plan_again_at = Some(again_at.min(until));
                 continue;
             }
+            let step = self.fenced_already(step);
             self.decide(step.action.to_string(), step.command(plan.id), now);
         }
         self.duties.waits = plan.waits;
+    }
+
+    /// Where this node has had a fence confirmed before the log asked for it, it is the one
+    /// to be asked: nobody is fenced twice.
+    fn fenced_already(&self, step: &planner::Step) -> planner::Step {
+        let mut step = step.clone();
+        if let planner::Action::Fence {
+            target,
+            boot,
+            executor,
+        } = &mut step.action
+            && self.proven_off(target, *boot).is_some()
+        {
+            *executor = self.config.name.clone();
+        }
+        step
     }
 
     /// Until when the fence of a lost node waits, because it has spoken since it was lost.

@@ -15,20 +15,28 @@
 
 #![forbid(unsafe_code)]
 
+mod arbiter;
 mod company;
 mod duties;
 mod executor;
 mod message;
 mod node;
 mod outlive;
+mod person;
 mod preview;
 mod relay;
 mod requests;
+mod split;
 mod tend;
+mod yielding;
 
+pub use arbiter::arbiter_of;
 pub use executor::Lease;
 pub use message::{PeerMessage, Relayed};
 pub use node::{Boundary, Node, NodeConfig, Output};
 pub use outlive::Outliving;
+pub use person::ForceRefused;
 pub use preview::{Preview, preview};
 pub use requests::{RequestError, RequestId};
+pub use split::{FenceAsker, QuorumView, VoterView};
+pub use yielding::Rival;

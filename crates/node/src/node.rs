@@ -8,20 +8,25 @@ use model::operation::{Operation, OperationReport, ResourceAddress};
 use model::seen::FenceResult;
 use model::spec::{NoQuorumPolicy, ResourceSpec};
 use model::{
-    BootId, ClaimEpoch, ClusterTime, Command, FenceId, Instant, NodeId, NodeName, Stamped, WallTime,
+    BootId, ClaimEpoch, ClusterTime, Command, Instant, Lineage, NodeId, NodeName, Stamped, WallTime,
 };
-use raft::{PersistSeq, Raft};
+use quorum::arbiter::Ask;
+use raft::{Arbiter, PersistSeq, Raft};
 use state::State;
 use wire::heartbeat::{Incarnation, boot_tag};
 use wire::raft::{Entry, Payload};
 
+use crate::arbiter::Words;
 use crate::duties::Duties;
 use crate::executor::{Executor, Lease, Permit};
 use crate::message::PeerMessage;
+use crate::person::Vouched;
 use crate::requests::{
     Asker, REQUEST_LIMIT, REQUESTS_MAX, RequestError, RequestId, Requests, Waiting,
 };
+use crate::split::{FenceAsker, Split};
 use crate::tend::Tending;
+use crate::yielding::Yielding;
 
 /// The log is compacted after so many applied entries. A snapshot of a small cluster is
 /// some tens of kilobytes, and a busy hour some thousand entries.
@@ -67,10 +72,25 @@ pub enum Output {
     /// Fence a node with its devices, then call `handle_fence_ended`.
     Fence {
         /// Names the request.
-        id: FenceId,
+        asker: FenceAsker,
         /// Whom.
         target: NodeName,
     },
+    /// Ask an arbiter outside for its vote, then call `handle_grant`. An answer that does not
+    /// come is asked for again.
+    AskGrant {
+        /// Whom.
+        arbiter: Arbiter,
+        /// Names the question.
+        number: u64,
+        /// What.
+        ask: Box<Ask>,
+    },
+    /// This node has met a newer history and yields: end the daemon, set the log aside
+    /// (`consensus::set_log_aside`) and start again.
+    SetLogAside(Lineage),
+    /// This node has won a forced change and goes on without those who are absent.
+    Forced(Lineage),
     /// Answer a request.
     Reply {
         /// Which.
@@ -111,8 +131,8 @@ pub(crate) enum Liveness {
     Left { boot: BootId },
     /// Closed daemon on a living kernel.
     DaemonDown,
-    /// Closed for longer than it may be.
-    DaemonDownTooLong,
+    /// Closed for longer than it may be, as we were told then.
+    DaemonDownTooLong { at: Instant },
     /// Silent, and a majority agrees.
     Lost {
         silence: Silence,
@@ -157,6 +177,11 @@ pub struct Node {
     pub(crate) requests: Requests,
     pub(crate) duties: Duties,
     pub(crate) tending: Tending,
+    pub(crate) split: Split,
+    pub(crate) words: Words,
+    pub(crate) yielding: Yielding,
+    /// Nodes of which a person has said that they are off.
+    pub(crate) vouched: Option<Vouched>,
     pub(crate) liveness: BTreeMap<NodeId, Liveness>,
     /// Which members are reached by way of which others.
     pub(crate) relays: BTreeMap<NodeId, NodeId>,
@@ -207,6 +232,10 @@ impl Node {
             requests: Requests::default(),
             duties: Duties::default(),
             tending: Tending::default(),
+            split: Split::default(),
+            words: Words::default(),
+            yielding: Yielding::default(),
+            vouched: None,
             liveness: BTreeMap::new(),
             leader: None,
             lease: Lease::Held,
@@ -309,14 +338,16 @@ impl Node {
                 self.raft.handle_peer_lost(*peer, now);
             }
             Event::DaemonDownTooLong { peer, .. } => {
-                self.liveness.insert(*peer, Liveness::DaemonDownTooLong);
+                let down = Liveness::DaemonDownTooLong { at: now };
+                self.liveness.insert(*peer, down);
             }
             Event::Rebooted { peer, new, .. } => {
+                self.split_hears(*peer, *new, now);
                 self.liveness.insert(*peer, Liveness::Alive { boot: *new });
             }
+            Event::RebootRelayed { peer, .. } => self.split_hears_of(*peer, now),
             Event::Suspected { .. }
             | Event::Recovered { .. }
-            | Event::RebootRelayed { .. }
             | Event::LinkDown { .. }
             | Event::LinkUp { .. }
             | Event::LinkOneWay { .. }
@@ -337,6 +368,7 @@ impl Node {
             self.raft.handle_peer_lost(peer, now);
         }
         self.liveness.insert(peer, Liveness::Alive { boot: run.0 });
+        self.split_hears(peer, run.0, now);
         self.raft.handle_peer_alive(peer, now);
     }
 
@@ -364,8 +396,13 @@ impl Node {
     }
 
     /// A fence that this node was asked for has ended.
-    pub fn handle_fence_ended(&mut self, id: FenceId, result: FenceResult, now: Instant) {
-        self.tending.fence_ended(id, result);
+    pub fn handle_fence_ended(&mut self, asker: FenceAsker, result: FenceResult, now: Instant) {
+        match asker {
+            FenceAsker::Log(id) => self.tending.fence_ended(id, result),
+            FenceAsker::Half { attempt, method } => {
+                self.half_fence_ended((attempt, method), result, now);
+            }
+        }
         self.advance(now);
     }
 
@@ -423,6 +460,7 @@ impl Node {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.check_lease(now);
         self.raft.handle_timeout(now);
+        self.split_timeout(now);
         self.give_up_requests(now);
         self.advance(now);
     }
@@ -437,6 +475,8 @@ impl Node {
             self.executor.next_deadline(),
             self.leader.and_then(|_| self.tending.next_deadline()),
             self.first_hearing_ends(now),
+            self.split_deadline(),
+            self.yielding_deadline(),
             self.duties_deadline(now),
             lease,
         ]
@@ -548,10 +588,9 @@ impl Node {
                 raft::Output::ReadReady { context, index } => {
                     self.tending.read_ready(context, index);
                 }
-                raft::Output::ReadFailed { .. }
-                | raft::Output::Forced { .. }
-                | raft::Output::Superseded { .. }
-                | raft::Output::LineageMismatch { .. } => {}
+                raft::Output::Superseded { by, lineage } => self.meet_rival(by, lineage),
+                raft::Output::Forced { lineage } => self.split_has_forced(lineage),
+                raft::Output::ReadFailed { .. } | raft::Output::LineageMismatch { .. } => {}
             }
         }
         self.compact();
@@ -630,6 +669,9 @@ impl Node {
             return;
         }
         self.leader = leader;
+        if leader.is_some() {
+            self.split_sees_leader();
+        }
         self.duties.leader_changed(self.raft.last_index(), now);
         self.tending.leader_changed();
         self.executor.handle_new_leader();

@@ -9,6 +9,7 @@ use model::{BootId, Command, FenceId, Instant, NodeName};
 
 use crate::executor;
 use crate::node::{Liveness, Node, Output};
+use crate::split::FenceAsker;
 
 /// An own proposal is made again when the state has not shown its effect after this time.
 const ASK_RETRY: Duration = Duration::from_millis(500);
@@ -119,6 +120,11 @@ impl Tending {
         }
     }
 
+    /// Whether nobody asked this node to leave.
+    pub fn stays(&self) -> bool {
+        self.departure == Departure::Stays
+    }
+
     /// Whether this node is on its way out: its being alive is no news then.
     pub fn leaves(&self) -> bool {
         match self.departure {
@@ -179,6 +185,8 @@ impl Node {
         self.tend_executor(now);
         self.tend_fences(now);
         self.tend_departure(now);
+        self.tend_split(now);
+        self.tend_yielding(now);
     }
 
     fn my_state(&self) -> Option<&NodeState> {
@@ -316,7 +324,15 @@ impl Node {
         self.tending.fences.retain(|id, _| mine.contains_key(id));
         self.tending.results.retain(|id, _| mine.contains_key(id));
         for (id, (target, boot)) in mine {
-            let fence = *self.tending.fences.entry(id).or_default();
+            let mut fence = *self.tending.fences.entry(id).or_default();
+            if fence.begun.is_none()
+                && let Some(proof) = self.proven_off(&target, boot)
+            {
+                // The half has had it confirmed already.
+                fence.begun = Some(now);
+                self.tending.fences.insert(id, fence);
+                self.tending.fence_ended(id, proof);
+            }
             match fence.fresh {
                 _ if fence.begun.is_some() => self.tell_fence(id, target, now),
                 Fresh::Asked(at) if now < at + ASK_RETRY => {}
@@ -335,7 +351,8 @@ impl Node {
                 fresh @ Fresh::To(_) => {
                     let begun = Some(now);
                     self.tending.fences.insert(id, OwnFence { fresh, begun });
-                    self.outputs.push_back(Output::Fence { id, target });
+                    let asker = FenceAsker::Log(id);
+                    self.outputs.push_back(Output::Fence { asker, target });
                 }
             }
         }
@@ -349,7 +366,7 @@ impl Node {
         !is_known && now < self.listens_until()
     }
 
-    fn listens_until(&self) -> Instant {
+    pub(crate) fn listens_until(&self) -> Instant {
         let timings = self.state.spec().map(|spec| spec.cluster.timings);
         self.began + timings.unwrap_or_default().lost_after + FIRST_HEARING_MORE
     }
@@ -364,7 +381,9 @@ impl Node {
         let id = self.state.node_id(target);
         match id.and_then(|id| self.liveness.get(&id)) {
             Some(Liveness::Alive { boot } | Liveness::Left { boot }) => Some(*boot) != lost,
-            Some(Liveness::DaemonDown | Liveness::DaemonDownTooLong | Liveness::Lost { .. })
+            Some(
+                Liveness::DaemonDown | Liveness::DaemonDownTooLong { .. } | Liveness::Lost { .. },
+            )
             | None => false,
         }
     }

@@ -118,3 +118,545 @@ fn three_nodes_without_a_leader_go_on_while_two_hear_each_other() {
         "#]],
     );
 }
+
+#[test]
+fn a_pair_loses_the_node_that_serves() {
+    check(
+        "nodes a b
+        service web prefer=a
+        quiet 5s
+        move web a
+        quiet 2s
+        power-off a
+        run 5s
+        boot a
+        run 5s",
+        expect![[r#"
+            > quiet 5s
+            > move web a
+            > quiet 2s
+            > power-off a
+            > run 5s
+                7.76s    b goes on alone: generation 2
+                7.76s  a is lost: a silent for 800 ms, agreed by b
+                7.76s  fence 20: b fences a: a silent for 800 ms, agreed by b
+                7.77s  fence 20: a confirmed off by power-a
+                7.77s  web stopped on a: a is proven off
+                7.77s  a is down
+                7.77s  plan 21: start web on b: a is proven off
+                7.77s    web/program starts on b
+                7.82s  web runs on b
+            > boot a
+            > run 5s
+               13.61s  a is starting
+               16.61s    a sets its log aside
+               16.82s  a is daemon-down
+        "#]],
+    );
+}
+
+#[test]
+fn a_pair_loses_the_node_that_does_not_serve() {
+    check(
+        "nodes a b
+        service web prefer=a
+        quiet 5s
+        move web a
+        quiet 2s
+        power-off b
+        run 5s
+        boot b
+        run 5s",
+        expect![[r#"
+            > quiet 5s
+            > move web a
+            > quiet 2s
+            > power-off b
+            > run 5s
+                7.74s  b is lost: b silent for 800 ms, agreed by a
+                7.98s    a fences b for its half
+                8.18s    b has no power
+                8.19s    a goes on alone: generation 2
+                8.19s  fence 20: a fences b: b silent for 800 ms, agreed by a
+                8.19s  fence 20: b confirmed off by power-b
+                8.19s  b is down
+            > boot b
+            > run 5s
+               13.24s  b is starting
+               16.24s    b sets its log aside
+               16.44s  b is daemon-down
+               16.81s  b is starting
+               16.81s  b is online
+        "#]],
+    );
+}
+
+#[test]
+fn after_a_cut_the_half_of_a_pair_that_serves_shoots_first() {
+    check(
+        "nodes a b
+        service web prefer=b
+        quiet 5s
+        move web b
+        quiet 2s
+        cut a
+        run 5s
+        heal
+        boot a
+        run 5s",
+        expect![[r#"
+            > quiet 5s
+            > move web b
+            > quiet 2s
+            > cut a
+            > run 5s
+                7.74s    b fences a for its half
+                7.94s    a has no power
+                7.94s    b goes on alone: generation 2
+                7.94s  a is lost: a silent for 800 ms, agreed by b
+                7.95s  fence 26: b fences a: a silent for 800 ms, agreed by b
+                7.95s  fence 26: a confirmed off by power-a
+                7.95s  a is down
+            > heal
+            > boot a
+            > run 5s
+               13.44s  a is starting
+               16.44s    a sets its log aside
+               16.64s  a is daemon-down
+               16.96s  a is starting
+               16.97s  a is online
+        "#]],
+    );
+}
+
+#[test]
+fn a_pair_is_lost_together_and_the_stale_node_comes_first() {
+    check(
+        "nodes a b
+        service web prefer=a
+        quiet 5s
+        move web a
+        quiet 2s
+        power-off b
+        run 5s
+        standby a
+        run 1s
+        online a
+        run 1s
+        power-off a
+        boot b
+        run 20s
+        boot a
+        run 10s",
+        expect![[r#"
+            > quiet 5s
+            > move web a
+            > quiet 2s
+            > power-off b
+            > run 5s
+                7.74s  b is lost: b silent for 800 ms, agreed by a
+                7.98s    a fences b for its half
+                8.18s    b has no power
+                8.19s    a goes on alone: generation 2
+                8.19s  fence 20: a fences b: b silent for 800 ms, agreed by a
+                8.19s  fence 20: b confirmed off by power-b
+                8.19s  b is down
+            > standby a
+            > run 1s
+               12.00s  ann: standby a
+               12.00s  plan 22: stop web on a: a is on standby
+               12.03s  web stopped on a: a is on standby
+               12.03s    web/program stops on a
+            > online a
+            > run 1s
+               13.00s  ann: online a
+               13.00s  plan 26: start web on a: a is on standby
+               13.00s    web/program starts on a
+               13.05s  web runs on a
+            > power-off a
+            > boot b
+            > run 20s
+            > boot a
+            > run 10s
+               34.00s  web stopped on a: a has rebooted
+               34.00s  a is starting
+               34.01s  a is online
+               34.01s  plan 32: start web on a: a has rebooted
+               34.01s    web/program starts on a
+               34.02s  b is starting
+               34.06s  web runs on a
+               37.02s    b sets its log aside
+               37.24s  b is daemon-down
+               37.62s  b is starting
+               37.63s  b is online
+        "#]],
+    );
+}
+
+#[test]
+fn a_pair_whose_survivor_has_just_started_waits_for_a_person() {
+    check(
+        "nodes a b
+        service web prefer=a
+        quiet 5s
+        move web a
+        quiet 2s
+        daemon-kill b
+        power-off a
+        daemon-start b
+        run 10s
+        force b without a
+        run 5s
+        boot a
+        run 10s",
+        expect![[r#"
+            > quiet 5s
+            > move web a
+            > quiet 2s
+            > daemon-kill b
+            > power-off a
+            > daemon-start b
+            > run 10s
+            > force b without a
+            > run 5s
+               17.00s  b is starting
+               17.00s    b goes on alone: generation 2
+               17.00s  a is lost: a not heard since the cluster started
+               17.00s  ann: fence confirm a
+               17.00s  fence 22: a confirmed off by ann in person
+               17.00s  web stopped on a: a is proven off
+               17.00s  a is down
+               17.01s  b is online
+               17.01s  plan 23: start web on b: a is proven off
+               17.01s    web/program starts on b
+               17.06s  web runs on b
+            > boot a
+            > run 10s
+               23.39s  a is starting
+               26.39s    a sets its log aside
+               26.59s  a is daemon-down
+               26.91s  a is starting
+               26.92s  a is online
+        "#]],
+    );
+}
+
+#[test]
+fn of_four_nodes_two_go_on_together() {
+    check(
+        "nodes a b c d
+        service web prefer=d
+        service db prefer=a
+        quiet 5s
+        power-off c
+        power-off d
+        run 5s
+        boot c
+        boot d
+        run 15s",
+        expect![[r#"
+            > quiet 5s
+            > power-off c
+            > power-off d
+            > run 5s
+                5.72s    a goes on alone: generation 2
+                5.73s  c is lost: c silent for 800 ms, agreed by a and b
+                5.73s  d is lost: d silent for 800 ms, agreed by a and b
+                5.73s  fence 37: a fences c: c silent for 800 ms, agreed by a and b
+                5.73s  fence 38: a fences d: d silent for 800 ms, agreed by a and b
+                5.73s  fence 37: c confirmed off by power-c
+                5.73s  db stopped on c: c is proven off
+                5.73s  web stopped on c: c is proven off
+                5.73s  c is down
+                5.73s  fence 38: d confirmed off by power-d
+                5.73s  d is down
+                5.73s  plan 39: start db on a: c is proven off
+                5.73s  plan 39: start web on b: c is proven off
+                5.73s    db/program starts on a
+                5.73s    web/program starts on b
+                5.78s  db runs on a
+                5.78s  web runs on b
+            > boot c
+            > boot d
+            > run 15s
+               11.15s  d is starting
+               11.15s  c is starting
+               14.15s    d sets its log aside
+               14.15s    c sets its log aside
+               14.27s  c is daemon-down
+               14.29s  d is daemon-down
+               14.75s  c is starting
+               14.75s  d is starting
+               14.75s  c is online
+               14.75s  d is online
+        "#]],
+    );
+}
+
+#[test]
+fn a_pair_with_a_witness_asks_it_before_it_goes_on() {
+    check(
+        "nodes a b
+        service web prefer=a
+        witness
+        quiet 10s
+        move web a
+        quiet 2s
+        power-off a
+        run 5s
+        boot a
+        run 10s",
+        expect![[r#"
+            > quiet 10s
+            > move web a
+            > quiet 2s
+            > power-off a
+            > run 5s
+               13.74s    the witness votes for b
+               13.74s    b goes on alone: generation 2
+               13.74s  a is lost: a silent for 800 ms, agreed by b
+               13.74s  fence 22: b fences a: a silent for 800 ms, agreed by b
+               13.95s  fence 22: a confirmed off by power-a
+               13.95s  web stopped on a: a is proven off
+               13.95s  a is down
+               13.95s    a has no power
+               13.95s  plan 23: start web on b: a is proven off
+               13.95s    web/program starts on b
+               14.00s  web runs on b
+            > boot a
+            > run 10s
+               18.75s  a is starting
+               21.75s    a sets its log aside
+               21.95s  a is daemon-down
+               22.37s  a is starting
+               22.37s  a is online
+        "#]],
+    );
+}
+
+#[test]
+fn a_silent_witness_is_taken_out_and_then_a_node_may_be_lost() {
+    check(
+        "nodes a b
+        service web prefer=a
+        witness
+        quiet 10s
+        move web a
+        quiet 2s
+        witness off
+        run 8s
+        power-off a
+        run 5s",
+        expect![[r#"
+            > quiet 10s
+            > move web a
+            > quiet 2s
+            > witness off
+            > run 8s
+            > power-off a
+            > run 5s
+               20.74s    b goes on alone: generation 2
+               20.74s  a is lost: a silent for 800 ms, agreed by b
+               20.75s  fence 23: b fences a: a silent for 800 ms, agreed by b
+               20.75s  fence 23: a confirmed off by power-a
+               20.75s  web stopped on a: a is proven off
+               20.75s  a is down
+               20.75s  plan 24: start web on b: a is proven off
+               20.75s    web/program starts on b
+               20.80s  web runs on b
+        "#]],
+    );
+}
+
+#[test]
+fn a_witness_that_is_lost_together_with_a_node_stops_a_pair() {
+    check(
+        "nodes a b
+        service web prefer=a
+        witness
+        quiet 10s
+        move web a
+        quiet 2s
+        witness off
+        power-off a
+        run 10s
+        witness on
+        run 5s",
+        expect![[r#"
+            > quiet 10s
+            > move web a
+            > quiet 2s
+            > witness off
+            > power-off a
+            > run 10s
+            > witness on
+            > run 5s
+               22.23s    the witness votes for b
+               22.23s    b goes on alone: generation 2
+               22.23s  a is lost: a silent for 800 ms, agreed by b
+               22.23s  fence 22: b fences a: a silent for 800 ms, agreed by b
+               22.44s  fence 22: a confirmed off by power-a
+               22.44s  web stopped on a: a is proven off
+               22.44s  a is down
+               22.44s    a has no power
+               22.44s  plan 23: start web on b: a is proven off
+               22.44s    web/program starts on b
+               22.49s  web runs on b
+        "#]],
+    );
+}
+
+#[test]
+fn five_nodes_lose_four_one_after_another_and_the_last_still_serves() {
+    check(
+        "nodes a b c d e
+        service web prefer=e
+        quiet 5s
+        power-off a
+        run 4s
+        power-off b
+        run 4s
+        power-off c
+        run 4s
+        power-off d
+        run 4s
+        quiet 1s",
+        expect![[r#"
+            > quiet 5s
+            > power-off a
+            > run 4s
+                5.78s  a is lost: a silent for 800 ms, agreed by b and c and d and e
+                5.78s  fence 38: b fences a: a silent for 800 ms, agreed by b and c and d and e
+                5.99s  fence 38: a confirmed off by power-a
+                5.99s  a is down
+                5.99s    a has no power
+            > power-off b
+            > run 4s
+                9.70s  b is lost: b silent for 800 ms, agreed by c and d and e
+                9.70s  fence 42: c fences b: b silent for 800 ms, agreed by c and d and e
+                9.90s  fence 42: b confirmed off by power-b
+                9.90s  b is down
+                9.90s    b has no power
+            > power-off c
+            > run 4s
+               13.73s  c is lost: c silent for 800 ms, agreed by d and e
+               13.73s  fence 47: d fences c: c silent for 800 ms, agreed by d and e
+               13.93s  fence 47: c confirmed off by power-c
+               13.93s  web stopped on c: c is proven off
+               13.93s  c is down
+               13.93s    c has no power
+               13.93s  plan 48: start web on e: c is proven off
+               13.93s    web/program starts on e
+               13.98s  web runs on e
+            > power-off d
+            > run 4s
+               17.74s    e fences d for its half
+               17.94s    d has no power
+               17.94s    e goes on alone: generation 2
+               17.94s  d is lost: d silent for 800 ms, agreed by e
+               17.94s  fence 56: e fences d: d silent for 800 ms, agreed by e
+               17.95s  fence 56: d confirmed off by power-d
+               17.95s  d is down
+            > quiet 1s
+        "#]],
+    );
+}
+
+#[test]
+fn the_last_of_a_pair_that_was_left_cleanly_may_start_alone() {
+    check(
+        "nodes a b
+        service web prefer=a
+        quiet 5s
+        leave a
+        run 6s
+        power-off b
+        boot b
+        run 5s",
+        expect![[r#"
+            > quiet 5s
+            > leave a
+            > run 6s
+                5.00s  a is leaving
+                5.00s  plan 16: stop web on a: a is leaving
+                5.03s  web stopped on a: a is leaving
+                5.03s    web/program stops on a
+                5.04s  a is down
+                5.04s  plan 20: start web on b: a is leaving
+                5.04s    web/program starts on b
+                5.04s  a ends its daemon
+                5.09s  web runs on b
+            > power-off b
+            > boot b
+            > run 5s
+               11.00s  web stopped on b: b has rebooted
+               11.00s  b is starting
+               11.01s  b is online
+               11.01s  plan 28: start web on b: b has rebooted
+               11.01s    web/program starts on b
+               11.06s  web runs on b
+        "#]],
+    );
+}
+
+#[test]
+fn those_that_return_to_the_last_of_five_follow_it_in_any_order() {
+    check(
+        "nodes a b c d e
+        service web prefer=e
+        quiet 5s
+        power-off a
+        quiet 4s
+        power-off b
+        quiet 4s
+        power-off c
+        quiet 4s
+        power-off d
+        quiet 4s
+        boot c
+        run 8s
+        boot a
+        run 8s
+        boot d
+        boot b
+        run 10s",
+        expect![[r#"
+            > quiet 5s
+            > power-off a
+            > quiet 4s
+            > power-off b
+            > quiet 4s
+            > power-off c
+            > quiet 4s
+            > power-off d
+            > quiet 4s
+            > boot c
+            > run 8s
+               22.74s  c is starting
+               25.74s    c sets its log aside
+               25.94s  c is daemon-down
+               26.26s  c is starting
+               26.27s  c is online
+            > boot a
+            > run 8s
+               30.61s  a is starting
+               33.61s    a sets its log aside
+               33.82s  a is daemon-down
+               34.16s  a is starting
+               34.17s  a is online
+            > boot d
+            > boot b
+            > run 10s
+               38.55s  b is starting
+               38.55s  d is starting
+               41.55s    b sets its log aside
+               41.55s    d sets its log aside
+               41.67s  b is daemon-down
+               41.79s  d is daemon-down
+               42.16s  b is starting
+               42.17s  d is starting
+               42.17s  b is online
+               42.17s  d is online
+        "#]],
+    );
+}

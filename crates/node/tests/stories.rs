@@ -780,16 +780,20 @@ fn three_nodes_lose_two_one_after_another() {
                 5.99s    a has no power
             > power-off b
             > run 10s
-               13.01s    web/program stops on c
+               10.70s  b is lost: b silent for 800 ms, agreed by c
+               10.98s    c fences b for its half
+               11.18s    b has no power
+               11.19s    c goes on alone: generation 2
+               11.19s  fence 30: c fences b: b silent for 800 ms, agreed by c
+               11.19s  fence 30: b confirmed off by power-b
+               11.19s  b is down
             > boot b
             > run 10s
-               10.70s  b is lost: b silent for 800 ms, agreed by c
-               20.26s  web stopped on c: the lease of c ended
-               20.26s  plan 29: start web on c: the lease of c ended
-               20.26s    web/program starts on c
-               20.28s  b is starting
-               20.29s  b is online
-               20.31s  web runs on c
+               21.24s  b is starting
+               24.24s    b sets its log aside
+               24.44s  b is daemon-down
+               24.81s  b is starting
+               24.81s  b is online
         "#]],
     );
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use api::quorum::{ForceReply, ForceRequest, QuorumStatus};
 use api::{
     ApiError, ApplyReply, ApplyRequest, ConfigVersion, ConfigVersions, ErrorCode, Explanation,
     Fences, History, LogView, Order, OrderReply, Status, TokenReply, WitnessReply, WitnessRequest,
@@ -50,6 +51,20 @@ pub enum ControlRequest {
     Status {
         /// The answer.
         reply: Reply<Status>,
+    },
+    /// Who may decide, and what this node waits for.
+    Quorum {
+        /// The answer.
+        reply: Reply<QuorumStatus>,
+    },
+    /// A person wants this node to go on without others. It works without a leader.
+    ForceQuorum {
+        /// Whom it shall do without.
+        request: ForceRequest,
+        /// Who asks.
+        by: UserName,
+        /// The answer.
+        reply: Reply<ForceReply>,
     },
     /// A new configuration. `request.dry_run` says the same as `mode`.
     Apply {

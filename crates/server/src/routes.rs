@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use api::quorum::{ForceReply, ForceRequest, QuorumStatus};
 use api::{
     ApiError, ApplyRequest, ErrorCode, Events, Order, OrderRequest, Timestamp, TokenRequest,
     routes as paths,
@@ -41,6 +42,8 @@ const TOKEN_VALID_MAX: Duration = Duration::from_secs(7 * 86_400);
 pub(crate) fn router(control: ControlHandle, peer: Peer) -> Router {
     Router::new()
         .route(paths::STATUS, get(status))
+        .route(paths::QUORUM, get(quorum))
+        .route(paths::FORCE_QUORUM, post(force_quorum))
         .route(paths::ORDERS, post(order))
         .route(paths::APPLY, post(apply))
         .route(paths::HISTORY, get(history))
@@ -143,6 +146,24 @@ async fn wrong_method(request: Request) -> Failure {
 async fn status(State(control): State<ControlHandle>) -> Answer<api::Status> {
     let answer = control
         .ask(|reply| ControlRequest::Status { reply })
+        .await?;
+    Ok(Json(answer))
+}
+
+async fn quorum(State(control): State<ControlHandle>) -> Answer<QuorumStatus> {
+    let answer = control
+        .ask(|reply| ControlRequest::Quorum { reply })
+        .await?;
+    Ok(Json(answer))
+}
+
+async fn force_quorum(
+    State(control): State<ControlHandle>,
+    Extension(by): Extension<UserName>,
+    Json(request): Json<ForceRequest>,
+) -> Answer<ForceReply> {
+    let answer = control
+        .ask(|reply| ControlRequest::ForceQuorum { request, by, reply })
         .await?;
     Ok(Json(answer))
 }

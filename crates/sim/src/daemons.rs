@@ -214,7 +214,23 @@ impl World {
                 self.queue.put(at, Event::Written { on: id, run, seq });
             }
             Output::Operate(operation) => self.operate((id, run), *operation),
-            Output::Fence { id: fence, target } => self.fence((id, run), fence, &target),
+            Output::Fence { asker, target } => self.fence((id, run), asker, &target),
+            Output::SetLogAside(lineage) => {
+                self.trace.story(now, Some(id), || {
+                    format!("yields to generation {}", lineage.generation)
+                });
+                self.kill_daemon(id);
+            }
+            // No witness is played yet: what is asked of one is never answered.
+            Output::AskGrant { .. } => {}
+            Output::Forced(lineage) => {
+                self.trace.story(now, Some(id), || {
+                    format!(
+                        "goes on without the others: generation {}",
+                        lineage.generation
+                    )
+                });
+            }
             Output::Reply {
                 id: request,
                 result,

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use model::operation::{Operation, OperationReport, Outcome, ResourceAddress, Verb};
 use model::seen::FenceResult;
-use model::{FenceId, NodeId, NodeName};
+use model::{NodeId, NodeName};
+use node::FenceAsker;
+use quorum::half::Method;
 
 use crate::act::Wrong;
 use crate::form;
@@ -118,8 +120,18 @@ impl World {
         }
     }
 
-    pub(crate) fn fence(&mut self, (by, run): (NodeId, u64), id: FenceId, target: &NodeName) {
-        self.check_fence(target);
+    pub(crate) fn fence(&mut self, (by, run): (NodeId, u64), id: FenceAsker, target: &NodeName) {
+        match id {
+            FenceAsker::Log(_) => self.check_fence(target),
+            FenceAsker::Half {
+                method: Method::AskStatus,
+                ..
+            } => return self.look((by, run), id, target),
+            FenceAsker::Half {
+                method: Method::SwitchOff,
+                ..
+            } => {}
+        }
         let Some(target) = form::node_id(target.as_str()) else {
             return;
         };
@@ -135,8 +147,32 @@ impl World {
         );
     }
 
+    /// Asks the device of a node whether it is off already; switches nothing.
+    fn look(&mut self, (by, run): (NodeId, u64), id: FenceAsker, target: &NodeName) {
+        let Some(node) = form::node_id(target.as_str()) else {
+            return;
+        };
+        let (fails, takes) = (self.switch(node).fails, self.switch(node).takes);
+        let device = form::device(target);
+        let result = if fails == 0 && self.machine(node).power == Power::Off {
+            FenceResult::Confirmed { device }
+        } else {
+            FenceResult::Failed {
+                device: Some(device),
+                how: "it is not off".into(),
+            }
+        };
+        let told = Event::Told {
+            by,
+            run,
+            id,
+            result: Box::new(result),
+        };
+        self.put(takes, told);
+    }
+
     /// The device acts whether or not the daemon that asked still lives.
-    pub(crate) fn strike(&mut self, (by, run): (NodeId, u64), id: FenceId, target: NodeId) {
+    pub(crate) fn strike(&mut self, (by, run): (NodeId, u64), id: FenceAsker, target: NodeId) {
         let switch = self.switch(target);
         let device = form::device(&form::node_name(target));
         let late = switch.late;
@@ -169,7 +205,7 @@ impl World {
         );
     }
 
-    pub(crate) fn told(&mut self, (by, run): (NodeId, u64), id: FenceId, result: FenceResult) {
+    pub(crate) fn told(&mut self, (by, run): (NodeId, u64), id: FenceAsker, result: FenceResult) {
         if let Some((daemon, local)) = self.awake_run((by, run)) {
             daemon.node.handle_fence_ended(id, result, local);
             self.carry_out(by);

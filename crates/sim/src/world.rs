@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use model::operation::{Operation, ResourceAddress};
 use model::seen::FenceResult;
-use model::{FenceId, Instant, NodeId, ServiceName};
+use model::{Instant, NodeId, ServiceName};
+use node::FenceAsker;
 use node::PeerMessage;
 use raft::PersistSeq;
 use wire::heartbeat::{Heartbeat, LinkId};
@@ -77,14 +78,14 @@ pub(crate) enum Event {
     Strike {
         by: NodeId,
         run: u64,
-        id: FenceId,
+        id: FenceAsker,
         target: NodeId,
     },
     /// What a power switch tells.
     Told {
         by: NodeId,
         run: u64,
-        id: FenceId,
+        id: FenceAsker,
         result: Box<FenceResult>,
     },
     Boot {
@@ -139,8 +140,8 @@ impl Event {
             Self::Ended { operation, .. } => ("operation ended", operation.id.0),
             Self::GaveWay { operation, .. } => ("start gave way", operation.id.0),
             Self::Failed { run, .. } => ("resource failed", *run),
-            Self::Strike { id, .. } => ("power switch acts", id.0),
-            Self::Told { id, .. } => ("power switch tells", id.0),
+            Self::Strike { id, .. } => ("power switch acts", number(*id)),
+            Self::Told { id, .. } => ("power switch tells", number(*id)),
             Self::Boot { on } => ("boot", on.0),
             Self::Resume { on, .. } => ("resume", on.0),
             Self::Wake { on } => ("timer", on.0),
@@ -560,5 +561,13 @@ fn describe(event: &Event, word: &str) -> String {
         | Event::Wake { .. }
         | Event::Act { .. }
         | Event::Mend => word.to_string(),
+    }
+}
+
+/// A number that tells requests of fences apart.
+fn number(asker: FenceAsker) -> u64 {
+    match asker {
+        FenceAsker::Log(id) => id.0,
+        FenceAsker::Half { attempt, .. } => attempt,
     }
 }

@@ -9,8 +9,8 @@ use consensus::{Driver, Identity, Incoming, Transport};
 use host::heartbeat;
 use membership::{Event, Published, Voice};
 use model::seen::FenceResult;
-use model::{FenceId, Instant, NodeId};
-use node::{Lease, Node, Output, PeerMessage, Relayed, RequestId};
+use model::{Instant, NodeId};
+use node::{FenceAsker, Lease, Node, Output, PeerMessage, Relayed, RequestId};
 use server::ControlRequest;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -39,7 +39,7 @@ pub enum Input {
     /// A fence has ended.
     Fence {
         /// Names the request.
-        id: FenceId,
+        asker: FenceAsker,
         /// How it ended.
         result: FenceResult,
     },
@@ -150,6 +150,8 @@ pub struct Control {
     pub ending: Ending,
     /// Whether this node has left the view and runs nothing.
     pub has_left: bool,
+    /// The newer history that this node yields to.
+    pub yields_to: Option<model::Lineage>,
     /// Set when the loop may end.
     pub is_settled: bool,
     /// The watchdog of this node.
@@ -244,7 +246,7 @@ impl Control {
     /// Only a node that has left says good-bye: its silence means no harm. One whose
     /// services run on is as good as its heartbeats: peers find its daemon closed, and if
     /// the machine falls silent too, it is lost like any other.
-    pub fn close(self) {
+    pub fn close(self, result: Result<ExitCode, DaemonError>) -> Result<ExitCode, DaemonError> {
         self.leave_dog();
         if self.has_left && self.leaving == Leaving::ForGood {
             self.retire();
@@ -254,6 +256,12 @@ impl Control {
         }
         self.heartbeat.shutdown();
         self.transport.shutdown();
+        let Some(lineage) = self.yields_to else {
+            return result;
+        };
+        // The log is closed when its thread has ended.
+        drop(self.driver);
+        super::set_log_aside(&self.places, lineage)
     }
 
     /// A node that was taken out must not come back as a lonely member when somebody starts
@@ -317,9 +325,9 @@ impl Control {
         let now = host::clock::now();
         match input {
             Input::Heartbeat(event) => self.take_heartbeat(&event, now),
-            Input::Fence { id, result } => {
-                tracing::info!(%id, %result, "fence ended");
-                self.node.handle_fence_ended(id, result, now);
+            Input::Fence { asker, result } => {
+                tracing::info!(?asker, %result, "fence ended");
+                self.node.handle_fence_ended(asker, result, now);
             }
             Input::Watchdog(news) => self.take_dog_news(news),
             Input::Wall(step) => self.take_jump(step, now),
@@ -468,7 +476,20 @@ impl Control {
                 Output::Send { to, message } => self.transport.send(to, write(message)),
                 Output::Persist(persist) => self.driver.persist(persist),
                 Output::Operate(operation) => self.agents.execute(*operation),
-                Output::Fence { id, target } => self.begin_fence(id, target),
+                Output::Fence { asker, target } => self.begin_fence(asker, target),
+                Output::AskGrant {
+                    arbiter,
+                    number,
+                    ask,
+                } => self.ask_witness(arbiter, number, *ask),
+                Output::SetLogAside(lineage) => {
+                    self.yields_to = Some(lineage);
+                    self.is_settled = true;
+                }
+                Output::Forced(lineage) => {
+                    let generation = lineage.generation;
+                    tracing::warn!(generation, "this half goes on without the others");
+                }
                 Output::Reply { id, result } => self.answer(id, result),
                 Output::Changed { applied } => {
                     self.applied.send_replace(applied);

@@ -1,11 +1,11 @@
 //! Fences: which devices, and their run beside the loop.
 
-use fencing::Device;
+use fencing::{Device, Power};
 use model::seen::FenceResult;
 use model::spec::FenceAction;
-use model::{FenceId, NodeId, NodeName};
-
-use node::Outliving;
+use model::{NodeId, NodeName};
+use node::{FenceAsker, Outliving};
+use quorum::half::Method;
 
 use super::control::{Control, Input};
 
@@ -26,7 +26,7 @@ impl Control {
     }
 
     /// Fences a node; the end comes back as an input.
-    pub fn begin_fence(&mut self, id: FenceId, target: NodeName) {
+    pub fn begin_fence(&mut self, asker: FenceAsker, target: NodeName) {
         let devices = self.devices_of(&target);
         let distrusted = &self.node.state().seen().distrusted;
         let devices: Vec<Device> = devices
@@ -34,15 +34,26 @@ impl Control {
             .filter(|device| !distrusted.contains_key(&device.name))
             .collect();
         let inputs = self.inputs.clone();
+        if let FenceAsker::Half { method, .. } = asker {
+            tracing::warn!(%target, ?method, "fencing for the half that is left");
+            tokio::spawn(async move {
+                let result = match method {
+                    Method::AskStatus => look(&devices, &target).await,
+                    Method::SwitchOff => fence(&devices, &target).await,
+                };
+                let _gone = inputs.send(Input::Fence { asker, result }).await;
+            });
+            return;
+        }
         let outliving = self.node.outliving(&target, host::clock::now());
-        tracing::warn!(%id, %target, "fencing");
+        tracing::warn!(?asker, %target, "fencing");
         tokio::spawn(async move {
             let result = match (fence(&devices, &target).await, outliving) {
                 (FenceResult::Failed { .. }, Some(outliving)) => outlive(outliving).await,
                 (result, _) => result,
             };
             // The loop has ended: the daemon stops, and another node takes over.
-            let _gone = inputs.send(Input::Fence { id, result }).await;
+            let _gone = inputs.send(Input::Fence { asker, result }).await;
         });
     }
 
@@ -76,6 +87,20 @@ async fn outlive(Outliving { since, span }: Outliving) -> FenceResult {
             return FenceResult::OutlivedWatchdog { waited };
         }
         tokio::time::sleep(left).await;
+    }
+}
+
+/// Whether one of its devices says that it is off already. Switches nothing.
+async fn look(devices: &[Device], target: &NodeName) -> FenceResult {
+    for device in devices {
+        if let Ok(Power::Off) = fencing::status(device, target).await {
+            let device = device.name.clone();
+            return FenceResult::Confirmed { device };
+        }
+    }
+    FenceResult::Failed {
+        device: None,
+        how: "no device says that it is off".to_string(),
     }
 }
 

@@ -12,6 +12,7 @@ mod members;
 mod network;
 mod orders;
 mod pending;
+mod quorum;
 mod relays;
 mod unheard;
 mod views;
@@ -245,6 +246,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         leaving: control::Leaving::No,
         ending: control::Ending::No,
         has_left: false,
+        yields_to: None,
         is_settled: false,
         dog: dog::Dog::new(&places.run_dir),
         jumps: wall::Jumps::default(),
@@ -258,11 +260,26 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
     };
     control.watch_wall();
     let result = control.run(inputs).await;
-    control.close();
+    let result = control.close(result);
     stop.notify_one();
     // The server drains for a moment; its own end is of no interest any more.
     let _ended = tokio::time::timeout(std::time::Duration::from_secs(3), served).await;
     result
+}
+
+/// How a daemon ends that supervision shall start again at once: it has changed its log.
+/// What `sysexits.h` calls a temporary failure, so that no unit takes it for a clean stop.
+const AGAIN: u8 = 75;
+
+/// The log of a history that lost is kept for a person; the next run begins with the other
+/// one. Services run on meanwhile.
+pub fn set_log_aside(places: &Places, lineage: model::Lineage) -> Result<ExitCode, DaemonError> {
+    let kept = consensus::set_log_aside(&places.state_dir, lineage)?;
+    tracing::warn!(
+        "the others went on without this node: its log is kept in {}, and it follows them",
+        kept.display()
+    );
+    Ok(ExitCode::from(AGAIN))
 }
 
 /// The node with the log that the disk held, and with what an earlier run of the daemon in

@@ -16,6 +16,10 @@ impl Control {
     pub fn take_request(&mut self, request: ControlRequest) {
         match request {
             ControlRequest::Status { reply } => drop(reply.send(self.status())),
+            ControlRequest::Quorum { reply } => drop(reply.send(Ok(self.quorum_status()))),
+            ControlRequest::ForceQuorum { request, by, reply } => {
+                drop(reply.send(self.force_quorum(&request, by)));
+            }
             ControlRequest::Apply {
                 request,
                 mode,

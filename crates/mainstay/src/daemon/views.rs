@@ -284,6 +284,7 @@ impl Control {
         extra.warnings.extend(warnings);
         let jumps = self.jumps.warnings(&self.identity.name, now);
         extra.warnings.extend(jumps);
+        extra.warnings.extend(self.quorum_warnings());
         let me = self.identity.name.clone();
         extra
             .versions

@@ -14,6 +14,7 @@ use consensus::{ClusterKey, NodeKey, keys};
 use membership::LinkCondition;
 use model::seen::{WitnessKind, WitnessSeen};
 use model::{Command, Instant, NodeId, UserName, WitnessId, WitnessName};
+use quorum::arbiter::Ask;
 use server::Reply;
 use wire::heartbeat::{Incarnation, Origin, RunId};
 use wire::raft::Arbiter;
@@ -168,10 +169,30 @@ impl Control {
                 tracing::warn!("witness {} is silent", name(*id));
                 self.note_answers(*id, Answers::No);
             }
-            Notice::Heard { .. } => {}
+            Notice::Heard { id, hears } => {
+                let now = host::clock::now();
+                self.node
+                    .handle_witness(Arbiter::Witness(*id), hears.clone(), now);
+            }
             Notice::Answer { id, number, answer } => {
                 tracing::info!("witness {} says to ask {number}: {answer:?}", name(*id));
+                let now = host::clock::now();
+                self.node
+                    .handle_grant(&Arbiter::Witness(*id), (*number, *answer), now);
             }
+        }
+    }
+
+    /// The half wants the vote of a witness. One that has no link yet is asked again.
+    pub fn ask_witness(&self, arbiter: Arbiter, number: u64, ask: Ask) {
+        match arbiter {
+            Arbiter::Fence => {}
+            Arbiter::Witness(id) => {
+                if let Some(link) = self.witnesses.map.get(&id) {
+                    link.link.ask(number, ask);
+                }
+            }
+            Arbiter::Disk(_) => tracing::warn!("this version cannot ask a disk witness"),
         }
     }
 

@@ -17,7 +17,10 @@ where
 }
 
 pub fn lineage() -> Lineage {
-    Lineage::default()
+    Lineage {
+        generation: 1,
+        ..Lineage::default()
+    }
 }
 
 pub fn process(resource: &str, program: &str) -> ResourceSpec {

@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use model::operation::{Operation, OperationReport, Outcome, ResourceAddress, Verb};
 use model::seen::{FenceResult, NodeState};
-use model::{FenceId, NodeId, NodeName};
+use model::{NodeId, NodeName};
+use node::FenceAsker;
+use quorum::half::Method;
 
 use super::machine::{Fault, Power};
 use super::{Cluster, Event, form};
+
+/// A switch tells its status faster than it switches.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// By then everybody who can hear a machine has heard that it booted.
 const HEARD_AFTER: Duration = Duration::from_millis(500);
@@ -186,8 +191,17 @@ impl Cluster {
             .is_none_or(|daemon| daemon.run != run)
     }
 
-    pub fn switch(&mut self, (by, run): (NodeId, u64), id: FenceId, target: &NodeName) {
-        self.check_fence(target);
+    pub fn switch(&mut self, (by, run): (NodeId, u64), asker: FenceAsker, target: &NodeName) {
+        match asker {
+            FenceAsker::Log(_) => self.check_fence(target),
+            FenceAsker::Half { method, .. } => {
+                if method == Method::AskStatus {
+                    return self.look((by, run), asker, target);
+                }
+                let by = self.machines[&by].name.clone();
+                self.note(format!("  {by} fences {target} for its half"));
+            }
+        }
         let target = self.id(target.as_str());
         let switch = self.switches.get_mut(&target).unwrap();
         let works = switch.fails == 0;
@@ -198,21 +212,66 @@ impl Cluster {
             Event::Fenced {
                 by,
                 run,
-                id,
+                asker,
                 target,
                 works,
             },
         );
     }
 
+    /// The status of a switch: it confirms what is off already.
+    fn look(&mut self, (by, run): (NodeId, u64), asker: FenceAsker, target: &NodeName) {
+        let target = self.id(target.as_str());
+        let works = self.machines[&target].power == Power::Off && self.switches[&target].fails == 0;
+        let event = Event::Looked {
+            by,
+            run,
+            asker,
+            target,
+            works,
+        };
+        self.put(LOOK, event);
+    }
+
+    pub fn looked(
+        &mut self,
+        (by, run): (NodeId, u64),
+        asker: FenceAsker,
+        (target, works): (NodeId, bool),
+    ) {
+        let device = form::name(&format!("power-{}", self.machines[&target].name));
+        let result = if works {
+            FenceResult::Confirmed { device }
+        } else {
+            FenceResult::Failed {
+                device: Some(device),
+                how: "it is on".into(),
+            }
+        };
+        self.tell_fence((by, run), asker, result);
+    }
+
+    fn tell_fence(&mut self, (by, run): (NodeId, u64), asker: FenceAsker, result: FenceResult) {
+        let now = self.now;
+        if self
+            .machine(by)
+            .daemon
+            .as_ref()
+            .is_some_and(|daemon| daemon.run == run)
+            && let Some(daemon) = self.awake(by)
+        {
+            daemon.node.handle_fence_ended(asker, result, now);
+            self.carry_out(by);
+        }
+    }
+
     /// The device acts whether or not the daemon that asked still lives.
     pub fn fenced(
         &mut self,
         (by, run): (NodeId, u64),
-        id: FenceId,
+        asker: FenceAsker,
         (target, works): (NodeId, bool),
     ) {
-        let now = self.now;
         let device = form::name(&format!("power-{}", self.machines[&target].name));
         let result = if works {
             self.power_off(target);
@@ -227,16 +286,7 @@ impl Cluster {
         if let Some(after) = self.switches[&target].on_again.filter(|_| works) {
             self.put(after, Event::Boot { on: target });
         }
-        if self
-            .machine(by)
-            .daemon
-            .as_ref()
-            .is_some_and(|daemon| daemon.run == run)
-            && let Some(daemon) = self.awake(by)
-        {
-            daemon.node.handle_fence_ended(id, result, now);
-            self.carry_out(by);
-        }
+        self.tell_fence((by, run), asker, result);
     }
 
     /// No node is shot that is not lost, by the latest word.

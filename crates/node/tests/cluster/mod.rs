@@ -7,15 +7,17 @@ mod hands;
 mod invariants;
 pub mod machine;
 mod network;
+pub mod outside;
 pub mod story;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use model::operation::{Operation, ResourceAddress};
-use model::{Command, FenceId, Instant, NodeId, NodeName, Spec, WallTime};
-use node::{PeerMessage, RequestError, RequestId};
-use raft::Persist;
+use model::{Command, Instant, NodeId, NodeName, Spec, WallTime};
+use node::{FenceAsker, PeerMessage, RequestError, RequestId};
+use quorum::arbiter::{Answer, Ask};
+use raft::{Arbiter, Persist};
 use state::State;
 use wire::heartbeat::Heartbeat;
 
@@ -68,9 +70,34 @@ pub enum Event {
     Fenced {
         by: NodeId,
         run: u64,
-        id: FenceId,
+        asker: FenceAsker,
         target: NodeId,
         works: bool,
+    },
+    Looked {
+        by: NodeId,
+        run: u64,
+        asker: FenceAsker,
+        target: NodeId,
+        works: bool,
+    },
+    /// All nodes show themselves to the witness.
+    Pings,
+    /// A question on its way to the witness.
+    Asked {
+        by: NodeId,
+        run: u64,
+        arbiter: Arbiter,
+        number: u64,
+        ask: Box<Ask>,
+    },
+    /// The witness has answered.
+    Granted {
+        by: NodeId,
+        run: u64,
+        arbiter: Arbiter,
+        number: u64,
+        answer: Answer,
     },
     Boot {
         on: NodeId,
@@ -102,6 +129,7 @@ pub struct Cluster {
     /// What a node proposes from now on is on its way for so long.
     pub delays: BTreeMap<NodeId, Duration>,
     pub spec: Spec,
+    pub witness: outside::Witness,
     pub events_done: u64,
     /// What operators were told.
     pub answers: Vec<(RequestId, Result<u64, RequestError>)>,
@@ -127,6 +155,7 @@ impl Cluster {
             loss_per_mille: 0,
             delays: BTreeMap::new(),
             spec: spec.clone(),
+            witness: outside::Witness::default(),
             events_done: 0,
             answers: Vec::new(),
             acts: Vec::new(),
@@ -345,12 +374,34 @@ impl Cluster {
             Event::Fenced {
                 by,
                 run,
-                id,
+                asker,
                 target,
                 works,
             } => {
-                self.fenced((by, run), id, (target, works));
+                self.fenced((by, run), asker, (target, works));
             }
+            Event::Looked {
+                by,
+                run,
+                asker,
+                target,
+                works,
+            } => self.looked((by, run), asker, (target, works)),
+            Event::Asked {
+                by,
+                run,
+                arbiter,
+                number,
+                ask,
+            } => self.asked((by, run), (arbiter, number), &ask),
+            Event::Granted {
+                by,
+                run,
+                arbiter,
+                number,
+                answer,
+            } => self.granted((by, run), (arbiter, number), answer),
+            Event::Pings => self.ping_witness(),
             Event::Boot { on } => self.boot(on),
             Event::StartDaemon { on } => self.start_daemon(on),
             Event::Resume { on } => self.resume(on),

@@ -125,7 +125,22 @@ impl Cluster {
                 );
             }
             Output::Operate(operation) => self.operate((id, run), operation),
-            Output::Fence { id: fence, target } => self.switch((id, run), fence, &target),
+            Output::Fence { asker, target } => self.switch((id, run), asker, &target),
+            Output::AskGrant {
+                arbiter,
+                number,
+                ask,
+            } => {
+                self.ask_witness((id, run), (arbiter, number), *ask);
+            }
+            Output::SetLogAside(lineage) => self.yield_to(id, lineage),
+            Output::Forced(lineage) => {
+                let name = self.machines[&id].name.clone();
+                self.note(format!(
+                    "  {name} goes on alone: generation {}",
+                    lineage.generation
+                ));
+            }
             Output::Reply { id, result } => self.answers.push((id, result)),
             Output::Changed { .. } | Output::Leader(_) => {}
             Output::Left => {

@@ -12,7 +12,12 @@ use super::form::{self, name, span};
 use super::machine::Fault;
 
 /// Lines with which a script describes the cluster, before the story.
-const HEAD: [&str; 4] = ["nodes ", "service ", "policy ", "nodevices"];
+const HEAD: [&str; 5] = ["nodes ", "service ", "policy ", "nodevices", "witness"];
+
+/// `witness` alone begins with one; `witness off` is an event.
+fn is_head(line: &str) -> bool {
+    HEAD.iter().any(|word| line.starts_with(word)) && !line.starts_with("witness o")
+}
 
 pub struct Story {
     pub cluster: Cluster,
@@ -28,8 +33,7 @@ pub fn play(script: &str) -> String {
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty());
-    let (head, tail): (Vec<&str>, Vec<&str>) =
-        lines.partition(|line| HEAD.iter().any(|word| line.starts_with(word)));
+    let (head, tail): (Vec<&str>, Vec<&str>) = lines.partition(|line| is_head(line));
     let nodes: Vec<&str> = head[0].split(' ').skip(1).collect();
     let mut services = Vec::new();
     let mut policy = NoQuorumPolicy::Stop;
@@ -40,7 +44,7 @@ pub fn play(script: &str) -> String {
         match words[..] {
             ["service", service, ref rest @ ..] => services.push((service, form::service(rest))),
             ["policy", word] => policy = policy_of(word),
-            ["nodevices"] => {}
+            ["nodevices"] | ["witness"] => {}
             ref other => panic!("no such beginning: {other:?}"),
         }
     }
@@ -49,7 +53,10 @@ pub fn play(script: &str) -> String {
     if head.contains(&"nodevices") {
         spec.nodes.values_mut().for_each(|node| node.fence.clear());
     }
-    let cluster = Cluster::new(&nodes, &spec, 1);
+    let mut cluster = Cluster::new(&nodes, &spec, 1);
+    if head.contains(&"witness") {
+        cluster.raise_witness();
+    }
     let (began, printed) = (cluster.now, cluster.first.1);
     let mut story = Story {
         cluster,
@@ -105,6 +112,12 @@ impl Story {
             ["delay", node, time] => {
                 let id = self.cluster.id(node);
                 self.cluster.delays.insert(id, span(time));
+            }
+            ["witness", "off"] => self.cluster.witness.power = None,
+            ["witness", "on"] => self.cluster.witness.power = Some(super::machine::Power::On),
+            ["force", node, "without", lost] => {
+                let id = self.cluster.id(node);
+                self.cluster.force(id, lost);
             }
             ["fault", node, service, fault] => self.fault(node, service, fault),
             _ => self.order(&words),

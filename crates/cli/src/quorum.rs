@@ -1,0 +1,97 @@
+//! `quorum status` and `quorum force`: they ask the node they are typed on, with or without a
+//! leader.
+
+use api::quorum::{FORCE_CONFIRMATION, ForceReply, ForceRequest, QuorumStatus};
+use api::{ApiError, routes};
+
+use crate::args::{ActArgs, ForceArgs, QuorumCommand};
+use crate::client::Client;
+use crate::exit::Exit;
+use crate::order::agree;
+use crate::screen::{Form, Screen, Tone, paint};
+
+pub(crate) fn run(
+    client: &Client,
+    screen: &mut Screen,
+    form: Form,
+    command: &QuorumCommand,
+) -> Result<Exit, ApiError> {
+    match command {
+        QuorumCommand::Status => status(client, screen, form),
+        QuorumCommand::Force(args) => force(client, screen, form, args),
+    }
+}
+
+fn status(client: &Client, screen: &mut Screen, form: Form) -> Result<Exit, ApiError> {
+    let status: QuorumStatus = client.get(routes::QUORUM)?;
+    match form {
+        Form::Json => screen.print_json(&status),
+        Form::Text => screen.print(text(&status)),
+    }
+    Ok(Exit::Done)
+}
+
+fn text(status: &QuorumStatus) -> String {
+    let quorum = match (&status.leader, status.quorate) {
+        (Some(leader), true) => format!("quorate, {leader} leads"),
+        (_, true) => "quorate".to_string(),
+        (_, false) => "NO QUORUM".to_string(),
+    };
+    let voters: Vec<String> = status
+        .voters
+        .iter()
+        .map(|voter| format!("{} ({})", voter.name, voter.state))
+        .collect();
+    let count = voters.len();
+    let majority = status.majority;
+    let mut lines = vec![
+        format!("{quorum}; seen by {}", status.seen_by),
+        format!(
+            "voters: {}; {majority} of {count} decide",
+            voters.join(", ")
+        ),
+    ];
+    if count.is_multiple_of(2) {
+        let halves = status.arbiters.join(" and ");
+        lines.push(format!("between two halves: {halves}"));
+    }
+    if 1 < status.generation {
+        let (maker, generation) = (&status.made_by, status.generation);
+        lines.push(format!("history: generation {generation}, made by {maker}"));
+    }
+    lines.extend(status.waits.iter().map(|wait| format!("waits: {wait}")));
+    lines.extend(status.help.iter().map(|help| format!("help: {help}")));
+    lines.join("\n") + "\n"
+}
+
+fn force(
+    client: &Client,
+    screen: &mut Screen,
+    form: Form,
+    args: &ForceArgs,
+) -> Result<Exit, ApiError> {
+    let mut request = ForceRequest {
+        lost: args.lost.iter().map(ToString::to_string).collect(),
+        dry_run: true,
+        confirm: None,
+    };
+    let preview: ForceReply = client.post(routes::FORCE_QUORUM, &request)?;
+    if form == Form::Text {
+        for note in &preview.notes {
+            let line = paint(note, Tone::Care, screen.colour);
+            screen.print(format_args!("{line}\n"));
+        }
+    }
+    let act = ActArgs {
+        yes: args.yes,
+        ..ActArgs::default()
+    };
+    request.confirm = agree(screen, form, act, Some(FORCE_CONFIRMATION))?;
+    request.dry_run = false;
+    let reply: ForceReply = client.post(routes::FORCE_QUORUM, &request)?;
+    match form {
+        Form::Json => screen.print_json(&reply),
+        Form::Text => screen.print("begun; `mainstay quorum status` shows what came of it\n"),
+    }
+    Ok(Exit::Done)
+}
