@@ -582,6 +582,7 @@ impl Node {
                 raft::Output::Persist(persist) => self.outputs.push_back(Output::Persist(persist)),
                 raft::Output::Committed(entries) => {
                     entries.into_iter().for_each(|entry| self.apply(entry, now));
+                    self.note_losses(now);
                 }
                 raft::Output::RestoreSnapshot(meta, data) => self.restore((meta.index, &data), now),
                 raft::Output::RoleChanged { leader, .. } => self.take_leader(leader, now),
@@ -772,7 +773,7 @@ impl Node {
     }
 
     pub(crate) fn lease_until(&self, now: Instant) -> Instant {
-        let heard = self.raft.last_contact(now).unwrap_or_default();
+        let heard = self.raft.acknowledged_at(now).unwrap_or_default();
         // It makes a lease longer, and gives none back that has ended.
         let together = self.together.filter(|_| self.lease == Lease::Held);
         heard.max(self.contact).max(together.unwrap_or_default()) + self.lease_span()
@@ -786,7 +787,7 @@ impl Node {
         } else {
             Lease::Ended
         };
-        let heard = self.raft.last_contact(now).unwrap_or_default();
+        let heard = self.raft.acknowledged_at(now).unwrap_or_default();
         self.contact = self.contact.max(heard);
         if lease == self.lease {
             return;

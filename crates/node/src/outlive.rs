@@ -26,7 +26,8 @@ pub struct Outliving {
 }
 
 impl Node {
-    /// To be called after each change of the state.
+    /// To be called after each change of the state, before the log is asked anything more: who
+    /// is lost is acknowledged by this node no longer.
     pub(crate) fn note_losses(&mut self, now: Instant) {
         let nodes = &self.state.seen().nodes;
         let is_lost = |name: &NodeName| {
@@ -34,6 +35,9 @@ impl Node {
             seen.is_some_and(|seen| matches!(seen.state, NodeState::Lost { .. }))
         };
         self.losses.0.retain(|name, _| is_lost(name));
+        let lost = nodes.iter().filter(|(name, _)| is_lost(name));
+        self.raft
+            .set_unacknowledged(lost.map(|(_, seen)| seen.id).collect());
         for name in nodes.keys().filter(|name| is_lost(name)) {
             self.losses.0.entry(name.clone()).or_insert(now);
         }

@@ -132,8 +132,8 @@ fn of_five_that_are_split_the_three_go_on() {
             > cut c and d
             > cut c and e
             > run 10s
-                5.78s  d is lost: d silent for 800 ms, agreed by a and b and c
                 5.78s  e is lost: e silent for 800 ms, agreed by a and b and c
+                5.78s  d is lost: d silent for 800 ms, agreed by a and b and c
                 5.78s  fence 39: a fences d: d silent for 800 ms, agreed by a and b and c
                 5.78s  fence 40: a fences e: e silent for 800 ms, agreed by a and b and c
                 5.99s  fence 39: d confirmed off by power-d

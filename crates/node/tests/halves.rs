@@ -83,7 +83,7 @@ fn of_two_nodes_the_one_that_is_cut_off_stops_when_its_lease_ends() {
             > quiet 2s
             > cut a
             > run 5s
-               10.02s    web/program stops on a
+               10.01s    web/program stops on a
         "#]],
     );
 }

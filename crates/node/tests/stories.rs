@@ -192,7 +192,7 @@ fn a_node_that_is_cut_off_stops_by_itself_when_its_lease_ends() {
             > run 15s
                 7.78s  b is lost: b silent for 800 ms, agreed by a and c
                 7.78s  fence 31: a fences b: b silent for 800 ms, agreed by a and c
-                9.97s    web/program stops on b
+                9.91s    web/program stops on b
                17.79s  fence 31: b confirmed off by power-b
                17.79s  web stopped on b: b is proven off
                17.79s  b is down
@@ -1092,7 +1092,7 @@ fn a_node_that_was_wrongly_vouched_for_stops_the_newer_copy_and_stays_out_until_
                 7.99s  fence 31: b not fenced by power-b: no answer
                 7.99s  fence 33: c fences b: b silent for 800 ms, agreed by a and c
                 8.19s  fence 33: b not fenced by power-b: no answer
-                9.97s    web/program stops on b
+                9.91s    web/program stops on b
                13.19s  fence 35: a fences b: b silent for 800 ms, agreed by a and c
                13.39s  fence 35: b not fenced by power-b: no answer
             > confirm b
@@ -1332,7 +1332,7 @@ fn what_a_killed_daemon_still_had_to_say_ends_no_claim_of_the_next() {
                 6.99s  fence 30: b not fenced by power-b: no answer
                 6.99s  fence 32: c fences b: b silent for 800 ms, agreed by a and c
                 7.19s  fence 32: b not fenced by power-b: no answer
-                8.97s    web/program stops on b
+                8.91s    web/program stops on b
                12.19s  fence 34: a fences b: b silent for 800 ms, agreed by a and c
                12.39s  fence 34: b not fenced by power-b: no answer
                17.39s  fence 36: c fences b: b silent for 800 ms, agreed by a and c
