@@ -57,6 +57,14 @@ pub fn run(arguments: &TestArguments) -> Result<(), Failure> {
             "--no-fail-fast",
         ])
     });
+    // The same seeds for everybody, each twice to the same trace; and seeds that nobody has
+    // played before.
+    report.step("simulator, fixed seeds", || {
+        crate::sim::play(&["--seeds", "200", "--twice"])
+    });
+    report.step("simulator, fresh seeds", || {
+        crate::sim::play(&["--seeds", "3000", "--fresh"])
+    });
     if !arguments.without_lab {
         lab_scenarios(&mut report);
     }

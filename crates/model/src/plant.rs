@@ -38,7 +38,7 @@ plants! {
     VoteForShorterLog "vote-for-shorter-log" "A voter does not look whether the candidate's log is complete."
     CommitWithoutMajority "commit-without-majority" "A leader counts an entry as committed with one copy too few."
     LostVoterRemoved "lost-voter-removed" "A voter that is lost, and not yet proven off, is taken out of the voters."
-    GrantWhileUnproven "grant-while-unproven" "A service is granted although a lost node may still run it."
+    LossEndsClaims "loss-ends-claims" "What a node ran counts as over as soon as the node is lost, before it is fenced."
     FailedFenceCounts "failed-fence-counts" "A fence that failed is told as confirmed."
     LateFenceCounts "late-fence-counts" "The word of a fence that was written off, or of an executor that booted since, still counts."
     EarlierRunSpeaks "earlier-run-speaks" "What an earlier run of a daemon still had to say counts after a later one is known."

@@ -290,6 +290,7 @@ impl Node {
         self.spoke.insert(from, now);
         match message {
             PeerMessage::Raft(message) => self.raft.handle_message(message, now),
+            PeerMessage::Proposal { id, .. } if !self.requests.is_new(from, id) => {}
             PeerMessage::Proposal { id, command } => match self.raft.propose(command, now) {
                 Ok(index) => {
                     let asker = (self.raft.term(), Asker::Peer(from, id));
@@ -474,6 +475,7 @@ impl Node {
             self.requests.next_deadline(),
             self.executor.next_deadline(),
             self.leader.and_then(|_| self.tending.next_deadline()),
+            self.tending.alone_deadline(),
             self.first_hearing_ends(now),
             self.split_deadline(),
             self.yielding_deadline(),

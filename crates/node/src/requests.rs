@@ -1,6 +1,6 @@
 //! Commands on their way into the log, and who waits for their answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use model::{Instant, NodeId, Rejected};
@@ -29,6 +29,10 @@ pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(8);
 
 /// More people than this do not wait at one daemon; more would be a script gone wild.
 pub(crate) const REQUESTS_MAX: usize = 256;
+
+/// Proposals of one peer that are remembered, so that one that comes twice is proposed once:
+/// all that may wait there at a time.
+const REMEMBERED_MAX: usize = REQUESTS_MAX;
 
 /// Why a command was not applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -80,9 +84,29 @@ pub(crate) struct Requests {
     pub waiting: BTreeMap<RequestId, Waiting>,
     /// At the leader: who waits for which entry (index, with the term it was proposed in).
     pub proposed: BTreeMap<u64, (u64, Asker)>,
+    /// The latest proposals of each peer, oldest first.
+    heard: BTreeMap<NodeId, VecDeque<RequestId>>,
 }
 
 impl Requests {
+    /// Whether a proposal of a peer comes for the first time. What comes twice, and was
+    /// applied the first time, would be refused the second time, and its asker might be told
+    /// that instead. Numbers that name no request are not remembered.
+    pub fn is_new(&mut self, from: NodeId, id: RequestId) -> bool {
+        if id == RequestId(0) {
+            return true;
+        }
+        let heard = self.heard.entry(from).or_default();
+        if heard.contains(&id) {
+            return false;
+        }
+        if REMEMBERED_MAX <= heard.len() {
+            heard.pop_front();
+        }
+        heard.push_back(id);
+        true
+    }
+
     /// The earliest moment at which a request is given up.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.waiting.values().map(|waiting| waiting.deadline).min()

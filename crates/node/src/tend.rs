@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use model::plant::{self, Plant};
 use model::seen::{FenceResult, FenceStanding, NodeState};
 use model::{BootId, Command, FenceId, Instant, NodeName};
 
@@ -31,6 +32,11 @@ const HANDOVER_WAIT: Duration = Duration::from_secs(2);
 /// A node that has left waits this long for its removal from the voters, so that those who
 /// stay need no vote of it. Where nobody stays, nobody removes it.
 const REMOVAL_WAIT: Duration = Duration::from_secs(3);
+
+/// A node that runs nothing any more and finds nobody to say so to goes after this time: its
+/// leave may stand in the log already and never reach it, because it is no member any more.
+/// Several elections fit in it, and a person still waits.
+const ALONE_WAIT: Duration = Duration::from_secs(10);
 
 /// How much longer than `lost_after` a run listens before it fences a node of which its
 /// detector has said nothing: the members must be known and a leader found before anybody
@@ -60,7 +66,8 @@ struct OwnFence {
 ///
 /// ```text
 ///   Stays ──► Asked ──► HandingOver ──► Told ──► Down ──► Done
-///               └──────(not leader)──────▲
+///               ├──────(not leader)──────▲                 ▲
+///               └─────(nobody leads)──► Alone ─────────────┘
 /// ```
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Departure {
@@ -72,6 +79,8 @@ enum Departure {
     HandingOver(Instant),
     /// `Left` is proposed.
     Told(Instant),
+    /// Nothing is left here, and nobody leads since then.
+    Alone(Instant),
     /// The log says that this node is down; its vote may still be needed.
     Down(Instant),
     /// The daemon may end.
@@ -102,6 +111,13 @@ pub(crate) struct Tending {
 
 impl Tending {
     pub fn fence_ended(&mut self, id: FenceId, result: FenceResult) {
+        let result = match result {
+            FenceResult::Failed {
+                device: Some(device),
+                ..
+            } if plant::is(Plant::FailedFenceCounts) => FenceResult::Confirmed { device },
+            told => told,
+        };
         self.results.insert(id, (result, None));
     }
 
@@ -128,7 +144,10 @@ impl Tending {
     /// Whether this node is on its way out: its being alive is no news then.
     pub fn leaves(&self) -> bool {
         match self.departure {
-            Departure::Stays | Departure::Asked | Departure::HandingOver(_) => false,
+            Departure::Stays
+            | Departure::Asked
+            | Departure::HandingOver(_)
+            | Departure::Alone(_) => false,
             Departure::Told(_) | Departure::Down(_) | Departure::Done => true,
         }
     }
@@ -156,7 +175,7 @@ impl Tending {
         let results = self.results.values().filter_map(|(_, sent)| *sent);
         let told = results.chain(self.probed).map(|at| at + ASK_RETRY);
         let departure = match self.departure {
-            Departure::Stays | Departure::Asked | Departure::Done => None,
+            Departure::Stays | Departure::Asked | Departure::Alone(_) | Departure::Done => None,
             Departure::HandingOver(at) => Some(at + HANDOVER_WAIT),
             Departure::Told(at) => Some(at + ASK_RETRY),
             Departure::Down(at) => Some(at + REMOVAL_WAIT),
@@ -166,6 +185,21 @@ impl Tending {
             .chain(self.announcement.due)
             .chain(departure)
             .min()
+    }
+}
+
+impl Tending {
+    /// When a node that leaves and finds no leader goes all the same.
+    pub fn alone_deadline(&self) -> Option<Instant> {
+        match self.departure {
+            Departure::Alone(since) => Some(since + ALONE_WAIT),
+            Departure::Stays
+            | Departure::Asked
+            | Departure::HandingOver(_)
+            | Departure::Told(_)
+            | Departure::Down(_)
+            | Departure::Done => None,
+        }
     }
 }
 
@@ -201,6 +235,9 @@ impl Node {
     /// and from there on the words of earlier runs are void.
     #[must_use]
     pub fn is_caught_up(&self) -> bool {
+        if plant::is(Plant::StartBeforeCaughtUp) {
+            return true;
+        }
         let me = self.state.seen().nodes.get(&self.config.name);
         me.is_some_and(|node| node.run == self.config.run)
     }
@@ -337,6 +374,12 @@ impl Node {
                 _ if fence.begun.is_some() => self.tell_fence(id, target, now),
                 Fresh::Asked(at) if now < at + ASK_RETRY => {}
                 Fresh::NotAsked | Fresh::Asked(_) if self.leader.is_none() => {}
+                Fresh::NotAsked if plant::is(Plant::FenceOnOldState) => {
+                    let (fresh, begun) = (Fresh::To(0), Some(now));
+                    self.tending.fences.insert(id, OwnFence { fresh, begun });
+                    let asker = FenceAsker::Log(id);
+                    self.outputs.push_back(Output::Fence { asker, target });
+                }
                 Fresh::NotAsked | Fresh::Asked(_) => {
                     let fresh = Fresh::Asked(now);
                     self.tending
@@ -426,7 +469,10 @@ impl Node {
                 self.depart(before, now)
             }
             (
-                Departure::Asked | Departure::HandingOver(_) | Departure::Told(_),
+                Departure::Asked
+                | Departure::HandingOver(_)
+                | Departure::Told(_)
+                | Departure::Alone(_),
                 Some(
                     NodeState::Down
                     | NodeState::Starting { .. }
@@ -463,7 +509,11 @@ impl Node {
         let waits = match before {
             Departure::HandingOver(at) => self.is_leader() && now < at + HANDOVER_WAIT,
             Departure::Told(at) => now < at + ASK_RETRY,
-            Departure::Stays | Departure::Asked | Departure::Down(_) | Departure::Done => false,
+            Departure::Stays
+            | Departure::Asked
+            | Departure::Alone(_)
+            | Departure::Down(_)
+            | Departure::Done => false,
         };
         if waits {
             return before;
@@ -474,10 +524,22 @@ impl Node {
         }
         if self.leader.is_none() {
             // A new leader is an input, and asks again.
-            return Departure::Asked;
+            return self.depart_alone(before, now);
         }
         let (node, boot) = (self.config.name.clone(), self.config.boot);
         self.propose_own(Command::Left { node, boot }, now);
         Departure::Told(now)
+    }
+
+    /// Nobody leads: perhaps this node is no member any more, and nobody will tell it.
+    fn depart_alone(&mut self, before: Departure, now: Instant) -> Departure {
+        let Departure::Alone(since) = before else {
+            return Departure::Alone(now);
+        };
+        if now < since + ALONE_WAIT {
+            return before;
+        }
+        self.outputs.push_back(Output::Left);
+        Departure::Done
     }
 }

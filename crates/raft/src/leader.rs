@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use model::plant::{self, Plant};
 use model::{Instant, NodeId};
 use wire::raft::{AppendOutcome, Body, Entry, Payload, Stamp};
 
@@ -403,7 +404,10 @@ impl Raft {
             None if *voter == self.config.id => self.outbox.persisted_index(),
             None => 0,
         };
-        let reached = self.log.reached(matched);
+        let mut reached = self.log.reached(matched);
+        if plant::is(Plant::CommitWithoutMajority) {
+            reached = reached.max(self.outbox.persisted_index());
+        }
         let of_this_term = self.log.term_at(reached) == Some(self.term);
         if self.log.commit() < reached && of_this_term {
             self.commit_to(reached);

@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use model::plant::{self, Plant};
 use model::{Lineage, NodeId};
 use wire::raft::{Configuration, Entry, Payload, SnapshotMeta};
 
@@ -143,7 +144,8 @@ impl Log {
 
     /// Whether a candidate whose log ends there lacks nothing that may be committed.
     pub(crate) fn is_up_to_date(&self, last_index: u64, last_term: u64) -> bool {
-        (self.last_term(), self.last_index()) <= (last_term, last_index)
+        plant::is(Plant::VoteForShorterLog)
+            || (self.last_term(), self.last_index()) <= (last_term, last_index)
     }
 
     /// The highest index from `floor` to `index` whose term is at most `term`; none when

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use model::plant::{self, Plant};
 use wire::raft::{Entry, HardState, Message, SnapshotMeta};
 
 use crate::{Output, Persist, PersistSeq};
@@ -70,6 +71,8 @@ impl Outbox {
     pub(crate) fn send(&mut self, message: Message, promise: Promise) {
         let seq = match promise {
             Promise::Nothing => PersistSeq(0),
+            Promise::HardState if plant::is(Plant::VoteBeforeSync) => PersistSeq(0),
+            Promise::Log if plant::is(Plant::EntryBeforeSync) => PersistSeq(0),
             Promise::HardState => self.hard_state_seq,
             Promise::Log => self.hard_state_seq.max(self.log_seq),
         };

@@ -34,8 +34,10 @@ mod queue;
 pub mod random;
 mod record;
 pub mod schedule;
+pub mod shrink;
 pub mod trace;
 mod wires;
+mod words;
 mod world;
 
 pub use disk::{Health, Torn};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use model::seen::{Maintenance, NodeState, Phase, Standby, Wish};
 use model::{Instant, NodeId, NodeName};
+use wire::raft::Configuration;
 
 use crate::act::{Order, Weather, Wrong};
 use crate::disk::Health;
@@ -240,17 +241,59 @@ impl World {
     }
 
     fn too_late(&mut self, promise: Promise, why: String) {
-        let voters = &self.record.configuration().voters;
-        let sound = voters.iter().filter(|voter| {
-            let machine = self.machines.get((voter.0 - 1) as usize);
-            machine.is_some_and(|machine| machine.disk.health == Health::Sound)
-        });
-        if sound.count() < self.record.configuration().majority() {
+        if self.is_hopeless() {
             self.mender.stage = Stage::Hopeless;
             return;
         }
+        self.tell_states();
         let span = self.now.saturating_duration_since(self.mender.since);
         let what = format!("{why}, {span:?} after the last fault");
         self.break_promise(promise, what);
+    }
+
+    /// Whether too many of those who decide have lost their logs. Which voters decide may be
+    /// open: a change of them that only some have in their logs counts there.
+    fn is_hopeless(&self) -> bool {
+        let is_dead = |configuration: &Configuration| {
+            let sound = configuration.voters.iter().filter(|voter| {
+                let machine = self.machines.get((voter.0 - 1) as usize);
+                machine.is_some_and(|machine| machine.disk.health == Health::Sound)
+            });
+            sound.count() < configuration.majority()
+        };
+        let daemons = self.machines.iter().filter_map(|m| m.daemon.as_ref());
+        let mut known = daemons.map(|daemon| daemon.node.raft().configuration());
+        is_dead(self.record.configuration()) || known.any(is_dead)
+    }
+
+    /// For those who look for the cause: how each node is.
+    pub(crate) fn tell_states(&mut self) {
+        for place in 0..self.machines.len() {
+            let machine = &self.machines[place];
+            let seen = self.record.state().seen().nodes.get(&machine.name);
+            let log = seen.map_or("no member", |node| node.state.word());
+            let mut words = format!("= {:?}, in the log {log}", machine.power);
+            if let Some(daemon) = &machine.daemon {
+                let raft = daemon.node.raft();
+                let configuration = raft.configuration();
+                words.push_str(&format!(
+                    ", run {}, {:?} in term {}, entries to {}, committed {}, voters {:?}, learners {:?}",
+                    daemon.run,
+                    raft.role(),
+                    raft.term(),
+                    raft.last_index(),
+                    raft.commit(),
+                    configuration.voters,
+                    configuration.learners,
+                ));
+            }
+            let id = machine.id;
+            self.trace.story(self.now, Some(id), || words);
+        }
+        let services = &self.record.state().seen().services;
+        for (name, seen) in services.clone() {
+            let words = format!("= {name}: {seen:?}");
+            self.trace.story(self.now, None, || words);
+        }
     }
 }

@@ -19,7 +19,7 @@ impl Random {
     }
 
     /// The next number, all 64 bits of it.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -28,7 +28,7 @@ impl Random {
 
     /// A number from 0 up to, and without, `end`; 0 when `end` is 0.
     pub fn below(&mut self, end: u64) -> u64 {
-        (self.next() >> 32) * end.min(u64::from(u32::MAX)) >> 32
+        ((self.draw() >> 32) * end.min(u64::from(u32::MAX))) >> 32
     }
 
     /// A number from `from` to `to`, both included.

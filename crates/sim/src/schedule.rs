@@ -262,12 +262,7 @@ impl Acts<'_> {
                 self.put_pair(at, Act::LinkDown(link), (200, 4500), Act::Heal);
             }
             Kind::Loss | Kind::Twice | Kind::Late => self.draw_weather(at, kind),
-            Kind::Clock => {
-                const HOUR: i64 = 3_600_000;
-                let jumps = [HOUR, -HOUR, 24 * HOUR, -24 * HOUR, 30 * 8766 * HOUR];
-                let by = self.random.pick(&jumps);
-                self.put(at, Act::Clock(node, by));
-            }
+            Kind::Clock => self.draw_clock(at, node),
             Kind::SlowDisk => {
                 let by = self.span(5, 900);
                 let end = Act::SlowDisk(node, Duration::ZERO);
@@ -304,6 +299,13 @@ impl Acts<'_> {
             }
             Kind::Operator => self.draw_order(at, node),
         }
+    }
+
+    fn draw_clock(&mut self, at: Instant, node: NodeId) {
+        const HOUR: i64 = 3_600_000;
+        let jumps = [HOUR, -HOUR, 24 * HOUR, -24 * HOUR, 30 * 8766 * HOUR];
+        let by = self.random.pick(&jumps);
+        self.put(at, Act::Clock(node, by));
     }
 
     fn draw_weather(&mut self, at: Instant, kind: Kind) {

@@ -24,6 +24,7 @@ use crate::record::Record;
 use crate::schedule::Setup;
 use crate::trace::{Keep, Trace};
 use crate::wires::Wires;
+use crate::words;
 
 /// Streams of random numbers while a cluster lives.
 const OF_WORLD: u64 = 3;
@@ -291,7 +292,7 @@ impl World {
     }
 
     pub fn start_daemon(&mut self, id: NodeId) {
-        let (now, seed) = (self.now, self.random.next());
+        let (now, seed) = (self.now, self.random.draw());
         let (timings, every) = (self.setup.spec.cluster.timings, self.setup.compact_every);
         let machine = self.machine(id);
         if machine.power == Power::Off || machine.daemon.is_some() {
@@ -424,7 +425,7 @@ impl World {
         self.trace.mix(self.now.0 ^ (node << 56) ^ (number << 40));
         self.count_event(&event);
         self.trace
-            .detail(self.now, event.needs(), || describe(&event, word));
+            .detail(self.now, event.needs(), || words::of_event(&event, word));
         match event {
             Event::Heartbeat {
                 to,
@@ -533,34 +534,6 @@ impl World {
         if machine.power == Power::On {
             self.run_timers(on);
         }
-    }
-}
-
-fn describe(event: &Event, word: &str) -> String {
-    match event {
-        Event::Message { from, message, .. } => {
-            format!("{word} from {}: {message:?}", form::node_name(*from))
-        }
-        Event::Heartbeat {
-            heartbeat, link, ..
-        } => {
-            let from = form::node_name(heartbeat.header.origin.node);
-            format!("{word} from {from} over network {}", link.0)
-        }
-        Event::Begun { operation, .. } | Event::Ended { operation, .. } => {
-            format!("{word}: {} {}", operation.verb, operation.address)
-        }
-        Event::Refused { .. }
-        | Event::Written { .. }
-        | Event::GaveWay { .. }
-        | Event::Failed { .. }
-        | Event::Strike { .. }
-        | Event::Told { .. }
-        | Event::Boot { .. }
-        | Event::Resume { .. }
-        | Event::Wake { .. }
-        | Event::Act { .. }
-        | Event::Mend => word.to_string(),
     }
 }
 

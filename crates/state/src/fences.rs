@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use model::history::Happening;
+use model::plant::{self, Plant};
 use model::seen::{
     FENCED_AT_MAX, FenceRecord, FenceResult, FenceSeen, FenceStanding, Maintenance, NodeState,
 };
@@ -115,9 +116,14 @@ impl State {
         let by = self.node(executor)?;
         let same_executor = fence.executor == *executor && by.state.boot() == Some(*boot);
         // A fence that was written off because its executor went away stays written off.
-        if !same_executor
-            || fence.standing != FenceStanding::Asked
-            || fence.boot != node.state.boot()
+        let counts_late = plant::is(Plant::LateFenceCounts);
+        if counts_late && fence.boot != node.state.boot() {
+            return Err(late());
+        }
+        if !counts_late
+            && (!same_executor
+                || fence.standing != FenceStanding::Asked
+                || fence.boot != node.state.boot())
         {
             return Err(late());
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use model::command::Joined;
 use model::history::Happening;
+use model::plant::{self, Plant};
 use model::seen::{
     FenceResult, FenceStanding, Maintenance, NodeSeen, NodeState, ResourceState, Standby,
 };
@@ -367,6 +368,11 @@ impl State {
         }
         if boot.is_some() && *boot != known {
             return Err(Rejected::Late(format!("an earlier boot of {name}")));
+        }
+        if plant::is(Plant::LossEndsClaims) {
+            self.end_boot(place, name, BootEnd::Fenced);
+            self.set_node(place, name, NodeState::Down, None);
+            return Ok(Applied::Done);
         }
         let state = NodeState::Lost {
             boot: known,

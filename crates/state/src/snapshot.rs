@@ -1,5 +1,6 @@
 //! The state as bytes: JSON, so that a version that adds fields can read an older one.
 
+use model::plant::{self, Plant};
 use serde::{Deserialize, Serialize};
 
 use crate::State;
@@ -38,11 +39,26 @@ impl State {
     /// The state as bytes; the same state gives the same bytes.
     #[must_use]
     pub fn to_snapshot(&self) -> Vec<u8> {
+        if plant::is(Plant::ClaimNotInSnapshot) && self.forgets_claims() {
+            return self.without_claims().to_snapshot();
+        }
         serde_json::to_vec(&Written {
             format: SNAPSHOT_FORMAT,
             state: self,
         })
         .expect("every key is a string and nothing in it can fail to be written")
+    }
+
+    fn forgets_claims(&self) -> bool {
+        self.seen.services.values().any(|seen| seen.claim.is_some())
+    }
+
+    fn without_claims(&self) -> Self {
+        let mut state = self.clone();
+        for seen in state.seen.services.values_mut() {
+            seen.claim = None;
+        }
+        state
     }
 
     /// Reads what `to_snapshot` wrote.

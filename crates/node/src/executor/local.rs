@@ -2,6 +2,7 @@
 
 use model::command::Report;
 use model::operation::{OperationReport, Outcome, Verb};
+use model::plant::{self, Plant};
 use model::seen::{Claim, Goal, Phase, ResourceFailure, ResourceState, RestartScope};
 use model::spec::{NodeSpec, ResourceKind, ResourceSpec};
 use model::{CardName, ClaimEpoch, Instant, OperationId, PlanId, ResourceName};
@@ -156,9 +157,11 @@ impl Local {
     }
 
     pub fn is_down(&self) -> bool {
-        self.resources
-            .iter()
-            .all(|resource| resource.state == ResourceState::Stopped)
+        let early = plant::is(Plant::StopToldEarly);
+        self.resources.iter().all(|resource| {
+            resource.state == ResourceState::Stopped
+                || (early && resource.state == ResourceState::Stopping)
+        })
     }
 
     pub fn states(&self) -> Vec<(ResourceName, ResourceState)> {
@@ -322,7 +325,9 @@ impl Local {
             return Report::StopFailed(failure.clone());
         }
         match want {
-            Want::Down if self.is_down() && self.busy.is_none() => {
+            Want::Down
+                if self.is_down() && (self.busy.is_none() || plant::is(Plant::StopToldEarly)) =>
+            {
                 if self.lease_ended {
                     Report::LeaseEnded
                 } else {

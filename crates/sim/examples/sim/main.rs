@@ -1,11 +1,19 @@
 //! Plays many seeds, several at once, and tells what became of them. `cargo xtask sim` runs
 //! it; what it prints is described in docs/simulator.md.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "threads and clocks of those who play seeds; the clusters know nothing of them"
+)]
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+mod planted;
 
 use clap::Parser;
 use sim::play::{self, Outcome};
@@ -51,6 +59,15 @@ struct Arguments {
     /// The last event to show.
     #[arg(long, default_value_t = u64::MAX)]
     to_event: u64,
+    /// Look for the few acts of a failing seed that break its promise.
+    #[arg(long, requires = "seed")]
+    shrink: bool,
+    /// Plant a defect, and look for it; `list` names them, `all` tries all.
+    #[arg(long)]
+    plant: Option<String>,
+    /// With `--plant all`: write the table to this file.
+    #[arg(long, requires = "plant")]
+    write: Option<std::path::PathBuf>,
     /// Play new seeds until a promise is broken.
     #[arg(long)]
     soak: bool,
@@ -63,9 +80,11 @@ fn main() -> ExitCode {
     // A panic is a finding: it is told with the seed, once.
     std::panic::set_hook(Box::new(|_| {}));
     let arguments = Arguments::parse();
-    let violations = match arguments.seed {
-        Some(seed) => one(seed, &arguments),
-        None => many(&arguments),
+    let violations = match (&arguments.plant, arguments.seed) {
+        (Some(plant), _) => planted::run(plant, &arguments),
+        (None, Some(seed)) if arguments.shrink => shrink(seed, &arguments),
+        (None, Some(seed)) => one(seed, &arguments),
+        (None, None) => many(&arguments),
     };
     if violations == 0 {
         ExitCode::SUCCESS
@@ -98,6 +117,32 @@ fn one(seed: u64, arguments: &Arguments) -> u64 {
     println!("trace {:016x}", outcome.hash);
     println!("{}", total.last_line());
     total.violations
+}
+
+/// Prints the few acts that a failing seed needs, as a scenario.
+fn shrink(seed: u64, arguments: &Arguments) -> u64 {
+    let (setup, acts) = sim::schedule::of_seed(seed, &arguments.faults);
+    let outcome = play::schedule(&setup, acts.clone(), Keep::Nothing);
+    let Some(violation) = outcome.violation else {
+        println!("seed {seed} breaks no promise");
+        return 0;
+    };
+    let before = acts.len();
+    let fewer = sim::shrink::shrink(&setup, acts, violation.promise);
+    println!("{} of {before} acts are left", fewer.len());
+    let after = play::schedule(&setup, fewer.clone(), Keep::Story);
+    for line in &after.lines {
+        println!("{line}");
+    }
+    println!();
+    println!("seed {seed}");
+    for (at, act) in &fewer {
+        println!("at {}ms {act}", at.0 / 1_000_000);
+    }
+    if let Some(violation) = &after.violation {
+        println!("# {}: {}", violation.promise.name(), violation.what);
+    }
+    1
 }
 
 fn many(arguments: &Arguments) -> u64 {
