@@ -4,6 +4,26 @@
 //!
 //! It only makes a lease longer that still holds. Times are those at which this node *sent*
 //! what the others say to have heard, so no delay on the wire makes a lease longer.
+//!
+//! # Why it is safe
+//!
+//! Where only devices end a lost node, no lease is waited for, and nothing depends on this.
+//! Where members have armed watchdogs, somebody may wait until *our* lease has ended, counted
+//! from when it saw our loss committed, under one leader that has led ever since
+//! (`outlive.rs`). There *every* voter must be here or closed, at a time `t`. Suppose that a
+//! leader of such a wait has led since before `t`:
+//!
+//! - It is a voter of our configuration, or the entry that made it one is committed and beyond
+//!   what we know as committed. Whoever applied that is news to us, and does not count.
+//! - As a voter that counts it was closed at `t`, and then it did not lead at `t`. Or it
+//!   heard at `t` or later what we sent at `t`, and had applied then no more than we know as
+//!   committed. Our loss is not in that (a node that knows its own loss counts nobody); but a
+//!   leader has applied our loss when the wait begins. So the wait began later than `t`.
+//!
+//! Both ways `t` is before the beginning of every wait that can still end well, and a lease
+//! from `t` ends within the wait. A half that waits us out after its own `Lost` does not hear us, so we have
+//! not met it since, nor it us; when it does, its wait is void. After its forced change it has
+//! applied an entry that is news to us, and its messages show a newer history.
 
 use membership::PeerStatus;
 use model::Instant;
@@ -25,13 +45,16 @@ impl Node {
 
     /// What the detector of this node hears of the others.
     pub fn handle_hearing(&mut self, peers: &[PeerStatus], now: Instant) {
-        self.together = self.together.max(self.majority_at(peers, now));
+        if !self.is_given_up() && self.rival().is_none() {
+            self.together = self.together.max(self.company_at(peers, now));
+        }
         self.advance(now);
     }
 
-    /// The latest moment at which a majority of the voters, with this node if it is one, was
-    /// here or closed. Then fewer were elsewhere than a forced change needs.
-    fn majority_at(&self, peers: &[PeerStatus], now: Instant) -> Option<Instant> {
+    /// The latest moment at which so many of the voters, with this node if it is one, were
+    /// here or closed that fewer were elsewhere than a forced change needs; where leases are
+    /// waited for: at which nobody was elsewhere.
+    fn company_at(&self, peers: &[PeerStatus], now: Instant) -> Option<Instant> {
         let voters = &self.raft.configuration().voters;
         let mut times: Vec<Instant> = voters
             .iter()
@@ -44,7 +67,13 @@ impl Node {
             })
             .collect();
         times.sort_unstable();
-        times.iter().nth_back(voters.len() / 2).copied()
+        let is_waited_out = self.state.lease_and_bound(&self.config.name).is_some();
+        let others = if is_waited_out {
+            voters.len().saturating_sub(1)
+        } else {
+            voters.len() / 2
+        };
+        times.iter().nth_back(others).copied()
     }
 
     /// When a peer was last known to be here, or to be closed.
@@ -55,8 +84,9 @@ impl Node {
                 None
             }
         };
-        // Who has applied more than our log holds may know of voters that we do not.
-        let is_news = self.raft.last_index() < peer.applied;
+        // Who has applied more than we know as committed may know of our loss, or of voters
+        // that we do not. Entries of ours beyond that may never count.
+        let is_news = self.raft.commit() < peer.applied;
         let met_at = peer.met_at.filter(|_| !is_news);
         met_at.max(closed_at)
     }

@@ -479,6 +479,7 @@ impl Node {
             self.first_hearing_ends(now),
             self.split_deadline(),
             self.yielding_deadline(),
+            self.outlived_deadline(now),
             self.duties_deadline(now),
             lease,
         ]

@@ -3,18 +3,24 @@
 //!
 //! The time is counted from the moment at which this node saw that the loss is committed.
 //! That is later than the commit itself, from which on no leader acknowledges the lost node.
+//! It is counted anew with each new leader: between two leaders others may have kept the lost
+//! node company without knowing of its loss (`company.rs`).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::seen::NodeState;
-use model::{Instant, NodeName};
+use model::{Instant, NodeId, NodeName};
 
 use crate::node::Node;
 
-/// When each loss was first seen to be committed.
+/// When each loss was first seen to be committed, under the present leader.
 #[derive(Debug, Default)]
-pub(crate) struct Losses(BTreeMap<NodeName, Instant>);
+pub(crate) struct Losses {
+    since: BTreeMap<NodeName, Instant>,
+    /// The leader and its term.
+    under: (Option<NodeId>, u64),
+}
 
 /// How long a lost node must be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,12 +40,17 @@ impl Node {
             let seen = nodes.get(name);
             seen.is_some_and(|seen| matches!(seen.state, NodeState::Lost { .. }))
         };
-        self.losses.0.retain(|name, _| is_lost(name));
+        let under = (self.leader, self.raft.term());
+        if self.losses.under != under {
+            self.losses.under = under;
+            self.losses.since.clear();
+        }
+        self.losses.since.retain(|name, _| is_lost(name));
         let lost = nodes.iter().filter(|(name, _)| is_lost(name));
         self.raft
             .set_unacknowledged(lost.map(|(_, seen)| seen.id).collect());
         for name in nodes.keys().filter(|name| is_lost(name)) {
-            self.losses.0.entry(name.clone()).or_insert(now);
+            self.losses.since.entry(name.clone()).or_insert(now);
         }
     }
 
@@ -49,11 +60,18 @@ impl Node {
     #[must_use]
     pub fn outliving(&self, target: &NodeName, now: Instant) -> Option<Outliving> {
         self.raft.acknowledged_at(now)?;
-        let since = *self.losses.0.get(target)?;
+        let since = *self.losses.since.get(target)?;
         let (lease, bound) = self.state.lease_and_bound(target)?;
         let election_timeout = self.raft.election_timeout();
         let span = quorum::bound::wait_out(lease, election_timeout, bound);
         Some(Outliving { since, span })
+    }
+
+    /// Until when the watchdog of this node must be waited for under the present leader; none
+    /// where no time proves it ended.
+    pub(crate) fn outlived_at(&self, target: &NodeName, now: Instant) -> Option<Instant> {
+        let Outliving { since, span } = self.outliving(target, now)?;
+        Some(since + span)
     }
 
     /// Whether the log, as far as this node knows it, counts this boot as lost: then no leader

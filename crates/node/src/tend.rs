@@ -438,8 +438,13 @@ impl Node {
         if !is_due(*sent, now) || self.leader.is_none() {
             return;
         }
-        *sent = Some(now);
         let result = result.clone();
+        if self.is_outlived_too_early(&result, &target, now) {
+            return;
+        }
+        if let Some((_, sent)) = self.tending.results.get_mut(&id) {
+            *sent = Some(now);
+        }
         let executor = (self.config.name.clone(), self.config.boot);
         self.propose_own(
             Command::FenceEnded {
@@ -450,6 +455,27 @@ impl Node {
             },
             now,
         );
+    }
+
+    /// A wait for a watchdog that began under an earlier leader proves nothing yet.
+    fn is_outlived_too_early(&self, result: &FenceResult, target: &NodeName, now: Instant) -> bool {
+        let is_outlived = matches!(result, FenceResult::OutlivedWatchdog { .. });
+        let boot = self.state.seen().nodes.get(target);
+        let boot = boot.and_then(|seen| seen.state.boot());
+        // The half has counted by itself.
+        let is_proven = self.proven_off(target, boot).is_some();
+        is_outlived && !is_proven && self.outlived_at(target, now).is_none_or(|at| now < at)
+    }
+
+    /// When an end that was waited out may be told, which was waited for under several leaders.
+    pub(crate) fn outlived_deadline(&self, now: Instant) -> Option<Instant> {
+        let fences = self.state.seen().fences.iter();
+        let told = fences.filter(|(_, fence)| {
+            let result = self.tending.results.get(&fence.id);
+            result.is_some_and(|(result, _)| matches!(result, FenceResult::OutlivedWatchdog { .. }))
+        });
+        let times = told.filter_map(|(target, _)| self.outlived_at(target, now));
+        times.filter(|at| now < *at).min()
     }
 
     /// A leaving node that runs nothing any more says so, and may end.

@@ -412,24 +412,24 @@ fn a_pair_with_a_witness_asks_it_before_it_goes_on() {
             > quiet 2s
             > power-off a
             > run 5s
-               13.74s    the witness votes for b
-               13.74s    b goes on alone: generation 2
-               13.74s  a is lost: a silent for 800 ms, agreed by b
-               13.74s  fence 22: b fences a: a silent for 800 ms, agreed by b
-               13.95s  fence 22: a confirmed off by power-a
-               13.95s  web stopped on a: a is proven off
-               13.95s  a is down
-               13.95s    a has no power
-               13.95s  plan 23: start web on b: a is proven off
-               13.95s    web/program starts on b
-               14.00s  web runs on b
+               12.73s    the witness votes for b
+               12.73s    b goes on alone: generation 2
+               12.73s  a is lost: a silent for 800 ms, agreed by b
+               12.73s  fence 22: b fences a: a silent for 800 ms, agreed by b
+               12.94s  fence 22: a confirmed off by power-a
+               12.94s  web stopped on a: a is proven off
+               12.94s  a is down
+               12.94s    a has no power
+               12.94s  plan 23: start web on b: a is proven off
+               12.94s    web/program starts on b
+               12.99s  web runs on b
             > boot a
             > run 10s
-               18.75s  a is starting
-               21.75s    a sets its log aside
-               21.95s  a is daemon-down
-               22.37s  a is starting
-               22.37s  a is online
+               18.55s  a is starting
+               21.55s    a sets its log aside
+               21.75s  a is daemon-down
+               22.16s  a is starting
+               22.16s  a is online
         "#]],
     );
 }
@@ -657,6 +657,37 @@ fn those_that_return_to_the_last_of_five_follow_it_in_any_order() {
                42.17s  d is starting
                42.17s  b is online
                42.17s  d is online
+        "#]],
+    );
+}
+
+#[test]
+fn a_node_that_its_peers_have_given_up_keeps_no_lease_in_their_company() {
+    check(
+        "nodes a b c
+        service web prefer=c
+        nodevices
+        quiet 5s
+        move web c
+        quiet 2s
+        cut c
+        want c 9
+        run 1500ms
+        mute c
+        heal
+        run 4s",
+        expect![[r#"
+            > quiet 5s
+            > move web c
+            > quiet 2s
+            > cut c
+            > want c 9
+            > run 1500ms
+                7.79s  c is lost: c silent for 800 ms, agreed by a and b
+            > mute c
+            > heal
+            > run 4s
+                9.97s    web/program stops on c
         "#]],
     );
 }

@@ -1347,6 +1347,11 @@ fn what_a_killed_daemon_still_had_to_say_ends_no_claim_of_the_next() {
             > run 4s
                18.62s    web/program starts on b
                18.67s  web runs on b
+               21.53s  web stopped on b: the lease of b ended
+               21.53s    web/program stops on b
+               21.53s  plan 43: start web on a: the lease of b ended
+               21.53s    web/program starts on a
+               21.58s  web runs on a
         "#]],
     );
 }

@@ -125,6 +125,8 @@ pub struct Cluster {
     pub machines: BTreeMap<NodeId, Machine>,
     pub switches: BTreeMap<NodeId, Switch>,
     pub cut: BTreeSet<(NodeId, NodeId)>,
+    /// Nodes to and from which heartbeats pass, and no messages.
+    pub mute: BTreeSet<NodeId>,
     pub loss_per_mille: u64,
     /// What a node proposes from now on is on its way for so long.
     pub delays: BTreeMap<NodeId, Duration>,
@@ -152,6 +154,7 @@ impl Cluster {
             machines: BTreeMap::new(),
             switches: BTreeMap::new(),
             cut: BTreeSet::new(),
+            mute: BTreeSet::new(),
             loss_per_mille: 0,
             delays: BTreeMap::new(),
             spec: spec.clone(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use membership::{Output as Heard, Path, Peer, Voice};
+use membership::{Output as Heard, Path, Peer, Published, Voice};
 use model::NodeId;
 use node::{Output, PeerMessage};
 use wire::heartbeat::Heartbeat;
@@ -50,6 +50,8 @@ impl Cluster {
 
     fn post(&mut self, (from, to): (NodeId, NodeId), event: Event) {
         let is_lost = self.draw(1000) < self.loss_per_mille;
+        let is_mute = self.mute.contains(&from) || self.mute.contains(&to);
+        let is_lost = is_lost || is_mute && matches!(event, Event::Message { .. });
         let jitter = Duration::from_nanos(self.draw(JITTER_NANOS));
         if !is_lost && !self.cut.contains(&(from, to)) && self.machines.contains_key(&to) {
             let delay = match &event {
@@ -77,6 +79,12 @@ impl Cluster {
                 Path::Direct | Path::Unwatched(_) | Path::None => None,
             };
             let paths = daemon.detector.paths(now).into_iter();
+            let published = Published {
+                applied: daemon.node.applied(),
+                lease_until: daemon.node.boundary(now).lease_until,
+                ..Published::default()
+            };
+            daemon.detector.publish(published);
             daemon.node.set_relays(paths.filter_map(via).collect());
             if let Some(output) = daemon.detector.poll_output() {
                 match output {

@@ -96,6 +96,11 @@ impl Story {
                 self.cut_way(one, other);
                 self.cut_way(other, one);
             }
+            ["mute", node] => {
+                let id = self.cluster.id(node);
+                self.cluster.mute.insert(id);
+            }
+            ["want", node, times] => self.want(node, times.parse().unwrap()),
             ["heal"] => self.cluster.cut.clear(),
             ["pause", node, time] => {
                 let id = self.cluster.id(node);
@@ -137,6 +142,15 @@ impl Story {
             _ => self.cluster.id(node),
         };
         act(&mut self.cluster, id);
+    }
+
+    /// People at this node want something, whether it can be agreed on or not.
+    fn want(&mut self, node: &str, times: u32) {
+        let id = self.cluster.id(node);
+        for _ in 0..times {
+            let command = standby(node, Maintenance::Off);
+            self.cluster.request(id, command);
+        }
     }
 
     fn fault(&mut self, node: &str, service: &str, fault: &str) {
