@@ -355,6 +355,23 @@ impl Lab {
         })
     }
 
+    /// Puts an empty disk into a node without power: switched on, it is a new machine.
+    ///
+    /// # Errors
+    /// When there is no such node, it has power, or its disk cannot be emptied.
+    pub fn wipe(&self, node: &str) -> Result<(), LabError> {
+        let status = self.status()?;
+        match status.nodes.iter().find(|known| known.name == node) {
+            Some(found) if found.power == Power::Off => {}
+            Some(_) => return Err(LabError::Refused(format!("{node} has power"))),
+            None => return Err(LabError::Refused(format!("there is no node `{node}`"))),
+        }
+        let disk = self.dir.join("nodes").join(node).join("state");
+        std::fs::remove_dir_all(&disk)
+            .and_then(|()| std::fs::create_dir(&disk))
+            .map_err(system("emptying a disk"))
+    }
+
     /// Pulls a cable, or a part of it.
     ///
     /// # Errors

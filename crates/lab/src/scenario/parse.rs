@@ -116,6 +116,7 @@ fn parse_power(verb: &str, rest: &[&str]) -> Result<StepKind, String> {
     let make: fn(String) -> StepKind = match verb {
         "kill" => StepKind::Kill,
         "on" => StepKind::On,
+        "wipe" => StepKind::Wipe,
         "pause" => StepKind::Pause,
         "resume" => StepKind::Resume,
         "daemon-kill" => StepKind::DaemonKill,

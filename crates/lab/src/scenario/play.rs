@@ -230,6 +230,7 @@ impl Stage {
             | StepKind::Clock { .. }
             | StepKind::Kill(_)
             | StepKind::On(_)
+            | StepKind::Wipe(_)
             | StepKind::Pause(_)
             | StepKind::Resume(_)
             | StepKind::DaemonKill(_)
@@ -251,6 +252,7 @@ impl Stage {
             StepKind::Clock { node, millis } => lab.set_clock(node, *millis),
             StepKind::Kill(node) => lab.kill(node),
             StepKind::On(node) => lab.on(node),
+            StepKind::Wipe(node) => lab.wipe(node),
             StepKind::Pause(node) => lab.pause(node),
             StepKind::Resume(node) => lab.resume(node),
             StepKind::DaemonKill(node) => lab.daemon_kill(node),

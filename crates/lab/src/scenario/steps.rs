@@ -131,6 +131,8 @@ pub enum StepKind {
     Kill(String),
     /// Power.
     On(String),
+    /// An empty disk in a node without power.
+    Wipe(String),
     /// Stop all processes.
     Pause(String),
     /// Let them go on.
