@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::handle::Lab;
-use crate::protocol::{Pace, Power};
+use crate::protocol::{NodeStatus, Pace, Power, Status};
 
 /// A daemon that does not answer within this is asked no more; the next node is.
 const STATUS_LIMIT: Duration = Duration::from_secs(2);
@@ -61,19 +61,32 @@ impl View {
     }
 }
 
-/// What a command prints on each node where it succeeds, asked one after the other. Nodes that
-/// are off, paused or cut are not asked.
+/// Nodes that may know how the cluster is: first those with whole cables, then those that are
+/// cut from single nodes. Nodes that are off, paused or cut from all are none.
+fn informed(status: Status) -> Vec<String> {
+    let Status { nodes, cuts, .. } = status;
+    let cuts_of = |node: &NodeStatus| -> Vec<bool> {
+        let of = cuts.iter().filter(|cut| cut.node == node.name);
+        of.map(|cut| cut.from.is_none()).collect()
+    };
+    let runs = |node: &NodeStatus| node.power == Power::On && node.pace == Pace::Running;
+    let reachable = nodes.iter().filter(|node| runs(node));
+    let mut found: Vec<(bool, String)> = reachable
+        .map(|node| (cuts_of(node), node.name.clone()))
+        .filter(|(cuts, _)| !cuts.contains(&true))
+        .map(|(cuts, name)| (!cuts.is_empty(), name))
+        .collect();
+    found.sort_by_key(|(is_cut, _)| *is_cut);
+    found.into_iter().map(|(_, name)| name).collect()
+}
+
+/// What a command prints on each node where it succeeds, asked one after the other.
 fn answers<'a>(lab: &'a Lab, argv: &'a [&str]) -> impl Iterator<Item = (String, String)> + 'a {
-    let status = lab.status().ok();
-    let (nodes, cuts) = status.map(|s| (s.nodes, s.cuts)).unwrap_or_default();
-    nodes
-        .into_iter()
-        .filter(|node| node.power == Power::On && node.pace == Pace::Running)
-        .filter(move |node| !cuts.iter().any(|cut| cut.node == node.name))
-        .filter_map(move |node| {
-            let output = lab.exec_within(&node.name, argv, STATUS_LIMIT).ok()?;
-            (output.code == 0).then_some((node.name, output.stdout))
-        })
+    let nodes = lab.status().map(informed).unwrap_or_default();
+    nodes.into_iter().filter_map(move |node| {
+        let output = lab.exec_within(&node, argv, STATUS_LIMIT).ok()?;
+        (output.code == 0).then_some((node, output.stdout))
+    })
 }
 
 /// The view of a node that is in contact with a quorum, else of any that answers: a node that
