@@ -22,6 +22,9 @@ pub struct QuorumStatus {
     /// Who decides between two halves: `fencing`, or the name of a witness. Two while it is
     /// changed: then both must agree.
     pub arbiters: Vec<String>,
+    /// The ping targets, as this node reaches them; empty when none are configured.
+    #[serde(default)]
+    pub ping_targets: Vec<PingTarget>,
     /// Whether this run of the daemon may go on with half of the voters, if that is needed.
     pub standing: bool,
     /// What stands in the way, one sentence each; empty when nothing has to be forced.
@@ -37,6 +40,17 @@ pub struct VoterStatus {
     pub name: String,
     /// `here`, `heard`, `daemon-down`, `lost` or `unknown` (neither heard nor lost yet).
     pub state: String,
+}
+
+/// A ping target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PingTarget {
+    /// Its address.
+    pub address: String,
+    /// Whether it has answered one of the last echoes.
+    pub answers: bool,
+    /// How long ago the latest echo was sent that it has answered; none when it never has.
+    pub echoed_ms: Option<u64>,
 }
 
 /// A person wants this node to go on without others.

@@ -1,7 +1,7 @@
 //! `quorum status` and `quorum force`: they ask the node they are typed on, with or without a
 //! leader.
 
-use api::quorum::{FORCE_CONFIRMATION, ForceReply, ForceRequest, QuorumStatus};
+use api::quorum::{FORCE_CONFIRMATION, ForceReply, ForceRequest, PingTarget, QuorumStatus};
 use api::{ApiError, routes};
 
 use crate::args::{ActArgs, ForceArgs, QuorumCommand};
@@ -55,6 +55,7 @@ fn text(status: &QuorumStatus) -> String {
         let halves = status.arbiters.join(" and ");
         lines.push(format!("between two halves: {halves}"));
     }
+    lines.extend(ping_line(&status.ping_targets));
     if 1 < status.generation {
         let (maker, generation) = (&status.made_by, status.generation);
         lines.push(format!("history: generation {generation}, made by {maker}"));
@@ -62,6 +63,20 @@ fn text(status: &QuorumStatus) -> String {
     lines.extend(status.waits.iter().map(|wait| format!("waits: {wait}")));
     lines.extend(status.help.iter().map(|help| format!("help: {help}")));
     lines.join("\n") + "\n"
+}
+
+/// `ping targets: 1 of 2 answer; silent: 10.0.0.1`; nothing where there are none.
+fn ping_line(targets: &[PingTarget]) -> Option<String> {
+    let silent: Vec<&str> = (targets.iter())
+        .filter(|target| !target.answers)
+        .map(|target| target.address.as_str())
+        .collect();
+    let (count, answer) = (targets.len(), targets.len() - silent.len());
+    let rest = match silent.is_empty() {
+        true => String::new(),
+        false => format!("; silent: {}", silent.join(", ")),
+    };
+    (0 < count).then(|| format!("ping targets: {answer} of {count} answer{rest}"))
 }
 
 fn force(

@@ -13,6 +13,7 @@ pub mod loops;
 pub mod mounts;
 pub mod neighbours;
 pub mod netlink;
+pub mod ping;
 pub mod process;
 pub mod shared_disk;
 pub mod spawn;

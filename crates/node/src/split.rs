@@ -12,7 +12,7 @@ use quorum::arbiter::Answer;
 use quorum::half::{
     Condition, Devices, Facts, Half, Leadership, Method, Other, Proof, Standing, Waits,
 };
-use quorum::race::{Side, Turn, goes_first, weight};
+use quorum::race::{Reach, Side, Turn, goes_first, weight};
 use quorum::{bound, half};
 use raft::{Arbiter, Forcing};
 
@@ -54,6 +54,8 @@ pub(crate) struct Split {
     attempts: BTreeMap<u64, NodeId>,
     /// The latest term in which a leader of this lineage is known.
     led_term: u64,
+    /// When the latest echo was sent that a ping target has answered.
+    echoed: Option<Instant>,
     /// Whether the half knows that nothing is to be done.
     rests: bool,
 }
@@ -141,6 +143,27 @@ impl Node {
     ) {
         self.split.half.handle_answer(arbiter, number, answer, now);
         self.advance(now);
+    }
+
+    /// A ping target has answered an echo that was sent at `echoed`, by this node's clock.
+    /// Advice for the fence race; never proof of anything.
+    pub fn set_reach(&mut self, echoed: Instant, now: Instant) {
+        let latest = self.split.echoed.max(Some(echoed));
+        if self.split.echoed == latest {
+            return;
+        }
+        self.split.echoed = latest;
+        if self.wants_reach() {
+            self.advance(now);
+        }
+    }
+
+    /// Whether an answer of a ping target would end a wait: they should be asked at once.
+    #[must_use]
+    pub fn wants_reach(&self) -> bool {
+        let waits = self.split.half.waits().iter();
+        let mut answers = waits.filter(|wait| matches!(wait, Waits::Reach { .. }));
+        answers.next().is_some()
     }
 
     /// A member is heard, in this boot.
@@ -290,6 +313,12 @@ impl Node {
             turn: match (&ours, &theirs) {
                 (Some(ours), Some(theirs)) => goes_first(ours, theirs),
                 _ => Turn::First,
+            },
+            reach: if spec.cluster.ping_targets.is_empty() {
+                Reach::Unasked
+            } else {
+                let echoed = self.split.echoed;
+                Reach::Asked { echoed }
             },
             fence_race_delay: spec.cluster.fence_race_delay,
             others,

@@ -966,6 +966,7 @@ impl Split {
             maintenance: Maintenance::Off,
             weight: 1,
             turn: Turn::First,
+            reach: quorum::race::Reach::Unasked,
             fence_race_delay: Duration::ZERO,
             others,
         }

@@ -1,9 +1,19 @@
 //! Which half shoots first after an even cut, when both could.
 //!
 //! The half that runs more goes first, so that the fewest services move; with equal weights
-//! the half with the first name, so that there is always one.
+//! the half with the first name, so that there is always one. Ping targets are advice on top: a half
+//! that reaches none of them stands behind the other, whatever it runs.
+//!
+//! ```text
+//!   delays to wait   reaches a target   reaches none
+//!   runs more               0                2
+//!   runs less               1                3
+//! ```
+//!
+//! No half knows what the other reaches, so the four cases have four times: whatever both
+//! reach, no two shoot at once. A wait is all that follows from an answer or its absence.
 
-use model::{NodeName, Seen, Spec};
+use model::{Instant, NodeName, Seen, Spec};
 
 /// One half as the race sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +31,47 @@ pub enum Turn {
     First,
     /// We give the others `fence_race_delay`.
     Second,
+}
+
+/// What is known of the ping targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Reach {
+    /// None are configured.
+    #[default]
+    Unasked,
+    /// They are asked.
+    Asked {
+        /// When the latest echo was sent that any of them has answered, by our clock; none
+        /// before the first answer.
+        echoed: Option<Instant>,
+    },
+}
+
+impl Reach {
+    /// Whether something outside is known to be reached: an answer to an echo that was sent
+    /// before `since` says nothing of the time after it.
+    #[must_use]
+    pub fn holds_since(self, since: Instant) -> bool {
+        match self {
+            Self::Unasked => true,
+            Self::Asked { echoed } => echoed.is_some_and(|at| since <= at),
+        }
+    }
+}
+
+/// How often `fence_race_delay` passes before our half may shoot, in a split that began at
+/// `since`.
+#[must_use]
+pub fn delays(turn: Turn, reach: Reach, since: Instant) -> u32 {
+    let own = match turn {
+        Turn::First => 0,
+        Turn::Second => 1,
+    };
+    if reach.holds_since(since) {
+        own
+    } else {
+        own + 2
+    }
 }
 
 /// Whether our half goes first. Of two halves that know the same state exactly one does.
@@ -67,6 +118,28 @@ mod tests {
         assert_eq!(goes_first(&side(1, "a"), &side(3, "b")), Turn::Second);
         assert_eq!(goes_first(&side(2, "a"), &side(2, "b")), Turn::First);
         assert_eq!(goes_first(&side(2, "b"), &side(2, "a")), Turn::Second);
+    }
+
+    #[test]
+    fn a_half_that_reaches_nothing_is_behind_one_that_does_whatever_they_run() {
+        let since = Instant(7);
+        let answered = Reach::Asked {
+            echoed: Some(since),
+        };
+        let stale = Reach::Asked {
+            echoed: Some(Instant(6)),
+        };
+        let never = Reach::Asked { echoed: None };
+        for silent in [stale, never] {
+            for (turn, other) in [(Turn::First, Turn::Second), (Turn::Second, Turn::First)] {
+                let (ours, theirs) = (delays(turn, silent, since), delays(other, answered, since));
+                assert!(theirs < ours, "{turn:?}: {ours} and {theirs}");
+            }
+            let both = [Turn::First, Turn::Second].map(|turn| delays(turn, silent, since));
+            assert!(both[0] < both[1]);
+        }
+        assert_eq!(delays(Turn::First, Reach::Unasked, since), 0);
+        assert_eq!(delays(Turn::Second, answered, since), 1);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use quorum::half::{
     Condition, Devices, Facts, FenceResult, Half, Leadership, Method, Other, Output, Proof,
     Standing, Waits,
 };
-use quorum::race::Turn;
+use quorum::race::{Reach, Turn};
 use wire::raft::Arbiter;
 
 const WITNESS: Arbiter = Arbiter::Witness(WitnessId(7));
@@ -56,6 +56,7 @@ fn facts(others: &[Condition]) -> Facts {
         maintenance: Maintenance::Off,
         weight: 1,
         turn: Turn::First,
+        reach: Reach::Unasked,
         fence_race_delay: Duration::from_secs(1),
         others,
     }
@@ -209,6 +210,84 @@ fn the_lighter_half_only_looks_until_its_turn() {
     half.handle_timeout(at(1.0));
     let (_, _, _, method) = fence(&mut half);
     assert_eq!(method, Method::SwitchOff);
+}
+
+/// Node 1 of two, with ping targets.
+fn asked(turn: Turn, echoed: Option<Instant>) -> Facts {
+    Facts {
+        turn,
+        reach: Reach::Asked { echoed },
+        ..facts(&[lost(2)])
+    }
+}
+
+#[test]
+fn the_heavier_half_that_reaches_no_target_lets_the_lighter_one_shoot_first() {
+    let mut heavy = told(&asked(Turn::First, Some(at(-0.1))));
+    let (_, _, _, method) = fence(&mut heavy);
+    assert_eq!(
+        method,
+        Method::AskStatus,
+        "that answer is older than the split"
+    );
+    assert_eq!(heavy.waits(), [Waits::Reach { until: at(2.0) }]);
+
+    let mut light = told(&asked(Turn::Second, Some(at(0.0))));
+    let (_, _, _, method) = fence(&mut light);
+    assert_eq!(method, Method::AskStatus);
+    assert_eq!(light.waits(), [Waits::Race { until: at(1.0) }]);
+    light.handle_timeout(at(1.0));
+    let (_, _, _, method) = fence(&mut light);
+    assert_eq!(method, Method::SwitchOff);
+}
+
+#[test]
+fn the_answer_of_a_target_ends_the_wait_of_the_heavier_half() {
+    let mut half = told(&asked(Turn::First, None));
+    fence(&mut half);
+    half.handle_facts(asked(Turn::First, Some(at(0.001))), at(0.002));
+    let (_, _, _, method) = fence(&mut half);
+    assert_eq!(method, Method::SwitchOff);
+}
+
+#[test]
+fn silent_targets_delay_and_prevent_nothing() {
+    let mut half = told(&asked(Turn::Second, None));
+    fence(&mut half);
+    half.handle_timeout(at(2.999));
+    assert_eq!(outputs(&mut half), []);
+    half.handle_timeout(at(3.0));
+    let (attempt, _, _, method) = fence(&mut half);
+    assert_eq!(method, Method::SwitchOff);
+    half.handle_fence_ended(attempt, FenceResult::Off, at(4.0));
+    assert_eq!(outputs(&mut half), forced(&[2], 5));
+}
+
+#[test]
+fn an_answering_target_is_neither_a_vote_nor_a_confirmation() {
+    let mut facts = asked(Turn::First, Some(at(0.0)));
+    facts.arbiters = vec![WITNESS];
+    let mut half = told(&facts);
+    ask(&mut half);
+    half.handle_facts(asked_again(&facts), at(60.0));
+    assert!(matches!(outputs(&mut half)[..], [Output::AskGrant { .. }]));
+
+    facts.arbiters = vec![Arbiter::Fence];
+    facts.others.get_mut(&NodeId(2)).unwrap().devices = Devices::None;
+    let mut half = told(&facts);
+    half.handle_facts(asked_again(&facts), at(60.0));
+    assert_eq!(outputs(&mut half), []);
+    assert_eq!(half.waits(), [Waits::NoDevice { target: NodeId(2) }]);
+}
+
+/// The targets answer all the time.
+fn asked_again(facts: &Facts) -> Facts {
+    Facts {
+        reach: Reach::Asked {
+            echoed: Some(at(60.0)),
+        },
+        ..facts.clone()
+    }
 }
 
 #[test]

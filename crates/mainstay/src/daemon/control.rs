@@ -49,6 +49,8 @@ pub enum Input {
     Wall(host::clock::Step),
     /// A link to a witness.
     Witness(consensus::witness::Notice),
+    /// A ping target has answered.
+    Echoed(super::pings::Echoed),
     /// A witness was asked to take this cluster in.
     Registered(Box<super::witness::Registered>),
 }
@@ -142,6 +144,8 @@ pub struct Control {
     pub pending: PendingMap,
     /// The ways to the witnesses.
     pub witnesses: super::witness::Links,
+    /// Addresses outside the cluster that are asked whether they answer.
+    pub pings: super::pings::Pings,
     pub next_request: u64,
     /// The version of the spec that `topology` was made from.
     pub spec_version: u64,
@@ -165,6 +169,7 @@ impl Control {
     pub async fn run(&mut self, mut inputs: Inputs) -> Result<ExitCode, DaemonError> {
         let mut signals = Signals::new()?;
         self.follow_witnesses();
+        self.follow_ping_targets();
         loop {
             let deadline = self.sleep_until();
             // A sleeper that wakes late must notice that its lease is over before it reads
@@ -332,6 +337,7 @@ impl Control {
             Input::Watchdog(news) => self.take_dog_news(news),
             Input::Wall(step) => self.take_jump(step, now),
             Input::Witness(notice) => self.take_witness(&notice),
+            Input::Echoed(echo) => self.take_echo(&echo, now),
             Input::Registered(registered) => self.take_registered(*registered),
         }
         self.flush();
@@ -495,6 +501,7 @@ impl Control {
                     self.applied.send_replace(applied);
                     self.take_changes();
                     self.follow_witnesses();
+                    self.follow_ping_targets();
                 }
                 Output::Leader(leader) => {
                     match leader.and_then(|id| self.topology.names.get(&id)) {
@@ -509,6 +516,7 @@ impl Control {
         let now = host::clock::now();
         self.note_contact(now);
         self.tell_witnesses(now);
+        self.hurry_pings();
         self.publish();
     }
 

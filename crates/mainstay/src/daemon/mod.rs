@@ -12,6 +12,7 @@ mod members;
 mod network;
 mod orders;
 mod pending;
+mod pings;
 mod quorum;
 mod relays;
 mod unheard;
@@ -241,6 +242,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         applied,
         pending: pending::PendingMap::default(),
         witnesses: witness::Links::default(),
+        pings: pings::Pings::default(),
         next_request: RequestId::first_of(run).0,
         spec_version: 0,
         leaving: control::Leaving::No,

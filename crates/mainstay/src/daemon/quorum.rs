@@ -33,6 +33,7 @@ impl Control {
             voters,
             arbiters: view.arbiters.iter().map(|a| self.arbiter(a)).collect(),
             standing: view.standing == Standing::Proven,
+            ping_targets: self.ping_targets(now),
             waits: self.waits_in_words(&view),
             help: self.help(&view),
         }
@@ -98,6 +99,7 @@ impl Control {
             | Waits::Candidate { .. }
             | Waits::Maintenance
             | Waits::Race { .. }
+            | Waits::Reach { .. }
             | Waits::Fencing { .. }
             | Waits::Watchdog { .. }
             | Waits::Arbiter { .. }
@@ -154,6 +156,9 @@ impl Control {
             Waits::Candidate { node } => format!("{} acts for this half", name(node)),
             Waits::Maintenance => "nobody is fenced in maintenance".to_string(),
             Waits::Race { .. } => "the other half runs more, and may fence first".to_string(),
+            Waits::Reach { .. } => {
+                "no ping target answers this node, so the other half may fence first".to_string()
+            }
             Waits::Fencing { target, .. } => format!("{} is being fenced", name(target)),
             Waits::FenceFailed { target, times, .. } => {
                 format!(

@@ -8,7 +8,7 @@ use model::{BootId, Instant, Lineage, NodeId};
 use wire::raft::Arbiter;
 
 use crate::arbiter::Ask;
-use crate::race::Turn;
+use crate::race::{Reach, Turn};
 
 /// Everything that matters, as of one moment. Given whole each time something changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,9 @@ pub struct Facts {
     pub weight: u64,
     /// Which half shoots first, see [`crate::race::goes_first`].
     pub turn: Turn,
-    /// How long the second half waits.
+    /// What this node knows of the ping targets: advice for the race and nothing else.
+    pub reach: Reach,
+    /// How long the second half waits, see [`crate::race::delays`].
     pub fence_race_delay: Duration,
     /// Every other voter. One that is missing here counts as unknown.
     pub others: BTreeMap<NodeId, Other>,
@@ -216,6 +218,12 @@ pub enum Waits {
     Maintenance,
     /// The other half runs more and may shoot first.
     Race {
+        /// Until then.
+        until: Instant,
+    },
+    /// No ping target has answered this node since the split began, so the other half may
+    /// shoot first. An answer ends the wait.
+    Reach {
         /// Until then.
         until: Instant,
     },

@@ -12,7 +12,7 @@ use super::{
     Waits,
 };
 use crate::arbiter::{Answer, Ask};
-use crate::race::Turn;
+use crate::race::delays;
 
 /// A voter of the other half.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,22 @@ struct Absent {
     node: NodeId,
     boot: BootId,
     lost_since: Instant,
+}
+
+/// How long this half may only look.
+#[derive(Debug, Clone, Copy)]
+struct Race {
+    until: Instant,
+    waits: RaceWaits,
+}
+
+/// What it waits for.
+#[derive(Debug, Clone, Copy)]
+enum RaceWaits {
+    /// The half that runs more.
+    Turn,
+    /// The answer of a ping target.
+    Answer,
 }
 
 /// The fence of one absent voter.
@@ -111,9 +127,13 @@ impl Half {
         since: Instant,
         now: Instant,
     ) {
-        let race_until = match facts.turn {
-            Turn::First => since,
-            Turn::Second => since + facts.fence_race_delay,
+        let times = delays(facts.turn, facts.reach, since);
+        let race = Race {
+            until: since + facts.fence_race_delay.saturating_mul(times),
+            waits: match facts.reach.holds_since(since) {
+                true => RaceWaits::Turn,
+                false => RaceWaits::Answer,
+            },
         };
         for (&node, &(boot, lost_since)) in &situation.absent {
             let absent = Absent {
@@ -130,7 +150,7 @@ impl Half {
             }
             match facts.maintenance {
                 Maintenance::On => self.waits.push(Waits::Maintenance),
-                Maintenance::Off => self.fence(absent, other, race_until, now),
+                Maintenance::Off => self.fence(absent, other, race, now),
             }
         }
     }
@@ -165,7 +185,7 @@ impl Half {
         self.wake(until);
     }
 
-    fn fence(&mut self, absent: Absent, other: &Other, race_until: Instant, now: Instant) {
+    fn fence(&mut self, absent: Absent, other: &Other, race: Race, now: Instant) {
         let Absent {
             node,
             boot,
@@ -192,11 +212,11 @@ impl Half {
                 });
                 self.wake(until);
             }
-            Work::Idle if now < race_until => {
+            Work::Idle if now < race.until => {
                 self.begin(node, boot, Method::AskStatus, now);
-                self.race(race_until);
+                self.race(race);
             }
-            Work::Looked | Work::Asked { .. } if now < race_until => self.race(race_until),
+            Work::Looked | Work::Asked { .. } if now < race.until => self.race(race),
             Work::Idle | Work::Looked | Work::Asked { .. } | Work::Paused { .. } => {
                 if self.fences_left(node, other, now) == 0 {
                     return self.waits.push(Waits::TooManyFences { target: node });
@@ -207,8 +227,11 @@ impl Half {
         }
     }
 
-    fn race(&mut self, until: Instant) {
-        self.waits.push(Waits::Race { until });
+    fn race(&mut self, Race { until, waits }: Race) {
+        self.waits.push(match waits {
+            RaceWaits::Turn => Waits::Race { until },
+            RaceWaits::Answer => Waits::Reach { until },
+        });
         self.wake(until);
     }
 
