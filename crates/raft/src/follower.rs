@@ -102,6 +102,11 @@ impl Raft {
         if self.log.commit() < commit {
             self.commit_to(commit);
         }
+        if self.leader != Some(from) {
+            // The detector has lost it. This node may already count the time until the lease of
+            // that leader is over, and an answer would make it longer.
+            return;
+        }
         self.send(
             from,
             Body::HeartbeatReply {

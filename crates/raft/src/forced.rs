@@ -279,7 +279,8 @@ impl Raft {
             .any(|voters| voters.contains(&me))
             && !excused.contains(&me)
             && !excused.contains(&from);
-        let is_pledged_away = self.pledge.is_some_and(|pledge| excuses(forcing, &pledge));
+        // There is room for one pledge, and the other candidate may have won by it.
+        let is_pledged_away = self.pledge.is_some_and(|pledge| pledge.candidate != from);
         self.standing == Standing::Given
             && lineage.generation == self.lineage.generation + 1
             && takes_part
