@@ -10,17 +10,22 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::seen::NodeState;
-use model::{Instant, NodeId, NodeName};
+use model::{BootId, Instant, NodeId, NodeName, WallTime};
 
+use crate::executor::Lease;
 use crate::node::Node;
 
 /// When each loss was first seen to be committed, under the present leader.
 #[derive(Debug, Default)]
 pub(crate) struct Losses {
-    since: BTreeMap<NodeName, Instant>,
+    since: BTreeMap<NodeName, (Loss, Instant)>,
     /// The leader and its term.
     under: (Option<NodeId>, u64),
 }
+
+/// Which loss: a node that came back and was lost again was acknowledged in between, even when
+/// this node reads both in the log at once.
+type Loss = (Option<BootId>, WallTime);
 
 /// How long a lost node must be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,21 +41,22 @@ impl Node {
     /// is lost is acknowledged by this node no longer.
     pub(crate) fn note_losses(&mut self, now: Instant) {
         let nodes = &self.state.seen().nodes;
-        let is_lost = |name: &NodeName| {
-            let seen = nodes.get(name);
-            seen.is_some_and(|seen| matches!(seen.state, NodeState::Lost { .. }))
-        };
+        let lost: BTreeMap<&NodeName, Loss> = nodes
+            .iter()
+            .filter(|(_, seen)| matches!(seen.state, NodeState::Lost { .. }))
+            .map(|(name, seen)| (name, (seen.state.boot(), seen.since)))
+            .collect();
+        let ids = lost.keys().map(|name| nodes[*name].id).collect();
+        self.raft.set_unacknowledged(ids);
         let under = (self.leader, self.raft.term());
         if self.losses.under != under {
             self.losses.under = under;
             self.losses.since.clear();
         }
-        self.losses.since.retain(|name, _| is_lost(name));
-        let lost = nodes.iter().filter(|(name, _)| is_lost(name));
-        self.raft
-            .set_unacknowledged(lost.map(|(_, seen)| seen.id).collect());
-        for name in nodes.keys().filter(|name| is_lost(name)) {
-            self.losses.since.entry(name.clone()).or_insert(now);
+        let known = &mut self.losses.since;
+        known.retain(|name, (loss, _)| lost.get(name) == Some(loss));
+        for (name, loss) in lost {
+            known.entry(name.clone()).or_insert((loss, now));
         }
     }
 
@@ -60,7 +66,7 @@ impl Node {
     #[must_use]
     pub fn outliving(&self, target: &NodeName, now: Instant) -> Option<Outliving> {
         self.raft.acknowledged_at(now)?;
-        let since = *self.losses.since.get(target)?;
+        let (_, since) = *self.losses.since.get(target)?;
         let (lease, bound) = self.state.lease_and_bound(target)?;
         let election_timeout = self.raft.election_timeout();
         let span = quorum::bound::wait_out(lease, election_timeout, bound);
@@ -84,5 +90,15 @@ impl Node {
                 && me.state.boot() == Some(self.config.boot)
                 && !self.state.may_come_back(&self.config.name)
         })
+    }
+
+    /// Whether this run may open the watchdog, which feeds it: a leader has acknowledged this
+    /// run, the log shows it, and nobody waits for its end.
+    #[must_use]
+    pub fn may_arm(&self, now: Instant) -> bool {
+        self.lease == Lease::Held
+            && self.raft.acknowledged_at(now).is_some()
+            && self.is_caught_up()
+            && !self.is_given_up()
     }
 }

@@ -212,9 +212,10 @@ impl Node {
                 let device = self.split.devices.get(&id)?.clone();
                 Some(FenceResult::Confirmed { device })
             }
-            Proof::WatchdogWaitedOut => {
-                let waited = self.watchdog_bound(target)?;
-                Some(FenceResult::OutlivedWatchdog { waited })
+            Proof::WatchdogWaitedOut { waited } => {
+                // The half may not have known yet of a longer lease or bound.
+                let needed = self.watchdog_bound(target)?;
+                (needed <= waited).then_some(FenceResult::OutlivedWatchdog { waited })
             }
         }
     }

@@ -422,7 +422,9 @@ fn a_watchdog_is_waited_out_where_no_device_exists() {
     assert_eq!(outputs(&mut half), forced(&[2], 5));
     assert_eq!(
         half.confirmed(NodeId(2), boot(2)),
-        Some(Proof::WatchdogWaitedOut)
+        Some(Proof::WatchdogWaitedOut {
+            waited: Duration::from_secs(10)
+        })
     );
 }
 

@@ -147,15 +147,9 @@ impl Control {
         nodes.get(&self.identity.name)?.watchdog
     }
 
-    /// A leader has acknowledged this run, and the log shows it.
     fn may_open_dog(&self, now: Instant) -> bool {
         let is_time = self.dog.open_after.is_none_or(|at| at <= now);
-        let has_lease = self.node.boundary(now).lease == Lease::Held;
-        is_time && has_lease && self.node.is_caught_up() && self.hears_leader(now)
-    }
-
-    fn hears_leader(&self, now: Instant) -> bool {
-        self.node.raft().last_contact(now).is_some()
+        is_time && self.node.may_arm(now)
     }
 
     fn arm_dog(&mut self, spec: WatchdogSpec, now: Instant) {

@@ -301,5 +301,8 @@ pub enum Proof {
     /// A device says that it is off.
     Device,
     /// Its watchdog has been waited out.
-    WatchdogWaitedOut,
+    WatchdogWaitedOut {
+        /// For so long, by what was known of its lease and its watchdog then.
+        waited: Duration,
+    },
 }

@@ -175,7 +175,8 @@ impl Half {
         }
         let until = lost_since + bound;
         if until <= now {
-            self.proofs.insert(node, (boot, Proof::WatchdogWaitedOut));
+            let proof = Proof::WatchdogWaitedOut { waited: bound };
+            self.proofs.insert(node, (boot, proof));
             return;
         }
         self.waits.push(Waits::Watchdog {
