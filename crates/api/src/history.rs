@@ -163,6 +163,10 @@ fn subject(what: &Happening) -> Subject {
         Happening::FenceAsked { target, .. } => ("fence-asked", None, Some(target.to_string())),
         Happening::FenceEnded { target, .. } => ("fence-ended", None, Some(target.to_string())),
         Happening::FenceLied { node, .. } => ("fence-lied", None, Some(node.to_string())),
+        Happening::Contest { rival, .. } => {
+            let node = rival.as_ref().map(|(node, _)| node.to_string());
+            ("contest", None, node)
+        }
         Happening::Configured { .. } => ("configured", None, None),
         Happening::Watchdog { node, .. } => ("watchdog", None, Some(node.to_string())),
         Happening::Operator { .. } => ("operator", None, None),
@@ -184,6 +188,7 @@ fn grounds(what: &Happening) -> (Option<u64>, Option<String>) {
         | Happening::Failed { .. }
         | Happening::FenceEnded { .. }
         | Happening::FenceLied { .. }
+        | Happening::Contest { .. }
         | Happening::Configured { .. }
         | Happening::Watchdog { .. }
         | Happening::Operator { .. } => (None, None),

@@ -264,6 +264,7 @@ fn waiting_state(reason: &Reason) -> ServiceState {
         | Reason::NodeUnanswered { .. }
         | Reason::DaemonDownTooLong { .. }
         | Reason::NeverHeard { .. }
+        | Reason::VouchedOff { .. }
         | Reason::ShouldRun
         | Reason::NodeFenced { .. }
         | Reason::FenceLied { .. }

@@ -1,6 +1,6 @@
 //! What a person should look at, found in a status.
 
-use model::seen::{NodeSeen, NodeState};
+use model::seen::{ContestSeen, NodeSeen, NodeState};
 use model::{NodeName, Reason, Seen, Spec};
 
 use crate::{LinkState, LinkStatus, NodeStatus, Status};
@@ -79,7 +79,28 @@ pub(crate) fn alarms(seen: &Seen) -> Vec<String> {
             "{service} was found running on {stray} although {holder} holds it: it may run twice"
         ))
     });
-    distrusted.chain(liars).chain(doubles).collect()
+    let contest = seen
+        .contest
+        .iter()
+        .map(|contest| self::contest(seen, contest));
+    let first = contest.chain(distrusted);
+    first.chain(liars).chain(doubles).collect()
+}
+
+/// Two histories, each with a quorum.
+fn contest(seen: &Seen, contest: &ContestSeen) -> String {
+    let (node, generation) = (&contest.node, contest.generation);
+    let remedy = match seen.forced.as_ref().filter(|_| seen.must_stand_back()) {
+        Some(forced) => format!(
+            "{} vouched that it was off, so the services of this side are stopped",
+            forced.by
+        ),
+        None => "services may run twice".to_string(),
+    };
+    format!(
+        "{node} leads another history, generation {generation}, with a quorum of its own: {remedy}; \
+         halt one side, then let it come back to the other"
+    )
 }
 
 /// Nodes that end by themselves when they are lost: all of them, or none.

@@ -95,6 +95,7 @@ fn seen(b: NodeSeen, web: ServiceSeen) -> Seen {
         maintenance: Maintenance::Off,
         distrusted: BTreeMap::new(),
         witnesses: BTreeMap::new(),
+        ..Seen::default()
     }
 }
 

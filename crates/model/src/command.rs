@@ -4,6 +4,7 @@
 //! versions run side by side. A command that cannot be applied is `Rejected`, with a
 //! reason, on all nodes alike.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -215,6 +216,20 @@ pub enum Command {
         node: NodeName,
         /// The boot that lives.
         boot: BootId,
+    },
+    /// A person has forced the change that began this history.
+    ForcedBy {
+        /// The history that it made.
+        generation: u64,
+        /// Of whom the person said that they are off.
+        lost: BTreeSet<NodeName>,
+        /// Who.
+        by: UserName,
+    },
+    /// A quorum of another history is heard, or is not heard any more.
+    Contest {
+        /// Who leads there, and its generation; none: nobody any more.
+        rival: Option<(NodeName, u64)>,
     },
     /// A person has mended or checked a fence device that was not trusted.
     TrustDevice {

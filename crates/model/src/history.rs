@@ -127,6 +127,13 @@ pub enum Happening {
         /// What ran there when it was confirmed; the newer copies are stopped.
         services: Vec<ServiceName>,
     },
+    /// Two histories have a quorum each; or it is over.
+    Contest {
+        /// Who leads the other, and its generation.
+        rival: Option<(NodeName, u64)>,
+        /// Whose word stops the services of this side, if one does.
+        stops_for: Option<UserName>,
+    },
     /// A fence ended.
     FenceEnded {
         /// Names it.
@@ -212,6 +219,9 @@ impl fmt::Display for Happening {
             Self::FenceLied {
                 node, by, services, ..
             } => fmt_lie(f, node, by, services),
+            Self::Contest { rival, stops_for } => {
+                fmt_contest(f, rival.as_ref(), stops_for.as_ref())
+            }
             Self::FenceEnded { id, target, result } => write!(f, "fence {id}: {target} {result}"),
             Self::Watchdog { node, bound } => match bound {
                 Some(bound) => {
@@ -225,6 +235,24 @@ impl fmt::Display for Happening {
             }
             Self::Operator { by, did } => write!(f, "{by}: {did}"),
         }
+    }
+}
+
+fn fmt_contest(
+    f: &mut fmt::Formatter<'_>,
+    rival: Option<&(NodeName, u64)>,
+    stops_for: Option<&UserName>,
+) -> fmt::Result {
+    let Some((node, generation)) = rival else {
+        return write!(f, "no other history with a quorum is heard any more");
+    };
+    write!(
+        f,
+        "{node} leads another history, generation {generation}, with a quorum"
+    )?;
+    match stops_for {
+        Some(by) => write!(f, ": {by} vouched that it was off, so services stop here"),
+        None => write!(f, ": services may run twice"),
     }
 }
 

@@ -42,6 +42,13 @@ pub enum Reason {
         /// Which.
         node: NodeName,
     },
+    /// A person has said that it is off, and forced the cluster on without it.
+    VouchedOff {
+        /// Which.
+        node: NodeName,
+        /// Who.
+        by: UserName,
+    },
     /// A stop failed, so that only fencing can prove that the service is down.
     StopFailed {
         /// Which service.
@@ -241,6 +248,7 @@ impl fmt::Display for Reason {
                 write!(f, "the daemon of {node} stayed down for too long")
             }
             Self::NeverHeard { node } => write!(f, "{node} not heard since the cluster started"),
+            Self::VouchedOff { node, by } => write!(f, "{by} vouched that {node} is off"),
             Self::StopFailed { service, node } => {
                 write!(f, "{service} could not be stopped on {node}")
             }

@@ -1,6 +1,6 @@
 //! What is observed: the replicated picture of nodes, services and fences.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -30,6 +30,47 @@ pub struct Seen {
     /// Witnesses that were added, by the name that a person gave them.
     #[serde(default)]
     pub witnesses: BTreeMap<WitnessName, WitnessSeen>,
+    /// The last forced change that a person vouched for.
+    #[serde(default)]
+    pub forced: Option<ForcedSeen>,
+    /// A quorum of another history that is heard although this one has a quorum too.
+    #[serde(default)]
+    pub contest: Option<ContestSeen>,
+}
+
+/// A forced change by a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForcedSeen {
+    /// The history that it made.
+    pub generation: u64,
+    /// Of whom the person said that they are off, until each has come back to this history.
+    pub doubted: BTreeSet<NodeName>,
+    /// Who.
+    pub by: UserName,
+    /// When.
+    pub at: WallTime,
+}
+
+/// Two histories with a quorum each: somebody or something vouched falsely.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContestSeen {
+    /// Who leads there, or speaks for it.
+    pub node: NodeName,
+    /// The generation of that history.
+    pub generation: u64,
+    /// When it was noticed.
+    pub at: WallTime,
+}
+
+impl Seen {
+    /// Whether this side must stop its services (rule 5): it exists because of a person's word,
+    /// and that word was not true.
+    #[must_use]
+    pub fn must_stand_back(&self) -> bool {
+        let forced = self.forced.as_ref();
+        let is_doubted = forced.is_some_and(|forced| !forced.doubted.is_empty());
+        is_doubted && self.contest.is_some()
+    }
 }
 
 /// Why a fence device is not trusted.

@@ -120,6 +120,11 @@ impl Node {
         }
         self.duties.forget_refusals(now);
         self.lead_members(now);
+        for command in [self.vouched_mark(), self.contest_news(now)] {
+            if let Some(command) = command {
+                self.decide(format!("{command:?}"), command, now);
+            }
+        }
         if self.duties.pending.is_empty() {
             self.lead_plan(now);
         }
@@ -142,7 +147,8 @@ impl Node {
             return None;
         }
         let duties = self.duties.next_deadline();
-        duties.into_iter().chain(self.arbiter_deadline(now)).min()
+        let others = [self.arbiter_deadline(now), self.contest_deadline(now)];
+        duties.into_iter().chain(others.into_iter().flatten()).min()
     }
 
     fn decide(&mut self, decision: String, command: Command, now: Instant) {
@@ -187,6 +193,8 @@ impl Node {
         }
         let heard = |boot: &BootId| (*boot, self.run_of(seen.id, *boot));
         match self.liveness.get(&seen.id) {
+            // Its silence has been noticed, and may become a loss.
+            Some(Liveness::Alive { .. }) if self.suspected.contains_key(&seen.id) => None,
             Some(Liveness::Alive { boot }) => self.news_of_alive(node, seen, heard(boot)),
             Some(Liveness::Left { .. }) if seen.state == NodeState::Down => None,
             Some(Liveness::Left { boot }) => self.news_of_alive(node, seen, heard(boot)),
@@ -362,6 +370,7 @@ impl Node {
                     (self.liveness.get(&seen.id), is_up),
                     (Some(Liveness::Alive { .. }), _) | (Some(Liveness::Left { .. }), true)
                 );
+            let is_heard = is_heard && !self.suspected.contains_key(&seen.id);
             if is_heard && is_up && !configuration.contains(seen.id) {
                 changes.push(raft::Change::AddLearner(seen.id));
             }

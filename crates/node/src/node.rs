@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use membership::{Event, Silence};
+use membership::{Event, Recovery, Silence};
 use model::operation::{Operation, OperationReport, ResourceAddress};
 use model::seen::FenceResult;
 use model::spec::{NoQuorumPolicy, ResourceSpec};
@@ -183,6 +183,9 @@ pub struct Node {
     /// Nodes of which a person has said that they are off.
     pub(crate) vouched: Option<Vouched>,
     pub(crate) liveness: BTreeMap<NodeId, Liveness>,
+    /// Members that are silent, and since when that was noticed. Where a majority is silent
+    /// nobody agrees that they are lost, and they stay here.
+    pub(crate) suspected: BTreeMap<NodeId, Instant>,
     /// Which members are reached by way of which others.
     pub(crate) relays: BTreeMap<NodeId, NodeId>,
     /// When each member last sent a message (not a heartbeat).
@@ -191,6 +194,8 @@ pub struct Node {
     pub(crate) runs: BTreeMap<NodeId, (BootId, Incarnation)>,
     pub(crate) leader: Option<NodeId>,
     pub(crate) lease: Lease,
+    /// Another history has a quorum, and this one exists by a word that was not true.
+    stands_back: bool,
     /// When a quorate leader was last heard, or at first: when this run began. The log
     /// forgets it with each new term; the right to run services does not end with a term.
     contact: Instant,
@@ -239,9 +244,11 @@ impl Node {
             liveness: BTreeMap::new(),
             leader: None,
             lease: Lease::Held,
+            stands_back: false,
             contact: now,
             began: now,
             together: None,
+            suspected: BTreeMap::new(),
             relays: BTreeMap::new(),
             spoke: BTreeMap::new(),
             runs: BTreeMap::new(),
@@ -288,8 +295,12 @@ impl Node {
 
     pub(crate) fn take_message(&mut self, from: NodeId, message: PeerMessage, now: Instant) {
         self.spoke.insert(from, now);
+        self.end_vouch_of(from);
         match message {
-            PeerMessage::Raft(message) => self.raft.handle_message(message, now),
+            PeerMessage::Raft(message) => {
+                self.meet_strange_leader(&message, now);
+                self.raft.handle_message(message, now);
+            }
             PeerMessage::Proposal { id, .. } if !self.requests.is_new(from, id) => {}
             PeerMessage::Proposal { id, command } => match self.raft.propose(command, now) {
                 Ok(index) => {
@@ -331,6 +342,7 @@ impl Node {
                     heard,
                     at: now,
                 };
+                self.suspected.remove(peer);
                 self.liveness.insert(*peer, lost);
                 self.raft.handle_peer_lost(*peer, now);
             }
@@ -343,23 +355,54 @@ impl Node {
                 self.liveness.insert(*peer, down);
             }
             Event::Rebooted { peer, new, .. } => {
+                self.suspected.remove(peer);
                 self.split_hears(*peer, *new, now);
                 self.liveness.insert(*peer, Liveness::Alive { boot: *new });
             }
             Event::RebootRelayed { peer, .. } => self.split_hears_of(*peer, now),
-            Event::Suspected { .. }
-            | Event::Recovered { .. }
-            | Event::LinkDown { .. }
+            Event::Suspected { peer, .. } => {
+                self.suspected.insert(*peer, now);
+            }
+            Event::Recovered { peer, because } => match because {
+                // They are as silent as before; `Connected` ends it.
+                Recovery::OwnIsolation => {}
+                Recovery::Heard | Recovery::Relayed | Recovery::OwnStall => {
+                    self.suspected.remove(peer);
+                }
+            },
+            Event::Isolated { .. } => self.suspect_all(now),
+            Event::Connected => self.suspect_nobody(now),
+            Event::LinkDown { .. }
             | Event::LinkUp { .. }
             | Event::LinkOneWay { .. }
             | Event::LinkBothWays { .. }
             | Event::Late { .. }
             | Event::Stalled { .. }
-            | Event::PeerStalled { .. }
-            | Event::Isolated { .. }
-            | Event::Connected => {}
+            | Event::PeerStalled { .. } => {}
         }
         self.advance(now);
+    }
+
+    /// This node hears nobody.
+    fn suspect_all(&mut self, now: Instant) {
+        let alive = |liveness: &Liveness| match liveness {
+            Liveness::Alive { .. } | Liveness::Left { .. } => true,
+            Liveness::DaemonDown | Liveness::DaemonDownTooLong { .. } | Liveness::Lost { .. } => {
+                false
+            }
+        };
+        for (peer, _) in self.liveness.iter().filter(|(_, it)| alive(it)) {
+            self.suspected.entry(*peer).or_insert(now);
+        }
+    }
+
+    /// Somebody is heard again. Who is not will be suspected anew.
+    fn suspect_nobody(&mut self, now: Instant) {
+        for peer in std::mem::take(&mut self.suspected).into_keys() {
+            if matches!(self.liveness.get(&peer), Some(Liveness::Alive { .. })) {
+                self.raft.handle_peer_alive(peer, now);
+            }
+        }
     }
 
     fn note_alive(&mut self, peer: NodeId, run: (BootId, Incarnation), now: Instant) {
@@ -368,6 +411,7 @@ impl Node {
             // The run that led or voted is over, even when its silence went unnoticed.
             self.raft.handle_peer_lost(peer, now);
         }
+        self.suspected.remove(&peer);
         self.liveness.insert(peer, Liveness::Alive { boot: run.0 });
         self.split_hears(peer, run.0, now);
         self.raft.handle_peer_alive(peer, now);
@@ -792,12 +836,14 @@ impl Node {
         };
         let heard = self.raft.acknowledged_at(now).unwrap_or_default();
         self.contact = self.contact.max(heard);
-        if lease == self.lease {
+        let rule = (lease, self.state.seen().must_stand_back());
+        if rule == (self.lease, self.stands_back) {
             return;
         }
-        self.lease = lease;
+        (self.lease, self.stands_back) = rule;
         let policy = self.state.spec().map(|spec| spec.cluster.no_quorum);
         self.executor.handle_permit(match (lease, policy) {
+            _ if self.stands_back => Permit::Stop,
             (Lease::Held, _) | (Lease::Ended, Some(NoQuorumPolicy::Ignore)) => Permit::All,
             (Lease::Ended, Some(NoQuorumPolicy::Freeze)) => Permit::Freeze,
             (

@@ -18,6 +18,9 @@ use crate::node::{Liveness, Node};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Vouched {
     lost: BTreeSet<NodeName>,
+    /// All that were named, and the history that it shall make.
+    named: BTreeSet<NodeName>,
+    generation: u64,
     by: UserName,
 }
 
@@ -87,7 +90,7 @@ impl Node {
         for name in lost {
             let id = self.state.node_id(name).filter(|id| voters.contains(id));
             let id = id.ok_or_else(|| ForceRefused::NotAVoter(name.clone()))?;
-            if self.shows_life(id) {
+            if self.shows_life(id, now) {
                 return Err(ForceRefused::Heard(name.clone()));
             }
             excused.insert(id);
@@ -121,12 +124,21 @@ impl Node {
         let lineage = self.next_lineage(self.raft.lineage().generation + 1);
         // A person's word is standing enough.
         self.raft.set_standing(raft::Standing::Given);
+        for peer in &excused {
+            // Where nobody agrees on a loss, only this node has noticed the silence.
+            self.raft.handle_peer_lost(*peer, now);
+        }
         let forcing = Forcing { lineage, excused };
-        let begun = self.raft.force(forcing, now);
+        let begun = self.raft.force_and_lose(forcing, now);
         if let Err(error) = begun {
             return Err(ForceRefused::Log(error.to_string()));
         }
-        self.vouched = Some(Vouched { lost, by });
+        self.vouched = Some(Vouched {
+            named: lost.clone(),
+            lost,
+            generation: lineage.generation,
+            by,
+        });
         self.advance(now);
         Ok(())
     }
@@ -136,7 +148,13 @@ impl Node {
     }
 
     /// Heard, or its kernel answers, or somebody else hears it.
-    fn shows_life(&self, id: NodeId) -> bool {
+    fn shows_life(&self, id: NodeId, now: Instant) -> bool {
+        let timings = self.state.spec().map(|spec| spec.cluster.timings);
+        let lost_after = timings.unwrap_or_default().lost_after;
+        let suspected = self.suspected.get(&id);
+        if suspected.is_some_and(|since| *since + lost_after <= now) {
+            return false;
+        }
         let is_relayed = self.split.relayed.contains(&id);
         is_relayed
             || match self.liveness.get(&id) {
@@ -169,9 +187,30 @@ impl Node {
             | NodeState::Leaving { .. } => Command::NodeLost {
                 node: target.clone(),
                 boot: seen.state.boot(),
-                because: Reason::NeverHeard { node: target },
+                because: Reason::VouchedOff { node: target, by },
             },
         })
+    }
+
+    /// What the log has still to be told of who made this history.
+    pub(crate) fn vouched_mark(&self) -> Option<Command> {
+        let vouched = self.vouched.as_ref()?;
+        let lineage = self.raft.lineage();
+        let is_ours = (lineage.generation, lineage.maker) == (vouched.generation, self.config.id);
+        let told = self.state.seen().forced.as_ref();
+        let is_told = told.is_some_and(|told| vouched.generation <= told.generation);
+        (is_ours && !is_told).then(|| Command::ForcedBy {
+            generation: vouched.generation,
+            lost: vouched.named.clone(),
+            by: vouched.by.clone(),
+        })
+    }
+
+    /// A word ends when the node is heard: the next loss of it is another one.
+    pub(crate) fn end_vouch_of(&mut self, peer: NodeId) {
+        if let (Some(name), Some(vouched)) = (self.state.node_name(peer), &mut self.vouched) {
+            vouched.lost.remove(name);
+        }
     }
 
     /// Whether a person's word is still needed.

@@ -169,6 +169,7 @@ impl Node {
     /// A member is heard, in this boot.
     pub(crate) fn split_hears(&mut self, peer: NodeId, boot: BootId, now: Instant) {
         self.split.relayed.remove(&peer);
+        self.end_vouch_of(peer);
         self.split.half.handle_heard(peer, boot, now);
     }
 
@@ -359,7 +360,7 @@ impl Node {
     }
 
     pub(crate) fn condition(&self, id: NodeId) -> Condition {
-        if self.split.relayed.contains(&id) {
+        if self.split.relayed.contains(&id) || self.suspected.contains_key(&id) {
             return Condition::Unknown;
         }
         match self.liveness.get(&id) {

@@ -4,16 +4,34 @@
 //! the other history. With one it does not: then somebody has vouched falsely for nodes that
 //! lived, and people must know at once.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::{Instant, Lineage, NodeId};
+use model::{Command, Instant, Lineage, NodeId};
 use quorum::half::Leadership;
+use wire::raft::{Body, Message};
 
+use crate::message::PeerMessage;
 use crate::node::{Node, Output};
 
 /// A node without a leader yields after so long: a majority elects one well within it, and
 /// must not throw its history away in the moment of an election.
 const YIELD_AFTER: Duration = Duration::from_secs(3);
+
+/// Two histories have a quorum each when the leader of the other speaks for so long. A leader
+/// that was cut off or asleep finds out within an election time-out that it has none.
+const CONTEST_AFTER: Duration = Duration::from_secs(3);
+
+/// A pause in which the other leader may be silent: a few of its heartbeats, and the answers
+/// of one that would not speak by itself.
+const CONTEST_GAP: Duration = Duration::from_secs(2);
+
+/// How often the leader of another history is told that there is a quorum here too.
+const CONTEST_TOLD_EVERY: Duration = Duration::from_secs(1);
+
+/// Services of a side that stands back may run again when the other has been silent for so
+/// long: its nodes were halted, or they follow. A network that flaps is not silent for a minute.
+const CONTEST_OVER: Duration = Duration::from_secs(60);
 
 /// Another history that was met, newer than ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +49,18 @@ pub(crate) struct Yielding {
     /// Since when this node has known of it and had no quorum.
     since: Option<Instant>,
     is_done: bool,
+    contest: Option<Contest>,
+    /// When nodes of other histories were told that this one has a quorum: at most one entry
+    /// per member.
+    told: BTreeMap<NodeId, Instant>,
+}
+
+/// The leader of another history, as long as it speaks.
+#[derive(Debug, Clone, Copy)]
+struct Contest {
+    rival: Rival,
+    since: Instant,
+    last: Instant,
 }
 
 impl Node {
@@ -40,6 +70,110 @@ impl Node {
         if known.is_none_or(|known| known.generation < lineage.generation) {
             self.yielding.rival = Some(Rival { node, lineage });
         }
+    }
+
+    /// Looks whether somebody leads in another history, and says that this one has a quorum.
+    pub(crate) fn meet_strange_leader(&mut self, message: &Message, now: Instant) {
+        let leads = match &message.body {
+            Body::Append { .. } | Body::Heartbeat { .. } | Body::SnapshotChunk { .. } => true,
+            Body::PreVote { .. }
+            | Body::PreVoteReply { .. }
+            | Body::Vote { .. }
+            | Body::VoteReply { .. }
+            | Body::AppendReply { .. }
+            | Body::HeartbeatReply { .. }
+            | Body::SnapshotReply { .. }
+            | Body::TimeoutNow
+            | Body::Outdated
+            | Body::ReadIndex { .. }
+            | Body::ReadIndexReply { .. } => false,
+        };
+        let ours = self.raft.lineage();
+        if message.lineage == ours {
+            return;
+        }
+        let (node, lineage) = (message.from, message.lineage);
+        if leads {
+            self.note_contest(Rival { node, lineage }, now);
+        }
+        // Also who only asks for votes in an older history must know of this one, before it
+        // finds a majority there.
+        let is_concerned = leads || lineage.generation < ours.generation;
+        let told = self.yielding.told.get(&node);
+        let is_told = told.is_some_and(|told| now < *told + CONTEST_TOLD_EVERY);
+        if is_concerned && self.leadership(now) == Leadership::Quorate && !is_told {
+            self.yielding.told.insert(node, now);
+            self.tell_of_quorum(node);
+        }
+    }
+
+    fn note_contest(&mut self, rival: Rival, now: Instant) {
+        let known = self.yielding.contest.filter(|contest| {
+            contest.rival.lineage == rival.lineage && now < contest.last + CONTEST_GAP
+        });
+        self.yielding.contest = Some(Contest {
+            rival,
+            since: known.map_or(now, |contest| contest.since),
+            last: now,
+        });
+    }
+
+    /// A sign of this history, which does nothing in the other but being noticed.
+    fn tell_of_quorum(&mut self, to: NodeId) {
+        let body = match self.is_leader() {
+            true => Body::Heartbeat {
+                commit: 0,
+                read_round: 0,
+                sent: None,
+                echo: None,
+            },
+            false => Body::Outdated,
+        };
+        let message = PeerMessage::Raft(Message {
+            term: self.raft.term(),
+            lineage: self.raft.lineage(),
+            from: self.config.id,
+            to,
+            body,
+        });
+        self.outputs.push_back(Output::Send { to, message });
+    }
+
+    /// What the leader has to tell the log of two histories with a quorum each.
+    pub(crate) fn contest_news(&self, now: Instant) -> Option<Command> {
+        let is_known = self.state.seen().contest.is_some();
+        let contest = self.yielding.contest;
+        let speaks = contest.filter(|contest| now < contest.last + CONTEST_GAP);
+        match speaks {
+            Some(contest) if !is_known && contest.since + CONTEST_AFTER <= now => {
+                let node = self.state.node_name(contest.rival.node)?.clone();
+                let rival = Some((node, contest.rival.lineage.generation));
+                Some(Command::Contest { rival })
+            }
+            None if is_known && self.contest_ends()? <= now => {
+                Some(Command::Contest { rival: None })
+            }
+            Some(_) | None => None,
+        }
+    }
+
+    /// When a contest that the log has is over, as far as this leader heard.
+    fn contest_ends(&self) -> Option<Instant> {
+        let heard = self.yielding.contest.map(|contest| contest.last);
+        let leads = self.duties.leads_until(Duration::ZERO)?;
+        Some(heard.map_or(leads, |heard| heard.max(leads)) + CONTEST_OVER)
+    }
+
+    /// When time alone makes the leader tell of a contest.
+    pub(crate) fn contest_deadline(&self, now: Instant) -> Option<Instant> {
+        if self.state.seen().contest.is_some() {
+            return self.contest_ends().filter(|at| now < *at);
+        }
+        let begins = self
+            .yielding
+            .contest
+            .map(|contest| contest.since + CONTEST_AFTER);
+        begins.filter(|at| now < *at)
     }
 
     /// A newer history than ours, whose nodes are heard while this one has a quorum.

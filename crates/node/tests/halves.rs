@@ -149,8 +149,8 @@ fn a_pair_loses_the_node_that_serves() {
             > boot a
             > run 5s
                13.61s  a is starting
-               16.61s    a sets its log aside
-               16.82s  a is daemon-down
+               16.59s    a sets its log aside
+               16.71s  a is daemon-down
         "#]],
     );
 }
@@ -183,10 +183,10 @@ fn a_pair_loses_the_node_that_does_not_serve() {
             > boot b
             > run 5s
                13.24s  b is starting
-               16.24s    b sets its log aside
-               16.44s  b is daemon-down
+               16.21s    b sets its log aside
+               16.34s  b is daemon-down
                16.81s  b is starting
-               16.81s  b is online
+               16.82s  b is online
         "#]],
     );
 }
@@ -221,8 +221,8 @@ fn after_a_cut_the_half_of_a_pair_that_serves_shoots_first() {
             > boot a
             > run 5s
                13.44s  a is starting
-               16.44s    a sets its log aside
-               16.64s  a is daemon-down
+               16.40s    a sets its log aside
+               16.54s  a is daemon-down
                16.96s  a is starting
                16.97s  a is online
         "#]],
@@ -321,22 +321,23 @@ fn a_pair_whose_survivor_has_just_started_waits_for_a_person() {
             > run 5s
                17.00s  b is starting
                17.00s    b goes on alone: generation 2
-               17.00s  a is lost: a not heard since the cluster started
+               17.00s  a is lost: ann vouched that a is off
+               17.00s  ann: quorum force --lost a
                17.00s  ann: fence confirm a
-               17.00s  fence 22: a confirmed off by ann in person
+               17.00s  fence 23: a confirmed off by ann in person
                17.00s  web stopped on a: a is proven off
                17.00s  a is down
                17.01s  b is online
-               17.01s  plan 23: start web on b: a is proven off
+               17.01s  plan 24: start web on b: a is proven off
                17.01s    web/program starts on b
                17.06s  web runs on b
             > boot a
             > run 10s
                23.39s  a is starting
-               26.39s    a sets its log aside
-               26.59s  a is daemon-down
-               26.91s  a is starting
-               26.92s  a is online
+               26.37s    a sets its log aside
+               26.49s  a is daemon-down
+               26.92s  a is starting
+               26.93s  a is online
         "#]],
     );
 }
@@ -381,14 +382,14 @@ fn of_four_nodes_two_go_on_together() {
             > run 15s
                11.15s  d is starting
                11.15s  c is starting
-               14.15s    d sets its log aside
+               14.13s    d sets its log aside
                14.15s    c sets its log aside
                14.27s  c is daemon-down
                14.29s  d is daemon-down
-               14.75s  c is starting
                14.75s  d is starting
-               14.75s  c is online
+               14.75s  c is starting
                14.75s  d is online
+               14.75s  c is online
         "#]],
     );
 }
@@ -426,10 +427,10 @@ fn a_pair_with_a_witness_asks_it_before_it_goes_on() {
             > boot a
             > run 10s
                18.55s  a is starting
-               21.55s    a sets its log aside
-               21.75s  a is daemon-down
-               22.16s  a is starting
-               22.16s  a is online
+               21.53s    a sets its log aside
+               21.65s  a is daemon-down
+               22.07s  a is starting
+               22.07s  a is online
         "#]],
     );
 }
@@ -633,30 +634,30 @@ fn those_that_return_to_the_last_of_five_follow_it_in_any_order() {
             > boot c
             > run 8s
                22.74s  c is starting
-               25.74s    c sets its log aside
+               25.72s    c sets its log aside
                25.94s  c is daemon-down
                26.26s  c is starting
                26.27s  c is online
             > boot a
             > run 8s
-               30.61s  a is starting
-               33.61s    a sets its log aside
-               33.82s  a is daemon-down
-               34.16s  a is starting
-               34.17s  a is online
+               30.80s  a is starting
+               33.77s    a sets its log aside
+               33.99s  a is daemon-down
+               34.36s  a is starting
+               34.37s  a is online
             > boot d
             > boot b
             > run 10s
-               38.55s  b is starting
-               38.55s  d is starting
-               41.55s    b sets its log aside
-               41.55s    d sets its log aside
-               41.67s  b is daemon-down
-               41.79s  d is daemon-down
-               42.16s  b is starting
-               42.17s  d is starting
-               42.17s  b is online
-               42.17s  d is online
+               38.24s  d is starting
+               38.76s  b is starting
+               41.20s    d sets its log aside
+               41.38s  d is daemon-down
+               41.74s    b sets its log aside
+               41.76s  d is starting
+               41.77s  d is online
+               41.88s  b is daemon-down
+               42.28s  b is starting
+               42.29s  b is online
         "#]],
     );
 }
@@ -688,6 +689,238 @@ fn a_node_that_its_peers_have_given_up_keeps_no_lease_in_their_company() {
             > heal
             > run 4s
                 9.97s    web/program stops on c
+        "#]],
+    );
+}
+
+#[test]
+fn two_histories_with_a_quorum_each_raise_the_alarm_and_the_forced_one_stands_back() {
+    check(
+        "nodes a b c
+        service web prefer=a
+        service db prefer=c
+        nodevices
+        quiet 5s
+        move web a
+        quiet 1s
+        move db c
+        quiet 2s
+        cut c
+        run 10s
+        torn
+        force c without a,b
+        run 5s
+        heal
+        run 20s
+        power-off a
+        power-off b
+        run 70s",
+        expect![[r#"
+            > quiet 5s
+            > move web a
+            > quiet 1s
+            > move db c
+            > quiet 2s
+            > cut c
+            > run 10s
+                8.79s  c is lost: c silent for 800 ms, agreed by a and b
+               11.01s    db/program stops on c
+            > torn
+            > force c without a,b
+            > run 5s
+               18.00s  db stopped on c: the lease of c ended
+               18.00s    c goes on alone: generation 2
+               18.00s  a is lost: ann vouched that a is off
+               18.00s  b is lost: ann vouched that b is off
+               18.00s  ann: quorum force --lost a,b
+               18.00s  ann: fence confirm a
+               18.00s  fence 40: a confirmed off by ann in person
+               18.00s  web stopped on a: a is proven off
+               18.00s  a is down
+               18.00s  ann: fence confirm b
+               18.00s  fence 41: b confirmed off by ann in person
+               18.00s  b is down
+               18.00s  plan 41: start db on c: the lease of c ended
+               18.00s  plan 41: start web on c: a is proven off
+               18.00s    db/program starts on c
+               18.00s    web/program starts on c
+               18.05s  db runs on c
+               18.05s  web runs on c
+            > heal
+            > run 20s
+               24.40s  ALARM: a lives, although ann confirmed it off; web may have run twice, and newer copies are stopped
+               24.40s  plan 41: stop web on c: a lives although ann confirmed it off; two copies may have run
+               24.40s  a is lost: a lives although ann confirmed it off; two copies may have run
+               24.40s  ALARM: b lives, although ann confirmed it off; it held nothing then
+               24.40s  b is lost: b lives although ann confirmed it off; two copies may have run
+               24.40s  a is starting
+               24.40s  b is starting
+               24.43s  web stopped on c: a lives although ann confirmed it off; two copies may have run
+               24.43s    web/program stops on c
+               26.08s  a leads another history, generation 1, with a quorum: ann vouched that it was off, so services stop here
+               26.11s  db stopped on c: the lease of c ended
+               26.11s    db/program stops on c
+            > power-off a
+            > power-off b
+            > run 70s
+               43.70s  a is lost: a silent for 800 ms, agreed by c
+               43.72s  b is lost: b silent for 800 ms, agreed by c
+              103.00s  no other history with a quorum is heard any more
+        "#]],
+    );
+}
+
+#[test]
+fn a_person_may_name_all_the_others_as_lost() {
+    check(
+        "nodes a b c
+        service web prefer=a
+        quiet 5s
+        power-off b
+        power-off c
+        run 10s
+        torn
+        force a without b
+        force a without b,c
+        run 5s
+        boot b
+        boot c
+        run 10s",
+        expect![[r#"
+            > quiet 5s
+            > power-off b
+            > power-off c
+            > run 10s
+            > torn
+            > force a without b
+               15.00s    refused: c is not heard either, and not named
+            > force a without b,c
+            > run 5s
+               15.00s    a goes on alone: generation 2
+               15.00s  b is lost: ann vouched that b is off
+               15.00s  c is lost: ann vouched that c is off
+               15.00s  ann: quorum force --lost b,c
+               15.00s  ann: fence confirm b
+               15.00s  fence 28: b confirmed off by ann in person
+               15.00s  b is down
+               15.00s  ann: fence confirm c
+               15.00s  fence 29: c confirmed off by ann in person
+               15.00s  web stopped on c: c is proven off
+               15.00s  c is down
+               15.00s  plan 29: start web on a: c is proven off
+               15.01s    web/program starts on a
+               15.05s  web runs on a
+            > boot b
+            > boot c
+            > run 10s
+               21.80s  c is starting
+               21.80s  b is starting
+               24.78s    c sets its log aside
+               24.81s    b sets its log aside
+               24.93s  c is daemon-down
+               25.04s  b is daemon-down
+               25.32s  c is starting
+               25.33s  c is online
+               25.42s  b is starting
+               25.43s  b is online
+        "#]],
+    );
+}
+
+#[test]
+fn a_person_forces_two_of_four_that_have_just_started_at_each_of_them() {
+    check(
+        "nodes a b c d
+        service web prefer=d
+        quiet 5s
+        daemon-kill a
+        daemon-kill b
+        power-off c
+        power-off d
+        daemon-start a
+        daemon-start b
+        run 10s
+        force a without c,d
+        run 5s
+        force b without c,d
+        run 5s",
+        expect![[r#"
+            > quiet 5s
+            > daemon-kill a
+            > daemon-kill b
+            > power-off c
+            > power-off d
+            > daemon-start a
+            > daemon-start b
+            > run 10s
+            > force a without c,d
+            > run 5s
+            > force b without c,d
+            > run 5s
+               20.00s  b is starting
+               20.00s  a is starting
+               20.00s    b goes on alone: generation 2
+               20.00s  c is lost: ann vouched that c is off
+               20.00s  d is lost: ann vouched that d is off
+               20.00s  ann: quorum force --lost c,d
+               20.01s  ann: fence confirm c
+               20.01s  fence 37: c confirmed off by ann in person
+               20.01s  web stopped on c: c is proven off
+               20.01s  c is down
+               20.01s  ann: fence confirm d
+               20.01s  fence 38: d confirmed off by ann in person
+               20.01s  d is down
+               20.01s  b is online
+               20.01s  a is online
+               20.01s  plan 39: start web on b: c is proven off
+               20.01s    web/program starts on b
+               20.06s  web runs on b
+        "#]],
+    );
+}
+
+#[test]
+fn the_word_of_a_person_ends_when_the_node_is_heard_again() {
+    check(
+        "nodes a b
+        service web prefer=a
+        nodevices
+        quiet 5s
+        daemon-kill b
+        power-off a
+        daemon-start b
+        run 10s
+        force b without a
+        run 5s
+        boot a
+        quiet 10s
+        cut a
+        run 10s",
+        expect![[r#"
+            > quiet 5s
+            > daemon-kill b
+            > power-off a
+            > daemon-start b
+            > run 10s
+            > force b without a
+            > run 5s
+               15.00s  b is starting
+               15.00s    b goes on alone: generation 2
+               15.00s  a is lost: ann vouched that a is off
+               15.00s  ann: quorum force --lost a
+               15.00s  ann: fence confirm a
+               15.00s  fence 22: a confirmed off by ann in person
+               15.00s  web stopped on a: a is proven off
+               15.00s  a is down
+               15.01s  b is online
+               15.01s  plan 23: start web on b: a is proven off
+               15.01s    web/program starts on b
+               15.06s  web runs on b
+            > boot a
+            > quiet 10s
+            > cut a
+            > run 10s
+               32.93s    web/program stops on b
         "#]],
     );
 }

@@ -790,7 +790,7 @@ fn three_nodes_lose_two_one_after_another() {
             > boot b
             > run 10s
                21.24s  b is starting
-               24.24s    b sets its log aside
+               24.21s    b sets its log aside
                24.44s  b is daemon-down
                24.81s  b is starting
                24.81s  b is online
@@ -1119,12 +1119,12 @@ fn a_node_that_was_wrongly_vouched_for_stops_the_newer_copy_and_stays_out_until_
             > power-off b
             > boot b
             > run 10s
-               28.20s  fence 49: b came back under a newer boot
-               28.20s  b is starting
-               28.21s  b is online
-               28.21s  plan 55: start web on a: b lives although ann confirmed it off; two copies may have run
-               28.22s    web/program starts on a
-               28.27s  web runs on a
+               28.54s  fence 49: b came back under a newer boot
+               28.54s  b is starting
+               28.55s  b is online
+               28.55s  plan 55: start web on a: b lives although ann confirmed it off; two copies may have run
+               28.55s    web/program starts on a
+               28.60s  web runs on a
         "#]],
     );
 }

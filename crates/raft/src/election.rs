@@ -148,7 +148,8 @@ impl Raft {
             .log
             .open_electorates()
             .any(|voters| voters.contains(&self.config.id));
-        is_elector && self.pledge.is_none() && self.holds_lineage()
+        let is_bound = self.pledge.is_some() || self.is_outdated();
+        is_elector && !is_bound && self.holds_lineage()
     }
 
     /// A membership that came with the log may have made a voter, or ended being one.
@@ -286,6 +287,7 @@ impl Raft {
         } = ask;
         let wins = self.term < proposed_term
             && self.pledge.is_none()
+            && !self.is_outdated()
             && self.log.is_up_to_date(last_index, last_term);
         let verdict = if wins {
             Verdict::Granted

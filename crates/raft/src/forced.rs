@@ -64,6 +64,16 @@ impl Raft {
     /// # Errors
     /// When this node may not, or when it would not be safe. Nothing has happened then.
     pub fn force(&mut self, forcing: Forcing, now: Instant) -> Result<u64, ForceError> {
+        self.check_enough_are_left(&forcing.excused)?;
+        self.force_and_lose(forcing, now)
+    }
+
+    /// As [`Raft::force`], also when so few are left that they may lack acknowledged entries.
+    /// Only for a person who names the excused, and gives up what only they know.
+    ///
+    /// # Errors
+    /// As with [`Raft::force`].
+    pub fn force_and_lose(&mut self, forcing: Forcing, now: Instant) -> Result<u64, ForceError> {
         self.check_may_force(&forcing, now)?;
         let needed = self.check_excused(&forcing.excused)?;
         if matches!(self.state, State::Leader(_)) {
@@ -117,6 +127,10 @@ impl Raft {
         if let Some(stranger) = excused.difference(&electors).next() {
             return Err(ForceError::ExcusedStranger(*stranger));
         }
+        Ok(electors.difference(excused).copied().collect())
+    }
+
+    fn check_enough_are_left(&self, excused: &BTreeSet<NodeId>) -> Result<(), ForceError> {
         for electorate in self.log.open_electorates() {
             let voters = electorate.len();
             let left = electorate.difference(excused).count();
@@ -130,7 +144,7 @@ impl Raft {
                 });
             }
         }
-        Ok(electors.difference(excused).copied().collect())
+        Ok(())
     }
 
     fn begin_forced_campaign(&mut self, forcing: Forcing, needed: BTreeSet<NodeId>, now: Instant) {
@@ -269,7 +283,7 @@ impl Raft {
     /// of the candidate counts, whose log is as good as this one; it need not be ours.
     pub(crate) fn may_vote(&self, from: NodeId, reason: &VoteReason) -> bool {
         let VoteReason::Forced(forcing) = reason else {
-            return self.pledge.is_none();
+            return self.pledge.is_none() && !self.is_outdated();
         };
         let Forcing { lineage, excused } = forcing;
         let me = self.config.id;
@@ -346,14 +360,29 @@ impl Raft {
     }
 
     /// A message of another lineage does nothing, but it is told of.
-    pub(crate) fn drop_stranger(&mut self, peer: NodeId, theirs: Lineage) {
+    pub(crate) fn drop_stranger(&mut self, peer: NodeId, theirs: Lineage, now: Instant) {
         self.counters.lineage_mismatches += 1;
         if theirs.generation <= self.lineage.generation {
             self.outbox.push(Output::LineageMismatch { peer, theirs });
         } else if self.superseded.insert(peer, theirs) != Some(theirs) {
             let (by, lineage) = (peer, theirs);
+            if self.is_outdated()
+                && matches!(self.state, State::Candidate(_) | State::PreCandidate(_))
+            {
+                self.become_follower(self.term, None, now);
+            }
+            self.review_election_deadline(now);
             self.outbox.push(Output::Superseded { by, lineage });
         }
+    }
+
+    /// Whether a newer history was met by a run that no leader of this one has ever met. Such a
+    /// run begins nothing in the old history: that of others who were given up together with
+    /// it would be a second quorum.
+    pub(crate) fn is_outdated(&self) -> bool {
+        let ours = self.lineage.generation;
+        let mut others = self.superseded.values();
+        self.standing == Standing::Absent && others.any(|met| ours < met.generation)
     }
 
     /// Says whether this run may take part in forced changes; it may not until this is called.

@@ -170,7 +170,7 @@ impl Raft {
             return;
         }
         if message.lineage != self.lineage && !self.adopts(&message, now) {
-            self.drop_stranger(message.from, message.lineage);
+            self.drop_stranger(message.from, message.lineage, now);
             return;
         }
         if matches!(self.state, State::Winner(_)) {

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod claims;
+mod contests;
 mod fences;
 mod lies;
 mod members;
@@ -201,6 +202,12 @@ impl State {
             Command::StrayStopped { .. } => self.stray_stopped(place, command),
             Command::Fence { .. } => self.fence(place, command),
             Command::FenceLied { node, boot } => self.fence_lied(place, node, *boot),
+            Command::ForcedBy {
+                generation,
+                lost,
+                by,
+            } => self.forced_by(place, (*generation, lost), by),
+            Command::Contest { rival } => self.contest(place, rival.as_ref()),
             Command::TrustDevice { device, by } => self.trust_device(place, device, by),
             Command::FenceEnded { .. } => self.fence_ended(place, command),
             Command::ConfirmFence { target, by } => self.confirm_fence(place, target, by),

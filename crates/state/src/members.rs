@@ -298,6 +298,7 @@ impl State {
         if let Some(node) = self.seen.nodes.get_mut(name) {
             node.probed = Some(boot);
         }
+        self.follows_again(name);
         self.set_node(place, name, NodeState::Online { boot }, None);
         Ok(Applied::Done)
     }

@@ -15,6 +15,9 @@ impl Cluster {
 
     /// S1, from what really runs.
     fn check_one_node_per_service(&self) {
+        if self.is_torn {
+            return;
+        }
         let mut runs_on: BTreeMap<&ServiceName, &NodeName> = BTreeMap::new();
         for machine in self.machines.values() {
             for address in machine.running.keys() {
@@ -32,6 +35,9 @@ impl Cluster {
 
     /// S2: the right to run it is this node's, in this boot, by the latest word.
     pub fn check_start(&self, on: NodeId, address: &ResourceAddress) {
+        if self.is_torn {
+            return;
+        }
         let machine = &self.machines[&on];
         let (state, applied) = self.newest();
         let service = state.seen().services.get(&address.service);
@@ -51,12 +57,17 @@ impl Cluster {
                 continue;
             };
             let raft = daemon.node.raft();
+            let history = if self.is_torn {
+                raft.lineage().generation
+            } else {
+                0
+            };
             let end = daemon.node.applied();
             let from = end.saturating_sub(8).max(raft.base_index());
             for entry in (from + 1..=end).filter_map(|index| raft.entry(index)) {
                 let known = self
                     .log
-                    .entry(entry.index)
+                    .entry((history, entry.index))
                     .or_insert_with(|| (entry.term, entry.payload.clone()));
                 assert!(
                     known.0 == entry.term && known.1 == entry.payload,
@@ -77,7 +88,7 @@ impl Cluster {
             };
             let snapshot = daemon.node.state().to_snapshot();
             let known = states
-                .entry(daemon.node.applied())
+                .entry((daemon.node.raft().lineage(), daemon.node.applied()))
                 .or_insert_with(|| snapshot.clone());
             assert!(
                 *known == snapshot,

@@ -142,7 +142,9 @@ pub struct Cluster {
     queued: u64,
     requests: u64,
     random: u64,
-    log: BTreeMap<u64, (u64, wire::raft::Payload)>,
+    /// A person will vouch falsely, or give entries up: promises hold in each history.
+    pub is_torn: bool,
+    log: BTreeMap<(u64, u64), (u64, wire::raft::Payload)>,
 }
 
 impl Cluster {
@@ -167,6 +169,7 @@ impl Cluster {
             queued: 0,
             requests: 0,
             random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            is_torn: false,
             log: BTreeMap::new(),
         };
         for (place, node) in nodes.iter().enumerate() {

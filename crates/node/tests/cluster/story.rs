@@ -101,6 +101,7 @@ impl Story {
                 self.cluster.mute.insert(id);
             }
             ["want", node, times] => self.want(node, times.parse().unwrap()),
+            ["torn"] => self.cluster.is_torn = true,
             ["heal"] => self.cluster.cut.clear(),
             ["pause", node, time] => {
                 let id = self.cluster.id(node);
