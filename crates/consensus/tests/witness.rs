@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use consensus::keys::{ClusterKey, NodeKey};
 use consensus::token::Token;
+use consensus::witness::client::dismiss;
 use consensus::witness::register::Registrant;
 use consensus::witness::{
     LinkView, Notice, RegisterError, Server, Settings, Store, Told, WitnessLink, WitnessPeer,
@@ -116,15 +117,19 @@ impl Cluster {
         WitnessKey::derive(&self.key.for_seal(), self.id, &self.witness)
     }
 
-    fn node(&self, number: u64, witness: &Witness) -> Node {
-        let (tell, notices) = mpsc::unbounded_channel();
-        let peer = WitnessPeer {
+    fn peer(&self, number: u64, witness: &Witness) -> WitnessPeer {
+        WitnessPeer {
             id: WitnessId(1),
             address: witness.address,
             key: self.witness_key(),
             cluster: self.id,
             me: origin(number),
-        };
+        }
+    }
+
+    fn node(&self, number: u64, witness: &Witness) -> Node {
+        let (tell, notices) = mpsc::unbounded_channel();
+        let peer = self.peer(number, witness);
         let link = WitnessLink::start(peer, move |notice| {
             let _ = tell.send(notice);
         });
@@ -377,6 +382,46 @@ async fn clusters_do_not_meet_at_their_witness() {
     let view = b.view(|view| !view.hears.is_empty()).await;
     assert_eq!(view.hears, [NodeId(2)].into());
     assert_eq!(witness.grants(&shop) + witness.grants(&bank), 2);
+}
+
+#[tokio::test]
+async fn a_cluster_that_says_farewell_is_forgotten_and_its_votes_are_kept() {
+    let mut witness = Witness::start().await;
+    let (mut shop, mut bank) = (Cluster::new(1), Cluster::new(2));
+    shop.register(&witness.token()).await.unwrap();
+    bank.register(&witness.token()).await.unwrap();
+    let mut a = shop.node(1, &witness);
+    assert_eq!(a.ask(2).await, granted(2));
+    drop(a);
+    assert!(dismiss(&shop.peer(2, &witness)).await);
+    witness.kill().await;
+    witness.restart().await;
+    let mut raw = Raw::open(&shop, &witness, 1).await;
+    raw.send(&Request::default()).await;
+    raw.silence().await;
+    bank.node(1, &witness).reachable().await;
+
+    shop.register(&witness.token()).await.unwrap();
+    let mut b = shop.node(2, &witness);
+    assert_eq!(b.ask(2).await, refused(1, 2));
+}
+
+#[tokio::test]
+async fn a_farewell_of_an_earlier_session_changes_nothing() {
+    let mut witness = Witness::start().await;
+    let mut shop = Cluster::new(1);
+    shop.register(&witness.token()).await.unwrap();
+    let mut raw = Raw::open(&shop, &witness, 1).await;
+    raw.introduce().await;
+    let farewell = raw.packet(&Request {
+        want: Want::Forget,
+        ..Request::default()
+    });
+    witness.kill().await;
+    witness.restart().await;
+    raw.socket.send(&farewell).await.unwrap();
+    assert_eq!(raw.answer().await, Some(Verdict::Unknown));
+    shop.node(2, &witness).reachable().await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! `mainstay witness run`, `token`, `list`, `forget`: what is done where a witness runs. Nodes
 //! are asked by the command line instead.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -12,13 +12,14 @@ use cli::Json;
 use cli::witness::{ForgetArgs, HostCommand, RunArgs, TokenArgs};
 use consensus::Token;
 use consensus::keys::KeyError;
-use consensus::witness::server::{SOCKET_FILE, view_of};
+use consensus::witness::server::{PersonAsks, SOCKET_FILE, view_of};
 use consensus::witness::store::{ClusterFile, Standing};
 use consensus::witness::{
     ClusterView, Server, ServerError, Settings, Store, StoreError, WitnessToken,
 };
 use model::WallTime;
 use tokio::signal::unix::{SignalKind, signal};
+use wire::peer::ClusterId;
 use wire::witness::PORT_DEFAULT;
 
 /// The witness answers on its socket within milliseconds, unless its disk is slow.
@@ -42,6 +43,9 @@ pub enum WitnessError {
     /// No cluster of this name.
     #[error("no cluster `{0}` is known here")]
     NoCluster(String),
+    /// The process that runs did not do it.
+    #[error("the witness that runs did not forget it: {0}")]
+    NotForgotten(String),
     /// Several clusters of one name.
     #[error("{0} clusters are called `{1}`; name one by its identity")]
     Ambiguous(usize, String),
@@ -65,9 +69,11 @@ impl WitnessError {
                 ErrorCode::AddressUnusable
             }
             Self::NoCluster(_) | Self::Ambiguous(..) => ErrorCode::WrongUsage,
-            Self::Server(_) | Self::Store(_) | Self::Key(_) | Self::System { .. } => {
-                ErrorCode::StateUnusable
-            }
+            Self::Server(_)
+            | Self::Store(_)
+            | Self::Key(_)
+            | Self::NotForgotten(_)
+            | Self::System { .. } => ErrorCode::StateUnusable,
         }
     }
 
@@ -85,7 +91,11 @@ impl WitnessError {
             | Self::Store(StoreError::Locked(_)) => {
                 error.with_help("end the witness that runs there first")
             }
-            Self::Server(_) | Self::Store(_) | Self::Key(_) | Self::System { .. } => error,
+            Self::Server(_)
+            | Self::Store(_)
+            | Self::Key(_)
+            | Self::NotForgotten(_)
+            | Self::System { .. } => error,
         }
     }
 }
@@ -218,18 +228,27 @@ fn list(dir: &Path, json: Json) -> Result<(), WitnessError> {
 
 /// What the process says; none when none runs.
 fn live(dir: &Path) -> Result<Option<Vec<ClusterView>>, WitnessError> {
-    let Ok(mut stream) = UnixStream::connect(dir.join(SOCKET_FILE)) else {
+    let Ok(stream) = UnixStream::connect(dir.join(SOCKET_FILE)) else {
         return Ok(None);
     };
-    let failed = || system("read what the witness says");
+    say(stream, "").map(Some)
+}
+
+/// Says one line to the process that runs, and gives its answer.
+fn say<T: serde::de::DeserializeOwned>(
+    mut stream: UnixStream,
+    line: &str,
+) -> Result<T, WitnessError> {
+    let failed = || system("speak to the witness that runs");
     stream
         .set_read_timeout(Some(LIST_LIMIT))
         .map_err(failed())?;
+    stream
+        .write_all(format!("{line}\n").as_bytes())
+        .map_err(failed())?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text).map_err(failed())?;
-    let views =
-        serde_json::from_slice(&text).map_err(|error| failed()(std::io::Error::other(error)))?;
-    Ok(Some(views))
+    serde_json::from_slice(&text).map_err(|error| failed()(std::io::Error::other(error)))
 }
 
 fn shown(view: &ClusterView) -> String {
@@ -258,7 +277,6 @@ fn shown(view: &ClusterView) -> String {
 
 fn forget(args: &ForgetArgs, json: Json) -> Result<(), WitnessError> {
     let store = Store::open(&args.place.dir)?;
-    let _lock = store.lock()?;
     let is_meant =
         |file: &ClusterFile| file.name == args.cluster || file.cluster.to_string() == args.cluster;
     let mut meant: Vec<ClusterFile> = store.clusters()?.into_iter().filter(is_meant).collect();
@@ -267,14 +285,26 @@ fn forget(args: &ForgetArgs, json: Json) -> Result<(), WitnessError> {
         (0, _) | (_, None) => return Err(WitnessError::NoCluster(args.cluster.clone())),
         (count, Some(_)) => return Err(WitnessError::Ambiguous(count, args.cluster.clone())),
     };
-    let file = ClusterFile {
-        standing: Standing::Forgotten,
-        ..file
-    };
-    store.write(&file)?;
+    match store.lock() {
+        Ok(_lock) => store.write(&ClusterFile {
+            standing: Standing::Forgotten,
+            // Read anew: until now a witness might have run and voted.
+            ..store.read(file.cluster)?
+        })?,
+        Err(StoreError::Locked(_)) => forget_running(&args.place.dir, file.cluster)?,
+        Err(error) => return Err(error.into()),
+    }
     match json {
         Json::Yes => println!("{}", serde_json::json!({ "forgotten": file.cluster })),
         Json::No => println!("cluster {} gets no answer any more", file.name),
     }
     Ok(())
+}
+
+/// The process that runs must do it itself: it has the file in memory.
+fn forget_running(dir: &Path, cluster: ClusterId) -> Result<(), WitnessError> {
+    let stream = UnixStream::connect(dir.join(SOCKET_FILE))
+        .map_err(system("speak to the witness that runs"))?;
+    let line = serde_json::to_string(&PersonAsks::Forget(cluster)).expect("plain data");
+    say::<Result<(), String>>(stream, &line)?.map_err(WitnessError::NotForgotten)
 }

@@ -132,6 +132,8 @@ pub enum Want {
     Ping,
     /// The vote.
     Grant,
+    /// To be answered no more: the cluster has taken the witness out.
+    Forget,
 }
 
 /// What a witness says.
@@ -182,6 +184,8 @@ pub enum Verdict {
         /// How.
         how: u32,
     },
+    /// The cluster is answered no more.
+    Forgotten,
 }
 
 /// A vote that was given.
@@ -296,6 +300,7 @@ impl Request {
         out.push(match self.want {
             Want::Ping => 0,
             Want::Grant => 1,
+            Want::Forget => 2,
         });
         put_lineage(out, self.lineage);
         for number in [self.term, self.led_term, self.weight] {
@@ -322,6 +327,7 @@ impl Request {
         let want = match reader.byte()? {
             0 => Want::Ping,
             1 => Want::Grant,
+            2 => Want::Forget,
             code => return Err(DecodeError::Code { what: "want", code }),
         };
         Ok(Self {
@@ -365,6 +371,7 @@ impl Answer {
             Verdict::Wait { millis } => (5, u64::from(millis)),
             Verdict::Outdated => (6, 0),
             Verdict::Invalid { how } => (7, u64::from(how)),
+            Verdict::Forgotten => (8, 0),
         };
         out.push(code);
         put(out, &detail.to_be_bytes());
@@ -408,6 +415,7 @@ impl Answer {
             5 => Verdict::Wait { millis: small },
             6 => Verdict::Outdated,
             7 => Verdict::Invalid { how: small },
+            8 => Verdict::Forgotten,
             code => {
                 let what = "verdict";
                 return Err(DecodeError::Code { what, code });
@@ -531,7 +539,7 @@ pub(crate) mod tests {
 
     pub(crate) fn requests() -> impl Strategy<Value = Request> {
         let numbers = any::<(u64, u64, u64)>();
-        let want = prop_oneof![Just(Want::Ping), Just(Want::Grant)];
+        let want = prop_oneof![Just(Want::Ping), Just(Want::Grant), Just(Want::Forget)];
         let mark = prop_oneof![Just(Mark::No), Just(Mark::Yes)];
         let nodes = prop::collection::btree_map(any::<u64>().prop_map(NodeId), mark, 0..=NODES_MAX);
         (any::<[u8; 16]>(), want, lineages(), numbers, nodes).prop_map(
@@ -566,6 +574,7 @@ pub(crate) mod tests {
             }),
             any::<u32>().prop_map(|millis| Verdict::Wait { millis }),
             Just(Verdict::Outdated),
+            Just(Verdict::Forgotten),
             any::<u32>().prop_map(|how| Verdict::Invalid { how }),
         ];
         (any::<u64>(), verdict).prop_map(|(echo, verdict)| Answer { echo, verdict })

@@ -50,6 +50,13 @@ const SENT_MAX: usize = 32;
 /// Asks that wait for the task: one per arbiter is out at a time.
 const ASKS_MAX: usize = 16;
 
+/// Between two farewells to a witness that was taken out.
+const DISMISS_EVERY: Duration = Duration::from_millis(200);
+
+/// Farewells that are sent, a second's worth: a witness that is down keeps a file of some
+/// kilobytes, which is no harm, and none may arrive when somebody has added it anew.
+const DISMISS_TIMES: u32 = 5;
+
 /// The witness, and who speaks to it.
 #[derive(Debug, Clone)]
 pub struct WitnessPeer {
@@ -206,6 +213,40 @@ impl WitnessLink {
             ..shared.view.clone()
         }
     }
+}
+
+/// Tells a witness that its cluster has taken it out, and whether it has understood. Whoever
+/// calls has seen the removal committed.
+pub async fn dismiss(peer: &WitnessPeer) -> bool {
+    let Ok(socket) = bind(peer.address).await else {
+        return false;
+    };
+    let mut seal = NodeSeal::new(&peer.key, peer.cluster, peer.me);
+    let request = Request {
+        want: Want::Forget,
+        ..Request::default()
+    };
+    let mut packet = [0; ANSWER_BYTES + 1];
+    // The first may only bring the session.
+    for counter in 1..=u64::from(DISMISS_TIMES) {
+        let mut bytes = Vec::new();
+        seal.seal(counter, &request, &mut bytes);
+        let again_at = Instant::now() + DISMISS_EVERY;
+        // An error is that of an earlier one that met a closed port: it may open again.
+        let _ = socket.try_send(&bytes);
+        let receiving = tokio::time::timeout_at(again_at, socket.recv(&mut packet));
+        match receiving.await {
+            Ok(Ok(length)) => {
+                let answer = seal.open(&mut packet[..length]);
+                if answer.is_ok_and(|answer| answer.verdict == Verdict::Forgotten) {
+                    return true;
+                }
+            }
+            Ok(Err(_)) => sleep_until(again_at).await,
+            Err(_late) => {}
+        }
+    }
+    false
 }
 
 /// Whether the witness was told to be there.
@@ -435,7 +476,7 @@ fn grant(ask: &Ask) -> Request {
 /// What a verdict means to whoever asked; none: it answers no ask.
 fn word(verdict: Verdict) -> Option<Word> {
     Some(match verdict {
-        Verdict::Unknown | Verdict::Heard { .. } => return None,
+        Verdict::Unknown | Verdict::Heard { .. } | Verdict::Forgotten => return None,
         Verdict::Granted { lineage, term } => Word::Granted { lineage, term },
         Verdict::Refused { to, term } => Word::Refused { to, term },
         Verdict::Wait { millis } => Word::Wait {

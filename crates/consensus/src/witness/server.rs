@@ -14,7 +14,7 @@ use std::time::Duration;
 use model::{BootId, Instant, NodeId, WallTime};
 use quorum::arbiter::{self, Arbiter, Ask, Invalid, Output, Ping};
 use serde::{Deserialize, Serialize};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -134,6 +134,24 @@ struct Registration {
     reply: oneshot::Sender<Result<RegisterReply, RegisterRefusal>>,
 }
 
+/// What a person may ask for on the socket: one line of JSON. An empty one asks for the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PersonAsks {
+    /// To answer this cluster no more.
+    Forget(ClusterId),
+}
+
+/// The longest line of a person: a word and an identity.
+const LINE_BYTES_MAX: u64 = 256;
+
+/// A person who asks, for the loop.
+struct Person {
+    /// None: for the list.
+    asks: Option<PersonAsks>,
+    reply: oneshot::Sender<Vec<u8>>,
+}
+
 /// A witness that listens.
 pub struct Server {
     settings: Settings,
@@ -243,6 +261,7 @@ impl Server {
         let acceptor = tls::server_config(&self.key, Accept::Any, register::ALPN_WITNESS)?;
         let acceptor = TlsAcceptor::from(acceptor);
         let (registrations, mut asked) = mpsc::channel(CONNECTIONS_MAX);
+        let (persons, mut people) = mpsc::channel(CONNECTIONS_MAX);
         let mut connections = JoinSet::new();
         let mut packet = [0; REQUEST_BYTES_MAX + 1];
         let mut shutdown = std::pin::pin!(shutdown);
@@ -254,6 +273,7 @@ impl Server {
                     Err(error) => self.pause(&error).await,
                 },
                 Some(registration) = asked.recv() => self.take_registration(registration),
+                Some(person) = people.recv() => self.take_person(person),
                 accepted = self.tcp.accept(), if connections.len() < CONNECTIONS_MAX => {
                     match accepted {
                         Ok((stream, _)) => {
@@ -267,7 +287,7 @@ impl Server {
                 Some(_) = connections.join_next() => {}
                 accepted = self.people.accept(), if connections.len() < CONNECTIONS_MAX => {
                     match accepted {
-                        Ok((stream, _)) => drop(connections.spawn(tell(stream, self.views()))),
+                        Ok((stream, _)) => drop(connections.spawn(attend(stream, persons.clone()))),
                         Err(error) => self.pause(&error).await,
                     }
                 }
@@ -298,7 +318,13 @@ impl Server {
                 return;
             }
         };
-        let Some(verdict) = served.judge(&self.store, &opened, (from, now)) else {
+        let is_farewell =
+            (opened.standing, opened.request.want) == (Freshness::Fresh, Want::Forget);
+        let judged = match is_farewell {
+            true => served.forget(&self.store).ok().map(|()| Verdict::Forgotten),
+            false => served.judge(&self.store, &opened, (from, now)),
+        };
+        let Some(verdict) = judged else {
             return;
         };
         let answer = Answer {
@@ -311,6 +337,22 @@ impl Server {
         if let Err(error) = self.udp.try_send_to(&bytes, from) {
             tracing::debug!(%from, %error, "an answer was not sent");
         }
+    }
+
+    fn take_person(&mut self, Person { asks, reply }: Person) {
+        let text = match asks {
+            None => serde_json::to_vec(&self.views()),
+            Some(PersonAsks::Forget(cluster)) => serde_json::to_vec(&self.forget(cluster)),
+        };
+        // A person who has gone needs no answer.
+        let _ = reply.send(text.expect("plain data"));
+    }
+
+    /// In words what stands in the way.
+    fn forget(&mut self, cluster: ClusterId) -> Result<(), String> {
+        let known = self.clusters.get_mut(&cluster);
+        let served = known.ok_or("no such cluster is known")?;
+        (served.forget(&self.store)).map_err(|error| error.to_string())
     }
 
     fn take_registration(&mut self, registration: Registration) {
@@ -417,7 +459,28 @@ impl Served {
         match opened.request.want {
             Want::Ping => self.hear(&opened.header, &opened.request, now),
             Want::Grant => self.ask(store, opened, now),
+            // Done before; a stranger's was answered above.
+            Want::Forget => None,
         }
+    }
+
+    /// The cluster gets no answer any more. Its votes are kept: what the disk has, which is
+    /// more than was promised where a write had failed.
+    fn forget(&mut self, store: &Store) -> Result<(), StoreError> {
+        let file = ClusterFile {
+            standing: Standing::Forgotten,
+            ..store.read(self.file.cluster)?
+        };
+        if let Err(error) = store.write(&file) {
+            tracing::error!(cluster = self.file.name, %error, "not forgotten");
+            self.arbiter = None;
+            return Err(error);
+        }
+        tracing::info!(cluster = file.name, "forgotten");
+        self.file = file;
+        self.arbiter = None;
+        self.heard.clear();
+        Ok(())
     }
 
     fn hear(&mut self, header: &RequestHeader, request: &Request, now: Instant) -> Option<Verdict> {
@@ -550,15 +613,32 @@ fn code(because: Invalid) -> u32 {
     }
 }
 
-/// Tells a person all there is: one line of JSON, then the end.
-async fn tell(mut stream: UnixStream, views: Vec<ClusterView>) {
-    let mut text = serde_json::to_vec(&views).expect("plain data");
-    text.push(b'\n');
-    match timeout(CONNECTION_LIMIT, stream.write_all(&text)).await {
+/// Hears one line of a person, and answers with one line of JSON.
+async fn attend(stream: UnixStream, persons: mpsc::Sender<Person>) {
+    match timeout(CONNECTION_LIMIT, converse_with_person(stream, persons)).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "nobody reads what was asked for"),
-        Err(_late) => tracing::debug!("what was asked for is not read"),
+        Ok(Err(error)) => tracing::debug!(%error, "a person was not answered"),
+        Err(_late) => tracing::debug!("a person took too long"),
     }
+}
+
+async fn converse_with_person(stream: UnixStream, persons: mpsc::Sender<Person>) -> io::Result<()> {
+    let (reading, mut writing) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(reading.take(LINE_BYTES_MAX))
+        .read_line(&mut line)
+        .await?;
+    let asks = match line.trim() {
+        "" => None,
+        text => Some(serde_json::from_str(text).map_err(invalid)?),
+    };
+    let (reply, answer) = oneshot::channel();
+    let stopping = || io::Error::other("the witness is stopping");
+    let person = Person { asks, reply };
+    persons.send(person).await.map_err(|_| stopping())?;
+    let mut text = answer.await.map_err(|_| stopping())?;
+    text.push(b'\n');
+    writing.write_all(&text).await
 }
 
 /// One connection of a stranger with a token.

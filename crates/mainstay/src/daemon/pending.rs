@@ -40,6 +40,8 @@ pub enum Pending {
         reply: Reply<WitnessReply>,
         /// What it says beside the index.
         answer: WitnessReply,
+        /// The one that is taken out.
+        removed: Option<model::seen::WitnessSeen>,
     },
     /// A new member.
     Join {
@@ -101,7 +103,14 @@ impl Control {
             Pending::Token { reply, answer } => {
                 drop(reply.send(result.map(|_| answer).map_err(to_error)));
             }
-            Pending::Witness { reply, mut answer } => {
+            Pending::Witness {
+                reply,
+                mut answer,
+                removed,
+            } => {
+                if let (Some(removed), Ok(_)) = (&removed, &result) {
+                    self.dismiss_witness(removed);
+                }
                 answer.index = result.as_ref().ok().copied();
                 drop(reply.send(result.map(|_| answer).map_err(to_error)));
             }

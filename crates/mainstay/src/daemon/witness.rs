@@ -81,14 +81,18 @@ impl Control {
     }
 
     /// None for a witness that is not spoken to over a network.
-    fn open_link(&self, id: WitnessId, kind: &WitnessKind) -> Result<Option<Link>, keys::KeyError> {
+    fn witness_peer(
+        &self,
+        id: WitnessId,
+        kind: &WitnessKind,
+    ) -> Result<Option<WitnessPeer>, keys::KeyError> {
         let (address, public) = match kind {
             WitnessKind::Network { address, key } => (*address, key),
             WitnessKind::Disk { .. } => return Ok(None),
         };
         let cluster = self.identity.cluster_id;
         let key = self.cluster_key()?.for_seal();
-        let peer = WitnessPeer {
+        Ok(Some(WitnessPeer {
             id,
             address,
             key: WitnessKey::derive(&key, cluster, public),
@@ -99,6 +103,12 @@ impl Control {
                 incarnation: Incarnation(self.identity.incarnation),
                 run: RunId(u64::from_le_bytes(keys::random_bytes()?)),
             },
+        }))
+    }
+
+    fn open_link(&self, id: WitnessId, kind: &WitnessKind) -> Result<Option<Link>, keys::KeyError> {
+        let Some(peer) = self.witness_peer(id, kind)? else {
+            return Ok(None);
         };
         let inputs = self.inputs.clone();
         let link = WitnessLink::start(peer, move |notice| {
@@ -115,6 +125,25 @@ impl Control {
     fn cluster_key(&self) -> Result<ClusterKey, keys::KeyError> {
         let state = &self.places.state_dir;
         ClusterKey::load(&state.join(consensus::identity::CLUSTER_KEY_FILE))
+    }
+
+    /// The log has taken a witness out: it is told, so that it answers this cluster no more. Best
+    /// effort; one that is down keeps a file that harms nobody.
+    pub fn dismiss_witness(&self, seen: &WitnessSeen) {
+        // It may be known under another name by now.
+        let mut others = self.node.state().seen().witnesses.values();
+        if others.any(|other| other.kind == seen.kind) {
+            return;
+        }
+        match self.witness_peer(seen.id, &seen.kind) {
+            Ok(Some(peer)) => drop(tokio::spawn(async move {
+                if !client::dismiss(&peer).await {
+                    tracing::info!("the witness at {} was not told to forget", peer.address);
+                }
+            })),
+            Ok(None) => {}
+            Err(error) => tracing::warn!("a witness cannot be told that it is out: {error}"),
+        }
     }
 
     /// What the next pings carry. Cheap when they were told a moment ago.
@@ -271,8 +300,9 @@ impl Control {
                     name: name.to_string(),
                     ..WitnessReply::default()
                 };
+                let removed = self.node.state().seen().witnesses.get(&name).cloned();
                 let command = Command::RemoveWitness { name, by };
-                self.propose_witness(command, answer, reply);
+                self.propose_witness(command, (answer, removed), reply);
             }
             Some(token) => {
                 if let Err((error, reply)) = self.begin_registration((name, by), &token, reply) {
@@ -348,7 +378,11 @@ impl Control {
         };
         let key = witness.key;
         let kind = WitnessKind::Network { address, key };
-        self.propose_witness(Command::SetWitness { name, kind, by }, answer, reply);
+        self.propose_witness(
+            Command::SetWitness { name, kind, by },
+            (answer, None),
+            reply,
+        );
     }
 
     /// A witness that is lost together with a node is worth nothing.
@@ -367,10 +401,14 @@ impl Control {
     fn propose_witness(
         &mut self,
         command: Command,
-        answer: WitnessReply,
+        (answer, removed): (WitnessReply, Option<WitnessSeen>),
         reply: Reply<WitnessReply>,
     ) {
-        let id = self.new_request(Pending::Witness { reply, answer });
+        let id = self.new_request(Pending::Witness {
+            reply,
+            answer,
+            removed,
+        });
         self.node.handle_request(id, command, host::clock::now());
     }
 }
