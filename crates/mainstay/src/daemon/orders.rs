@@ -213,7 +213,7 @@ impl Control {
         let command = self.command_of(order, by.clone())?;
         let preview = self
             .preview(Some(command.clone()))
-            .map_err(|error| for_order(order, error))?;
+            .map_err(|error| self.for_now(for_order(order, error)))?;
         let plan = match order {
             Order::Restart { service } => self.with_restart(views::plan(&preview), service, &by),
             _ => views::plan(&preview),
@@ -279,6 +279,23 @@ impl Control {
         (!hears).then(|| {
             format!("{me} hears no quorum: this plan follows from what it last knew, and nothing can be changed now")
         })
+    }
+
+    /// That a node lives follows from what was last heard; without a quorum it says nothing
+    /// about now.
+    fn for_now(&self, error: ApiError) -> ApiError {
+        let is_about_life = error.is(ErrorCode::NothingToConfirm) || error.is(ErrorCode::NodeIsUp);
+        if !is_about_life || self.no_quorum_note().is_none() {
+            return error;
+        }
+        let me = &self.identity.name;
+        let error = ErrorCode::NoQuorum.error(format!(
+            "{me} hears no quorum, so nothing can be decided now"
+        ));
+        match self.quorum_help() {
+            Some(help) => error.with_help(help),
+            None => error,
+        }
     }
 
     /// What a person should know beside the plan before a yes.

@@ -43,11 +43,16 @@ impl Control {
     pub fn quorum_warnings(&self) -> Vec<String> {
         let view = self.node.quorum_view(host::clock::now());
         if view.leadership == Leadership::Quorate {
-            return Vec::new();
+            return self.silent_witnesses();
         }
         let mut all = self.waits_in_words(&view);
         all.extend(self.help(&view));
         all
+    }
+
+    /// What a person can do so that there is a quorum again.
+    pub fn quorum_help(&self) -> Option<String> {
+        self.help(&self.node.quorum_view(host::clock::now()))
     }
 
     fn name_of(&self, id: NodeId) -> String {

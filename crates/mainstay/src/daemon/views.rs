@@ -194,6 +194,8 @@ fn waits_of(node: &Node) -> (BTreeMap<ServiceName, model::Reason>, Vec<String>) 
     for wait in plan.waits {
         match wait.subject {
             Subject::Service(service) => drop(services.insert(service, wait.because)),
+            // Told of by the fence that is under way.
+            Subject::Node(_) if matches!(wait.because, model::Reason::WaitsForFence { .. }) => {}
             Subject::Node(_) => nodes.push(wait.because.to_string()),
         }
     }

@@ -237,6 +237,23 @@ impl Control {
         found.map(|(name, _)| name.to_string())
     }
 
+    /// A sentence for each witness that does not answer this node.
+    pub fn silent_witnesses(&self) -> Vec<String> {
+        let silent = self
+            .witnesses
+            .map
+            .iter()
+            .filter(|(_, link)| match link.answers {
+                Answers::No => true,
+                Answers::Yes | Answers::Unknown => false,
+            });
+        let names = silent.filter_map(|(id, _)| self.witness_name(*id));
+        let me = &self.identity.name;
+        names
+            .map(|name| format!("witness {name} does not answer {me}"))
+            .collect()
+    }
+
     /// For people: all witnesses, as this node sees them.
     pub fn witnesses_view(&self) -> api::Witnesses {
         let state = self.node.state();
