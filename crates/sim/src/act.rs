@@ -79,6 +79,14 @@ pub enum Act {
     Right(NodeId),
     /// A program ends by itself.
     Die(NodeId, ServiceName),
+    /// The program of the witness ends.
+    WitnessKill,
+    /// It starts.
+    WitnessStart,
+    /// A node does not reach the witness.
+    WitnessCut(NodeId),
+    /// All nodes reach it.
+    WitnessHeal,
     /// A person gives an order to a node.
     Order(NodeId, Order),
 }
@@ -155,11 +163,13 @@ pub enum Kind {
     Death,
     /// `operator`: orders that nobody needs.
     Operator,
+    /// `witness`: it ends, or a node does not reach it.
+    Witness,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Power,
         Self::Reboot,
         Self::Crash,
@@ -178,6 +188,7 @@ impl Kind {
         Self::Agent,
         Self::Death,
         Self::Operator,
+        Self::Witness,
     ];
 
     /// Its word.
@@ -202,6 +213,7 @@ impl Kind {
             Self::Agent => "agent",
             Self::Death => "death",
             Self::Operator => "operator",
+            Self::Witness => "witness",
         }
     }
 }
@@ -229,12 +241,15 @@ impl Act {
             Self::Wrong(..) => Some(Kind::Agent),
             Self::Die(..) => Some(Kind::Death),
             Self::Order(..) => Some(Kind::Operator),
+            Self::WitnessKill | Self::WitnessCut(_) => Some(Kind::Witness),
             Self::Boot(_)
             | Self::Start(_)
             | Self::Heal
             | Self::Weather(_)
             | Self::SlowDisk(..)
-            | Self::Right(_) => None,
+            | Self::Right(_)
+            | Self::WitnessStart
+            | Self::WitnessHeal => None,
         }
     }
 }
@@ -288,6 +303,10 @@ impl fmt::Display for Act {
             Self::Wrong(on, service, wrong) => write!(f, "wrong {} {service} {wrong}", name(on)),
             Self::Right(on) => write!(f, "right {}", name(on)),
             Self::Die(on, service) => write!(f, "die {} {service}", name(on)),
+            Self::WitnessKill => f.write_str("witness-kill"),
+            Self::WitnessStart => f.write_str("witness-start"),
+            Self::WitnessCut(on) => write!(f, "witness-cut {}", name(on)),
+            Self::WitnessHeal => f.write_str("witness-heal"),
             Self::Order(at, order) => write!(f, "order {} {order}", name(at)),
         }
     }
@@ -360,6 +379,10 @@ fn read(line: &str) -> Option<Act> {
         ["wrong", on, of, wrong] => Act::Wrong(node_id(on)?, service(of)?, read_wrong(wrong)?),
         ["right", on] => Act::Right(node_id(on)?),
         ["die", on, of] => Act::Die(node_id(on)?, service(of)?),
+        ["witness-kill"] => Act::WitnessKill,
+        ["witness-start"] => Act::WitnessStart,
+        ["witness-cut", on] => Act::WitnessCut(node_id(on)?),
+        ["witness-heal"] => Act::WitnessHeal,
         ["order", at, ref order @ ..] => Act::Order(node_id(at)?, read_order(order)?),
         _ => return None,
     })

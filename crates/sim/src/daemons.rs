@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use membership::{Output as Heard, Peer, Voice};
-use model::{Instant, NodeId};
+use membership::{Output as Heard, Path, Peer, Published, Voice};
+use model::{Instant, Lineage, NodeId};
 use node::{Output, PeerMessage};
-use raft::PersistSeq;
-use wire::heartbeat::{Heartbeat, LinkId};
+use raft::{PersistSeq, Restored};
+use wire::heartbeat::{Heartbeat, LinkId, Phase};
 
 use crate::machine::{Daemon, Power};
 use crate::promises::Promise;
@@ -15,6 +15,9 @@ use crate::world::{Event, World};
 
 /// A kernel's refusal is on its way for so long.
 const REFUSAL: Duration = Duration::from_micros(200);
+
+/// Supervision starts a daemon again after so long.
+const SUPERVISED: Duration = Duration::from_millis(500);
 
 /// Outputs after one input; more would be a loop.
 const OUTPUTS_MAX: usize = 20_000;
@@ -88,9 +91,14 @@ impl World {
         };
         if daemon.detector.next_deadline() <= local {
             daemon.detector.handle_timeout(local);
+            note_ways(daemon, local);
         }
         let due = daemon.node.next_deadline(local);
         if due.is_some_and(|at| at <= local) {
+            if daemon.node.wants_hearing(local) {
+                let peers = daemon.detector.peers(local);
+                daemon.node.handle_hearing(&peers, local);
+            }
             daemon.node.handle_timeout(local);
             let next = daemon.node.next_deadline(local);
             if let Some(next) = next.filter(|next| *next <= local) {
@@ -219,10 +227,13 @@ impl World {
                 self.trace.story(now, Some(id), || {
                     format!("yields to generation {}", lineage.generation)
                 });
-                self.kill_daemon(id);
+                self.set_log_aside(id, lineage);
             }
-            // No witness is played yet: what is asked of one is never answered.
-            Output::AskGrant { .. } => {}
+            Output::AskGrant {
+                arbiter,
+                number,
+                ask,
+            } => self.ask_witness((id, run), (arbiter, number), ask),
             Output::Forced(lineage) => {
                 self.trace.story(now, Some(id), || {
                     format!(
@@ -244,6 +255,15 @@ impl World {
             }
             Output::Left => self.leave(id),
         }
+    }
+
+    /// What a node does that yields to another history: its log is set aside, and the daemon
+    /// is started again without one.
+    fn set_log_aside(&mut self, id: NodeId, lineage: Lineage) {
+        self.kill_daemon(id);
+        let disk = &mut self.machine(id).disk;
+        disk.stable = Restored::rejoin(lineage, &disk.stable.hard_state);
+        self.put(SUPERVISED, Event::StartDaemon { on: id });
     }
 
     fn leave(&mut self, id: NodeId) {
@@ -302,4 +322,20 @@ impl World {
         daemon.detector.set_peers(voice(&id), peers, local);
         daemon.peers_of = known;
     }
+}
+
+/// Tells the detector what its heartbeats carry, and the node who passes messages on.
+fn note_ways(daemon: &mut Daemon, local: Instant) {
+    daemon.detector.publish(Published {
+        epoch: daemon.node.epoch(),
+        applied: daemon.node.applied(),
+        lease_until: daemon.node.boundary(local).lease_until,
+        phase: Phase::Running,
+    });
+    let via = |(peer, path)| match path {
+        Path::Via(via) | Path::Unwatched(Some(via)) => Some((peer, via)),
+        Path::Direct | Path::Unwatched(None) | Path::None => None,
+    };
+    let paths = daemon.detector.paths(local).into_iter();
+    daemon.node.set_relays(paths.filter_map(via).collect());
 }

@@ -59,6 +59,12 @@ impl World {
             }
             Act::Right(on) => self.machine(*on).wrongs.clear(),
             Act::Die(on, service) => self.kill_service(*on, service),
+            Act::WitnessKill => self.kill_witness(),
+            Act::WitnessStart => self.start_witness(),
+            Act::WitnessCut(on) => {
+                self.witness.cut.insert(*on);
+            }
+            Act::WitnessHeal => self.witness.cut.clear(),
             Act::Order(at, order) => self.order(*at, order),
         }
     }

@@ -200,7 +200,10 @@ pub fn first_state(nodes: u64, spec: &Spec) -> (State, u64) {
 /// What each node has on disk as the cluster begins.
 #[must_use]
 pub fn first_log(voters: BTreeSet<NodeId>, (state, index): (&State, u64)) -> raft::Restored {
-    let lineage = Lineage::default();
+    let lineage = Lineage {
+        generation: 1,
+        ..Lineage::default()
+    };
     let meta = SnapshotMeta {
         index,
         term: 1,

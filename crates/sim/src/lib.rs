@@ -28,6 +28,7 @@ mod hands;
 pub mod linear;
 mod machine;
 mod mender;
+mod outside;
 pub mod play;
 pub mod promises;
 mod queue;

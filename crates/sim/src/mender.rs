@@ -68,6 +68,8 @@ impl World {
         self.wires.heal();
         self.wires.weather = Weather::default();
         self.switches.fill(Switch::default());
+        self.witness.cut.clear();
+        self.start_witness();
         let slow = self.setup.slow.clone();
         for machine in &mut self.machines {
             machine.disk.slow_by = Duration::ZERO;
@@ -153,7 +155,7 @@ impl World {
     }
 
     /// Somebody who leads.
-    fn contact(&self) -> Option<NodeId> {
+    pub(crate) fn contact(&self) -> Option<NodeId> {
         let leads = self.machines.iter().find(|machine| {
             let local = machine.clock.local(self.now);
             let daemon = machine.daemon.as_ref();

@@ -81,6 +81,8 @@ pub struct Setup {
     pub compact_every: u64,
     /// While this service's hands go on to be wrong, all others must recover (L2).
     pub slow: Option<ServiceName>,
+    /// Whether a witness votes between two halves.
+    pub witness: bool,
     /// When the faults end.
     pub faults_end: Instant,
 }
@@ -127,6 +129,7 @@ fn setup(seed: u64, random: &mut Random) -> Setup {
         slow: random
             .chance(250)
             .then(|| ServiceName::new("mail").expect("a plain word is a name")),
+        witness: random.chance(if nodes % 2 == 0 { 450 } else { 150 }),
         faults_end: Instant::ZERO + QUIET + FAULTS_FOR,
     }
 }
@@ -166,6 +169,7 @@ fn kinds_of(faults: &Faults, random: &mut Random) -> Vec<Kind> {
             | Kind::SlowDisk
             | Kind::Fence
             | Kind::Liar
+            | Kind::Witness
             | Kind::Agent => 1 + random.below(3),
         };
         let is_in = random.chance(650);
@@ -298,6 +302,13 @@ impl Acts<'_> {
                 self.put(at, Act::Die(node, service));
             }
             Kind::Operator => self.draw_order(at, node),
+            Kind::Witness if !self.setup.witness => self.put(at, Act::Reboot(node)),
+            Kind::Witness if self.random.chance(500) => {
+                self.put_pair(at, Act::WitnessKill, (200, 6000), Act::WitnessStart);
+            }
+            Kind::Witness => {
+                self.put_pair(at, Act::WitnessCut(node), (200, 6000), Act::WitnessHeal);
+            }
         }
     }
 

@@ -27,6 +27,11 @@ pub(crate) fn of_event(event: &Event, word: &str) -> String {
         | Event::Strike { .. }
         | Event::Told { .. }
         | Event::Boot { .. }
+        | Event::StartDaemon { .. }
+        | Event::Pings
+        | Event::Asked { .. }
+        | Event::WitnessWritten { .. }
+        | Event::Granted { .. }
         | Event::Resume { .. }
         | Event::Wake { .. }
         | Event::Act { .. }

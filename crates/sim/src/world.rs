@@ -9,7 +9,8 @@ use model::seen::FenceResult;
 use model::{Instant, NodeId, ServiceName};
 use node::FenceAsker;
 use node::PeerMessage;
-use raft::PersistSeq;
+use quorum::arbiter::{Answer, Ask};
+use raft::{Arbiter, PersistSeq};
 use wire::heartbeat::{Heartbeat, LinkId};
 use wire::raft::Configuration;
 
@@ -92,6 +93,33 @@ pub(crate) enum Event {
     Boot {
         on: NodeId,
     },
+    /// Supervision starts a daemon.
+    StartDaemon {
+        on: NodeId,
+    },
+    /// Nodes show themselves to the witness.
+    Pings,
+    /// A question has reached the witness.
+    Asked {
+        by: NodeId,
+        run: u64,
+        arbiter: Arbiter,
+        number: u64,
+        ask: Box<Ask>,
+    },
+    /// The disk of the witness has written.
+    WitnessWritten {
+        run: u64,
+        number: u64,
+    },
+    /// The witness has answered.
+    Granted {
+        by: NodeId,
+        run: u64,
+        arbiter: Arbiter,
+        number: u64,
+        answer: Answer,
+    },
     Resume {
         on: NodeId,
         pauses: u64,
@@ -120,8 +148,12 @@ impl Event {
             | Self::Ended { on, .. }
             | Self::GaveWay { on, .. }
             | Self::Failed { on, .. } => Some(*on),
-            Self::Told { by, .. } => Some(*by),
-            Self::Strike { .. }
+            Self::Told { by, .. } | Self::Granted { by, .. } => Some(*by),
+            Self::StartDaemon { .. }
+            | Self::Pings
+            | Self::Asked { .. }
+            | Self::WitnessWritten { .. }
+            | Self::Strike { .. }
             | Self::Boot { .. }
             | Self::Resume { .. }
             | Self::Wake { .. }
@@ -144,6 +176,11 @@ impl Event {
             Self::Strike { id, .. } => ("power switch acts", number(*id)),
             Self::Told { id, .. } => ("power switch tells", number(*id)),
             Self::Boot { on } => ("boot", on.0),
+            Self::StartDaemon { on } => ("start of a daemon", on.0),
+            Self::Pings => ("pings to the witness", 0),
+            Self::Asked { number, .. } => ("the witness is asked", *number),
+            Self::WitnessWritten { number, .. } => ("the witness has written", *number),
+            Self::Granted { number, .. } => ("the witness answers", *number),
             Self::Resume { on, .. } => ("resume", on.0),
             Self::Wake { on } => ("timer", on.0),
             Self::Act { place } => ("act", *place as u64),
@@ -209,6 +246,7 @@ pub(crate) struct World {
     pub pauses: u64,
     pub acts: Vec<(Instant, crate::act::Act)>,
     pub mender: crate::mender::Mender,
+    pub witness: crate::outside::Witness,
     moment: (Instant, u64),
     event_counts: [u64; 16],
 }
@@ -238,6 +276,7 @@ impl World {
             pauses: 0,
             acts,
             mender: crate::mender::Mender::default(),
+            witness: crate::outside::Witness::default(),
             moment: (Instant::ZERO, 0),
             event_counts: [0; 16],
             setup: setup.clone(),
@@ -247,6 +286,10 @@ impl World {
         }
         for id in 1..=setup.nodes {
             world.boot(NodeId(id));
+        }
+        if setup.witness {
+            world.start_witness();
+            world.put(Duration::from_millis(100), Event::Pings);
         }
         world
     }
@@ -452,6 +495,23 @@ impl World {
                 result,
             } => self.told((by, run), id, *result),
             Event::Boot { on } => self.boot(on),
+            Event::StartDaemon { on } => self.start_daemon(on),
+            Event::Pings => self.pings(),
+            Event::Asked {
+                by,
+                run,
+                arbiter,
+                number,
+                ask,
+            } => self.asked((by, run), (arbiter, number), &ask),
+            Event::WitnessWritten { run, number } => self.witness_written(run, number),
+            Event::Granted {
+                by,
+                run,
+                arbiter,
+                number,
+                answer,
+            } => self.granted((by, run), (arbiter, number), answer),
             Event::Resume { on, pauses } if pauses <= self.pauses => self.resume(on),
             Event::Resume { .. } => {}
             Event::Wake { on } => self.wake(on),
@@ -475,18 +535,22 @@ impl World {
             Event::Failed { .. } => 7,
             Event::Strike { .. } => 8,
             Event::Told { .. } => 9,
-            Event::Boot { .. } => 10,
+            Event::Boot { .. } | Event::StartDaemon { .. } => 10,
             Event::Resume { .. } => 11,
             Event::Wake { .. } => 12,
             Event::Act { .. } => 13,
             Event::Mend => 14,
+            Event::Pings
+            | Event::Asked { .. }
+            | Event::WitnessWritten { .. }
+            | Event::Granted { .. } => 15,
         };
         self.event_counts[place] += 1;
     }
 
     /// What was counted so far.
     pub fn counts(&self) -> Counts {
-        const WORDS: [&str; 15] = [
+        const WORDS: [&str; 16] = [
             "heartbeats",
             "refusals",
             "messages",
@@ -497,11 +561,12 @@ impl World {
             "programs that died",
             "power switches that acted",
             "power switches that answered",
-            "boots",
+            "boots and starts",
             "ends of pauses",
             "timers",
             "acts",
             "looks of people",
+            "words with the witness",
         ];
         let mut counts = self.counts.clone();
         counts.events = WORDS.into_iter().zip(self.event_counts).collect();
