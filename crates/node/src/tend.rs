@@ -171,7 +171,8 @@ impl Tending {
             Fresh::Asked(at) => Some(*at + ASK_RETRY),
             Fresh::NotAsked | Fresh::To(_) => None,
         };
-        let reads = self.fences.values().filter_map(|fence| asked(&fence.fresh));
+        let waiting = self.fences.values().filter(|fence| fence.begun.is_none());
+        let reads = waiting.filter_map(|fence| asked(&fence.fresh));
         let results = self.results.values().filter_map(|(_, sent)| *sent);
         let told = results.chain(self.probed).map(|at| at + ASK_RETRY);
         let departure = match self.departure {
@@ -293,7 +294,16 @@ impl Node {
         }
         let recorded = std::mem::take(&mut self.recorded);
         self.executor.begin_probes(&self.state, &recorded, now);
-        if self.my_state() != Some(&NodeState::Starting { boot }) {
+        let me = self.state.seen().nodes.get(&self.config.name);
+        let is_asked = me.is_some_and(|me| match &me.state {
+            NodeState::Starting { .. } => true,
+            NodeState::Leaving { .. } => me.may_run_anything(),
+            NodeState::Down
+            | NodeState::Online { .. }
+            | NodeState::DaemonDown { .. }
+            | NodeState::Lost { .. } => false,
+        });
+        if !is_asked {
             self.tending.probed = None;
             return;
         }

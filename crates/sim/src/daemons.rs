@@ -260,6 +260,7 @@ impl World {
     /// What a node does that yields to another history: its log is set aside, and the daemon
     /// is started again without one.
     fn set_log_aside(&mut self, id: NodeId, lineage: Lineage) {
+        self.check_daemon(id);
         self.kill_daemon(id);
         let disk = &mut self.machine(id).disk;
         disk.stable = Restored::rejoin(lineage, &disk.stable.hard_state);
@@ -267,6 +268,7 @@ impl World {
     }
 
     fn leave(&mut self, id: NodeId) {
+        self.check_daemon(id);
         let mut beats = Vec::new();
         if let Some((daemon, local)) = self.awake(id) {
             daemon.detector.leave(local);

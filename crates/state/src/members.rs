@@ -278,7 +278,9 @@ impl State {
         let boot = *boot;
         self.require_newest_run(name, *run)?;
         let node = self.node(name)?;
-        if node.state != (NodeState::Starting { boot }) {
+        // Asked to leave before it could tell: it still must, or nobody knows what it runs.
+        let leaves = node.state == (NodeState::Leaving { boot }) && node.may_run_anything();
+        if node.state != (NodeState::Starting { boot }) && !leaves {
             return Err(Rejected::Late(format!(
                 "the start of {name} in boot {boot}"
             )));
@@ -298,8 +300,10 @@ impl State {
         if let Some(node) = self.seen.nodes.get_mut(name) {
             node.probed = Some(boot);
         }
-        self.follows_again(name);
-        self.set_node(place, name, NodeState::Online { boot }, None);
+        if !leaves {
+            self.follows_again(name);
+            self.set_node(place, name, NodeState::Online { boot }, None);
+        }
         Ok(Applied::Done)
     }
 
