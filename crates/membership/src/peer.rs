@@ -82,6 +82,9 @@ pub(crate) struct PeerState {
     pub voice: Voice,
     pub watch: Watch,
     pub state: State,
+    /// What a suspicion began from. One that began from a closed daemon and is dropped leaves
+    /// it closed; and its end by a sign of life is told as a new life.
+    pub suspected_from: State,
     /// When `state` or `origin` changed: what is new is told first.
     pub changed_at: Instant,
     pub links: BTreeMap<LinkId, Link>,
@@ -144,6 +147,7 @@ impl PeerState {
             watch: Watch::Neighbour,
             state: State::Unseen,
             changed_at: now,
+            suspected_from: State::Unseen,
             links: BTreeMap::new(),
             origin: None,
             counted_from: now,
@@ -241,6 +245,9 @@ impl PeerState {
 
     /// Where it stands when there is nothing to object.
     pub fn calm(&self) -> State {
+        if matches!(self.suspected_from, State::DaemonDown { .. }) {
+            return self.suspected_from;
+        }
         if self.origin.is_some() {
             State::Alive
         } else {

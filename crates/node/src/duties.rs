@@ -277,7 +277,7 @@ impl Node {
     }
 
     /// The run of the daemon that was heard last; 0 where another boot is spoken of.
-    fn run_of(&self, peer: NodeId, boot: BootId) -> u64 {
+    pub(crate) fn run_of(&self, peer: NodeId, boot: BootId) -> u64 {
         self.runs
             .get(&peer)
             .filter(|(known, _)| *known == boot)

@@ -683,6 +683,7 @@ impl Node {
         if let Command::Left { node, boot } = &stamped.command
             && let Some(id) = self.state.node_id(node)
             && self.liveness.get(&id) == Some(&Liveness::Alive { boot: *boot })
+            && !self.hears_newer_run(node, id, *boot)
         {
             // It may be heard for a moment longer; only a new run of its daemon is news.
             // Should this be an old entry, read after a start of our own, then the entry
@@ -690,6 +691,12 @@ impl Node {
             self.liveness.insert(id, Liveness::Left { boot: *boot });
         }
         Ok(index)
+    }
+
+    /// Whether a run of its daemon is heard that began after the one that the log knows.
+    fn hears_newer_run(&self, name: &NodeName, id: NodeId, boot: BootId) -> bool {
+        let known = self.state.seen().nodes.get(name).map_or(0, |node| node.run);
+        known < self.run_of(id, boot)
     }
 
     fn restore(&mut self, (index, data): (u64, &[u8]), now: Instant) {

@@ -275,7 +275,10 @@ impl Node {
     pub(crate) fn leadership(&self, now: Instant) -> Leadership {
         let leads = match self.leader {
             Some(leader) if leader == self.config.id => self.raft.is_quorate(now),
-            Some(_) => true,
+            // A voter soon gives up a leader that is silent. A learner never does.
+            Some(_) => self.raft.last_contact(now).is_some_and(|at| {
+                now.saturating_duration_since(at) < 2 * self.raft.election_timeout()
+            }),
             None => false,
         };
         if leads {

@@ -191,9 +191,11 @@ impl Detector {
             State::Alive | State::Left => return,
             State::Unseen | State::Suspected | State::Lost | State::DaemonDown { .. } => {}
         }
+        let was_closed = matches!(state.suspected_from, State::DaemonDown { .. });
         state.state = State::Alive;
+        state.suspected_from = State::Alive;
         state.changed_at = now;
-        if before == State::Suspected {
+        if before == State::Suspected && !was_closed {
             self.tell(Event::Recovered { peer, because });
         } else {
             self.tell_alive(peer);

@@ -289,6 +289,7 @@ impl Detector {
 
     fn enter(&mut self, id: NodeId, state: State, now: Instant) {
         if let Some(peer) = self.peers.get_mut(&id) {
+            peer.suspected_from = peer.state;
             peer.state = state;
             peer.changed_at = now;
         }
