@@ -110,3 +110,75 @@ fn force(
     }
     Ok(Exit::Done)
 }
+
+#[cfg(test)]
+mod tests {
+    use api::quorum::VoterStatus;
+    use expect_test::expect;
+
+    use super::*;
+
+    fn voter(name: &str, state: &str) -> VoterStatus {
+        VoterStatus {
+            name: name.into(),
+            state: state.into(),
+        }
+    }
+
+    fn pair(beta: &str) -> QuorumStatus {
+        QuorumStatus {
+            seen_by: "alpha".into(),
+            generation: 1,
+            majority: 2,
+            voters: vec![voter("alpha", "here"), voter("beta", beta)],
+            arbiters: vec!["fencing".into()],
+            standing: true,
+            quorate: false,
+            leader: None,
+            made_by: "alpha".into(),
+            waits: Vec::new(),
+            help: None,
+            ping_targets: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_pair_in_good_health_names_its_leader_and_who_decides_between_halves() {
+        let status = QuorumStatus {
+            quorate: true,
+            leader: Some("beta".into()),
+            ..pair("heard")
+        };
+        expect![[r#"
+            quorate, beta leads; seen by alpha
+            voters: alpha (here), beta (heard); 2 of 2 decide
+            between two halves: fencing
+        "#]]
+        .assert_eq(&text(&status));
+    }
+
+    #[test]
+    fn a_node_that_started_alone_says_what_it_waits_for_and_the_two_ways_out() {
+        let status = QuorumStatus {
+            standing: false,
+            generation: 3,
+            made_by: "beta".into(),
+            waits: vec![
+                "alpha started alone; it cannot know whether beta went on without it".into(),
+            ],
+            help: Some(
+                "start beta, or `mainstay quorum force --lost beta` if beta is off for good".into(),
+            ),
+            ..pair("lost")
+        };
+        expect![[r#"
+            NO QUORUM; seen by alpha
+            voters: alpha (here), beta (lost); 2 of 2 decide
+            between two halves: fencing
+            history: generation 3, made by beta
+            waits: alpha started alone; it cannot know whether beta went on without it
+            help: start beta, or `mainstay quorum force --lost beta` if beta is off for good
+        "#]]
+        .assert_eq(&text(&status));
+    }
+}

@@ -120,10 +120,9 @@ impl Node {
         }
         self.duties.forget_refusals(now);
         self.lead_members(now);
-        for command in [self.vouched_mark(), self.contest_news(now)] {
-            if let Some(command) = command {
-                self.decide(format!("{command:?}"), command, now);
-            }
+        let news = [self.vouched_mark(), self.contest_news(now)];
+        for command in news.into_iter().flatten() {
+            self.decide(format!("{command:?}"), command, now);
         }
         if self.duties.pending.is_empty() {
             self.lead_plan(now);

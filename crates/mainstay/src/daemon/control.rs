@@ -160,6 +160,7 @@ pub struct Control {
     pub is_settled: bool,
     /// The watchdog of this node.
     pub dog: super::dog::Dog,
+    pub quorum_journal: super::quorum::Journal,
     /// Jumps of the wall clock.
     pub jumps: super::wall::Jumps,
 }
@@ -476,6 +477,7 @@ impl Control {
     /// Hands every output of the node to the hands.
     pub fn flush(&mut self) {
         self.tend_dog(host::clock::now());
+        self.journal_quorum(host::clock::now());
         self.note_relays();
         while let Some(output) = self.node.poll_output() {
             match output {

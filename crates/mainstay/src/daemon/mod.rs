@@ -251,6 +251,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         yields_to: None,
         is_settled: false,
         dog: dog::Dog::new(&places.run_dir),
+        quorum_journal: quorum::Journal::default(),
         jumps: wall::Jumps::default(),
     };
     let inputs = control::Inputs {

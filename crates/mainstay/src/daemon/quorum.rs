@@ -1,17 +1,57 @@
 //! What people see and may force when half of the voters are gone, in words.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use api::quorum::{FORCE_CONFIRMATION, ForceReply, ForceRequest, QuorumStatus, VoterStatus};
 use api::{ApiError, ErrorCode};
-use model::{NodeId, NodeName, UserName};
+use model::{Instant, NodeId, NodeName, UserName};
 use node::{ForceRefused, QuorumView, VoterView};
 use quorum::half::{Leadership, Standing, Waits};
 use raft::Arbiter;
 
 use super::control::Control;
 
+/// Without quorum for so long, the journal says why: longer than any election and any forced
+/// change that goes well.
+const JOURNAL_AFTER: Duration = Duration::from_secs(5);
+
+/// A wait that changes is told as often at most: attempts to fence follow each other at such
+/// distances, and a journal is read later.
+const JOURNAL_EVERY: Duration = Duration::from_secs(30);
+
+/// What the journal was told of a quorum that is missing.
+#[derive(Debug, Default)]
+pub struct Journal {
+    since: Option<Instant>,
+    told: Option<(Instant, String)>,
+}
+
 impl Control {
+    /// Says once what this node waits for while there is no quorum, and what helps.
+    pub fn journal_quorum(&mut self, now: Instant) {
+        let view = self.node.quorum_view(now);
+        if view.leadership == Leadership::Quorate || view.voters.is_empty() {
+            self.quorum_journal = Journal::default();
+            return;
+        }
+        let since = *self.quorum_journal.since.get_or_insert(now);
+        let told = &self.quorum_journal.told;
+        let rests = told
+            .as_ref()
+            .is_some_and(|(at, _)| now < *at + JOURNAL_EVERY);
+        if rests || now < since + JOURNAL_AFTER {
+            return;
+        }
+        let words = self.quorum_warnings().join("; ");
+        let is_known = told.as_ref().is_some_and(|(_, known)| *known == words);
+        if words.is_empty() || is_known {
+            return;
+        }
+        tracing::warn!("no quorum: {words}");
+        self.quorum_journal.told = Some((now, words));
+    }
+
     /// How this node stands towards the other voters.
     pub fn quorum_status(&self) -> QuorumStatus {
         let now = host::clock::now();
