@@ -128,6 +128,9 @@ codes! {
     /// A witness said no.
     WitnessRefused = "E0422" 409 "the witness refused the cluster",
         "mend what is named above; a new token: `mainstay witness token` on the witness";
+    /// Sectors that cannot be a witness.
+    DiskUnusable = "E0423" 409 "the disk cannot be a witness",
+        "mend what is named above; docs/disk-witness.md says what a disk must be";
     /// There is a quorum, or this node has no say.
     NothingToForce = "E0430" 409 "nothing can be forced here",
         "`mainstay quorum status` shows who votes and what is waited for";

@@ -10,9 +10,12 @@ use crate::Timestamp;
 pub struct WitnessRequest {
     /// What people call it.
     pub name: WitnessName,
-    /// What `mainstay witness token` printed; none: it is taken out.
+    /// What `mainstay witness token` printed. Without token and disk it is taken out.
     #[serde(default)]
     pub token: Option<String>,
+    /// The prepared disk that is the witness, by its path on each node.
+    #[serde(default)]
+    pub disk: Option<String>,
 }
 
 /// What came of it.
@@ -20,7 +23,7 @@ pub struct WitnessRequest {
 pub struct WitnessReply {
     /// Which.
     pub name: String,
-    /// Where it listens; none for one that was taken out.
+    /// Where it listens, or the path of the disk; none for one that was taken out.
     #[serde(default)]
     pub address: Option<String>,
     /// Index of the log entry.
@@ -71,6 +74,9 @@ pub struct WitnessView {
     /// The newest vote that it gave in this cluster.
     #[serde(default)]
     pub granted: Option<GrantView>,
+    /// Why it does not answer, as far as this node knows.
+    #[serde(default)]
+    pub why: Option<String>,
 }
 
 /// A vote that a witness gave.

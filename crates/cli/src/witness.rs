@@ -25,8 +25,9 @@ pub const LISTEN_DEFAULT: &str = "0.0.0.0:7412";
 #[derive(Debug, Clone, Subcommand)]
 pub enum WitnessCommand {
     /// On a node: let a witness vote when half of the nodes are gone
-    #[command(after_help = "Example:
-  mainstay witness add east TOKEN    TOKEN is what `mainstay witness token` printed there")]
+    #[command(after_help = "Examples:
+  mainstay witness add east TOKEN    TOKEN is what `mainstay witness token` printed there
+  mainstay witness add san --disk /dev/disk/by-id/wwn-0x5000-part1    prepared shared storage")]
     Add(AddArgs),
     /// On a node: a witness shall not vote any more
     Remove(RemoveArgs),
@@ -51,6 +52,8 @@ pub enum HostCommand {
     List(DirArgs),
     /// On the witness: answer a cluster no more (its votes stay on record)
     Forget(ForgetArgs),
+    /// On a node: make sectors of shared storage ready to be a disk witness
+    Prepare(PrepareArgs),
 }
 
 /// `witness add`.
@@ -59,7 +62,21 @@ pub struct AddArgs {
     /// What to call it
     pub name: WitnessName,
     /// The token, as `mainstay witness token` printed it
-    pub token: String,
+    #[arg(required_unless_present = "disk")]
+    pub token: Option<String>,
+    /// Shared storage that was prepared; the path must be the same on every node
+    #[arg(long, value_name = "PATH", conflicts_with = "token")]
+    pub disk: Option<PathBuf>,
+}
+
+/// `witness prepare`.
+#[derive(Debug, Clone, Args)]
+pub struct PrepareArgs {
+    /// A partition, a logical volume, or for tests a file
+    pub path: PathBuf,
+    /// It was a witness, which has been removed from its cluster: forget what it granted
+    #[arg(long)]
+    pub forget: bool,
 }
 
 /// `witness remove`.
@@ -134,7 +151,8 @@ pub(crate) fn run(
 fn add(client: &Client, screen: &mut Screen, form: Form, args: AddArgs) -> Result<Exit, ApiError> {
     let request = WitnessRequest {
         name: args.name,
-        token: Some(args.token),
+        token: args.token,
+        disk: args.disk.map(|path| path.display().to_string()),
     };
     let reply: WitnessReply = client.post(routes::WITNESSES, &request)?;
     match form {
@@ -176,6 +194,7 @@ fn remove(
     let request = WitnessRequest {
         name: args.name,
         token: None,
+        disk: None,
     };
     let reply: WitnessReply = client.post(routes::WITNESSES, &request)?;
     match form {
@@ -240,6 +259,9 @@ fn one(witness: &WitnessView) -> String {
     let mut text = format!("  {}  {}  {answers}\n", witness.name, witness.place);
     if !witness.hears.is_empty() {
         text.push_str(&format!("    hears {}\n", witness.hears.join(", ")));
+    }
+    if let Some(why) = &witness.why {
+        text.push_str(&format!("    {why}\n"));
     }
     if let Some(granted) = &witness.granted {
         text.push_str(&format!(

@@ -34,6 +34,21 @@ pub struct Fittings {
     pub watchdog: Option<String>,
     /// Whether its power switch is used to fence it.
     pub power: PowerUse,
+    /// Whether a file that all nodes share is a witness.
+    #[serde(default)]
+    pub disk: DiskUse,
+}
+
+/// What the shared disk is used for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DiskUse {
+    /// Nothing.
+    #[default]
+    Unused,
+    /// It is a witness.
+    Votes,
+    /// It is a witness, and poison pills are written on it.
+    VotesAndFences,
 }
 
 /// Whether the configuration names the power switch as fence device.
@@ -66,8 +81,11 @@ impl Fittings {
 
     fn keys(&self, node: &str) -> String {
         let mut keys = String::new();
-        if self.power == PowerUse::Fences {
-            let _ = writeln!(keys, "fence = [\"power-{node}\"]");
+        let power = (self.power == PowerUse::Fences).then(|| format!("\"power-{node}\""));
+        let pill = (self.disk == DiskUse::VotesAndFences).then(|| "\"pill\"".to_string());
+        let devices: Vec<String> = power.into_iter().chain(pill).collect();
+        if !devices.is_empty() {
+            let _ = writeln!(keys, "fence = [{}]", devices.join(", "));
         }
         if let Some(timeout) = &self.watchdog {
             let device = "watchdog = \"/run/lab/watchdog\"";
@@ -95,6 +113,9 @@ pub fn cluster_toml(status: &Status) -> String {
             );
         }
         text.push_str(&fittings.keys(&node.name));
+    }
+    if fittings.disk == DiskUse::VotesAndFences {
+        text.push_str("\n[fence.pill]\nagent = \"disk\"\n");
     }
     let fenced = (fittings.power == PowerUse::Fences).then_some(&status.nodes);
     for node in fenced.into_iter().flatten() {
@@ -144,10 +165,30 @@ pub fn form(lab: &Lab, config: Option<&str>) -> Result<(), LabError> {
     lab.wait_until("a cluster of all nodes", ONLINE_LIMIT, |lab| {
         crate::view::look(lab).filter(|view| view.all_online(status.nodes.len()))
     })?;
-    match &status.witness {
-        Some(witness) => add_witness(lab, &first.name, &witness.address),
-        None => Ok(()),
+    if let Some(witness) = &status.witness {
+        add_witness(lab, &first.name, &witness.address)?;
     }
+    match Fittings::of(lab.dir()).disk {
+        DiskUse::Unused => Ok(()),
+        DiskUse::Votes | DiskUse::VotesAndFences => add_disk(lab, &first.name),
+    }
+}
+
+/// Where nodes find the shared disk.
+const DISK: &str = "/run/lab/shared/disk";
+
+/// A file grows as it is prepared.
+fn add_disk(lab: &Lab, node: &str) -> Result<(), LabError> {
+    let doing = "making the shared disk";
+    let made = std::fs::write(lab.shared_dir().join("disk"), []);
+    made.map_err(|source| LabError::System { doing, source })?;
+    lab.exec_ok(node, &["mainstay", "witness", "prepare", DISK])?;
+    let add = ["mainstay", "witness", "add", "san", "--disk", DISK];
+    lab.exec_ok(node, &add)?;
+    lab.wait_until("an answer of the shared disk", DAEMON_LIMIT, |lab| {
+        let answer = lab.exec_ok(node, &["mainstay", "witness", "status"]).ok()?;
+        answer.contains("answers in").then_some(())
+    })
 }
 
 /// As a person would: a token there, its use here.

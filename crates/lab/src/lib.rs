@@ -34,7 +34,7 @@ pub mod witness;
 
 use std::process::ExitCode;
 
-pub use form::{Cluster, Fittings, PowerUse, apply_services, cluster_toml, form};
+pub use form::{Cluster, DiskUse, Fittings, PowerUse, apply_services, cluster_toml, form};
 pub use handle::{Lab, LabError, Options, Output, Running};
 pub use janitor::Lifetime;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use api::{ApiError, ErrorCode};
 use cli::Json;
-use cli::witness::{ForgetArgs, HostCommand, RunArgs, TokenArgs};
+use cli::witness::{ForgetArgs, HostCommand, PrepareArgs, RunArgs, TokenArgs};
 use consensus::Token;
 use consensus::keys::KeyError;
 use consensus::witness::server::{PersonAsks, SOCKET_FILE, view_of};
@@ -17,6 +17,7 @@ use consensus::witness::store::{ClusterFile, Standing};
 use consensus::witness::{
     ClusterView, Server, ServerError, Settings, Store, StoreError, WitnessToken,
 };
+use host::shared_disk::{self, Caches, Forget, PrepareError, SharedDisk};
 use model::WallTime;
 use tokio::signal::unix::{SignalKind, signal};
 use wire::peer::ClusterId;
@@ -46,6 +47,15 @@ pub enum WitnessError {
     /// The process that runs did not do it.
     #[error("the witness that runs did not forget it: {0}")]
     NotForgotten(String),
+    /// A disk that cannot be prepared.
+    #[error("{path} cannot be a witness")]
+    Disk {
+        /// Which.
+        path: String,
+        /// What came of it.
+        #[source]
+        source: PrepareError,
+    },
     /// Several clusters of one name.
     #[error("{0} clusters are called `{1}`; name one by its identity")]
     Ambiguous(usize, String),
@@ -69,6 +79,7 @@ impl WitnessError {
                 ErrorCode::AddressUnusable
             }
             Self::NoCluster(_) | Self::Ambiguous(..) => ErrorCode::WrongUsage,
+            Self::Disk { .. } => ErrorCode::DiskUnusable,
             Self::Server(_)
             | Self::Store(_)
             | Self::Key(_)
@@ -91,7 +102,20 @@ impl WitnessError {
             | Self::Store(StoreError::Locked(_)) => {
                 error.with_help("end the witness that runs there first")
             }
-            Self::Server(_)
+            Self::Disk {
+                path,
+                source: PrepareError::Used,
+            } => error.with_help(format!(
+                "once no cluster has it as a witness any more: `mainstay witness prepare --forget {path}`"
+            )),
+            Self::Disk {
+                path,
+                source: PrepareError::Foreign(_),
+            } => error.with_help(format!(
+                "is it the right one? If nobody needs what is there: `wipefs --all {path}`, then zeros over 2 MiB"
+            )),
+            Self::Disk { .. }
+            | Self::Server(_)
             | Self::Store(_)
             | Self::Key(_)
             | Self::NotForgotten(_)
@@ -110,7 +134,41 @@ pub fn run(command: HostCommand, json: Json) -> Result<(), WitnessError> {
         HostCommand::Token(args) => token(args, json),
         HostCommand::List(args) => list(&args.dir, json),
         HostCommand::Forget(args) => forget(&args, json),
+        HostCommand::Prepare(args) => prepare(&args, json),
     }
+}
+
+/// Only what is empty, or a disk witness, is written.
+fn prepare(args: &PrepareArgs, json: Json) -> Result<(), WitnessError> {
+    let path = args.path.display().to_string();
+    let unusable = |source| WitnessError::Disk {
+        path: path.clone(),
+        source,
+    };
+    let forget = match args.forget {
+        true => Forget::Witness,
+        false => Forget::Nothing,
+    };
+    let disk = SharedDisk::open(&args.path).map_err(|error| unusable(error.into()))?;
+    shared_disk::prepare(&disk, forget).map_err(unusable)?;
+    let is_shared = disk.caches() == Caches::Bypassed;
+    match json {
+        Json::Yes => println!(
+            "{}",
+            serde_json::json!({ "path": path, "direct": is_shared })
+        ),
+        Json::No => {
+            println!(
+                "{path} is ready\n  next      on one node: `mainstay witness add NAME --disk {path}`"
+            );
+            if !is_shared {
+                println!(
+                    "note: this file system keeps a cache of its own: good for tests on one machine only"
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 fn block_on<F: Future>(future: F) -> Result<F::Output, WitnessError> {

@@ -95,6 +95,10 @@ pub struct WitnessSeen {
     pub since: WallTime,
     /// Who added it.
     pub by: UserName,
+    /// Of a disk: which slots belong to which node, also of nodes that have left. A place is
+    /// never given to another node. A node that came when all were taken has none.
+    #[serde(default)]
+    pub places: BTreeMap<NodeId, u16>,
 }
 
 /// What a witness is, and where.
@@ -112,6 +116,9 @@ pub enum WitnessKind {
     Disk {
         /// Absolute path of the device or file, the same on every node.
         path: String,
+        /// What was written on it when it was added (random): sectors that were prepared anew
+        /// have forgotten what they granted, and do not carry it any more.
+        mark: u64,
     },
 }
 

@@ -272,7 +272,26 @@ impl Node {
         }
     }
 
-    pub(crate) fn leadership(&self, now: Instant) -> Leadership {
+    /// Whether this half should ask first, as far as this node knows what runs where.
+    #[must_use]
+    pub fn turn(&self, now: Instant) -> Turn {
+        let facts = self.facts(self.leadership(now));
+        facts.map_or(Turn::First, |facts| facts.turn)
+    }
+
+    /// The boot of a node that a fence must end: the newest that is known. None where what is
+    /// heard and what the log has differ.
+    #[must_use]
+    pub fn boot_to_end(&self, target: &NodeName) -> Option<BootId> {
+        let seen = self.state.seen().nodes.get(target)?;
+        let logged = seen.state.boot()?;
+        let heard = self.runs.get(&seen.id).map(|(boot, _)| *boot);
+        heard.is_none_or(|heard| heard == logged).then_some(logged)
+    }
+
+    /// Whether a quorate leader is known.
+    #[must_use]
+    pub fn leadership(&self, now: Instant) -> Leadership {
         let leads = match self.leader {
             Some(leader) if leader == self.config.id => self.raft.is_quorate(now),
             // A voter soon gives up a leader that is silent. A learner never does.

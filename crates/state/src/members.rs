@@ -96,6 +96,7 @@ impl State {
             watchdog_word: None,
         };
         self.seen.nodes.insert(name.clone(), node);
+        self.give_places();
         self.record_node(place, name, "a member", None);
         if let Some((source, spec)) = spec.as_deref() {
             self.install_spec(place, (source, spec), &by);

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use model::history::Happening;
 use model::seen::{NodeState, WitnessKind, WitnessSeen};
-use model::{BootId, NodeName, Rejected, UserName, WitnessId, WitnessName};
+use model::{BootId, NodeId, NodeName, Rejected, UserName, WitnessId, WitnessName};
 
 use crate::{Applied, Outcome, Place, State, not_ready};
 
 /// One is enough to decide between two halves; a second serves while the first is replaced,
 /// and more are a mistake.
 pub const WITNESSES_MAX: usize = 4;
+
+/// Nodes that have slots on a disk witness: docs/formats/disk-witness.md.
+const DISK_PLACES: u16 = 64;
 
 impl State {
     pub(crate) fn set_witness(
@@ -46,8 +49,10 @@ impl State {
             kind: kind.clone(),
             since: place.at,
             by: by.clone(),
+            places: known.map(|known| known.places.clone()).unwrap_or_default(),
         };
         self.seen.witnesses.insert(name.clone(), witness);
+        self.give_places();
         self.record_operator(place, by, format!("witness add {name}"));
         Ok(Applied::Done)
     }
@@ -63,6 +68,23 @@ impl State {
         }
         self.record_operator(place, by, format!("witness remove {name}"));
         Ok(Applied::Done)
+    }
+
+    /// Every member gets slots on every disk, as long as there are any: in the order of the
+    /// log, so that no two nodes can ever believe to have the same.
+    pub(crate) fn give_places(&mut self) {
+        let members: Vec<NodeId> = self.seen.nodes.values().map(|node| node.id).collect();
+        for witness in self.seen.witnesses.values_mut() {
+            if !matches!(witness.kind, WitnessKind::Disk { .. }) {
+                continue;
+            }
+            for member in &members {
+                let next = witness.places.values().max().map_or(0, |last| last + 1);
+                if next < DISK_PLACES && !witness.places.contains_key(member) {
+                    witness.places.insert(*member, next);
+                }
+            }
+        }
     }
 
     /// A bound counts only from a node that may be believed: one that is lost may have been
@@ -164,7 +186,9 @@ fn remembers(one: &WitnessKind, other: &WitnessKind) -> bool {
         (WitnessKind::Network { key: one, .. }, WitnessKind::Network { key: other, .. }) => {
             one == other
         }
-        (WitnessKind::Disk { path: one }, WitnessKind::Disk { path: other }) => one == other,
+        (WitnessKind::Disk { mark: one, .. }, WitnessKind::Disk { mark: other, .. }) => {
+            one == other
+        }
         (WitnessKind::Network { .. }, WitnessKind::Disk { .. })
         | (WitnessKind::Disk { .. }, WitnessKind::Network { .. }) => false,
     }

@@ -224,3 +224,25 @@ fn a_word_about_a_watchdog_that_comes_late_is_void() {
     );
     assert_eq!(watchdog(&cluster, "a"), None);
 }
+
+#[test]
+fn every_node_has_a_place_of_its_own_on_a_disk_and_keeps_it() {
+    let mut cluster = Cluster::new();
+    let disk = |mark| Command::SetWitness {
+        name: name("san"),
+        kind: WitnessKind::Disk {
+            path: "/dev/san".to_string(),
+            mark,
+        },
+        by: name("ann"),
+    };
+    let places = |cluster: &Cluster| cluster.state.seen().witnesses[&name("san")].places.clone();
+    cluster.done(disk(5));
+    let before = places(&cluster);
+    let members = cluster.state.seen().nodes.len();
+    let distinct: std::collections::BTreeSet<u16> = before.values().copied().collect();
+    assert_eq!((before.len(), distinct.len()), (members, members));
+    cluster.done(disk(5));
+    assert_eq!(places(&cluster), before);
+    assert!(cluster.rejected(disk(6)).contains("is another one"));
+}

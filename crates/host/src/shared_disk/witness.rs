@@ -161,6 +161,23 @@ impl WitnessDisk {
         places.iter().map(copies).collect()
     }
 
+    /// Both copies of every ballot that there is room for, in one read of the device.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn all_ballots(&self) -> io::Result<BTreeMap<u16, [Vec<u8>; COPIES]>> {
+        let length = usize::try_from(TOTAL_BYTES).map_err(io::Error::other)?;
+        let bytes = self.0.read(0, length)?;
+        let copy = |place, copy| {
+            let content = Content::Ballot;
+            let at = usize::try_from(offset(Slot { content, place }, copy));
+            let at = at.expect("the whole device fits in memory");
+            bytes[at..at + SECTOR_BYTES].to_vec()
+        };
+        let both = |place| (place, [copy(place, 0), copy(place, 1)]);
+        Ok((0..SLOTS_MAX).map(both).collect())
+    }
+
     /// One copy of a ballot, as [`quorum::disk::Output::Write`] says.
     ///
     /// # Errors

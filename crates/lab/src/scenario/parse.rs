@@ -274,6 +274,8 @@ fn parse_up(words: &[&str]) -> Result<StepKind, String> {
             Some(("watchdog", time)) => fittings.watchdog = Some(time.into()),
             None if *word == "nofence" => fittings.power = crate::PowerUse::Unused,
             None if *word == "witness" => witness = layout::Witness::Present,
+            None if *word == "disk" => fittings.disk = crate::DiskUse::Votes,
+            None if *word == "pill" => fittings.disk = crate::DiskUse::VotesAndFences,
             None if *word == "bare" => cluster = crate::Cluster::Bare,
             _ => return Err(format!("`up` does not know `{word}`")),
         }

@@ -53,6 +53,21 @@ pub enum Input {
     Echoed(super::pings::Echoed),
     /// A witness was asked to take this cluster in.
     Registered(Box<super::witness::Registered>),
+    /// A disk witness.
+    Disk(model::WitnessId, super::disk::News),
+    /// A disk was looked at, whether it can be a witness.
+    Claimed(Box<super::disk::Claimed>),
+    /// The time of a poison pill is over.
+    Pill {
+        /// Names the request.
+        asker: FenceAsker,
+        /// Whose boot ended.
+        target: model::NodeName,
+        /// The device that says so.
+        device: model::DeviceName,
+        /// The boot, and how long was waited.
+        what: (model::BootId, Duration),
+    },
 }
 
 /// Where inputs come from.
@@ -146,6 +161,8 @@ pub struct Control {
     pub witnesses: super::witness::Links,
     /// Addresses outside the cluster that are asked whether they answer.
     pub pings: super::pings::Pings,
+    /// Shared storage that votes.
+    pub disks: super::disk::Disks,
     pub next_request: u64,
     /// The version of the spec that `topology` was made from.
     pub spec_version: u64,
@@ -340,6 +357,14 @@ impl Control {
             Input::Witness(notice) => self.take_witness(&notice),
             Input::Echoed(echo) => self.take_echo(&echo, now),
             Input::Registered(registered) => self.take_registered(*registered),
+            Input::Disk(id, news) => self.take_disk_news(id, news),
+            Input::Claimed(claimed) => self.take_claimed(*claimed),
+            Input::Pill {
+                asker,
+                target,
+                device,
+                what,
+            } => self.take_pill(asker, (&target, device), what),
         }
         self.flush();
     }
@@ -519,6 +544,7 @@ impl Control {
         self.note_contact(now);
         self.tell_witnesses(now);
         self.hurry_pings();
+        self.tell_disks(now);
         self.publish();
     }
 

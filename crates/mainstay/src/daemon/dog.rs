@@ -85,9 +85,10 @@ impl Control {
         let until = match boundary.lease {
             // Somebody may be waiting for the end of this boot: it must come.
             Lease::Held if self.node.is_given_up() => Instant::ZERO,
-            Lease::Held => boundary.lease_until,
+            Lease::Held => self.fed_by_disks(boundary.lease_until, now),
             Lease::Ended => Instant::ZERO,
         };
+        let is_poisoned = self.is_poisoned(now);
         let wanted = self.wanted_dog();
         let told = self.told_dog();
         match &self.dog.state {
@@ -106,6 +107,9 @@ impl Control {
                 keeper.feed_until(until);
                 if boundary.lease == Lease::Ended && self.fences_itself() {
                     tracing::error!("the lease has ended: this machine ends now");
+                    keeper.bite();
+                }
+                if is_poisoned {
                     keeper.bite();
                 }
                 let bound = Some(*bound);
@@ -149,7 +153,7 @@ impl Control {
 
     fn may_open_dog(&self, now: Instant) -> bool {
         let is_time = self.dog.open_after.is_none_or(|at| at <= now);
-        is_time && self.node.may_arm(now)
+        is_time && !self.is_poisoned(now) && self.node.may_arm(now)
     }
 
     fn arm_dog(&mut self, spec: WatchdogSpec, now: Instant) {

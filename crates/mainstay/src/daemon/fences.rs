@@ -1,13 +1,33 @@
 //! Fences: which devices, and their run beside the loop.
 
+use std::time::Duration;
+
 use fencing::{Device, Power};
 use model::seen::FenceResult;
 use model::spec::FenceAction;
-use model::{NodeId, NodeName};
+use model::{BootId, DeviceName, NodeId, NodeName};
 use node::{FenceAsker, Outliving};
 use quorum::half::Method;
 
 use super::control::{Control, Input};
+use super::disk::Poison;
+
+/// The agent of devices that write poison pills: the daemon itself, and no program.
+pub const PILL_AGENT: &str = "disk";
+
+/// Whether this device is the poison pill.
+pub fn is_pill(device: &Device) -> bool {
+    device.agent == PILL_AGENT
+}
+
+/// A device, and what it takes to use it from here.
+type Prepared = (Device, Option<Result<Poison, String>>);
+
+/// What a fence has come to.
+enum Ended {
+    Result(FenceResult),
+    Pill(DeviceName, (BootId, Duration)),
+}
 
 impl Control {
     /// The devices of a node, in the order in which they are tried.
@@ -33,28 +53,66 @@ impl Control {
             .into_iter()
             .filter(|device| !distrusted.contains_key(&device.name))
             .collect();
+        let poison = |device: &Device| is_pill(device).then(|| self.poison_for(&target));
+        let devices: Vec<Prepared> = devices
+            .into_iter()
+            .map(|device| (device.clone(), poison(&device)))
+            .collect();
         let inputs = self.inputs.clone();
-        if let FenceAsker::Half { method, .. } = asker {
-            tracing::warn!(%target, ?method, "fencing for the half that is left");
-            tokio::spawn(async move {
-                let result = match method {
-                    Method::AskStatus => look(&devices, &target).await,
-                    Method::SwitchOff => fence(&devices, &target).await,
-                };
-                let _gone = inputs.send(Input::Fence { asker, result }).await;
-            });
-            return;
-        }
-        let outliving = self.node.outliving(&target, host::clock::now());
-        tracing::warn!(?asker, %target, "fencing");
+        let outliving = match asker {
+            FenceAsker::Half { method, .. } => {
+                tracing::warn!(%target, ?method, "fencing for the half that is left");
+                None
+            }
+            FenceAsker::Log(_) => {
+                tracing::warn!(?asker, %target, "fencing");
+                self.node.outliving(&target, host::clock::now())
+            }
+        };
         tokio::spawn(async move {
-            let result = match (fence(&devices, &target).await, outliving) {
-                (FenceResult::Failed { .. }, Some(outliving)) => outlive(outliving).await,
-                (result, _) => result,
+            let ended = match asker {
+                FenceAsker::Half {
+                    method: Method::AskStatus,
+                    ..
+                } => Ended::Result(look(&devices, &target).await),
+                FenceAsker::Half { .. } | FenceAsker::Log(_) => fence(&devices, &target).await,
+            };
+            let input = match (ended, outliving) {
+                (Ended::Result(FenceResult::Failed { .. }), Some(outliving)) => Input::Fence {
+                    asker,
+                    result: outlive(outliving).await,
+                },
+                (Ended::Result(result), _) => Input::Fence { asker, result },
+                (Ended::Pill(device, what), _) => Input::Pill {
+                    asker,
+                    target,
+                    device,
+                    what,
+                },
             };
             // The loop has ended: the daemon stops, and another node takes over.
-            let _gone = inputs.send(Input::Fence { asker, result }).await;
+            let _gone = inputs.send(input).await;
         });
+    }
+
+    /// The time of a pill is over. It counts only if the target was armed until now.
+    pub fn take_pill(
+        &mut self,
+        asker: FenceAsker,
+        (target, device): (&NodeName, DeviceName),
+        what: (BootId, Duration),
+    ) {
+        let result = match self.pill_counts(target, what) {
+            true => FenceResult::Confirmed { device },
+            false => FenceResult::Failed {
+                device: Some(device),
+                how: "its watchdog was disarmed while the pill was waited for, or it booted anew"
+                    .to_string(),
+            },
+        };
+        tracing::info!(?asker, %result, "fence ended");
+        let now = host::clock::now();
+        self.node.handle_fence_ended(asker, result, now);
     }
 
     /// A suspected node may have to be fenced in a moment: its devices are asked for
@@ -64,6 +122,9 @@ impl Control {
             return;
         };
         for device in self.devices_of(&target) {
+            if is_pill(&device) {
+                continue;
+            }
             let target = target.clone();
             tokio::spawn(async move {
                 if let Err(error) = fencing::status(&device, &target).await {
@@ -91,8 +152,11 @@ async fn outlive(Outliving { since, span }: Outliving) -> FenceResult {
 }
 
 /// Whether one of its devices says that it is off already. Switches nothing.
-async fn look(devices: &[Device], target: &NodeName) -> FenceResult {
-    for device in devices {
+async fn look(devices: &[Prepared], target: &NodeName) -> FenceResult {
+    for (device, pill) in devices {
+        if pill.is_some() {
+            continue;
+        }
         if let Ok(Power::Off) = fencing::status(device, target).await {
             let device = device.name.clone();
             return FenceResult::Confirmed { device };
@@ -104,30 +168,37 @@ async fn look(devices: &[Device], target: &NodeName) -> FenceResult {
     }
 }
 
-async fn fence(devices: &[Device], target: &NodeName) -> FenceResult {
-    match fencing::fence_with_any(devices, target).await {
-        Ok(confirmed) => {
-            let device = confirmed.device().clone();
-            if let Some(found) = devices.iter().find(|other| other.name == device)
-                && found.action == FenceAction::Reboot
-            {
-                switch_on(found.clone(), target.clone());
-            }
-            FenceResult::Confirmed { device }
-        }
-        Err(errors) if errors.is_empty() => FenceResult::Failed {
-            device: None,
-            how: "it has no fence device".to_string(),
-        },
-        Err(errors) => {
-            let how: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            let device = devices.last().map(|device| device.name.clone());
-            FenceResult::Failed {
-                device,
-                how: how.join("; "),
-            }
-        }
+/// One device after the other, until one confirms.
+async fn fence(devices: &[Prepared], target: &NodeName) -> Ended {
+    let mut how = Vec::new();
+    for (device, pill) in devices {
+        let failed = match pill {
+            Some(Ok(poison)) => match poison.give().await {
+                Ok(()) => return Ended::Pill(device.name.clone(), poison.what()),
+                Err(why) => format!("{}: {why}", device.name),
+            },
+            Some(Err(why)) => format!("{}: {why}", device.name),
+            None => match fencing::fence(device, target).await {
+                Ok(_confirmed) => {
+                    if device.action == FenceAction::Reboot {
+                        switch_on(device.clone(), target.clone());
+                    }
+                    let device = device.name.clone();
+                    return Ended::Result(FenceResult::Confirmed { device });
+                }
+                Err(error) => error.to_string(),
+            },
+        };
+        how.push(failed);
     }
+    if how.is_empty() {
+        how.push("it has no fence device".to_string());
+    }
+    let device = devices.last().map(|(device, _)| device.name.clone());
+    Ended::Result(FenceResult::Failed {
+        device,
+        how: how.join("; "),
+    })
 }
 
 /// The rest of a reboot. Nothing waits for it: the node is proven off, and coming back is

@@ -5,6 +5,7 @@
 //! nothing itself.
 
 mod control;
+mod disk;
 mod dog;
 mod fences;
 mod joining;
@@ -243,6 +244,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         pending: pending::PendingMap::default(),
         witnesses: witness::Links::default(),
         pings: pings::Pings::default(),
+        disks: disk::Disks::default(),
         next_request: RequestId::first_of(run).0,
         spec_version: 0,
         leaving: control::Leaving::No,

@@ -432,9 +432,18 @@ impl Control {
             Some(node) => vec![node],
             None => self.node.state().seen().nodes.keys().cloned().collect(),
         };
+        let pill = |device: &fencing::Device, name: &NodeName| {
+            super::fences::is_pill(device).then(|| self.poison_for(name).map(|pill| pill.what().1))
+        };
         let all: Vec<_> = names
             .into_iter()
-            .map(|name| (self.devices_of(&name), name))
+            .map(|name| {
+                let devices = self.devices_of(&name).into_iter();
+                let devices: Vec<_> = devices
+                    .map(|device| (pill(&device, &name), device))
+                    .collect();
+                (devices, name)
+            })
             .collect();
         tokio::spawn(async move {
             let mut notes = Vec::new();
@@ -443,7 +452,22 @@ impl Control {
                 if devices.is_empty() {
                     failed.push(format!("{name}: no fence device is configured"));
                 }
-                for device in devices {
+                for (pill, device) in devices {
+                    match pill {
+                        Some(Ok(span)) => {
+                            let span = model::duration::format(span);
+                            notes.push(format!(
+                                "{name}: {} would end it within {span}",
+                                device.name
+                            ));
+                            continue;
+                        }
+                        Some(Err(why)) => {
+                            failed.push(format!("{name}: {}: {why}", device.name));
+                            continue;
+                        }
+                        None => {}
+                    }
                     match fencing::status(&device, &name).await {
                         Ok(power) => {
                             let word = match power {

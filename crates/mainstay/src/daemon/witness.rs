@@ -57,6 +57,7 @@ pub struct Registered {
 impl Control {
     /// Witnesses may have come, gone or moved.
     pub fn follow_witnesses(&mut self) {
+        self.follow_disks();
         let wanted: BTreeMap<WitnessId, WitnessKind> = self
             .node
             .state()
@@ -221,7 +222,7 @@ impl Control {
                     link.link.ask(number, ask);
                 }
             }
-            Arbiter::Disk(_) => tracing::warn!("this version cannot ask a disk witness"),
+            Arbiter::Disk(id) => self.ask_disk(id, number, ask),
         }
     }
 
@@ -231,7 +232,7 @@ impl Control {
         }
     }
 
-    fn witness_name(&self, id: WitnessId) -> Option<String> {
+    pub fn witness_name(&self, id: WitnessId) -> Option<String> {
         let witnesses = &self.node.state().seen().witnesses;
         let found = witnesses.iter().find(|(_, seen)| seen.id == id);
         found.map(|(name, _)| name.to_string())
@@ -274,7 +275,7 @@ impl Control {
     fn view(&self, name: &WitnessName, seen: &WitnessSeen) -> WitnessView {
         let (kind, place) = match &seen.kind {
             WitnessKind::Network { address, .. } => ("network", address.to_string()),
-            WitnessKind::Disk { path } => ("disk", path.clone()),
+            WitnessKind::Disk { .. } => return self.disk_view(name, seen),
         };
         let link = self.witnesses.map.get(&seen.id);
         let shown = link.map_or_else(LinkView::default, |link| link.link.view());
@@ -300,6 +301,7 @@ impl Control {
                 generation: granted.lineage.generation,
                 term: granted.term,
             }),
+            why: None,
         }
     }
 
@@ -311,6 +313,9 @@ impl Control {
         reply: Reply<WitnessReply>,
     ) {
         let name = request.name;
+        if let Some(path) = request.disk {
+            return self.begin_claim((name, by), path, reply);
+        }
         match request.token {
             None => {
                 let answer = WitnessReply {
@@ -415,7 +420,8 @@ impl Control {
         ))
     }
 
-    fn propose_witness(
+    /// The log takes a witness in, or out.
+    pub fn propose_witness(
         &mut self,
         command: Command,
         (answer, removed): (WitnessReply, Option<WitnessSeen>),

@@ -112,14 +112,22 @@ impl Ballots {
     /// For a node with slots; none when it has none.
     #[must_use]
     pub fn new(me: NodeId, slots: &Slots) -> Option<Self> {
-        Some(Self {
-            place: *slots.get(&me)?,
-            places: slots.values().copied().collect(),
+        let places = slots.values().copied().collect();
+        Some(Self::at(*slots.get(&me)?, places))
+    }
+
+    /// For the node at this place, which reads the ballots of all these. Who reads more places
+    /// than there are nodes misses nobody that came a moment ago.
+    #[must_use]
+    pub fn at(place: u16, places: Vec<u16>) -> Self {
+        Self {
+            place,
+            places,
             job: None,
             under_way: None,
             tickets: 0,
             outputs: VecDeque::new(),
-        })
+        }
     }
 
     /// Asks for the vote; an ask that is under way is given up for it.
