@@ -68,6 +68,9 @@ fn bring_cards_up(boot: &Boot) -> io::Result<()> {
             }
         }
         netlink.set_up(&card.name)?;
+        for (address, hardware) in &card.neighbours {
+            netlink.add_neighbour(&card.name, *address, *hardware)?;
+        }
     }
     Ok(())
 }

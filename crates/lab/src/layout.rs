@@ -16,6 +16,10 @@ const GREEK: [&str; 24] = [
 
 /// More nodes than a cluster may have; their addresses end below that of the client.
 pub const NODES_MAX: usize = 64;
+/// The kernel has one table for the hardware addresses that all namespaces together have
+/// asked for, of 1024 by default: 24 nodes on two networks fill it, and nobody reaches
+/// anybody new. Above this number of nodes theirs are written down, which does not count.
+pub const ASKING_NODES_MAX: usize = 8;
 /// More networks than anybody has; one card each.
 pub const NETWORKS_MAX: usize = 8;
 /// The name of the machine for test clients.
@@ -79,6 +83,15 @@ pub struct Card {
     pub name: String,
     /// Its addresses, with the length of the prefix.
     pub addresses: Vec<(IpAddr, u8)>,
+    /// The other machines on this network that need not be asked for: address and hardware
+    /// address. None in a laboratory of [`ASKING_NODES_MAX`] nodes or fewer.
+    pub neighbours: Vec<(IpAddr, [u8; 6])>,
+}
+
+/// The hardware address of a machine's card; it keeps it over its boots.
+#[must_use]
+pub fn hardware_address(network: u8, host: u8) -> [u8; 6] {
+    [0x02, 0x4d, 0x53, 0x4c, network, host]
 }
 
 fn is_name(text: &str) -> bool {
@@ -237,9 +250,23 @@ impl Layout {
             Some(Card {
                 name: format!("eth{}", index - 77),
                 addresses,
+                neighbours: self.neighbours(machine, network),
             })
         };
         self.networks.iter().take(count).filter_map(card).collect()
+    }
+
+    fn neighbours(&self, machine: &str, network: &str) -> Vec<(IpAddr, [u8; 6])> {
+        if self.nodes.len() <= ASKING_NODES_MAX {
+            return Vec::new();
+        }
+        let others = self.nodes.iter().filter(|node| *node != machine);
+        let known = |node: &String| {
+            let v4 = self.address(node, network)?;
+            let host = self.host_number(node)?;
+            Some((v4.into(), hardware_address(v4.octets()[1] - 77, host)))
+        };
+        others.filter_map(known).collect()
     }
 }
 
@@ -290,6 +317,16 @@ mod tests {
         );
         assert_eq!(text("client"), "eth0 10.77.0.200/24 fd77::200/64");
         assert_eq!(text("witness"), "eth0 10.77.0.201/24 fd77::201/64");
+    }
+
+    #[test]
+    fn a_large_laboratory_knows_its_neighbours_beforehand() {
+        assert_eq!(layout(8, &["lan"]).cards("alpha")[0].neighbours, []);
+        let cards = layout(32, &["lan", "san"]).cards("beta");
+        let second = &cards[1].neighbours;
+        assert_eq!(second.len(), 31);
+        let alpha: IpAddr = "10.78.0.11".parse().unwrap();
+        assert_eq!(second[0], (alpha, hardware_address(1, 11)));
     }
 
     #[test]

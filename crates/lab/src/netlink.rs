@@ -1,6 +1,6 @@
 //! Bridges, cables and addresses by rtnetlink: the few requests that a laboratory needs, each
-//! answered before the function returns. Formats are those of `linux/rtnetlink.h` and
-//! `linux/if_link.h`.
+//! answered before the function returns. Formats are those of `linux/rtnetlink.h`,
+//! `linux/if_link.h` and `linux/neighbour.h`.
 //!
 //! Written out by hand, because the keeper has one thread and wants a cable cut in microseconds.
 
@@ -18,6 +18,7 @@ const NLMSG_ERROR: u16 = 2;
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_NEWADDR: u16 = 20;
+const RTM_NEWNEIGH: u16 = 28;
 const NLM_F_REQUEST: u16 = 1;
 const NLM_F_ACK: u16 = 4;
 const NLM_F_CREATE: u16 = 0x400;
@@ -34,6 +35,10 @@ const IFLA_BR_MCAST_SNOOPING: u16 = 23;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_F_NODAD: u8 = 2;
+const NDA_DST: u16 = 1;
+const NDA_LLADDR: u16 = 2;
+/// The entry is neither asked for nor forgotten.
+const NUD_PERMANENT: u16 = 0x80;
 const IFF_UP: u32 = 1;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
@@ -62,6 +67,13 @@ pub struct Cable<'a> {
     pub mac: [u8; 6],
     /// The network namespace of the machine.
     pub namespace: BorrowedFd<'a>,
+}
+
+fn octets(address: IpAddr) -> (u8, Vec<u8>) {
+    match address {
+        IpAddr::V4(v4) => (AF_INET, v4.octets().to_vec()),
+        IpAddr::V6(v6) => (AF_INET6, v6.octets().to_vec()),
+    }
 }
 
 struct Message(Vec<u8>);
@@ -234,10 +246,7 @@ impl Netlink {
     /// Those of the kernel.
     pub fn add_address(&mut self, link: &str, address: IpAddr, prefix: u8) -> io::Result<()> {
         let index = self.index(link)?;
-        let (family, bytes) = match address {
-            IpAddr::V4(v4) => (AF_INET, v4.octets().to_vec()),
-            IpAddr::V6(v6) => (AF_INET6, v6.octets().to_vec()),
-        };
+        let (family, bytes) = octets(address);
         let mut message = Message::new(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
         message.0.extend([family, prefix, IFA_F_NODAD, 0]);
         message.0.extend(index.to_ne_bytes());
@@ -245,6 +254,30 @@ impl Netlink {
             message
                 .attribute(IFA_LOCAL, &bytes)
                 .attribute(IFA_ADDRESS, &bytes),
+        )
+    }
+
+    /// Writes down the hardware address of a neighbour, so that nobody asks for it.
+    ///
+    /// # Errors
+    /// Those of the kernel.
+    pub fn add_neighbour(
+        &mut self,
+        link: &str,
+        address: IpAddr,
+        hardware: [u8; 6],
+    ) -> io::Result<()> {
+        let index = self.index(link)?;
+        let (family, bytes) = octets(address);
+        let mut message = Message::new(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL);
+        message.0.extend([family, 0, 0, 0]);
+        message.0.extend(index.to_ne_bytes());
+        message.0.extend(NUD_PERMANENT.to_ne_bytes());
+        message.0.extend([0, 0]);
+        self.ask(
+            message
+                .attribute(NDA_DST, &bytes)
+                .attribute(NDA_LLADDR, &hardware),
         )
     }
 }

@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Pid;
 
 use super::Keeper;
+use crate::layout::hardware_address;
 use crate::netlink::Cable;
 use crate::protocol::{Cut, Direction};
 
@@ -43,7 +44,7 @@ impl Keeper {
                 port: &port,
                 bridge: &bridge(network),
                 card: &format!("eth{network}"),
-                mac: [0x02, 0x4d, 0x53, 0x4c, number, host],
+                mac: hardware_address(number, host),
                 namespace: namespace.as_fd(),
             })?;
             self.netlink.set_up(&port)?;
