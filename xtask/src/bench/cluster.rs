@@ -36,15 +36,40 @@ fn text<E: std::fmt::Display>(error: E) -> Failure {
     error.to_string()
 }
 
-fn services(program: &Path, nodes: &[String]) -> String {
+/// What a cluster looks like that is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// How many nodes.
+    pub nodes: usize,
+    /// Timings.
+    pub profile: Profile,
+    /// What they serve.
+    pub services: Services,
+}
+
+/// What is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Services {
+    /// `web`, which moves with its node; an address that moves alone, and a server for it on
+    /// each node.
+    All,
+    /// `web` alone.
+    Web,
+}
+
+fn services(program: &Path, nodes: &[String], which: Services) -> String {
     let program = program.display();
-    let mut text = format!(
+    let web = format!(
         "\n[service.web]\nrestart = {{ times = 100, within = \"1h\" }}\n\
          [[service.web.resource]]\naddress = \"10.77.0.100/24\"\n\
          [[service.web.resource]]\n\
-         process = [\"{program}\", \"lab-httpd\", \"--bind\", \"{WEB}\"]\n\
-         \n[service.ready]\n[[service.ready.resource]]\naddress = \"10.77.0.101/24\"\n"
+         process = [\"{program}\", \"lab-httpd\", \"--bind\", \"{WEB}\"]\n"
     );
+    if which == Services::Web {
+        return web;
+    }
+    let ready = "\n[service.ready]\n[[service.ready.resource]]\naddress = \"10.77.0.101/24\"\n";
+    let mut text = web + ready;
     for node in nodes {
         text.push_str(&format!(
             "\n[service.server-{node}]\nprefer = [\"{node}\"]\nonly = true\n\
@@ -58,9 +83,20 @@ fn services(program: &Path, nodes: &[String]) -> String {
 impl Cluster {
     /// Three nodes and their services, all up.
     pub fn up(name: &str, profile: Profile) -> Result<Self, Failure> {
+        let shape = Shape {
+            nodes: 3,
+            profile,
+            services: Services::All,
+        };
+        Self::shaped(name, shape)
+    }
+
+    /// Nodes and their services, all up.
+    pub fn shaped(name: &str, shape: Shape) -> Result<Self, Failure> {
         let program = release_binary()?;
         let options = Options {
             name: name.to_string(),
+            nodes: lab::layout::node_names(shape.nodes),
             lifetime: Lifetime::Attached,
             program: Some(program.clone()),
             ..Options::default()
@@ -71,11 +107,11 @@ impl Cluster {
         let cluster = lab::cluster_toml(&nodes)
             .replacen(
                 "[cluster]\n",
-                &format!("[cluster]\nprofile = \"{}\"\n", profile.word()),
+                &format!("[cluster]\nprofile = \"{}\"\n", shape.profile.word()),
                 1,
             )
             .replacen("[cluster]\n", "[cluster]\nfences_per_hour = 60\n", 1);
-        let source = cluster + &services(&program, &names);
+        let source = cluster + &services(&program, &names, shape.services);
         lab::form(&lab, Some(&source)).map_err(text)?;
         let this = Self { lab };
         this.settle()?;
@@ -109,6 +145,7 @@ impl Cluster {
                 self.lab.on(&node.name).map_err(text)?;
             }
         }
+        let count = self.lab.status().map_err(text)?.nodes.len();
         let is_settled = |status: &Value| {
             let nodes = status["nodes"].as_array().into_iter().flatten();
             let services = status["services"].as_array().into_iter().flatten();
@@ -120,7 +157,7 @@ impl Cluster {
                 .filter(|service| service["state"] != "running")
                 .count()
                 == 0;
-            all && 3 <= online && run
+            all && count <= online && run
         };
         self.lab
             .wait_until("all nodes and services", SETTLE_LIMIT, |_| {

@@ -43,18 +43,18 @@ impl Scenario {
 }
 
 /// One run.
-struct Run {
+pub(super) struct Run {
     scenario: Scenario,
     number: u32,
     host_was_leader: bool,
-    outage_ms: f64,
-    phases: Phases,
+    pub(super) outage_ms: f64,
+    pub(super) phases: Phases,
 }
 
 /// Where the time went, from the cluster's own history; milliseconds.
 #[derive(Default)]
-struct Phases {
-    detect: f64,
+pub(super) struct Phases {
+    pub(super) detect: f64,
     decide: f64,
     fence: f64,
     start: f64,
@@ -89,7 +89,8 @@ pub fn run(arguments: &FailoverArguments) -> Result<(), Failure> {
     cluster.lab.down().map_err(|error| error.to_string())
 }
 
-fn measure(cluster: &Cluster, scenario: Scenario, number: u32) -> Result<Run, Failure> {
+/// One failure; every other one hits the leader.
+pub(super) fn measure(cluster: &Cluster, scenario: Scenario, number: u32) -> Result<Run, Failure> {
     let (service, address) = scenario.service();
     let status = cluster.settle()?;
     let leader = status["leader"].as_str().unwrap_or_default().to_string();

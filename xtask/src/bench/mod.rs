@@ -4,6 +4,7 @@ mod cluster;
 mod failover;
 mod figures;
 mod idle;
+mod scale;
 mod witness;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -59,6 +60,25 @@ pub struct WitnessArguments {
     pub json: bool,
 }
 
+#[derive(Args)]
+pub struct ScaleArguments {
+    /// Numbers of nodes, in the laboratory.
+    #[arg(long, value_delimiter = ',', default_value = "2,3,4,8,16,32")]
+    pub sizes: Vec<usize>,
+    /// Numbers of nodes, in the simulator.
+    #[arg(long, value_delimiter = ',', default_value = "48,64")]
+    pub simulated: Vec<usize>,
+    /// Power losses for each size; every other one hits the leader.
+    #[arg(long, default_value_t = 5)]
+    pub runs: u32,
+    /// How long to watch each cluster at rest, in seconds.
+    #[arg(long, default_value_t = 15)]
+    pub seconds: u64,
+    /// One JSON object per size instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
     /// What a cluster has when nothing is said.
@@ -81,6 +101,7 @@ pub fn run(which: &Bench) -> Result<(), Failure> {
     match which {
         Bench::Failover(arguments) => failover::run(arguments),
         Bench::Idle(arguments) => idle::run(arguments),
+        Bench::Scale(arguments) => scale::run(arguments),
         Bench::Witness(arguments) => witness::run(arguments),
     }
 }
