@@ -1,6 +1,6 @@
 //! How a cluster begins: its members and its spec, as they stand in the first snapshot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -134,9 +134,10 @@ pub fn first_state(nodes: &[&str], spec: &Spec) -> (State, u64) {
 }
 
 pub fn first_log(nodes: usize, (state, index): (&State, u64)) -> raft::Restored {
+    // Nine vote at most (ADR 7).
     let configuration = Configuration {
-        voters: (1..=nodes as u64).map(NodeId).collect(),
-        learners: BTreeSet::new(),
+        voters: (1..=nodes.min(9) as u64).map(NodeId).collect(),
+        learners: (10..=nodes as u64).map(NodeId).collect(),
         arbiter: wire::raft::Arbiter::Fence,
     };
     let lineage = lineage();
