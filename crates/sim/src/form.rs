@@ -197,9 +197,22 @@ pub fn first_state(nodes: u64, spec: &Spec) -> (State, u64) {
     (state, index)
 }
 
+/// Nine vote at most (ADR 7); the others follow the log.
+const VOTERS_MAX: u64 = 9;
+
+/// Who votes as the cluster begins.
+#[must_use]
+pub fn first_configuration(nodes: u64) -> Configuration {
+    let ids = |from: u64, to: u64| (from..=to).map(NodeId).collect::<BTreeSet<_>>();
+    Configuration {
+        learners: ids(VOTERS_MAX + 1, nodes),
+        ..Configuration::of_voters(ids(1, nodes.min(VOTERS_MAX)))
+    }
+}
+
 /// What each node has on disk as the cluster begins.
 #[must_use]
-pub fn first_log(voters: BTreeSet<NodeId>, (state, index): (&State, u64)) -> raft::Restored {
+pub fn first_log(configuration: Configuration, (state, index): (&State, u64)) -> raft::Restored {
     let lineage = Lineage {
         generation: 1,
         ..Lineage::default()
@@ -207,7 +220,7 @@ pub fn first_log(voters: BTreeSet<NodeId>, (state, index): (&State, u64)) -> raf
     let meta = SnapshotMeta {
         index,
         term: 1,
-        configuration: Configuration::of_voters(voters),
+        configuration,
         lineage,
     };
     let hard_state = HardState {

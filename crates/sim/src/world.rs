@@ -12,7 +12,6 @@ use node::PeerMessage;
 use quorum::arbiter::{Answer, Ask};
 use raft::{Arbiter, PersistSeq};
 use wire::heartbeat::{Heartbeat, LinkId};
-use wire::raft::Configuration;
 
 use crate::act::Kind;
 use crate::clients::Clients;
@@ -254,9 +253,8 @@ pub(crate) struct World {
 impl World {
     pub fn new(setup: &Setup, acts: Vec<(Instant, crate::act::Act)>, keep: Keep) -> Self {
         let (state, index) = form::first_state(setup.nodes, &setup.spec);
-        let voters: std::collections::BTreeSet<NodeId> = (1..=setup.nodes).map(NodeId).collect();
-        let configuration = Configuration::of_voters(voters.clone());
-        let disk = form::first_log(voters, (&state, index));
+        let configuration = form::first_configuration(setup.nodes);
+        let disk = form::first_log(configuration.clone(), (&state, index));
         let machine = |id: u64| {
             let drift = setup.drift_ppm.get(id as usize - 1).copied();
             Machine::new(NodeId(id), disk.clone(), drift.unwrap_or(0))

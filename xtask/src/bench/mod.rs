@@ -19,6 +19,8 @@ pub enum Bench {
     Idle(IdleArguments),
     /// What a witness of many clusters costs: memory, processor.
     Witness(WitnessArguments),
+    /// Both by cluster size, and clusters of 48 and 64 in the simulator.
+    Scale(ScaleArguments),
 }
 
 #[derive(Args)]
@@ -66,7 +68,7 @@ pub struct ScaleArguments {
     #[arg(long, value_delimiter = ',', default_value = "2,3,4,8,16,32")]
     pub sizes: Vec<usize>,
     /// Numbers of nodes, in the simulator.
-    #[arg(long, value_delimiter = ',', default_value = "48,64")]
+    #[arg(long, value_delimiter = ',', num_args(0..), default_value = "48,64")]
     pub simulated: Vec<usize>,
     /// Power losses for each size; every other one hits the leader.
     #[arg(long, default_value_t = 5)]
