@@ -182,7 +182,7 @@ impl Detector {
         }
         let run = self.sessions.accept(heartbeat, now);
         if run.is_ok() || run == Err(Rejected::Unconfirmed) {
-            self.note_asks(origin.node);
+            self.note_asks(heartbeat, &run);
         }
         let run = run.inspect_err(|rejected| {
             if *rejected == Rejected::Unconfirmed {

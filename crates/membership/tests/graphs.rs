@@ -173,3 +173,24 @@ fn packets_of_one_node_do_not_grow_with_the_cluster() {
         assert!(bytes <= most * 1400, "{count}: {bytes}");
     }
 }
+
+#[test]
+fn a_question_is_answered_once() {
+    let mut cluster = met(24, 2, 1);
+    let in_a_second = |cluster: &mut Cluster| {
+        let before = cluster.packets;
+        cluster.run(Duration::from_secs(1));
+        cluster.packets - before
+    };
+    let at_rest = in_a_second(&mut cluster);
+    // Awake again, it has heard nothing of anybody for long, and asks all.
+    cluster.live(NodeId(9), Life::Paused);
+    cluster.run(Duration::from_millis(700));
+    cluster.resume(NodeId(9));
+    cluster.run(Duration::from_secs(2));
+    let afterwards = in_a_second(&mut cluster);
+    assert!(
+        afterwards <= at_rest + at_rest / 50,
+        "{at_rest} packets in a second at rest, {afterwards} afterwards"
+    );
+}

@@ -15,8 +15,13 @@ use wire::heartbeat::{
 use super::Detector;
 use crate::event::{Event, Recovery};
 use crate::peer::{Claim, PeerState, State, Watch, Way};
-use crate::session::Run;
+use crate::session::{Rejected, Run};
 use crate::status::LinkCondition;
+
+/// An answer leaves with the next heartbeats of the one that was asked, so it holds our packet
+/// for one interval at most; a second one for a thread that was late. Who asks has heard
+/// nothing for `suspect_after`, which is no shorter.
+const ANSWER_INTERVALS: u32 = 2;
 
 /// Whether the sender of a packet hears us on the network that it came over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,10 +58,17 @@ impl Detector {
         }
     }
 
-    /// A node that is no neighbour and speaks to us wants an answer.
-    pub(super) fn note_asks(&mut self, peer: NodeId) {
-        if let Some(state) = self.peers.get_mut(&peer) {
-            state.asks = state.watch == Watch::Distant;
+    /// A node that is no neighbour and speaks to us wants an answer, unless it shows that it
+    /// has just had one: this is its own answer then, and two that answer each other's answers
+    /// would never end.
+    pub(super) fn note_asks(&mut self, heartbeat: &Heartbeat, run: &Result<Run, Rejected>) {
+        let has_answer = run.is_ok()
+            && heartbeat.echo.is_some_and(|echo| {
+                echo.incarnation == self.me.incarnation
+                    && echo.held <= self.settings.heartbeat_interval * ANSWER_INTERVALS
+            });
+        if let Some(state) = self.peers.get_mut(&heartbeat.header.origin.node) {
+            state.asks |= state.watch == Watch::Distant && !has_answer;
         }
     }
 
