@@ -23,6 +23,7 @@ const NLM_F_REQUEST: u16 = 1;
 const NLM_F_ACK: u16 = 4;
 const NLM_F_CREATE: u16 = 0x400;
 const NLM_F_EXCL: u16 = 0x200;
+const NLM_F_REPLACE: u16 = 0x100;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MASTER: u16 = 10;
@@ -269,7 +270,8 @@ impl Netlink {
     ) -> io::Result<()> {
         let index = self.index(link)?;
         let (family, bytes) = octets(address);
-        let mut message = Message::new(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL);
+        // A packet that came in a moment before may have made an entry.
+        let mut message = Message::new(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE);
         message.0.extend([family, 0, 0, 0]);
         message.0.extend(index.to_ne_bytes());
         message.0.extend(NUD_PERMANENT.to_ne_bytes());
