@@ -698,13 +698,11 @@ fn two_histories_with_a_quorum_each_raise_the_alarm_and_the_forced_one_stands_ba
     check(
         "nodes a b c
         service web prefer=a
-        service db prefer=c
+        service db prefer=c,b
         nodevices
         quiet 5s
         move web a
-        quiet 1s
-        move db c
-        quiet 2s
+        quiet 3s
         cut c
         run 10s
         torn
@@ -712,15 +710,12 @@ fn two_histories_with_a_quorum_each_raise_the_alarm_and_the_forced_one_stands_ba
         run 5s
         heal
         run 20s
-        power-off a
-        power-off b
+        cut c
         run 70s",
         expect![[r#"
             > quiet 5s
             > move web a
-            > quiet 1s
-            > move db c
-            > quiet 2s
+            > quiet 3s
             > cut c
             > run 10s
                 8.79s  c is lost: c silent for 800 ms, agreed by a and b
@@ -734,14 +729,14 @@ fn two_histories_with_a_quorum_each_raise_the_alarm_and_the_forced_one_stands_ba
                18.00s  b is lost: ann vouched that b is off
                18.00s  ann: quorum force --lost a,b
                18.00s  ann: fence confirm a
-               18.00s  fence 40: a confirmed off by ann in person
+               18.00s  fence 39: a confirmed off by ann in person
                18.00s  web stopped on a: a is proven off
                18.00s  a is down
                18.00s  ann: fence confirm b
-               18.00s  fence 41: b confirmed off by ann in person
+               18.00s  fence 40: b confirmed off by ann in person
                18.00s  b is down
-               18.00s  plan 41: start db on c: the lease of c ended
-               18.00s  plan 41: start web on c: a is proven off
+               18.00s  plan 40: start db on c: the lease of c ended
+               18.00s  plan 40: start web on c: a is proven off
                18.00s    db/program starts on c
                18.00s    web/program starts on c
                18.05s  db runs on c
@@ -749,7 +744,7 @@ fn two_histories_with_a_quorum_each_raise_the_alarm_and_the_forced_one_stands_ba
             > heal
             > run 20s
                24.40s  ALARM: a lives, although ann confirmed it off; web may have run twice, and newer copies are stopped
-               24.40s  plan 41: stop web on c: a lives although ann confirmed it off; two copies may have run
+               24.40s  plan 40: stop web on c: a lives although ann confirmed it off; two copies may have run
                24.40s  a is lost: a lives although ann confirmed it off; two copies may have run
                24.40s  ALARM: b lives, although ann confirmed it off; it held nothing then
                24.40s  b is lost: b lives although ann confirmed it off; two copies may have run
@@ -757,14 +752,13 @@ fn two_histories_with_a_quorum_each_raise_the_alarm_and_the_forced_one_stands_ba
                24.40s  b is starting
                24.43s  web stopped on c: a lives although ann confirmed it off; two copies may have run
                24.43s    web/program stops on c
-               26.08s  a leads another history, generation 1, with a quorum: ann vouched that it was off, so services stop here
-               26.11s  db stopped on c: the lease of c ended
-               26.11s    db/program stops on c
-            > power-off a
-            > power-off b
+               26.10s  a leads another history, generation 1, with a quorum: ann vouched that it was off, so services stop here
+               26.13s  db stopped on c: the lease of c ended
+               26.13s    db/program stops on c
+            > cut c
             > run 70s
-               43.70s  a is lost: a silent for 800 ms, agreed by c
-               43.72s  b is lost: b silent for 800 ms, agreed by c
+               43.70s  b is lost: b silent for 800 ms, agreed by c
+               43.72s  a is lost: a silent for 800 ms, agreed by c
               103.00s  no other history with a quorum is heard any more
         "#]],
     );
