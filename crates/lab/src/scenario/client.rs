@@ -64,9 +64,22 @@ impl Client {
         }
     }
 
+    /// An outage that must be there may be about to begin: the requests that will fail are
+    /// still under way.
+    fn is_over(&self, verdict: Verdict) -> Result<(), String> {
+        self.is_answered()?;
+        let outage = probe::longest(&self.samples()).and_then(|outage| outage.length());
+        match verdict {
+            Verdict::OutageBetween(least, _) if outage.unwrap_or_default() < least => {
+                Err(format!("no outage of {least:?} was seen"))
+            }
+            Verdict::OutageBetween(..) | Verdict::OutageUnder(_) | Verdict::NoFailure => Ok(()),
+        }
+    }
+
     /// Judges the requests since the last verdict; gives what was measured.
     pub(super) fn judge(&mut self, verdict: Verdict) -> Result<String, String> {
-        await_that(ANSWER_LIMIT, || self.is_answered())?;
+        await_that(ANSWER_LIMIT, || self.is_over(verdict))?;
         let all = self.samples();
         self.judged = all.last().map_or(0, |sample| sample.sent);
         let failed = all.iter().filter(|sample| sample.result.is_err()).count();
