@@ -248,6 +248,7 @@ pub fn store_joined(
 pub fn set_log_aside(state: &Path, lineage: Lineage) -> Result<PathBuf, IdentityError> {
     let log = state.join(LOG_DIRECTORY);
     let next = state.join(NEXT_LOG_DIRECTORY);
+    keep_set_aside(state)?;
     let aside = free_name(state);
     let refused = |source| IdentityError::File {
         doing: "set aside",
@@ -263,6 +264,37 @@ pub fn set_log_aside(state: &Path, lineage: Lineage) -> Result<PathBuf, Identity
     durable::sync_directory(state).map_err(refused)?;
     drop(held);
     Ok(aside)
+}
+
+/// Ends what a loss of power has interrupted in [`set_log_aside`]: an old log that has been
+/// replaced, and has not got its name yet, gets it. Call it before the log is opened. Returns
+/// where such a log is now.
+///
+/// # Errors
+/// When a file cannot be read or renamed.
+pub fn keep_set_aside(state: &Path) -> Result<Option<PathBuf>, IdentityError> {
+    let next = state.join(NEXT_LOG_DIRECTORY);
+    let refused = |source| IdentityError::File {
+        doing: "keep",
+        path: next.clone(),
+        source,
+    };
+    if !next.try_exists().map_err(refused)? || is_empty_log(&next) {
+        return Ok(None);
+    }
+    let aside = free_name(state);
+    fs::rename(&next, &aside).map_err(refused)?;
+    durable::sync_directory(state).map_err(refused)?;
+    Ok(Some(aside))
+}
+
+/// What was made to replace a log holds no entries, or is not whole. All else is kept.
+fn is_empty_log(path: &Path) -> bool {
+    // One that cannot be read may hold something.
+    Log::open(path).is_ok_and(|(_, recovered)| {
+        let restored = recovered.restored;
+        restored.entries.is_empty() && restored.snapshot.is_none()
+    })
 }
 
 /// `log-aside-1`, or the first higher number that is free.
@@ -359,6 +391,42 @@ mod tests {
         let (_, old) = Log::open(&state.join("log-aside-1")).unwrap();
         assert_eq!(old.restored.hard_state.lineage.maker, made.identity.id);
         assert_eq!(old.restored.entries.len(), 1);
+    }
+
+    #[test]
+    fn an_old_log_is_kept_wherever_the_power_fails_while_it_is_set_aside() {
+        // After so many steps: nothing, the new log begun, made, exchanged, renamed.
+        for steps in 0..=4 {
+            let directory = tempfile::tempdir().unwrap();
+            let state = directory.path();
+            initialise(state, "shop", &NodeName::new("alpha").unwrap()).unwrap();
+            let (log, next) = (state.join(LOG_DIRECTORY), state.join(NEXT_LOG_DIRECTORY));
+            let other = Lineage {
+                generation: 2,
+                maker: NodeId(2),
+                random: 7,
+            };
+            if 1 <= steps {
+                fs::create_dir(&next).unwrap();
+            }
+            if 2 <= steps {
+                Log::create(&next, &Restored::empty(other)).unwrap();
+            }
+            if 3 <= steps {
+                renameat_with(CWD, &next, CWD, &log, RenameFlags::EXCHANGE).unwrap();
+            }
+            if 4 <= steps {
+                fs::rename(&next, state.join("log-aside-1")).unwrap();
+            }
+            let kept = keep_set_aside(state).unwrap();
+            assert_eq!(kept.is_some(), steps == 3, "{steps}");
+            assert_eq!(keep_set_aside(state).unwrap(), None, "{steps}");
+            // Another history comes: what was kept stays.
+            set_log_aside(state, other).unwrap();
+            let (_, old) = Log::open(&state.join("log-aside-1")).unwrap();
+            assert_eq!(old.restored.entries.len(), 1, "{steps}");
+            assert_eq!(old.restored.hard_state.lineage.generation, 1, "{steps}");
+        }
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub mod transport;
 pub mod witness;
 
 pub use identity::{
-    Identity, IdentityError, NewMember, initialise, prepare, set_log_aside, store_joined,
+    Identity, IdentityError, NewMember, initialise, keep_set_aside, prepare, set_log_aside,
+    store_joined,
 };
 pub use join::{JoinError, JoinReply, JoinRequest, JoinedMember, Refusal, join};
 pub use keys::{ClusterKey, Fingerprint, KeyError, NodeKey};

@@ -28,6 +28,8 @@ pub enum News {
     Armed(Duration),
     /// It could not be armed.
     NotArmed(io::Error),
+    /// The word was over before it could be opened: it was left as it is.
+    TooLate,
     /// It could not be fed; tried again soon.
     NotFed(io::Error),
     /// It was fed too late by the clock, and bites now.
@@ -76,15 +78,21 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Begins: the watchdog is armed, and `tell` hears how that went, and of whatever goes
-    /// wrong later. It is called on the thread, and must not block.
+    /// Begins: the watchdog is armed and fed until then, and `tell` hears how that went, and
+    /// of whatever goes wrong later. It is called on the thread, and must not block. Opening
+    /// feeds, so what is over by then is not opened.
     ///
     /// # Errors
     /// When there can be no thread.
-    pub fn start(device: PathBuf, timeout: Duration, tell: Tell) -> io::Result<Self> {
+    pub fn start(
+        device: PathBuf,
+        timeout: Duration,
+        until: Instant,
+        tell: Tell,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             word: Mutex::new(Word {
-                until: Instant::ZERO,
+                until,
                 wish: Wish::Feed,
             }),
             changed: Condvar::new(),
@@ -94,6 +102,9 @@ impl Keeper {
             .name("watchdog".into())
             .spawn(move || {
                 privilege::acquire(Scheduling::RealTime, Memory::Locked);
+                if heard.lock().until <= clock::now() {
+                    return tell(News::TooLate);
+                }
                 match Watchdog::arm(&device, timeout) {
                     Ok(dog) => feed(dog, &heard, &tell),
                     Err(error) => tell(News::NotArmed(error)),
@@ -136,6 +147,11 @@ impl Drop for Keeper {
 
 fn feed(mut dog: Watchdog, shared: &Shared, tell: &Tell) {
     let every = (dog.bound() / FEEDS_PER_BOUND).min(FEED_EVERY_MAX);
+    if shared.lock().until + OVERDUE < clock::now() {
+        // It was opened after the word was over: that fed it once too often.
+        tell(News::Overdue);
+        return bite(&mut dog, tell);
+    }
     tell(News::Armed(dog.bound()));
     loop {
         let (until, wish) = {
@@ -194,7 +210,8 @@ mod tests {
         let listener = UnixListener::bind(&path).unwrap();
         let (sender, news) = mpsc::channel();
         let tell = move |one| sender.send(one).unwrap();
-        let keeper = Keeper::start(path, Duration::from_secs(3), Box::new(tell)).unwrap();
+        let until = clock::now() + LIMIT;
+        let keeper = Keeper::start(path, Duration::from_secs(3), until, Box::new(tell)).unwrap();
         let (stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         let mut stream = BufReader::new(stream);
@@ -207,6 +224,16 @@ mod tests {
         let mut line = String::new();
         stream.read_line(&mut line).unwrap();
         line.trim_end().to_string()
+    }
+
+    /// The first that is no food.
+    fn word(stream: &mut BufReader<UnixStream>) -> String {
+        loop {
+            let line = line(stream);
+            if line != "feed" {
+                return line;
+            }
+        }
     }
 
     #[test]
@@ -244,7 +271,7 @@ mod tests {
     fn it_is_disarmed_by_the_magic_letter_only_when_asked() {
         let (_dir, keeper, mut stream, news) = dog("100");
         keeper.disarm();
-        assert_eq!(line(&mut stream), "V");
+        assert_eq!(word(&mut stream), "V");
         let told: Vec<_> = news.iter().collect();
         assert!(
             matches!(told.last(), Some(News::Disarmed(Ok(())))),
@@ -253,14 +280,14 @@ mod tests {
 
         let (_dir, keeper, mut stream, _news) = dog("100");
         drop(keeper);
-        assert_eq!(line(&mut stream), "", "closed without a word");
+        assert_eq!(word(&mut stream), "", "closed without a word");
     }
 
     #[test]
     fn it_bites_when_it_is_told_to() {
         let (_dir, keeper, mut stream, _news) = dog("100");
         keeper.bite();
-        assert_eq!(line(&mut stream), "bite");
+        assert_eq!(word(&mut stream), "bite");
     }
 
     #[test]
@@ -268,10 +295,46 @@ mod tests {
         let (sender, news) = mpsc::channel();
         let tell = move |one| sender.send(one).unwrap();
         let path = PathBuf::from("/nowhere/watchdog");
-        let _keeper = Keeper::start(path, LIMIT, Box::new(tell)).unwrap();
+        let until = clock::now() + LIMIT;
+        let _keeper = Keeper::start(path, LIMIT, until, Box::new(tell)).unwrap();
         assert!(matches!(
             news.recv_timeout(LIMIT).unwrap(),
             News::NotArmed(_)
         ));
+    }
+
+    #[test]
+    fn a_watchdog_is_not_opened_on_a_word_that_is_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("dog");
+        let listener = UnixListener::bind(&path).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let (sender, news) = mpsc::channel();
+        let tell = move |one| sender.send(one).unwrap();
+        let until = clock::now();
+        let _keeper = Keeper::start(path, LIMIT, until, Box::new(tell)).unwrap();
+        assert!(matches!(news.recv_timeout(LIMIT).unwrap(), News::TooLate));
+        let opened = listener.accept().map(|_| ());
+        assert_eq!(opened.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn a_watchdog_that_was_opened_too_late_bites() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("dog");
+        let listener = UnixListener::bind(&path).unwrap();
+        let (sender, news) = mpsc::channel();
+        let tell = move |one| sender.send(one).unwrap();
+        let until = clock::now() + LIMIT;
+        let keeper = Keeper::start(path, LIMIT, until, Box::new(tell)).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        let mut stream = BufReader::new(stream);
+        assert_eq!(line(&mut stream), "timeout 10");
+        // While it is being opened the lease ends.
+        keeper.feed_until(Instant::ZERO);
+        writeln!(stream.get_mut(), "timeout 10").unwrap();
+        assert_eq!(line(&mut stream), "bite");
+        assert!(matches!(news.recv_timeout(LIMIT).unwrap(), News::Overdue));
     }
 }

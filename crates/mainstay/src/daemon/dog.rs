@@ -95,7 +95,7 @@ impl Control {
             State::Asleep => {
                 let next = self.dog.inherited.clone().or(wanted);
                 if let Some(spec) = next.filter(|_| self.may_open_dog(now)) {
-                    self.arm_dog(spec, now);
+                    self.arm_dog(spec, until, now);
                 }
             }
             State::Arming(_, keeper) => keeper.feed_until(until),
@@ -156,7 +156,7 @@ impl Control {
         is_time && !self.is_poisoned(now) && self.node.may_arm(now)
     }
 
-    fn arm_dog(&mut self, spec: WatchdogSpec, now: Instant) {
+    fn arm_dog(&mut self, spec: WatchdogSpec, until: Instant, now: Instant) {
         self.dog.open_after = Some(now + OPEN_AGAIN);
         let inputs = self.inputs.clone();
         let tell = move |news: News| {
@@ -164,7 +164,7 @@ impl Control {
             let _full = inputs.try_send(Input::Watchdog(news));
         };
         let device = PathBuf::from(&spec.device);
-        match Keeper::start(device, spec.timeout, Box::new(tell)) {
+        match Keeper::start(device, spec.timeout, until, Box::new(tell)) {
             Ok(keeper) => self.dog.state = State::Arming(spec, keeper),
             Err(error) => tracing::error!("nobody can feed the watchdog: {error}"),
         }
@@ -190,6 +190,10 @@ impl Control {
                     tracing::error!("watchdog {} cannot be armed: {error}", spec.device);
                     self.dog.inherited = None;
                 }
+            }
+            News::TooLate => {
+                // Another lease may come, and what an earlier run has armed is still so.
+                self.dog.state = State::Asleep;
             }
             News::NotFed(error) => tracing::error!("the watchdog could not be fed: {error}"),
             News::Overdue => {

@@ -210,6 +210,9 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
     } = Start::read(places)?;
     let (inputs, received) = mpsc::channel(INPUTS_MAX);
 
+    if let Some(kept) = consensus::keep_set_aside(&places.state_dir)? {
+        tracing::warn!("a log that was set aside is kept in {}", kept.display());
+    }
     let (log, recovered) = Log::open(&places.state_dir.join(consensus::identity::LOG_DIRECTORY))?;
     let (reports, disk) = mpsc::unbounded_channel();
     let driver = start_driver(log, reports);
