@@ -213,6 +213,14 @@ impl Executor {
         self.probing == Probing::Done && self.services.values().all(Local::is_down)
     }
 
+    /// Services of which something is up, or may be.
+    pub fn up(&self) -> impl Iterator<Item = &ServiceName> {
+        // Before all have answered nothing is known.
+        let is_unknown = matches!(self.probing, Probing::Waiting(_));
+        let services = self.services.iter();
+        services.filter_map(move |(name, local)| (is_unknown || !local.is_down()).then_some(name))
+    }
+
     /// The lease has ended or is held again.
     pub fn handle_permit(&mut self, permit: Permit) {
         self.permit = permit;

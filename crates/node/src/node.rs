@@ -517,12 +517,12 @@ impl Node {
         [
             self.raft.next_deadline(),
             self.requests.next_deadline(),
-            self.executor.next_deadline(),
+            self.executor_deadline(now),
             self.leader.and_then(|_| self.tending.next_deadline()),
             self.tending.alone_deadline(),
             self.first_hearing_ends(now),
             self.split_deadline(),
-            self.yielding_deadline(),
+            self.yielding_deadline(now),
             self.outlived_deadline(now),
             self.duties_deadline(now),
             lease,
@@ -636,7 +636,7 @@ impl Node {
                 raft::Output::ReadReady { context, index } => {
                     self.tending.read_ready(context, index);
                 }
-                raft::Output::Superseded { by, lineage } => self.meet_rival(by, lineage),
+                raft::Output::Superseded { by, lineage } => self.meet_rival(by, lineage, now),
                 raft::Output::Forced { lineage } => self.split_has_forced(lineage),
                 raft::Output::ReadFailed { .. } | raft::Output::LineageMismatch { .. } => {}
             }
@@ -848,17 +848,28 @@ impl Node {
             return;
         }
         (self.lease, self.stands_back) = rule;
-        let policy = self.state.spec().map(|spec| spec.cluster.no_quorum);
-        self.executor.handle_permit(match (lease, policy) {
-            _ if self.stands_back => Permit::Stop,
-            (Lease::Held, _) | (Lease::Ended, Some(NoQuorumPolicy::Ignore)) => Permit::All,
-            (Lease::Ended, Some(NoQuorumPolicy::Freeze)) => Permit::Freeze,
-            (
-                Lease::Ended,
-                Some(NoQuorumPolicy::Stop | NoQuorumPolicy::Demote | NoQuorumPolicy::SelfFence)
-                | None,
-            ) => Permit::Stop,
+        self.executor.handle_permit(match lease {
+            Lease::Held if self.stands_back => Permit::Stop,
+            Lease::Held => Permit::All,
+            Lease::Ended => self.permit_without_lease(),
         });
+    }
+
+    /// What this node may do without a lease.
+    pub(crate) fn permit_without_lease(&self) -> Permit {
+        match self.state.spec().map(|spec| spec.cluster.no_quorum) {
+            _ if self.stands_back => Permit::Stop,
+            Some(NoQuorumPolicy::Ignore) => Permit::All,
+            Some(NoQuorumPolicy::Freeze) => Permit::Freeze,
+            Some(NoQuorumPolicy::Stop | NoQuorumPolicy::Demote | NoQuorumPolicy::SelfFence)
+            | None => Permit::Stop,
+        }
+    }
+
+    /// A run that carries nothing out has nothing due.
+    fn executor_deadline(&self, now: Instant) -> Option<Instant> {
+        let carries_out = self.is_caught_up() || self.clears_away(now);
+        self.executor.next_deadline().filter(|_| carries_out)
     }
 
     /// Reports of the executor that concern this claim.

@@ -216,6 +216,8 @@ impl Node {
         self.tend_probes(now);
         if self.is_caught_up() {
             self.executor.advance(&self.state, self.applied, now);
+        } else if self.clears_away(now) {
+            self.clear_away(now);
         }
         self.tend_executor(now);
         self.tend_fences(now);

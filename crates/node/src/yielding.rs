@@ -1,22 +1,37 @@
 //! Rule 5: what a node does that meets a newer history than its own.
 //!
-//! Without a quorum of its own it yields: its log is set aside, and it begins as a learner of
-//! the other history. With one it does not: then somebody has vouched falsely for nodes that
+//! Without a quorum of its own it yields, once its services have stopped where they stop without
+//! a lease: its log is set aside, and it begins as a learner of the other history. With one it does not: then somebody has vouched falsely for nodes that
 //! lived, and people must know at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use model::{Command, Instant, Lineage, NodeId};
+use model::{Command, Instant, Lineage, NodeId, ServiceName};
 use quorum::half::Leadership;
 use wire::raft::{Body, Message};
 
+use crate::executor::{Lease, Permit};
 use crate::message::PeerMessage;
 use crate::node::{Node, Output};
 
 /// A node without a leader yields after so long: a majority elects one well within it, and
 /// must not throw its history away in the moment of an election.
 const YIELD_AFTER: Duration = Duration::from_secs(3);
+
+/// A node yields only to somebody who lives: a log that is set aside for a history whose only
+/// holder has died meanwhile may be the better one of two that nobody serves. A leader speaks
+/// several times in that time, and who answers our own questions speaks in that moment.
+const RIVAL_HEARD: Duration = Duration::from_secs(1);
+
+/// One that was silent for longer than this is met anew. Longer than the pause between two
+/// questions of a node that has no leader.
+const RIVAL_GAP: Duration = Duration::from_secs(5);
+
+/// After the end of its lease a node that yields waits so long for its services to stop:
+/// a chain of several, each of which needs its whole time and is killed then. The next run
+/// may not be able to stop anything before the others know it again.
+const STOPS_MAX: Duration = Duration::from_secs(300);
 
 /// Two histories have a quorum each when the leader of the other speaks for so long. A leader
 /// that was cut off or asleep finds out within an election time-out that it has none.
@@ -46,6 +61,8 @@ pub struct Rival {
 #[derive(Debug, Default)]
 pub(crate) struct Yielding {
     rival: Option<Rival>,
+    /// When somebody was last heard who belongs to it.
+    heard: Option<Instant>,
     /// Since when this node has known of it and had no quorum.
     since: Option<Instant>,
     is_done: bool,
@@ -65,11 +82,27 @@ struct Contest {
 
 impl Node {
     /// Somebody speaks in a newer history.
-    pub(crate) fn meet_rival(&mut self, node: NodeId, lineage: Lineage) {
-        let known = self.yielding.rival.map(|rival| rival.lineage);
+    pub(crate) fn meet_rival(&mut self, node: NodeId, lineage: Lineage, now: Instant) {
+        if self
+            .yielding
+            .heard
+            .is_some_and(|heard| heard + RIVAL_GAP <= now)
+        {
+            self.yielding.since = None;
+        }
+        let known = self.yielding.rival.filter(|_| self.hears_rival(now));
+        let known = known.map(|rival| rival.lineage);
         if known.is_none_or(|known| known.generation < lineage.generation) {
             self.yielding.rival = Some(Rival { node, lineage });
+            self.yielding.heard = Some(now);
+        } else if known == Some(lineage) {
+            self.yielding.heard = Some(now);
         }
+    }
+
+    fn hears_rival(&self, now: Instant) -> bool {
+        let heard = self.yielding.heard;
+        heard.is_some_and(|heard| now < heard + RIVAL_HEARD)
     }
 
     /// Looks whether somebody leads in another history, and says that this one has a quorum.
@@ -93,6 +126,9 @@ impl Node {
             return;
         }
         let (node, lineage) = (message.from, message.lineage);
+        if ours.generation < lineage.generation {
+            self.meet_rival(node, lineage, now);
+        }
         if leads {
             self.note_contest(Rival { node, lineage }, now);
         }
@@ -194,15 +230,54 @@ impl Node {
             return;
         }
         let since = *self.yielding.since.get_or_insert(now);
-        if since + YIELD_AFTER <= now {
+        if since + YIELD_AFTER <= now && self.hears_rival(now) && self.is_cleared(now) {
             self.yielding.is_done = true;
             let lineage = rival.lineage;
             self.outputs.push_back(Output::SetLogAside(lineage));
         }
     }
 
-    pub(crate) fn yielding_deadline(&self) -> Option<Instant> {
-        let since = self.yielding.since.filter(|_| !self.yielding.is_done);
-        since.map(|since| since + YIELD_AFTER)
+    /// Whether nothing runs here that this node should stop before it yields.
+    fn is_cleared(&self, now: Instant) -> bool {
+        let stops = self.permit_without_lease() == Permit::Stop;
+        let is_over = self.stops_end().is_none_or(|end| end <= now);
+        !stops || is_over || self.left_running().is_empty()
+    }
+
+    fn stops_end(&self) -> Option<Instant> {
+        let since = self.yielding.since?;
+        Some(since + YIELD_AFTER + self.lease_span() + STOPS_MAX)
+    }
+
+    /// Whether this run stops what runs here because it will yield. It may do so before it
+    /// knows the log: without a lease nothing runs here by right, and nothing is started.
+    pub(crate) fn clears_away(&self, now: Instant) -> bool {
+        let since = self.yielding.since.filter(|_| self.rival().is_some());
+        since.is_some_and(|since| since + YIELD_AFTER <= now)
+            && self.lease == Lease::Ended
+            && self.permit_without_lease() == Permit::Stop
+    }
+
+    /// What an earlier run has started is asked for first.
+    pub(crate) fn clear_away(&mut self, now: Instant) {
+        let recorded = std::mem::take(&mut self.recorded);
+        if !recorded.is_empty() {
+            self.executor.begin_probes(&self.state, &recorded, now);
+        }
+        self.executor.advance(&self.state, self.applied, now);
+    }
+
+    /// Services of which something is up here, as far as this run knows: nobody watches them
+    /// when the daemon ends.
+    #[must_use]
+    pub fn left_running(&self) -> BTreeSet<ServiceName> {
+        let recorded = self.recorded.iter().map(|(address, _)| &address.service);
+        recorded.chain(self.executor.up()).cloned().collect()
+    }
+
+    pub(crate) fn yielding_deadline(&self, now: Instant) -> Option<Instant> {
+        let since = self.yielding.since.filter(|_| !self.yielding.is_done)?;
+        let times = [Some(since + YIELD_AFTER), self.stops_end()];
+        times.into_iter().flatten().filter(|at| now < *at).min()
     }
 }

@@ -149,8 +149,8 @@ fn a_pair_loses_the_node_that_serves() {
             > boot a
             > run 5s
                13.61s  a is starting
-               16.59s    a sets its log aside
-               16.71s  a is daemon-down
+               16.66s    a sets its log aside
+               16.82s  a is daemon-down
         "#]],
     );
 }
@@ -183,10 +183,10 @@ fn a_pair_loses_the_node_that_does_not_serve() {
             > boot b
             > run 5s
                13.24s  b is starting
-               16.21s    b sets its log aside
-               16.34s  b is daemon-down
-               16.81s  b is starting
-               16.82s  b is online
+               16.29s    b sets its log aside
+               16.44s  b is daemon-down
+               16.93s  b is starting
+               16.93s  b is online
         "#]],
     );
 }
@@ -221,8 +221,8 @@ fn after_a_cut_the_half_of_a_pair_that_serves_shoots_first() {
             > boot a
             > run 5s
                13.44s  a is starting
-               16.40s    a sets its log aside
-               16.54s  a is daemon-down
+               16.44s    a sets its log aside
+               16.64s  a is daemon-down
                16.96s  a is starting
                16.97s  a is online
         "#]],
@@ -285,10 +285,10 @@ fn a_pair_is_lost_together_and_the_stale_node_comes_first() {
                34.01s    web/program starts on a
                34.02s  b is starting
                34.06s  web runs on a
-               37.02s    b sets its log aside
-               37.24s  b is daemon-down
-               37.62s  b is starting
-               37.63s  b is online
+               37.10s    b sets its log aside
+               37.34s  b is daemon-down
+               37.74s  b is starting
+               37.75s  b is online
         "#]],
     );
 }
@@ -334,8 +334,8 @@ fn a_pair_whose_survivor_has_just_started_waits_for_a_person() {
             > boot a
             > run 10s
                23.39s  a is starting
-               26.37s    a sets its log aside
-               26.49s  a is daemon-down
+               26.40s    a sets its log aside
+               26.59s  a is daemon-down
                26.92s  a is starting
                26.93s  a is online
         "#]],
@@ -382,14 +382,14 @@ fn of_four_nodes_two_go_on_together() {
             > run 15s
                11.15s  d is starting
                11.15s  c is starting
-               14.13s    d sets its log aside
-               14.15s    c sets its log aside
-               14.27s  c is daemon-down
-               14.29s  d is daemon-down
-               14.75s  d is starting
-               14.75s  c is starting
-               14.75s  d is online
-               14.75s  c is online
+               14.22s    d sets its log aside
+               14.22s    c sets its log aside
+               14.37s  c is daemon-down
+               14.39s  d is daemon-down
+               14.77s  d is starting
+               14.77s  d is online
+               14.87s  c is starting
+               14.87s  c is online
         "#]],
     );
 }
@@ -427,10 +427,10 @@ fn a_pair_with_a_witness_asks_it_before_it_goes_on() {
             > boot a
             > run 10s
                18.55s  a is starting
-               21.53s    a sets its log aside
+               21.54s    a sets its log aside
                21.65s  a is daemon-down
-               22.07s  a is starting
-               22.07s  a is online
+               22.08s  a is starting
+               22.08s  a is online
         "#]],
     );
 }
@@ -634,30 +634,30 @@ fn those_that_return_to_the_last_of_five_follow_it_in_any_order() {
             > boot c
             > run 8s
                22.74s  c is starting
-               25.72s    c sets its log aside
+               25.74s    c sets its log aside
                25.94s  c is daemon-down
                26.26s  c is starting
                26.27s  c is online
             > boot a
             > run 8s
-               30.80s  a is starting
-               33.77s    a sets its log aside
-               33.99s  a is daemon-down
-               34.36s  a is starting
-               34.37s  a is online
+               30.07s  a is starting
+               33.14s    a sets its log aside
+               33.27s  a is daemon-down
+               33.78s  a is starting
+               33.79s  a is online
             > boot d
             > boot b
             > run 10s
-               38.24s  d is starting
-               38.76s  b is starting
-               41.20s    d sets its log aside
-               41.38s  d is daemon-down
-               41.74s    b sets its log aside
-               41.76s  d is starting
-               41.77s  d is online
-               41.88s  b is daemon-down
-               42.28s  b is starting
-               42.29s  b is online
+               38.10s  b is starting
+               38.10s  d is starting
+               41.14s    b sets its log aside
+               41.14s    d sets its log aside
+               41.32s  b is daemon-down
+               41.32s  d is daemon-down
+               41.68s  b is starting
+               41.68s  d is starting
+               41.69s  b is online
+               41.69s  d is online
         "#]],
     );
 }
@@ -809,14 +809,14 @@ fn a_person_may_name_all_the_others_as_lost() {
             > run 10s
                21.80s  c is starting
                21.80s  b is starting
-               24.78s    c sets its log aside
-               24.81s    b sets its log aside
+               24.80s    c sets its log aside
+               24.90s    b sets its log aside
                24.93s  c is daemon-down
                25.04s  b is daemon-down
-               25.32s  c is starting
-               25.33s  c is online
-               25.42s  b is starting
-               25.43s  b is online
+               25.44s  b is starting
+               25.44s  c is starting
+               25.45s  b is online
+               25.45s  c is online
         "#]],
     );
 }

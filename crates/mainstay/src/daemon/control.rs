@@ -516,6 +516,12 @@ impl Control {
                     ask,
                 } => self.ask_witness(arbiter, number, *ask),
                 Output::SetLogAside(lineage) => {
+                    for service in self.node.left_running() {
+                        tracing::error!(
+                            "{service} is up here without a lease, and nobody watches it until \
+                             this node follows the others: stop it by hand if they run it"
+                        );
+                    }
                     self.yields_to = Some(lineage);
                     self.is_settled = true;
                 }
