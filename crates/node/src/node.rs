@@ -295,7 +295,7 @@ impl Node {
 
     pub(crate) fn take_message(&mut self, from: NodeId, message: PeerMessage, now: Instant) {
         self.spoke.insert(from, now);
-        self.end_vouch_of(from);
+        self.end_vouch_of(from, now);
         match message {
             PeerMessage::Raft(message) => {
                 self.meet_strange_leader(&message, now);
@@ -366,7 +366,11 @@ impl Node {
             Event::Recovered { peer, because } => match because {
                 // They are as silent as before; `Connected` ends it.
                 Recovery::OwnIsolation => {}
-                Recovery::Heard | Recovery::Relayed | Recovery::OwnStall => {
+                Recovery::Heard | Recovery::Relayed => {
+                    self.suspected.remove(peer);
+                    self.end_vouch_of(*peer, now);
+                }
+                Recovery::OwnStall => {
                     self.suspected.remove(peer);
                 }
             },
@@ -726,6 +730,9 @@ impl Node {
         self.leader = leader;
         if leader.is_some() {
             self.split_sees_leader();
+        }
+        if leader.is_some_and(|leader| leader != self.config.id) {
+            self.end_vouches();
         }
         self.duties.leader_changed(self.raft.last_index(), now);
         self.tending.leader_changed();

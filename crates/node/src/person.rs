@@ -206,10 +206,30 @@ impl Node {
         })
     }
 
-    /// A word ends when the node is heard: the next loss of it is another one.
-    pub(crate) fn end_vouch_of(&mut self, peer: NodeId) {
-        if let (Some(name), Some(vouched)) = (self.state.node_name(peer), &mut self.vouched) {
-            vouched.lost.remove(name);
+    /// A word ends when the node is heard: the next loss of it is another one. Before the
+    /// change is won, the whole word ends: it was given for all that were named.
+    pub(crate) fn end_vouch_of(&mut self, peer: NodeId, now: Instant) {
+        let Some(name) = self.state.node_name(peer).cloned() else {
+            return;
+        };
+        let generation = self.raft.lineage().generation;
+        let Some(vouched) = self.vouched.as_mut() else {
+            return;
+        };
+        if !vouched.lost.remove(&name) {
+            return;
+        }
+        if generation < vouched.generation {
+            self.vouched = None;
+            self.raft.give_up_forcing(peer, now);
+        }
+    }
+
+    /// Somebody else leads: what a person has said here was for a change of this node, or has
+    /// been said there too.
+    pub(crate) fn end_vouches(&mut self) {
+        if let Some(vouched) = &mut self.vouched {
+            vouched.lost.clear();
         }
     }
 

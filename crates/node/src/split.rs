@@ -169,7 +169,7 @@ impl Node {
     /// A member is heard, in this boot.
     pub(crate) fn split_hears(&mut self, peer: NodeId, boot: BootId, now: Instant) {
         self.split.relayed.remove(&peer);
-        self.end_vouch_of(peer);
+        self.end_vouch_of(peer, now);
         self.split.half.handle_heard(peer, boot, now);
     }
 
@@ -177,6 +177,7 @@ impl Node {
     /// one is void (rule 3).
     pub(crate) fn split_hears_of(&mut self, peer: NodeId, now: Instant) {
         self.split.relayed.insert(peer);
+        self.end_vouch_of(peer, now);
         // Only that it is another one matters.
         self.split.half.handle_heard(peer, BootId::default(), now);
     }

@@ -874,6 +874,72 @@ fn a_person_forces_two_of_four_that_have_just_started_at_each_of_them() {
 }
 
 #[test]
+fn a_word_that_was_not_enough_is_void_once_one_of_those_it_names_is_heard() {
+    check(
+        "nodes a b c d
+        service web prefer=d
+        quiet 5s
+        daemon-kill a
+        daemon-kill b
+        power-off c
+        power-off d
+        daemon-start a
+        daemon-start b
+        run 10s
+        force a without c,d
+        run 2s
+        mute c
+        boot c
+        run 3s
+        power-off c
+        run 5s
+        force b without c,d
+        run 5s
+        force a without c,d
+        run 5s",
+        expect![[r#"
+            > quiet 5s
+            > daemon-kill a
+            > daemon-kill b
+            > power-off c
+            > power-off d
+            > daemon-start a
+            > daemon-start b
+            > run 10s
+            > force a without c,d
+            > run 2s
+            > mute c
+            > boot c
+            > run 3s
+            > power-off c
+            > run 5s
+            > force b without c,d
+            > run 5s
+            > force a without c,d
+            > run 5s
+               30.00s  a is starting
+               30.00s  b is starting
+               30.00s    a goes on alone: generation 2
+               30.00s  c is lost: ann vouched that c is off
+               30.00s  d is lost: ann vouched that d is off
+               30.00s  ann: quorum force --lost c,d
+               30.01s  ann: fence confirm c
+               30.01s  fence 38: c confirmed off by ann in person
+               30.01s  web stopped on c: c is proven off
+               30.01s  c is down
+               30.01s  ann: fence confirm d
+               30.01s  fence 39: d confirmed off by ann in person
+               30.01s  d is down
+               30.01s  a is online
+               30.01s  plan 40: start web on a: c is proven off
+               30.01s  b is online
+               30.01s    web/program starts on a
+               30.06s  web runs on a
+        "#]],
+    );
+}
+
+#[test]
 fn the_word_of_a_person_ends_when_the_node_is_heard_again() {
     check(
         "nodes a b

@@ -84,6 +84,20 @@ impl Raft {
         Ok(self.term)
     }
 
+    /// One of those that the change of this candidate excuses is heard: it is not won any more.
+    /// A change that has been won stays: its record may be on disk.
+    pub fn give_up_forcing(&mut self, heard: NodeId, now: Instant) {
+        let State::Candidate(campaign) = &self.state else {
+            return;
+        };
+        let forced = campaign.forced.as_ref();
+        let is_excused = forced.is_some_and(|forced| !forced.needed.contains(&heard));
+        if is_excused {
+            self.become_follower(self.term, None, now);
+            self.finish();
+        }
+    }
+
     fn check_may_force(&self, forcing: &Forcing, now: Instant) -> Result<(), ForceError> {
         if self.standing == Standing::Absent {
             return Err(ForceError::NoStanding);
