@@ -80,7 +80,7 @@ impl Control {
             let input = match (ended, outliving) {
                 (Ended::Result(FenceResult::Failed { .. }), Some(outliving)) => Input::Fence {
                     asker,
-                    result: outlive(outliving).await,
+                    result: outlive(outliving, &devices, &target).await,
                 },
                 (Ended::Result(result), _) => Input::Fence { asker, result },
                 (Ended::Pill(device, what), _) => Input::Pill {
@@ -135,9 +135,18 @@ impl Control {
     }
 }
 
+/// Between two questions to the devices of a node whose watchdog is waited for: often enough
+/// for an outage, seldom enough for a device that has just failed.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// The fence of last resort. Whether it still counts when the time is over is decided by the
-/// state: not when the target has come back, or when a watchdog was disarmed.
-async fn outlive(Outliving { since, span }: Outliving) -> FenceResult {
+/// state: not when the target has come back, or when a watchdog was disarmed. A device that
+/// could not switch may still see that the node has ended before.
+async fn outlive(
+    Outliving { since, span }: Outliving,
+    devices: &[Prepared],
+    target: &NodeName,
+) -> FenceResult {
     tracing::warn!("no device helps, so its watchdog is waited for: {span:?}");
     let until = since + span;
     loop {
@@ -147,7 +156,12 @@ async fn outlive(Outliving { since, span }: Outliving) -> FenceResult {
             let waited = now.saturating_duration_since(since);
             return FenceResult::OutlivedWatchdog { waited };
         }
-        tokio::time::sleep(left).await;
+        tokio::time::sleep(left.min(LOOK_EVERY)).await;
+        let left = until.saturating_duration_since(host::clock::now());
+        let seen = tokio::time::timeout(left, look(devices, target)).await;
+        if let Ok(confirmed @ FenceResult::Confirmed { .. }) = seen {
+            return confirmed;
+        }
     }
 }
 
