@@ -984,3 +984,41 @@ fn the_word_of_a_person_ends_when_the_node_is_heard_again() {
         "#]],
     );
 }
+
+#[test]
+fn the_last_of_a_pair_that_was_given_up_by_the_other_goes_on_in_the_same_boot() {
+    check(
+        "nodes a b
+        service web prefer=a
+        quiet 5s
+        move web a
+        quiet 2s
+        fence a fails 9
+        lose a
+        run 1s
+        power-off b
+        run 10s",
+        expect![[r#"
+            > quiet 5s
+            > move web a
+            > quiet 2s
+            > fence a fails 9
+            > lose a
+            > run 1s
+                7.00s  a is lost: a not heard since the cluster started
+                7.00s  fence 18: b fences a: a not heard since the cluster started
+                7.20s  fence 18: a not fenced by power-a: no answer
+            > power-off b
+            > run 10s
+                8.74s  b is lost: b silent for 800 ms, agreed by a
+                8.90s    a fences b for its half
+                9.10s    b has no power
+                9.10s    a goes on alone: generation 2
+                9.11s  a is starting
+                9.11s  a is online
+                9.11s  fence 25: a fences b: b silent for 800 ms, agreed by a
+                9.11s  fence 25: b confirmed off by power-b
+                9.11s  b is down
+        "#]],
+    );
+}

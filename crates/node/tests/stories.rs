@@ -790,10 +790,10 @@ fn three_nodes_lose_two_one_after_another() {
             > boot b
             > run 10s
                21.24s  b is starting
-               24.21s    b sets its log aside
+               24.29s    b sets its log aside
                24.44s  b is daemon-down
-               24.81s  b is starting
-               24.81s  b is online
+               24.83s  b is starting
+               24.83s  b is online
         "#]],
     );
 }

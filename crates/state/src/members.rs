@@ -202,6 +202,8 @@ impl State {
             self.settle_fence(place, name, &FenceResult::Rebooted);
             self.end_boot(place, name, BootEnd::Rebooted);
         }
+        // A fence that has failed is not tried again where its target came back.
+        self.seen.fences.remove(name);
         self.note_boot(name, boot);
         self.note_run(name, run);
         self.set_node(place, name, NodeState::Starting { boot }, None);
@@ -224,12 +226,37 @@ impl State {
 
     /// A lost node comes back in the same boot only when nothing can be fenced and nothing
     /// is at stake: otherwise somebody may already act on its loss. One whose end was falsely
-    /// confirmed comes back as well, where no device is left to be believed.
+    /// confirmed comes back as well, where no device is left to be believed. And so does one that
+    /// is lost like all others: a leader that was given up by the one before.
     #[must_use]
     pub fn may_come_back(&self, name: &NodeName) -> bool {
+        if self.nobody_can_act_on(name) {
+            return true;
+        }
         let can_be_fenced = self.has_trusted_device(name) || self.lease_and_bound(name).is_some();
         let nobody_acts = !can_be_fenced && !self.seen.fences.contains_key(name);
         nobody_acts && (!self.holds_anything(name) || self.was_lied_about(name))
+    }
+
+    /// Nobody is up who could fence the node, nobody waits for the end of its lease, and no
+    /// fence of it can be confirmed any more. Its claims have not been given to anybody, for
+    /// only a confirmed end releases them; so nothing is lost when it goes on as it was.
+    fn nobody_can_act_on(&self, name: &NodeName) -> bool {
+        let is_gone = |state: &NodeState| match state {
+            NodeState::Down | NodeState::Lost { .. } => true,
+            NodeState::Starting { .. }
+            | NodeState::Online { .. }
+            | NodeState::DaemonDown { .. }
+            | NodeState::Leaving { .. } => false,
+        };
+        let fence = self.seen.fences.get(name);
+        let is_asked = fence.is_some_and(|fence| fence.standing == FenceStanding::Asked);
+        let lost = self.seen.nodes.get(name).map(|node| &node.state);
+        let is_lost = matches!(lost, Some(NodeState::Lost { boot: Some(_), .. }));
+        is_lost
+            && !is_asked
+            && self.lease_and_bound(name).is_none()
+            && self.seen.nodes.values().all(|node| is_gone(&node.state))
     }
 
     /// Its end was confirmed and was not true. Nothing that it holds runs elsewhere any more,

@@ -208,6 +208,17 @@ impl Story {
                 return;
             }
             ["join", node] => return self.join(node),
+            ["lose", node] => {
+                let id = self.cluster.id(node);
+                let boot = Some(self.cluster.machine(id).boot_id());
+                let node: model::NodeName = name(node);
+                let because = model::Reason::NeverHeard { node: node.clone() };
+                Command::NodeLost {
+                    node,
+                    boot,
+                    because,
+                }
+            }
             ["confirm", node] => Command::ConfirmFence {
                 target: name(node),
                 by,
