@@ -366,10 +366,7 @@ impl Node {
             Event::Recovered { peer, because } => match because {
                 // They are as silent as before; `Connected` ends it.
                 Recovery::OwnIsolation => {}
-                Recovery::Heard | Recovery::Relayed => {
-                    self.suspected.remove(peer);
-                    self.end_vouch_of(*peer, now);
-                }
+                Recovery::Heard | Recovery::Relayed => self.hear_again(*peer, now),
                 Recovery::OwnStall => {
                     self.suspected.remove(peer);
                 }
@@ -385,6 +382,11 @@ impl Node {
             | Event::PeerStalled { .. } => {}
         }
         self.advance(now);
+    }
+
+    fn hear_again(&mut self, peer: NodeId, now: Instant) {
+        self.suspected.remove(&peer);
+        self.end_vouch_of(peer, now);
     }
 
     /// This node hears nobody.

@@ -210,10 +210,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
     } = Start::read(places)?;
     let (inputs, received) = mpsc::channel(INPUTS_MAX);
 
-    if let Some(kept) = consensus::keep_set_aside(&places.state_dir)? {
-        tracing::warn!("a log that was set aside is kept in {}", kept.display());
-    }
-    let (log, recovered) = Log::open(&places.state_dir.join(consensus::identity::LOG_DIRECTORY))?;
+    let (log, recovered) = open_log(places)?;
     let (reports, disk) = mpsc::unbounded_channel();
     let driver = start_driver(log, reports);
     let (transport, incoming) = start_transport(places, &identity, boot, &topology)?;
@@ -273,6 +270,15 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
     // The server drains for a moment; its own end is of no interest any more.
     let _ended = tokio::time::timeout(std::time::Duration::from_secs(3), served).await;
     result
+}
+
+/// Opens the log, after what a loss of power may have left of setting one aside.
+fn open_log(places: &Places) -> Result<(Log, consensus::Recovered), DaemonError> {
+    if let Some(kept) = consensus::keep_set_aside(&places.state_dir)? {
+        tracing::warn!("a log that was set aside is kept in {}", kept.display());
+    }
+    let log = places.state_dir.join(consensus::identity::LOG_DIRECTORY);
+    Ok(Log::open(&log)?)
 }
 
 /// How a daemon ends that supervision shall start again at once: it has changed its log.
