@@ -25,6 +25,9 @@ const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
 /// up those that say nothing; older results are void anyway.
 const ATTEMPTS_MAX: usize = 128;
 
+/// A leader has answers to several heartbeats in this part of the election time-out.
+const SILENCE_SHARE: u32 = 2;
+
 /// Who wants a node fenced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FenceAsker {
@@ -96,7 +99,7 @@ impl Node {
     /// Looks whether this node has to do with an even split, and does what follows.
     pub(crate) fn tend_split(&mut self, now: Instant) {
         self.note_standing();
-        let leadership = self.leadership(now);
+        let leadership = self.half_leadership(now);
         let rests = leadership == Leadership::Quorate;
         if rests && self.split.rests {
             return;
@@ -276,7 +279,7 @@ impl Node {
     /// Whether this half should ask first, as far as this node knows what runs where.
     #[must_use]
     pub fn turn(&self, now: Instant) -> Turn {
-        let facts = self.facts(self.leadership(now));
+        let facts = self.facts(self.half_leadership(now));
         facts.map_or(Turn::First, |facts| facts.turn)
     }
 
@@ -306,6 +309,23 @@ impl Node {
         } else {
             Leadership::Absent
         }
+    }
+
+    /// As [`Self::leadership`], but a leader that knows its majority to be gone need not wait
+    /// until its time is over, as the log does not wait for it either. Who is lost and answers
+    /// the log all the same is not gone.
+    fn half_leadership(&self, now: Instant) -> Leadership {
+        let answered = self.raft.last_contact(now).unwrap_or_default();
+        let is_silent =
+            self.raft.election_timeout() / SILENCE_SHARE < now.saturating_duration_since(answered);
+        if self.is_leader() && is_silent && !self.raft.is_majority(|voter| !self.is_lost(voter)) {
+            return Leadership::Absent;
+        }
+        self.leadership(now)
+    }
+
+    fn is_lost(&self, voter: NodeId) -> bool {
+        voter != self.config.id && matches!(self.condition(voter), Condition::Lost { .. })
     }
 
     /// None before this node has a spec.

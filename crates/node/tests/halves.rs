@@ -166,7 +166,7 @@ fn a_pair_loses_the_node_that_does_not_serve() {
         power-off b
         run 5s
         boot b
-        run 5s",
+        run 6s",
         expect![[r#"
             > quiet 5s
             > move web a
@@ -174,19 +174,19 @@ fn a_pair_loses_the_node_that_does_not_serve() {
             > power-off b
             > run 5s
                 7.74s  b is lost: b silent for 800 ms, agreed by a
-                7.98s    a fences b for its half
-                8.18s    b has no power
-                8.19s    a goes on alone: generation 2
-                8.19s  fence 20: a fences b: b silent for 800 ms, agreed by a
-                8.19s  fence 20: b confirmed off by power-b
-                8.19s  b is down
+                7.74s    a fences b for its half
+                7.94s    b has no power
+                7.94s    a goes on alone: generation 2
+                7.94s  fence 20: a fences b: b silent for 800 ms, agreed by a
+                7.95s  fence 20: b confirmed off by power-b
+                7.95s  b is down
             > boot b
-            > run 5s
-               13.24s  b is starting
-               16.29s    b sets its log aside
-               16.44s  b is daemon-down
-               16.93s  b is starting
-               16.93s  b is online
+            > run 6s
+               13.48s  b is starting
+               16.46s    b sets its log aside
+               16.58s  b is daemon-down
+               17.07s  b is starting
+               17.07s  b is online
         "#]],
     );
 }
@@ -255,12 +255,12 @@ fn a_pair_is_lost_together_and_the_stale_node_comes_first() {
             > power-off b
             > run 5s
                 7.74s  b is lost: b silent for 800 ms, agreed by a
-                7.98s    a fences b for its half
-                8.18s    b has no power
-                8.19s    a goes on alone: generation 2
-                8.19s  fence 20: a fences b: b silent for 800 ms, agreed by a
-                8.19s  fence 20: b confirmed off by power-b
-                8.19s  b is down
+                7.74s    a fences b for its half
+                7.94s    b has no power
+                7.94s    a goes on alone: generation 2
+                7.94s  fence 20: a fences b: b silent for 800 ms, agreed by a
+                7.95s  fence 20: b confirmed off by power-b
+                7.95s  b is down
             > standby a
             > run 1s
                12.00s  ann: standby a

@@ -781,19 +781,19 @@ fn three_nodes_lose_two_one_after_another() {
             > power-off b
             > run 10s
                10.70s  b is lost: b silent for 800 ms, agreed by c
-               10.98s    c fences b for its half
-               11.18s    b has no power
-               11.19s    c goes on alone: generation 2
-               11.19s  fence 30: c fences b: b silent for 800 ms, agreed by c
-               11.19s  fence 30: b confirmed off by power-b
-               11.19s  b is down
+               10.70s    c fences b for its half
+               10.90s    b has no power
+               10.90s    c goes on alone: generation 2
+               10.90s  fence 30: c fences b: b silent for 800 ms, agreed by c
+               10.90s  fence 30: b confirmed off by power-b
+               10.90s  b is down
             > boot b
             > run 10s
-               21.24s  b is starting
+               21.31s  b is starting
                24.29s    b sets its log aside
-               24.44s  b is daemon-down
-               24.83s  b is starting
-               24.83s  b is online
+               24.51s  b is daemon-down
+               24.81s  b is starting
+               24.82s  b is online
         "#]],
     );
 }

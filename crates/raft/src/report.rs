@@ -80,6 +80,13 @@ impl Raft {
         self.log.configuration().0 <= self.log.commit()
     }
 
+    /// Whether those of whom this holds are a majority of the voters; while a change of the
+    /// voters is under way, of each of the sets.
+    #[must_use]
+    pub fn is_majority(&self, holds: impl Fn(NodeId) -> bool) -> bool {
+        self.log.reached(|voter| holds(*voter))
+    }
+
     /// Whether this node leads and a majority has answered a heartbeat that was sent within the
     /// election timeout.
     #[must_use]

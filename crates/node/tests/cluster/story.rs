@@ -140,9 +140,17 @@ impl Story {
     fn at(&mut self, node: &str, act: fn(&mut Cluster, model::NodeId)) {
         let id = match node {
             "leader" => self.cluster.contact().unwrap(),
+            "follower" => self.follower(),
             _ => self.cluster.id(node),
         };
         act(&mut self.cluster, id);
+    }
+
+    /// The first that does not lead.
+    fn follower(&self) -> model::NodeId {
+        let leader = self.cluster.contact().unwrap();
+        let mut others = self.cluster.machines.keys().filter(|id| **id != leader);
+        *others.next().unwrap()
     }
 
     /// People at this node want something, whether it can be agreed on or not.
