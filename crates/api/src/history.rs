@@ -163,6 +163,7 @@ fn subject(what: &Happening) -> Subject {
         Happening::FenceAsked { target, .. } => ("fence-asked", None, Some(target.to_string())),
         Happening::FenceEnded { target, .. } => ("fence-ended", None, Some(target.to_string())),
         Happening::FenceLied { node, .. } => ("fence-lied", None, Some(node.to_string())),
+        Happening::DeviceLied { node, .. } => ("device-lied", None, Some(node.to_string())),
         Happening::Contest { rival, .. } => {
             let node = rival.as_ref().map(|(node, _)| node.to_string());
             ("contest", None, node)
@@ -188,6 +189,7 @@ fn grounds(what: &Happening) -> (Option<u64>, Option<String>) {
         | Happening::Failed { .. }
         | Happening::FenceEnded { .. }
         | Happening::FenceLied { .. }
+        | Happening::DeviceLied { .. }
         | Happening::Contest { .. }
         | Happening::Configured { .. }
         | Happening::Watchdog { .. }

@@ -217,6 +217,16 @@ pub enum Command {
         /// The boot that lives.
         boot: BootId,
     },
+    /// A device had confirmed to a half, outside the log, that a boot has ended, and that boot
+    /// lives. Nothing was decided on it.
+    DeviceLied {
+        /// Which device.
+        device: DeviceName,
+        /// Which node.
+        node: NodeName,
+        /// The boot that lives.
+        boot: BootId,
+    },
     /// A person has forced the change that began this history.
     ForcedBy {
         /// The history that it made.

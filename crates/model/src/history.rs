@@ -6,7 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::seen::{FenceResult, ResourceFailure};
-use crate::{BootId, FenceId, NodeName, PlanId, Reason, ServiceName, UserName, WallTime, duration};
+use crate::{
+    BootId, DeviceName, FenceId, NodeName, PlanId, Reason, ServiceName, UserName, WallTime,
+    duration,
+};
 
 /// One entry of the history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -127,6 +130,16 @@ pub enum Happening {
         /// What ran there when it was confirmed; the newer copies are stopped.
         services: Vec<ServiceName>,
     },
+    /// A device had confirmed that a boot has ended, and that boot lives. Nothing was decided
+    /// on it, so nothing ran twice for it.
+    DeviceLied {
+        /// Which device.
+        device: DeviceName,
+        /// The node that it said was off.
+        node: NodeName,
+        /// The boot that lives.
+        boot: BootId,
+    },
     /// Two histories have a quorum each; or it is over.
     Contest {
         /// Who leads the other, and its generation.
@@ -219,6 +232,11 @@ impl fmt::Display for Happening {
             Self::FenceLied {
                 node, by, services, ..
             } => fmt_lie(f, node, by, services),
+            Self::DeviceLied { device, node, .. } => write!(
+                f,
+                "ALARM: {node} lives, although fence device {device} confirmed it off; \
+                 nothing was decided on it"
+            ),
             Self::Contest { rival, stops_for } => {
                 fmt_contest(f, rival.as_ref(), stops_for.as_ref())
             }

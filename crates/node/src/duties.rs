@@ -27,7 +27,7 @@ const FENCE_HOLD: Duration = Duration::from_secs(1);
 /// Beyond `lost_after`, for which a node whose end was confirmed must be heard before that is
 /// called a lie. What was under way in the network when it ended has come by then, and the
 /// detector has noticed the silence after it.
-const LIE_HEARD: Duration = Duration::from_millis(500);
+pub(crate) const LIE_HEARD: Duration = Duration::from_millis(500);
 
 /// So many members vote at most. Nine bear the loss of four at one time, as few clusters ever
 /// see; each further voter makes every commit wait for more answers. The others follow as

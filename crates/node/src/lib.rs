@@ -19,6 +19,7 @@ mod arbiter;
 mod company;
 mod duties;
 mod executor;
+mod lies;
 mod message;
 mod node;
 mod outlive;
@@ -32,6 +33,7 @@ mod yielding;
 
 pub use arbiter::arbiter_of;
 pub use executor::Lease;
+pub use lies::Lie;
 pub use message::{PeerMessage, Relayed};
 pub use node::{Boundary, Node, NodeConfig, Output};
 pub use outlive::Outliving;

@@ -180,6 +180,7 @@ pub struct Node {
     pub(crate) split: Split,
     pub(crate) words: Words,
     pub(crate) yielding: Yielding,
+    pub(crate) lies: crate::lies::Lies,
     /// Nodes of which a person has said that they are off.
     pub(crate) vouched: Option<Vouched>,
     pub(crate) liveness: BTreeMap<NodeId, Liveness>,
@@ -240,6 +241,7 @@ impl Node {
             split: Split::default(),
             words: Words::default(),
             yielding: Yielding::default(),
+            lies: crate::lies::Lies::default(),
             vouched: None,
             liveness: BTreeMap::new(),
             leader: None,
@@ -529,6 +531,7 @@ impl Node {
             self.first_hearing_ends(now),
             self.split_deadline(),
             self.yielding_deadline(now),
+            self.lies_deadline(),
             self.outlived_deadline(now),
             self.duties_deadline(now),
             lease,

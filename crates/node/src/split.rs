@@ -122,6 +122,9 @@ impl Node {
             return;
         };
         let result = match result {
+            FenceResult::Confirmed { device } if !self.believes(&device) => {
+                half::FenceResult::Failed
+            }
             FenceResult::Confirmed { device } => {
                 self.split.devices.insert(target, device);
                 half::FenceResult::Off
@@ -389,7 +392,8 @@ impl Node {
         let name = self.state.node_name(id);
         let spec = self.state.spec();
         let node = name.and_then(|name| spec?.nodes.get(name));
-        let has_device = node.is_some_and(|node| !node.fence.is_empty());
+        let has_device =
+            node.is_some_and(|node| node.fence.iter().any(|device| self.believes(device)));
         Other {
             condition: self.condition(id),
             devices: if has_device {
@@ -484,7 +488,20 @@ impl Node {
                     generation,
                     term,
                 } => self.force((excused, generation), term, now),
-                half::Output::HeardAgain { .. } => {}
+                half::Output::HeardAgain {
+                    target,
+                    boot,
+                    proof: Proof::Device,
+                } => {
+                    if let Some(device) = self.split.devices.remove(&target) {
+                        self.doubt(target, boot, device, now);
+                    }
+                }
+                // No device is at fault; the wait begins anew.
+                half::Output::HeardAgain {
+                    proof: Proof::WatchdogWaitedOut { .. },
+                    ..
+                } => {}
             }
         }
     }

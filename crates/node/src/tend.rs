@@ -223,6 +223,7 @@ impl Node {
         self.tend_fences(now);
         self.tend_departure(now);
         self.tend_split(now);
+        self.tend_lies(now);
         self.tend_yielding(now);
     }
 

@@ -183,10 +183,10 @@ fn a_pair_loses_the_node_that_does_not_serve() {
             > boot b
             > run 6s
                13.48s  b is starting
-               16.46s    b sets its log aside
-               16.58s  b is daemon-down
-               17.07s  b is starting
-               17.07s  b is online
+               16.54s    b sets its log aside
+               16.68s  b is daemon-down
+               17.18s  b is starting
+               17.19s  b is online
         "#]],
     );
 }
@@ -287,8 +287,8 @@ fn a_pair_is_lost_together_and_the_stale_node_comes_first() {
                34.06s  web runs on a
                37.10s    b sets its log aside
                37.34s  b is daemon-down
-               37.74s  b is starting
-               37.75s  b is online
+               37.64s  b is starting
+               37.65s  b is online
         "#]],
     );
 }
@@ -1011,14 +1011,14 @@ fn the_last_of_a_pair_that_was_given_up_by_the_other_goes_on_in_the_same_boot() 
             > power-off b
             > run 10s
                 8.74s  b is lost: b silent for 800 ms, agreed by a
-                8.90s    a fences b for its half
-                9.10s    b has no power
-                9.10s    a goes on alone: generation 2
-                9.11s  a is starting
-                9.11s  a is online
-                9.11s  fence 25: a fences b: b silent for 800 ms, agreed by a
-                9.11s  fence 25: b confirmed off by power-b
-                9.11s  b is down
+                8.74s    a fences b for its half
+                8.94s    b has no power
+                8.94s    a goes on alone: generation 2
+                8.94s  a is starting
+                8.95s  a is online
+                8.95s  fence 25: a fences b: b silent for 800 ms, agreed by a
+                8.95s  fence 25: b confirmed off by power-b
+                8.95s  b is down
         "#]],
     );
 }

@@ -790,10 +790,10 @@ fn three_nodes_lose_two_one_after_another() {
             > boot b
             > run 10s
                21.31s  b is starting
-               24.29s    b sets its log aside
+               24.30s    b sets its log aside
                24.51s  b is daemon-down
-               24.81s  b is starting
-               24.82s  b is online
+               24.92s  b is starting
+               24.93s  b is online
         "#]],
     );
 }

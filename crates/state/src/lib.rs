@@ -202,6 +202,9 @@ impl State {
             Command::StrayStopped { .. } => self.stray_stopped(place, command),
             Command::Fence { .. } => self.fence(place, command),
             Command::FenceLied { node, boot } => self.fence_lied(place, node, *boot),
+            Command::DeviceLied { device, node, boot } => {
+                self.device_lied(place, device, (node, *boot))
+            }
             Command::ForcedBy {
                 generation,
                 lost,

@@ -149,6 +149,28 @@ impl State {
         );
     }
 
+    /// What a half was told outside the log, and nobody acted on.
+    pub(crate) fn device_lied(
+        &mut self,
+        place: Place,
+        device: &DeviceName,
+        (node, boot): (&NodeName, BootId),
+    ) -> Outcome {
+        self.node(node)?;
+        if !self.is_device(device) || self.seen.distrusted.contains_key(device) {
+            return Err(Rejected::Late(format!("a lie of {device}")));
+        }
+        let distrust = Distrust {
+            node: node.clone(),
+            boot,
+            at: place.at,
+        };
+        self.seen.distrusted.insert(device.clone(), distrust);
+        let (device, node) = (device.clone(), node.clone());
+        self.record(place, Happening::DeviceLied { device, node, boot });
+        Ok(Applied::Done)
+    }
+
     pub(crate) fn trust_device(
         &mut self,
         place: Place,
@@ -160,6 +182,13 @@ impl State {
         }
         self.record_operator(place, by, format!("fence trust {device}"));
         Ok(Applied::Done)
+    }
+
+    /// Whether this device ends any node, by the present configuration.
+    #[must_use]
+    pub fn is_device(&self, device: &DeviceName) -> bool {
+        let mut nodes = self.spec.iter().flat_map(|spec| spec.nodes.values());
+        nodes.any(|node| node.fence.contains(device))
     }
 
     /// Whether the node has a device whose word counts.

@@ -123,6 +123,26 @@ fn the_word_of_a_distrusted_device_does_not_count_until_a_person_clears_it() {
 }
 
 #[test]
+fn a_device_that_lied_to_a_half_is_distrusted_once() {
+    let mut cluster = liar();
+    let lied = Command::DeviceLied {
+        device: name("power"),
+        node: name("a"),
+        boot: A1,
+    };
+    cluster.done(lied.clone());
+    assert_eq!(
+        last(&cluster, 1),
+        ["ALARM: a lives, although fence device power confirmed it off; nothing was decided on it"]
+    );
+    assert!(!cluster.state.has_trusted_device(&name("a")));
+    assert_eq!(
+        cluster.rejected(lied),
+        "late: it speaks of a lie of power, which is over"
+    );
+}
+
+#[test]
 fn a_liar_that_no_device_can_fence_comes_back_and_tells_what_runs_there() {
     let mut cluster = liar();
     cluster.done(lied(A1));

@@ -48,10 +48,9 @@ impl Control {
     /// Fences a node; the end comes back as an input.
     pub fn begin_fence(&mut self, asker: FenceAsker, target: NodeName) {
         let devices = self.devices_of(&target);
-        let distrusted = &self.node.state().seen().distrusted;
         let devices: Vec<Device> = devices
             .into_iter()
-            .filter(|device| !distrusted.contains_key(&device.name))
+            .filter(|device| self.node.believes(&device.name))
             .collect();
         let poison = |device: &Device| is_pill(device).then(|| self.poison_for(&target));
         let devices: Vec<Prepared> = devices

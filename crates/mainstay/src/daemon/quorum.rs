@@ -43,7 +43,9 @@ impl Control {
         if rests || now < since + JOURNAL_AFTER {
             return;
         }
-        let words = self.quorum_warnings().join("; ");
+        let mut words = self.lies_in_words();
+        words.extend(self.quorum_warnings());
+        let words = words.join("; ");
         let is_known = told.as_ref().is_some_and(|(_, known)| *known == words);
         if words.is_empty() || is_known {
             return;
@@ -88,6 +90,19 @@ impl Control {
         let mut all = self.waits_in_words(&view);
         all.extend(self.help(&view));
         all
+    }
+
+    /// Devices that this node has found lying, and the log does not know yet.
+    pub fn lies_in_words(&self) -> Vec<String> {
+        let lies = self.node.lies().iter();
+        lies.map(|(device, lie)| {
+            let node = &lie.node;
+            format!(
+                "fence device {device} confirmed that {node} was off, and it lives: nothing was \
+                 decided on it, and this node does not believe the device any more"
+            )
+        })
+        .collect()
     }
 
     /// What a person can do so that there is a quorum again.

@@ -292,6 +292,7 @@ impl Control {
             .versions
             .insert(me, env!("CARGO_PKG_VERSION").to_string());
         let mut status = Status::from_seen(spec, state.seen(), extra);
+        status.alarms.extend(self.lies_in_words());
         match boundary.lease {
             Lease::Ended => without_quorum(&mut status, spec.cluster.no_quorum),
             Lease::Held => {

@@ -273,7 +273,9 @@ impl Cluster {
         (target, works): (NodeId, bool),
     ) {
         let device = form::name(&format!("power-{}", self.machines[&target].name));
-        let result = if works {
+        let result = if works && self.switches[&target].lies {
+            FenceResult::Confirmed { device }
+        } else if works {
             self.power_off(target);
             self.note(format!("  {} has no power", self.machines[&target].name));
             FenceResult::Confirmed { device }

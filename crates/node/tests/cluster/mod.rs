@@ -116,6 +116,8 @@ pub struct Switch {
     pub takes: Duration,
     /// Tries that still fail.
     pub fails: u32,
+    /// It confirms, and does nothing.
+    pub lies: bool,
     /// How long after a fence the machine is switched on again.
     pub on_again: Option<Duration>,
 }
@@ -187,6 +189,7 @@ impl Cluster {
             Switch {
                 takes,
                 fails: 0,
+                lies: false,
                 on_again: None,
             },
         );

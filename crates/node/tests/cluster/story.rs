@@ -111,6 +111,10 @@ impl Story {
                 let id = self.cluster.id(node);
                 self.cluster.switches.get_mut(&id).unwrap().fails = times.parse().unwrap();
             }
+            ["fence", node, "lies"] => {
+                let id = self.cluster.id(node);
+                self.cluster.switches.get_mut(&id).unwrap().lies = true;
+            }
             ["fence", node, "takes", time] => {
                 let id = self.cluster.id(node);
                 self.cluster.switches.get_mut(&id).unwrap().takes = span(time);
