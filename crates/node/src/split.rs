@@ -369,6 +369,7 @@ impl Node {
                 Reach::Asked { echoed }
             },
             fence_race_delay: spec.cluster.fence_race_delay,
+            log_ends: self.raft.log_ends(),
             others,
         })
     }

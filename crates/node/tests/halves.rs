@@ -360,36 +360,36 @@ fn of_four_nodes_two_go_on_together() {
             > power-off c
             > power-off d
             > run 5s
-                5.72s    a goes on alone: generation 2
-                5.73s  c is lost: c silent for 800 ms, agreed by a and b
-                5.73s  d is lost: d silent for 800 ms, agreed by a and b
-                5.73s  fence 37: a fences c: c silent for 800 ms, agreed by a and b
-                5.73s  fence 38: a fences d: d silent for 800 ms, agreed by a and b
-                5.73s  fence 37: c confirmed off by power-c
-                5.73s  db stopped on c: c is proven off
-                5.73s  web stopped on c: c is proven off
-                5.73s  c is down
-                5.73s  fence 38: d confirmed off by power-d
-                5.73s  d is down
-                5.73s  plan 39: start db on a: c is proven off
-                5.73s  plan 39: start web on b: c is proven off
-                5.73s    db/program starts on a
-                5.73s    web/program starts on b
-                5.78s  db runs on a
-                5.78s  web runs on b
+                5.74s    a goes on alone: generation 2
+                5.74s  c is lost: c silent for 800 ms, agreed by a and b
+                5.74s  d is lost: d silent for 800 ms, agreed by a and b
+                5.74s  fence 37: a fences c: c silent for 800 ms, agreed by a and b
+                5.74s  fence 38: a fences d: d silent for 800 ms, agreed by a and b
+                5.75s  fence 37: c confirmed off by power-c
+                5.75s  db stopped on c: c is proven off
+                5.75s  web stopped on c: c is proven off
+                5.75s  c is down
+                5.75s  fence 38: d confirmed off by power-d
+                5.75s  d is down
+                5.75s  plan 39: start db on a: c is proven off
+                5.75s  plan 39: start web on b: c is proven off
+                5.75s    db/program starts on a
+                5.75s    web/program starts on b
+                5.80s  db runs on a
+                5.80s  web runs on b
             > boot c
             > boot d
             > run 15s
-               11.15s  d is starting
-               11.15s  c is starting
-               14.22s    d sets its log aside
-               14.22s    c sets its log aside
-               14.37s  c is daemon-down
-               14.39s  d is daemon-down
-               14.77s  d is starting
-               14.77s  d is online
-               14.87s  c is starting
-               14.87s  c is online
+               11.54s  d is starting
+               11.54s  c is starting
+               14.54s    d sets its log aside
+               14.64s    c sets its log aside
+               14.66s  d is daemon-down
+               14.78s  c is daemon-down
+               15.18s  d is starting
+               15.19s  d is online
+               15.28s  c is starting
+               15.29s  c is online
         "#]],
     );
 }

@@ -15,7 +15,7 @@ use quorum::half::{
     Condition, Devices, Facts, FenceResult, Half, Leadership, Method, Other, Output, Standing,
 };
 use quorum::race::Turn;
-use wire::raft::Arbiter as Who;
+use wire::raft::{Arbiter as Who, LogEnd};
 
 use super::checker::Model;
 
@@ -968,6 +968,7 @@ impl Split {
             turn: Turn::First,
             reach: quorum::race::Reach::Unasked,
             fence_race_delay: Duration::ZERO,
+            log_ends: self.nodes().map(|m| (id(m), LogEnd::default())).collect(),
             others,
         }
     }

@@ -6,7 +6,7 @@
 //!            the others all lost,                                                           ├──► Force
 //!   waits ──────────────────────► acts ──►  arbiter Witness, Disk: ask ─► granted ──────────┘
 //!     ▲      standing proven,       │
-//!     └──────lowest of the half─────┘  anybody absent is heard, a quorate leader appears, ...
+//!     └───longest log of the half───┘  anybody absent is heard, a quorate leader appears, ...
 //! ```
 //!
 //! It never reads the log and never decides on a time-out alone: each way to
@@ -29,7 +29,7 @@ pub use facts::{
     Condition, Devices, Facts, FenceResult, Leadership, Method, Other, Output, Proof, Standing,
     Waits,
 };
-use situation::Situation;
+use situation::{Actor, Situation};
 use work::{Asking, Target};
 
 /// Between two attempts to fence the same target: a device that just failed is often busy, and
@@ -57,6 +57,11 @@ pub const REFUSED_PAUSE_MAX: Duration = Duration::from_secs(15);
 
 /// An election of one half takes two messages and an fsync; after this long it is tried again.
 pub const ELECTION_WITHIN: Duration = Duration::from_secs(3);
+
+/// How long the voters of a half may take to say where their logs end. They ask each other for
+/// votes at once when the leader is lost, and again within two election time-outs (one second
+/// each, if it is not configured); who says nothing by then may not be candidate, so its log does not count.
+pub const LOG_ENDS_WITHIN: Duration = Duration::from_secs(3);
 
 /// The window of L3.
 const FENCE_WINDOW: Duration = Duration::from_secs(3600);
@@ -241,33 +246,57 @@ impl Half {
             return;
         };
         match situation::of(&facts) {
-            Ok(situation) => self.act(&facts, &situation, now),
+            Ok(situation) => {
+                let since = self.enter(&situation, now);
+                self.choose(&facts, &situation, since, now);
+            }
             Err(waits) => {
                 self.rest();
+                self.acts = None;
                 self.waits.push(waits);
             }
         }
         self.facts = Some(facts);
     }
 
-    /// Drops everything that was begun. Proofs stay for the log's later fences, and attempts
-    /// that run keep their place, so that their results count and no second one is begun.
-    fn rest(&mut self) {
-        self.acts = None;
-        self.asking.clear();
-        self.forcing = None;
-        self.targets.retain(|_, target| target.is_running());
-    }
-
-    fn act(&mut self, facts: &Facts, situation: &Situation, now: Instant) {
-        let since = match &self.acts {
+    /// Since when the present situation lasts.
+    fn enter(&mut self, situation: &Situation, now: Instant) -> Instant {
+        match &self.acts {
             Some((known, since)) if known == situation => *since,
             Some(_) | None => {
                 self.forcing = None;
                 self.acts = Some((situation.clone(), now));
                 now
             }
-        };
+        }
+    }
+
+    /// Acts, or leaves it to another one of the half. What one has begun helps the other
+    /// nothing; that two may act for a moment is safe, because each needs the vote of both.
+    fn choose(&mut self, facts: &Facts, situation: &Situation, since: Instant, now: Instant) {
+        let Actor { node, is_exact } = situation::actor(facts, &Self::rest_of(facts, situation));
+        let until = since + LOG_ENDS_WITHIN;
+        if !is_exact && now < until {
+            self.rest();
+            self.waits.push(Waits::LogEnds { until });
+            self.wake(until);
+        } else if node == facts.me {
+            self.act(facts, situation, since, now);
+        } else {
+            self.rest();
+            self.waits.push(Waits::Candidate { node });
+        }
+    }
+
+    /// Drops everything that was begun. Proofs stay for the log's later fences, and attempts
+    /// that run keep their place, so that their results count and no second one is begun.
+    fn rest(&mut self) {
+        self.asking.clear();
+        self.forcing = None;
+        self.targets.retain(|_, target| target.is_running());
+    }
+
+    fn act(&mut self, facts: &Facts, situation: &Situation, since: Instant, now: Instant) {
         if let Some((begun, term)) = self.forcing {
             let until = begun + ELECTION_WITHIN;
             if now < until && facts.term <= term {

@@ -7,11 +7,11 @@ use model::seen::Maintenance;
 use model::{BootId, Instant, Lineage, NodeId, WitnessId};
 use quorum::arbiter::{Answer, Ask};
 use quorum::half::{
-    Condition, Devices, Facts, FenceResult, Half, Leadership, Method, Other, Output, Proof,
-    Standing, Waits,
+    Condition, Devices, Facts, FenceResult, Half, LOG_ENDS_WITHIN, Leadership, Method, Other,
+    Output, Proof, Standing, Waits,
 };
 use quorum::race::{Reach, Turn};
-use wire::raft::Arbiter;
+use wire::raft::{Arbiter, LogEnd};
 
 const WITNESS: Arbiter = Arbiter::Witness(WitnessId(7));
 
@@ -58,6 +58,12 @@ fn facts(others: &[Condition]) -> Facts {
         turn: Turn::First,
         reach: Reach::Unasked,
         fence_race_delay: Duration::from_secs(1),
+        log_ends: others
+            .keys()
+            .copied()
+            .chain([NodeId(1)])
+            .map(|node| (node, LogEnd::default()))
+            .collect(),
         others,
     }
 }
@@ -129,7 +135,7 @@ fn two_of_four_force_only_when_both_absent_ones_are_off() {
 }
 
 #[test]
-fn of_a_half_only_the_lowest_acts() {
+fn of_equal_logs_only_the_lowest_acts() {
     let mut facts = facts(&[alive(2), lost(3), lost(4)]);
     facts.me = NodeId(2);
     let mine = facts.others.remove(&NodeId(2)).unwrap();
@@ -137,6 +143,52 @@ fn of_a_half_only_the_lowest_acts() {
     let mut half = told(&facts);
     assert_eq!(outputs(&mut half), []);
     assert_eq!(half.waits(), [Waits::Candidate { node: NodeId(1) }]);
+}
+
+/// A log that has one entry more than the others.
+const LONGER: LogEnd = LogEnd { term: 0, index: 1 };
+
+#[test]
+fn of_a_half_the_longest_log_acts() {
+    let mut facts = facts(&[alive(2), lost(3), lost(4)]);
+    facts.log_ends.insert(NodeId(4), LONGER);
+    let mut half = told(&facts);
+    assert!(!outputs(&mut half).is_empty(), "who is absent has no say");
+    facts.log_ends.insert(NodeId(2), LONGER);
+    let mut half = told(&facts);
+    assert_eq!(outputs(&mut half), []);
+    assert_eq!(half.waits(), [Waits::Candidate { node: NodeId(2) }]);
+}
+
+#[test]
+fn a_log_whose_end_is_not_known_is_waited_for_and_then_does_not_count() {
+    let mut facts = facts(&[alive(2), lost(3), lost(4)]);
+    facts.log_ends.remove(&NodeId(2));
+    let mut half = told(&facts);
+    let until = at(0.0) + LOG_ENDS_WITHIN;
+    assert_eq!(outputs(&mut half), []);
+    assert_eq!(half.waits(), [Waits::LogEnds { until }]);
+    assert_eq!(half.next_deadline(), Some(until));
+    half.handle_timeout(until);
+    let fenced = outputs(&mut half).into_iter().map(|output| match output {
+        Output::Fence { target, .. } => target,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(fenced.collect::<Vec<_>>(), [NodeId(3), NodeId(4)]);
+}
+
+#[test]
+fn who_hears_of_a_longer_log_leaves_its_work_to_the_other() {
+    let mut facts = facts(&[alive(2), lost(3), lost(4)]);
+    facts.arbiters = vec![WITNESS];
+    let mut half = told(&facts);
+    assert!(matches!(outputs(&mut half)[..], [Output::AskGrant { .. }]));
+    facts.log_ends.insert(NodeId(2), LONGER);
+    half.handle_facts(facts.clone(), at(1.0));
+    let (lineage, term) = (facts.lineage, facts.term + 1);
+    half.handle_answer(&WITNESS, 1, Answer::Granted { lineage, term }, at(2.0));
+    assert_eq!(outputs(&mut half), []);
+    assert_eq!(half.waits(), [Waits::Candidate { node: NodeId(2) }]);
 }
 
 #[test]

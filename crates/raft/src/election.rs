@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use model::{Instant, NodeId};
-use wire::raft::{Body, Verdict, VoteReason};
+use wire::raft::{Body, LogEnd, Verdict, VoteReason};
 
 use crate::Raft;
 use crate::forced::ForcedCampaign;
@@ -89,6 +89,7 @@ impl Raft {
         if self.term != term {
             self.enter_term(term, None);
         }
+        self.log_ends = self.log_ends();
         self.state = State::Follower;
         self.leader = leader;
         self.reset_election_deadline(now);
@@ -123,6 +124,7 @@ impl Raft {
         self.leader_heard_at = Some(now);
         self.fast_tries = 0;
         self.deferred_pre_votes.clear();
+        self.log_ends.clear();
         self.reset_election_deadline(now);
     }
 
@@ -285,6 +287,7 @@ impl Raft {
             last_index,
             last_term,
         } = ask;
+        self.note_log_end(from, (last_index, last_term));
         let wins = self.term < proposed_term
             && self.pledge.is_none()
             && !self.is_outdated()
@@ -329,6 +332,29 @@ impl Raft {
         }
     }
 
+    fn note_log_end(&mut self, from: NodeId, (index, term): (u64, u64)) {
+        if self.configuration().voters.contains(&from) {
+            self.log_ends.insert(from, LogEnd { term, index });
+        }
+    }
+
+    /// Where the logs of the voters end, this one's among them, as heard since nobody leads.
+    /// Whoever leads, or did and has not heard of a voter since, says its own end: no log is
+    /// longer than a leader's.
+    #[must_use]
+    pub fn log_ends(&self) -> BTreeMap<NodeId, LogEnd> {
+        let (term, index) = (self.log.last_term(), self.log.last_index());
+        let own = LogEnd { term, index };
+        let mut ends = self.log_ends.clone();
+        if matches!(self.state, State::Leader(_)) {
+            for voter in &self.configuration().voters {
+                ends.entry(*voter).or_insert(own);
+            }
+        }
+        ends.insert(self.config.id, own);
+        ends
+    }
+
     pub(crate) fn handle_vote(
         &mut self,
         from: NodeId,
@@ -336,6 +362,7 @@ impl Raft {
         reason: &VoteReason,
         now: Instant,
     ) {
+        self.note_log_end(from, (last_index, last_term));
         let free = self.vote.is_none() && self.leader.is_none();
         let granted = (free || self.vote == Some(from))
             && self.may_vote(from, reason)

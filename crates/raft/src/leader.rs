@@ -65,6 +65,7 @@ impl Raft {
             self.term
         );
         self.leader = Some(self.config.id);
+        self.log_ends.clear();
         self.leader_heard_at = None;
         self.fast_tries = 0;
         self.election_deadline = None;

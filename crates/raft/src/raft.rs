@@ -11,7 +11,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Instant, Lineage, NodeId};
-use wire::raft::{Body, Entry, ForcedChange, HardState, Message, Pledge, SnapshotMeta, Verdict};
+use wire::raft::{
+    Body, Entry, ForcedChange, HardState, LogEnd, Message, Pledge, SnapshotMeta, Verdict,
+};
 
 use crate::election::{Campaign, DeferredPreVote, Votes};
 use crate::follower::Incoming;
@@ -75,6 +77,8 @@ pub struct Raft {
     /// follow each other fast.
     pub(crate) fast_tries: u32,
     pub(crate) deferred_pre_votes: BTreeMap<NodeId, DeferredPreVote>,
+    /// Of voters that asked for votes since nobody leads.
+    pub(crate) log_ends: BTreeMap<NodeId, LogEnd>,
     pub(crate) log: Log,
     /// Committed entries up to here were given out.
     pub(crate) delivered: u64,
@@ -126,6 +130,7 @@ impl Raft {
             alive: BTreeSet::new(),
             fast_tries: 0,
             deferred_pre_votes: BTreeMap::new(),
+            log_ends: BTreeMap::new(),
             delivered: snapshot.as_deref().map_or(0, |(meta, _)| meta.index),
             log,
             snapshot,
@@ -378,6 +383,7 @@ impl Raft {
     pub fn handle_peer_lost(&mut self, peer: NodeId, now: Instant) {
         self.lost.insert(peer);
         self.alive.remove(&peer);
+        self.log_ends.remove(&peer);
         match &mut self.state {
             State::Leader(leadership) => leadership.note_lost(peer),
             State::Follower | State::PreCandidate(_) | State::Candidate(_) | State::Winner(_) => {

@@ -29,6 +29,15 @@ pub struct Entry {
     pub payload: Payload,
 }
 
+/// Where a log ends. The greater of two may be followed by a voter with the smaller one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogEnd {
+    /// The term of the last entry; it counts first.
+    pub term: u64,
+    /// The index of the last entry.
+    pub index: u64,
+}
+
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payload {

@@ -157,6 +157,7 @@ impl Control {
             Waits::Nothing
             | Waits::NoVoter
             | Waits::Candidate { .. }
+            | Waits::LogEnds { .. }
             | Waits::Maintenance
             | Waits::Race { .. }
             | Waits::Reach { .. }
@@ -214,6 +215,9 @@ impl Control {
                 ),
             },
             Waits::Candidate { node } => format!("{} acts for this half", name(node)),
+            Waits::LogEnds { .. } => {
+                "it is not known yet whose log of this half is the longest".to_string()
+            }
             Waits::Maintenance => "nobody is fenced in maintenance".to_string(),
             Waits::Race { .. } => "the other half runs more, and may fence first".to_string(),
             Waits::Reach { .. } => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use model::seen::Maintenance;
 use model::{BootId, Instant, Lineage, NodeId};
-use wire::raft::Arbiter;
+use wire::raft::{Arbiter, LogEnd};
 
 use crate::arbiter::Ask;
 use crate::race::{Reach, Turn};
@@ -42,6 +42,9 @@ pub struct Facts {
     pub reach: Reach,
     /// How long the second half waits, see [`crate::race::delays`].
     pub fence_race_delay: Duration,
+    /// Where the logs of voters end that have said so since nobody leads, and of this node.
+    /// Only the longest log of the half can win.
+    pub log_ends: BTreeMap<NodeId, LogEnd>,
     /// Every other voter. One that is missing here counts as unknown.
     pub others: BTreeMap<NodeId, Other>,
 }
@@ -209,10 +212,16 @@ pub enum Waits {
         /// Their daemons may come back.
         daemon_down: BTreeSet<NodeId>,
     },
-    /// The lowest voter of this half acts; this node votes for it when asked.
+    /// The voter of this half with the longest log acts, the lowest of several; this node votes
+    /// for it when asked.
     Candidate {
         /// Who.
         node: NodeId,
+    },
+    /// It is not known yet whose log of this half is the longest.
+    LogEnds {
+        /// Then the longest that is known counts.
+        until: Instant,
     },
     /// Nobody is fenced in maintenance.
     Maintenance,

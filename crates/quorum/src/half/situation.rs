@@ -1,12 +1,13 @@
-//! Whether this node is the one that acts in an even split.
+//! Whether there is an even split, and who of the half acts in it.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{BootId, Instant, NodeId};
 
 use super::{Condition, Facts, Leadership, Standing, Waits};
 
-/// An even split in which this node acts.
+/// An even split in which this node may take part.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Situation {
     /// The other half: the boot of each that must be proven ended, and since when it is lost.
@@ -51,11 +52,24 @@ pub(super) fn of(facts: &Facts) -> Result<Situation, Waits> {
         Standing::Unproven => return Err(Waits::NoStanding),
         Standing::Proven => {}
     }
-    match sorted.here.first() {
-        Some(&node) if node != facts.me => Err(Waits::Candidate { node }),
-        Some(_) | None => Ok(Situation {
-            absent: sorted.absent,
-        }),
+    Ok(Situation {
+        absent: sorted.absent,
+    })
+}
+
+/// Who acts for the half: the voter with the longest log, since nobody votes for a shorter one;
+/// the lowest of several. It is exact once all have said where their logs end.
+pub(super) struct Actor {
+    pub(super) node: NodeId,
+    pub(super) is_exact: bool,
+}
+
+pub(super) fn actor(facts: &Facts, here: &BTreeSet<NodeId>) -> Actor {
+    let ends = here.iter().map(|node| (facts.log_ends.get(node), *node));
+    let best = ends.max_by_key(|(end, node)| (*end, Reverse(*node)));
+    Actor {
+        node: best.map_or(facts.me, |(_, node)| node),
+        is_exact: here.iter().all(|node| facts.log_ends.contains_key(node)),
     }
 }
 
