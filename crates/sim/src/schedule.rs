@@ -246,25 +246,7 @@ impl Acts<'_> {
                 let span = self.span(span.0, span.1);
                 self.put(at, Act::Pause(node, span));
             }
-            Kind::Cut => {
-                let cut = if self.random.chance(600) {
-                    Act::CutOff(node)
-                } else {
-                    Act::Split(node)
-                };
-                self.put_pair(at, cut, (200, 4500), Act::Heal);
-            }
-            Kind::OneWay => {
-                let to = self.node();
-                let links = u64::from(self.setup.links);
-                let link = self.random.below(2 * links);
-                let link = (link < links).then_some(link as u8);
-                self.put_pair(at, Act::Cut(node, to, link), (200, 4500), Act::Heal);
-            }
-            Kind::Link => {
-                let link = self.random.below(u64::from(self.setup.links)) as u8;
-                self.put_pair(at, Act::LinkDown(link), (200, 4500), Act::Heal);
-            }
+            Kind::Cut | Kind::OneWay | Kind::Link => self.draw_cut(at, kind, node),
             Kind::Loss | Kind::Twice | Kind::Late => self.draw_weather(at, kind),
             Kind::Clock => self.draw_clock(at, node),
             Kind::SlowDisk => {
@@ -310,6 +292,21 @@ impl Acts<'_> {
                 self.put_pair(at, Act::WitnessCut(node), (200, 6000), Act::WitnessHeal);
             }
         }
+    }
+
+    fn draw_cut(&mut self, at: Instant, kind: Kind, node: NodeId) {
+        let links = u64::from(self.setup.links);
+        let cut = match kind {
+            Kind::Link => Act::LinkDown(self.random.below(links) as u8),
+            Kind::OneWay => {
+                let to = self.node();
+                let link = self.random.below(2 * links);
+                Act::Cut(node, to, (link < links).then_some(link as u8))
+            }
+            _other if self.random.chance(600) => Act::CutOff(node),
+            _other => Act::Split(node),
+        };
+        self.put_pair(at, cut, (200, 4500), Act::Heal);
     }
 
     fn draw_clock(&mut self, at: Instant, node: NodeId) {
