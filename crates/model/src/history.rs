@@ -241,18 +241,26 @@ impl fmt::Display for Happening {
                 fmt_contest(f, rival.as_ref(), stops_for.as_ref())
             }
             Self::FenceEnded { id, target, result } => write!(f, "fence {id}: {target} {result}"),
-            Self::Watchdog { node, bound } => match bound {
-                Some(bound) => {
-                    let bound = duration::format(*bound);
-                    write!(f, "the watchdog of {node} is armed ({bound})")
-                }
-                None => write!(f, "the watchdog of {node} is not armed any more"),
-            },
+            Self::Watchdog { node, bound } => fmt_watchdog(f, node, *bound),
             Self::Configured { version, by } => {
                 write!(f, "configuration version {version} by {by}")
             }
             Self::Operator { by, did } => write!(f, "{by}: {did}"),
         }
+    }
+}
+
+fn fmt_watchdog(
+    f: &mut fmt::Formatter<'_>,
+    node: &NodeName,
+    bound: Option<Duration>,
+) -> fmt::Result {
+    match bound {
+        Some(bound) => {
+            let bound = duration::format(bound);
+            write!(f, "the watchdog of {node} is armed ({bound})")
+        }
+        None => write!(f, "the watchdog of {node} is not armed any more"),
     }
 }
 

@@ -2,6 +2,11 @@
 //! a cluster has by default. `cargo xtask bench scale` runs it; one JSON object per size.
 //! Times count from the power loss; a wire takes about a millisecond, a fence device the time
 //! that the simulator gives it, and computing takes none.
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "it tells how long playing took"
+)]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant as Clock};

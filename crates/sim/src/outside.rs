@@ -65,7 +65,7 @@ impl World {
         }
         let under_way = std::mem::take(&mut self.witness.under_way);
         let kept = self.random.below(under_way.len() as u64 + 1);
-        if let Some((_, record)) = under_way.into_iter().take(kept as usize).last() {
+        if let Some((_, record)) = under_way.into_iter().take(kept as usize).next_back() {
             self.witness.stable = record;
         }
         self.witness.asked.clear();

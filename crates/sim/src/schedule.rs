@@ -129,7 +129,7 @@ fn setup(seed: u64, random: &mut Random) -> Setup {
         slow: random
             .chance(250)
             .then(|| ServiceName::new("mail").expect("a plain word is a name")),
-        witness: random.chance(if nodes % 2 == 0 { 450 } else { 150 }),
+        witness: random.chance(if nodes.is_multiple_of(2) { 450 } else { 150 }),
         faults_end: Instant::ZERO + QUIET + FAULTS_FOR,
     }
 }
