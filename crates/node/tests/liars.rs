@@ -32,8 +32,8 @@ fn a_device_that_lied_before_the_half_went_on_is_not_trusted_any_more() {
             > cut c
             > power-off d
             > run 4s
-                8.70s    a fences c for its half
-                8.70s    a fences d for its half
+                8.72s    a fences c for its half
+                8.72s    a fences d for its half
                10.87s    web/program stops on a
             > heal
             > run 6s
