@@ -230,6 +230,21 @@ impl Netlink {
         self.ask(Message::new(RTM_NEWLINK, 0).link(index, 0, IFF_UP))
     }
 
+    /// Takes a port out of its bridge. Nothing gets through any more, but the card at the
+    /// other end of the cable keeps its carrier: who uses it learns nothing.
+    ///
+    /// # Errors
+    /// Those of the kernel.
+    pub fn set_free(&mut self, port: &str) -> io::Result<()> {
+        let index = self.index(port)?;
+        let none = 0_u32.to_ne_bytes();
+        self.ask(
+            Message::new(RTM_NEWLINK, 0)
+                .link(index, 0, 0)
+                .attribute(IFLA_MASTER, &none),
+        )
+    }
+
     /// Removes a link, and with it the other end of a cable. It need not exist.
     ///
     /// # Errors

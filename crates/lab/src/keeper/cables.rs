@@ -52,10 +52,12 @@ impl Keeper {
         Ok(())
     }
 
-    pub(super) fn pull_cables(&mut self, machine: &str) -> io::Result<()> {
+    /// Lets nothing of a machine get out, without a sign to its cards: their carrier would be
+    /// told to its daemon, which a power loss never does.
+    pub(super) fn isolate(&mut self, machine: &str) -> io::Result<()> {
         for (_, port) in self.ports(machine) {
             // A port that is gone carries nothing.
-            let _ = self.netlink.set_down(&port);
+            let _ = self.netlink.set_free(&port);
         }
         Ok(())
     }

@@ -270,13 +270,13 @@ impl Keeper {
         self.apply_cuts()
     }
 
-    /// A power loss: first the cables, so that no farewell of a dying process gets out, then
+    /// A power loss: first the networks, so that no farewell of a dying process gets out, then
     /// all processes at one moment. Returns when the last of them has ended.
     pub(super) fn switch_off(&mut self, name: &str) -> io::Result<()> {
         let Ok(init) = self.machine(name)?.running() else {
             return Ok(());
         };
-        self.pull_cables(name)?;
+        self.isolate(name)?;
         // Fails when the process has ended and waits for us.
         let _ = kill_process(init, Signal::KILL);
         namespaces::reap(init, DOWN_LIMIT)?;
