@@ -120,7 +120,9 @@ impl Sessions {
         } = heartbeat.header;
         let session = self.by_node.entry(origin.node).or_default();
         let known = session.accepted;
-        if known.is_some_and(|known| origin.incarnation < known.incarnation) {
+        if known.is_some_and(|known| origin.incarnation < known.incarnation)
+            && !model::plant::is(model::plant::Plant::EarlierBootHeard)
+        {
             return Err(Rejected::Outdated);
         }
         let same_start = known.filter(|known| known.incarnation == origin.incarnation);

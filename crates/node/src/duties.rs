@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use membership::Silence;
-use model::plant::{self, Plant};
 use model::seen::{BootOf, NodeSeen, NodeState};
 use model::{BootId, Command, Instant, NodeId, NodeName, PlanId, Reason};
 
@@ -377,10 +376,7 @@ impl Node {
                 changes.push(raft::Change::Promote(seen.id));
             }
             // Shrinking by fencing, and by a clean leave.
-            let is_off = seen.state == NodeState::Down
-                || (plant::is(Plant::LostVoterRemoved)
-                    && matches!(seen.state, NodeState::Lost { .. }));
-            if !is_heard && is_off && configuration.contains(seen.id) {
+            if !is_heard && seen.state == NodeState::Down && configuration.contains(seen.id) {
                 changes.push(raft::Change::Remove(seen.id));
             }
         }

@@ -21,7 +21,6 @@ use std::time::Duration;
 
 use model::command::Report;
 use model::operation::{Operation, OperationReport, ResourceAddress, Verb};
-use model::plant::{self, Plant};
 use model::seen::{Claim, Found, Goal, Phase, ResourceState};
 use model::spec::ResourceSpec;
 use model::{
@@ -187,9 +186,6 @@ impl Executor {
     pub fn probed(&self) -> Option<Vec<Found>> {
         if self.probing != Probing::Done {
             return None;
-        }
-        if plant::is(Plant::ProbeNotTold) {
-            return Some(Vec::new());
         }
         let found = self.services.iter().flat_map(|(service, local)| {
             local
@@ -431,6 +427,14 @@ impl Executor {
     /// Starts the next operation of one service, if one is due.
     fn step(&mut self, name: &ServiceName, claim: Option<&Claim>, want: Want, now: Instant) {
         let newest = ClaimEpoch(self.applied);
+        if model::plant::is(model::plant::Plant::OneServiceAtATime)
+            && self
+                .services
+                .iter()
+                .any(|(other, local)| other != name && local.busy.is_some())
+        {
+            return;
+        }
         let Some(local) = self.services.get_mut(name) else {
             return;
         };

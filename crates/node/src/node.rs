@@ -303,8 +303,13 @@ impl Node {
                 self.meet_strange_leader(&message, now);
                 self.raft.handle_message(message, now);
             }
-            PeerMessage::Proposal { id, .. } if !self.requests.is_new(from, id) => {}
+            PeerMessage::Proposal { id, .. }
+                if !self.requests.is_new(from, id)
+                    && !model::plant::is(model::plant::Plant::ProposalAppliedTwice) => {}
             PeerMessage::Proposal { id, command } => match self.raft.propose(command, now) {
+                Ok(index) if model::plant::is(model::plant::Plant::ReplyBeforeCommit) => {
+                    self.reply(Asker::Peer(from, id), Ok(index));
+                }
                 Ok(index) => {
                     let asker = (self.raft.term(), Asker::Peer(from, id));
                     self.requests.proposed.insert(index, asker);

@@ -273,7 +273,8 @@ impl Node {
     }
 
     fn standing(&self) -> Standing {
-        match self.split.is_proven && self.tending.stays() {
+        let skips = model::plant::is(model::plant::Plant::UnprovenForces);
+        match skips || self.split.is_proven && self.tending.stays() {
             true => Standing::Proven,
             false => Standing::Unproven,
         }

@@ -387,12 +387,6 @@ impl Node {
                 _ if fence.begun.is_some() => self.tell_fence(id, target, now),
                 Fresh::Asked(at) if now < at + ASK_RETRY => {}
                 Fresh::NotAsked | Fresh::Asked(_) if self.leader.is_none() => {}
-                Fresh::NotAsked if plant::is(Plant::FenceOnOldState) => {
-                    let (fresh, begun) = (Fresh::To(0), Some(now));
-                    self.tending.fences.insert(id, OwnFence { fresh, begun });
-                    let asker = FenceAsker::Log(id);
-                    self.outputs.push_back(Output::Fence { asker, target });
-                }
                 Fresh::NotAsked | Fresh::Asked(_) => {
                     let fresh = Fresh::Asked(now);
                     self.tending

@@ -225,6 +225,9 @@ impl Node {
         let Some(rival) = self.rival().filter(|_| !self.yielding.is_done) else {
             return;
         };
+        if model::plant::is(model::plant::Plant::NeverYields) {
+            return;
+        }
         if self.leadership(now) == Leadership::Quorate {
             self.yielding.since = None;
             return;

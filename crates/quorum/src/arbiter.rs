@@ -354,6 +354,9 @@ impl Arbiter {
 
     fn judge(&mut self, ask: &Ask, now: Instant) -> Result<(), Answer> {
         check(ask).map_err(|because| Answer::Invalid { because })?;
+        if model::plant::is(model::plant::Plant::WitnessVotesTwice) {
+            return Ok(());
+        }
         match self.grants.get(&ask.lineage).copied() {
             Some(grant) if is_same_asker(&grant, ask) => {
                 // A late copy of an earlier ask must not take the vote back to its term.
@@ -426,6 +429,9 @@ impl Arbiter {
         // An answer that was held for somebody whose vote was void meanwhile is not sent.
         self.held.retain(|_, held| !is_of(held, ask.lineage));
         self.held.insert(ask.candidate, held);
+        if model::plant::is(model::plant::Plant::WitnessForgets) {
+            return self.handle_persisted(self.written);
+        }
         self.handle_persisted(self.durable);
     }
 

@@ -184,7 +184,8 @@ impl Half {
     #[must_use]
     pub fn confirmed(&self, target: NodeId, boot: BootId) -> Option<Proof> {
         let (proven, proof) = self.proofs.get(&target)?;
-        (*proven == boot).then_some(*proof)
+        (*proven == boot || model::plant::is(model::plant::Plant::StaleConfirmation))
+            .then_some(*proof)
     }
 
     /// What the machine carries from one call to the next besides the facts, so that a model
@@ -196,6 +197,9 @@ impl Half {
 
     /// Rule 3: what was proven or asked of another boot, or of a boot that speaks, is void.
     fn void(&mut self, node: NodeId, heard: Heard) {
+        if model::plant::is(model::plant::Plant::StaleConfirmation) {
+            return;
+        }
         let is_void = |boot: BootId| match heard {
             Heard::Now(_) => true,
             Heard::Before(newest) => newest != boot,
@@ -312,6 +316,10 @@ impl Half {
             match arbiter {
                 Arbiter::Fence => self.fence_all(facts, situation, since, now),
                 Arbiter::Witness(_) | Arbiter::Disk(_) => self.ask(arbiter, facts, situation, now),
+            }
+            if model::plant::is(model::plant::Plant::FenceBesideWitness) {
+                self.waits.clear();
+                self.fence_all(facts, situation, since, now);
             }
         }
         // Nothing in the way, and somebody was asked: an empty list of arbiters proves nothing.

@@ -146,6 +146,9 @@ impl Raft {
 
     fn check_enough_are_left(&self, excused: &BTreeSet<NodeId>) -> Result<(), ForceError> {
         for electorate in self.log.open_electorates() {
+            if model::plant::is(model::plant::Plant::MinorityForces) {
+                continue;
+            }
             let voters = electorate.len();
             let left = electorate.difference(excused).count();
             // So many that no majority of the others can do without all of them.
@@ -287,7 +290,8 @@ impl Raft {
     pub(crate) fn hears_candidate(&self, from: NodeId, reason: &VoteReason, now: Instant) -> bool {
         match reason {
             VoteReason::LeaderGone | VoteReason::Transfer => {
-                self.pledge.is_none() && !self.keeps_leader(from, reason, now)
+                (self.pledge.is_none() || model::plant::is(model::plant::Plant::PledgeForgotten))
+                    && !self.keeps_leader(from, reason, now)
             }
             VoteReason::Forced(_) => self.may_vote(from, reason),
         }
@@ -297,7 +301,9 @@ impl Raft {
     /// of the candidate counts, whose log is as good as this one; it need not be ours.
     pub(crate) fn may_vote(&self, from: NodeId, reason: &VoteReason) -> bool {
         let VoteReason::Forced(forcing) = reason else {
-            return self.pledge.is_none() && !self.is_outdated();
+            let is_free =
+                self.pledge.is_none() || model::plant::is(model::plant::Plant::PledgeForgotten);
+            return is_free && !self.is_outdated();
         };
         let Forcing { lineage, excused } = forcing;
         let me = self.config.id;

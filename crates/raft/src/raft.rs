@@ -112,7 +112,9 @@ impl Raft {
             lineage,
             // A log may only be ahead of its hard state when the two were not written in order.
             term: hard_state.term.max(log.last_term()),
-            vote: hard_state.vote,
+            vote: hard_state
+                .vote
+                .filter(|_| !model::plant::is(model::plant::Plant::VoteForgotten)),
             pledge: hard_state.pledge,
             standing: Standing::Absent,
             unacknowledged: BTreeSet::new(),
@@ -174,7 +176,8 @@ impl Raft {
             self.counters.misdirected += 1;
             return;
         }
-        if message.lineage != self.lineage && !self.adopts(&message, now) {
+        let takes_all = model::plant::is(model::plant::Plant::OldLineageHeard);
+        if message.lineage != self.lineage && !takes_all && !self.adopts(&message, now) {
             self.drop_stranger(message.from, message.lineage, now);
             return;
         }
@@ -447,7 +450,12 @@ impl Raft {
         let Some(term) = self.log.term_at(index) else {
             return;
         };
-        let configuration = self.log.configuration_at(index).clone();
+        let of = if model::plant::is(model::plant::Plant::VotersNotInSnapshot) {
+            0
+        } else {
+            index
+        };
+        let configuration = self.log.configuration_at(of).clone();
         let meta = SnapshotMeta {
             index,
             term,
@@ -494,7 +502,10 @@ impl Raft {
             commit: self.log.commit(),
             lineage,
             pledge: self.pledge,
-            forced: self.forced.clone(),
+            forced: self
+                .forced
+                .clone()
+                .filter(|_| !model::plant::is(model::plant::Plant::ForcedRecordLost)),
         }
     }
 

@@ -22,6 +22,15 @@ pub enum Wrong {
     StopSlow,
 }
 
+/// What a trap waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// Whatever is written next.
+    Any,
+    /// A vote, or a new lineage.
+    Vote,
+}
+
 /// How the network between all nodes is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Weather {
@@ -46,6 +55,8 @@ pub enum Act {
     Reboot(NodeId),
     /// A daemon is killed; its services run on.
     Kill(NodeId),
+    /// The daemon is killed in the middle of its next write, and started again at once.
+    Trap(NodeId, Write),
     /// A daemon is started.
     Start(NodeId),
     /// A machine does nothing for a time.
@@ -81,6 +92,8 @@ pub enum Act {
     Die(NodeId, ServiceName),
     /// The program of the witness ends.
     WitnessKill,
+    /// It ends in the middle of its next write, and starts again.
+    WitnessTrap,
     /// It starts.
     WitnessStart,
     /// A node does not reach the witness.
@@ -225,7 +238,7 @@ impl Act {
         match self {
             Self::PowerOff(_) => Some(Kind::Power),
             Self::Reboot(_) => Some(Kind::Reboot),
-            Self::Kill(_) => Some(Kind::Crash),
+            Self::Kill(_) | Self::Trap(..) => Some(Kind::Crash),
             Self::Pause(..) => Some(Kind::Pause),
             Self::Cut(..) => Some(Kind::OneWay),
             Self::CutOff(_) | Self::Split(_) => Some(Kind::Cut),
@@ -241,7 +254,7 @@ impl Act {
             Self::Wrong(..) => Some(Kind::Agent),
             Self::Die(..) => Some(Kind::Death),
             Self::Order(..) => Some(Kind::Operator),
-            Self::WitnessKill | Self::WitnessCut(_) => Some(Kind::Witness),
+            Self::WitnessKill | Self::WitnessTrap | Self::WitnessCut(_) => Some(Kind::Witness),
             Self::Boot(_)
             | Self::Start(_)
             | Self::Heal
@@ -273,6 +286,9 @@ impl fmt::Display for Act {
             Self::Boot(on) => write!(f, "boot {}", name(on)),
             Self::Reboot(on) => write!(f, "reboot {}", name(on)),
             Self::Kill(on) => write!(f, "kill {}", name(on)),
+            Self::Trap(on, Write::Any) => write!(f, "trap {}", name(on)),
+            Self::Trap(on, Write::Vote) => write!(f, "trap {} vote", name(on)),
+            Self::WitnessTrap => f.write_str("witness-trap"),
             Self::Start(on) => write!(f, "start {}", name(on)),
             Self::Pause(on, span) => write!(f, "pause {} {}", name(on), format(*span)),
             Self::Cut(from, to, None) => write!(f, "cut {} {}", name(from), name(to)),
@@ -355,6 +371,9 @@ fn read(line: &str) -> Option<Act> {
         ["boot", on] => Act::Boot(node_id(on)?),
         ["reboot", on] => Act::Reboot(node_id(on)?),
         ["kill", on] => Act::Kill(node_id(on)?),
+        ["trap", on] => Act::Trap(node_id(on)?, Write::Any),
+        ["trap", on, "vote"] => Act::Trap(node_id(on)?, Write::Vote),
+        ["witness-trap"] => Act::WitnessTrap,
         ["start", on] => Act::Start(node_id(on)?),
         ["pause", on, time] => Act::Pause(node_id(on)?, span(time)?),
         ["cut", from, to] => Act::Cut(node_id(from)?, node_id(to)?, None),

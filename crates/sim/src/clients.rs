@@ -81,10 +81,14 @@ impl World {
         let Some(pending) = self.clients.pending.remove(&(at, id)) else {
             return;
         };
-        self.trace.story(now, Some(at), || match &result {
-            Ok(index) => format!("answers: done, entry {index}"),
-            Err(error) => format!("answers: {error}"),
-        });
+        match &result {
+            Ok(index) => self
+                .trace
+                .story(now, Some(at), || format!("answers: done, entry {index}")),
+            Err(error) => self
+                .trace
+                .tale(now, Some(at), || format!("answers: {error}")),
+        }
         let answer = match &result {
             Ok(index) => {
                 self.invariant_acknowledged_is_kept(at, *index, &pending.command);
@@ -108,6 +112,9 @@ impl World {
     /// told; and to that log every other is compared, before and after.
     fn invariant_acknowledged_is_kept(&mut self, at: NodeId, index: u64, command: &Command) {
         self.clients.acknowledged += 1;
+        if self.record.is_before(index) {
+            return;
+        }
         let known = self.record.entry(index);
         let is_kept = known.is_some_and(|known| match &known.payload {
             Payload::Command(bytes) => serde_json::from_slice::<Stamped>(bytes)

@@ -6,9 +6,10 @@ use std::time::Duration;
 use membership::{Output as Heard, Path, Peer, Published, Voice};
 use model::{Instant, Lineage, NodeId};
 use node::{Output, PeerMessage};
-use raft::{PersistSeq, Restored};
+use raft::{Persist, PersistSeq, Restored};
 use wire::heartbeat::{Heartbeat, LinkId, Phase};
 
+use crate::act::Write;
 use crate::machine::{Daemon, Power};
 use crate::promises::Promise;
 use crate::world::{Event, World};
@@ -193,6 +194,9 @@ impl World {
     }
 
     fn post_message(&mut self, from: NodeId, to: NodeId, message: PeerMessage) {
+        if let PeerMessage::Raft(message) = &message {
+            self.check_sent(from, message);
+        }
         if self.setup.nodes < to.0 {
             return;
         }
@@ -217,14 +221,18 @@ impl World {
             Output::Send { to, message } => self.post_message(id, to, message),
             Output::Persist(persist) => {
                 let seq = persist.seq;
+                let is_trap = self.is_trap_for(id, &persist);
                 let machine = &mut self.machines[(id.0 - 1) as usize];
                 let at = machine.disk.order(persist, now, &mut self.random);
                 self.queue.put(at, Event::Written { on: id, run, seq });
+                if is_trap {
+                    self.spring_trap((id, run), at);
+                }
             }
             Output::Operate(operation) => self.operate((id, run), *operation),
             Output::Fence { asker, target } => self.fence((id, run), asker, &target),
             Output::SetLogAside(lineage) => {
-                self.trace.story(now, Some(id), || {
+                self.trace.tale(now, Some(id), || {
                     format!("yields to generation {}", lineage.generation)
                 });
                 self.set_log_aside(id, lineage);
@@ -235,7 +243,7 @@ impl World {
                 ask,
             } => self.ask_witness((id, run), (arbiter, number), ask),
             Output::Forced(lineage) => {
-                self.trace.story(now, Some(id), || {
+                self.trace.tale(now, Some(id), || {
                     format!(
                         "goes on without the others: generation {}",
                         lineage.generation
@@ -254,6 +262,46 @@ impl World {
                 });
             }
             Output::Left => self.leave(id),
+        }
+    }
+
+    /// Somewhere in the middle of a write the daemon ends.
+    fn spring_trap(&mut self, (on, run): (NodeId, u64), written_at: Instant) {
+        let left = written_at.0.saturating_sub(self.now.0);
+        let delay = Duration::from_nanos(self.random.below(left / 1000 + 1) * 1000);
+        self.put(delay, Event::Trap { on, run });
+    }
+
+    /// Whether a trap waits for this write; it is set once.
+    fn is_trap_for(&mut self, on: NodeId, persist: &Persist) -> bool {
+        let machine = self.machine(on);
+        let before = &machine.disk.stable.hard_state;
+        let is_vote = persist.hard_state.as_ref().is_some_and(|state| {
+            (state.term, state.vote, state.lineage) != (before.term, before.vote, before.lineage)
+                && state.vote.is_some()
+        });
+        let springs = match machine.trap {
+            None => false,
+            Some(Write::Any) => true,
+            Some(Write::Vote) => is_vote,
+        };
+        if springs {
+            machine.trap = None;
+        }
+        springs
+    }
+
+    /// The daemon is killed, and supervision is quick.
+    pub(crate) fn trap(&mut self, (on, run): (NodeId, u64)) {
+        let is_this_run = self
+            .machine(on)
+            .daemon
+            .as_ref()
+            .is_some_and(|d| d.run == run);
+        if is_this_run {
+            self.kill_daemon(on);
+            let delay = Duration::from_millis(self.random.between(1, 60));
+            self.put(delay, Event::StartDaemon { on });
         }
     }
 
@@ -286,7 +334,7 @@ impl World {
         for (peer, link, heartbeat) in beats {
             self.post_heartbeat(id, peer, link, heartbeat);
         }
-        self.trace.story(self.now, Some(id), || "has left".into());
+        self.trace.tale(self.now, Some(id), || "has left".into());
         self.kill_daemon(id);
     }
 

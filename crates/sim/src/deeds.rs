@@ -20,7 +20,7 @@ impl World {
         if let Some(kind) = act.kind() {
             *self.counts.faults.entry(kind).or_default() += 1;
         }
-        self.trace.story(self.now, None, || format!("> {act}"));
+        self.trace.tale(self.now, None, || format!("> {act}"));
         match act {
             Act::PowerOff(on) => self.power_off(*on),
             Act::Boot(on) => self.boot(*on),
@@ -29,6 +29,8 @@ impl World {
                 self.put(REBOOT, Event::Boot { on: *on });
             }
             Act::Kill(on) => self.kill_daemon(*on),
+            Act::Trap(on, what) => self.machine(*on).trap = Some(*what),
+            Act::WitnessTrap => self.witness.is_trapped = true,
             Act::Start(on) => self.start_daemon(*on),
             Act::Pause(on, span) => self.pause(*on, *span),
             Act::Cut(from, to, link) => {

@@ -67,7 +67,7 @@ impl World {
         let is_new = machine.running.insert(address.clone(), spec).is_none();
         if is_new {
             self.trace
-                .story(self.now, Some(on), || format!("{address} starts"));
+                .tale(self.now, Some(on), || format!("{address} starts"));
         }
         self.check_started(on, &address);
         self.note_runs(&address.service, on);
@@ -88,7 +88,7 @@ impl World {
             let address = &operation.address;
             self.note_ended(&address.service, on);
             self.trace
-                .story(self.now, Some(on), || format!("{address} stops"));
+                .tale(self.now, Some(on), || format!("{address} stops"));
         }
         self.report((on, run), operation, outcome);
     }

@@ -34,6 +34,8 @@ pub mod promises;
 mod queue;
 pub mod random;
 mod record;
+pub mod scenario;
+mod scene;
 pub mod schedule;
 pub mod shrink;
 pub mod trace;

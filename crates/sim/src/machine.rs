@@ -10,7 +10,7 @@ use node::{Node, NodeConfig};
 use raft::Raft;
 use wire::heartbeat::{Incarnation, Origin, RunId};
 
-use crate::act::Wrong;
+use crate::act::{Write, Wrong};
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::form::node_name;
@@ -65,6 +65,8 @@ pub(crate) struct Machine {
     pub wrongs: BTreeMap<ServiceName, Wrong>,
     pub waiting: VecDeque<Event>,
     pub waiting_heartbeats: VecDeque<Event>,
+    /// Whether its daemon is killed in the middle of its next write.
+    pub trap: Option<Write>,
     /// When a look at the timers is in the queue.
     pub wakes_at: Option<Instant>,
 }
@@ -88,6 +90,7 @@ impl Machine {
             wrongs: BTreeMap::new(),
             waiting: VecDeque::new(),
             waiting_heartbeats: VecDeque::new(),
+            trap: None,
             wakes_at: None,
         }
     }

@@ -29,7 +29,10 @@ const OFF_LOOKS: u32 = 8;
 pub(crate) const RECOVERED_WITHIN: Duration = Duration::from_secs(60);
 
 /// The same while one service hangs in its start: the others must run.
-pub(crate) const OTHERS_WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const OTHERS_WITHIN: Duration = Duration::from_secs(30);
+
+/// A start that hung ends so soon once its cause is gone.
+const HUNG_ENDS: Duration = Duration::from_millis(100);
 
 /// How far the recovery is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -85,7 +88,7 @@ impl World {
             Stage::All
         };
         self.trace
-            .story(self.now, None, || "> all faults end".into());
+            .tale(self.now, None, || "> all faults end".into());
         self.put(Duration::ZERO, Event::Mend);
     }
 
@@ -210,7 +213,7 @@ impl World {
                         self.mender.others_took = Some(took);
                         self.mender.stage = Stage::All;
                         self.mender.since = self.now;
-                        self.machines.iter_mut().for_each(|m| m.wrongs.clear());
+                        self.end_hangs();
                     }
                     Err(why) if OTHERS_WITHIN < took => {
                         self.too_late(Promise::L2OneSlowServiceDelaysNoOther, why);
@@ -222,12 +225,25 @@ impl World {
                 Ok(()) => {
                     self.mender.all_took = Some(took);
                     self.mender.stage = Stage::Recovered;
-                    self.trace.story(self.now, None, || "all runs".into());
+                    self.trace.tale(self.now, None, || "all runs".into());
                 }
                 Err(why) if RECOVERED_WITHIN < took => self.too_late(Promise::L1Recovers, why),
                 Err(_) => {}
             },
             Stage::Faults | Stage::Recovered | Stage::Hopeless => {}
+        }
+    }
+
+    /// The hands do all right from now on: what hung comes to its end.
+    fn end_hangs(&mut self) {
+        for place in 0..self.machines.len() {
+            let machine = &mut self.machines[place];
+            machine.wrongs.clear();
+            let run = machine.daemon.as_ref().map_or(0, |daemon| daemon.run);
+            let on = machine.id;
+            for (_, operation) in std::mem::take(&mut machine.hanging) {
+                self.put(HUNG_ENDS, Event::Ended { on, run, operation });
+            }
         }
     }
 

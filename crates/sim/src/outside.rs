@@ -38,6 +38,8 @@ pub(crate) struct Witness {
     under_way: VecDeque<(u64, Record)>,
     /// Which run of its program this is.
     run: u64,
+    /// Whether it ends in the middle of its next write.
+    pub is_trapped: bool,
     /// Nodes that do not reach it, and are not reached.
     pub cut: BTreeSet<NodeId>,
     /// By candidate and its number of the question.
@@ -55,7 +57,7 @@ impl World {
         self.witness.memory = Memory::new(record).ok();
         self.witness.run += 1;
         self.trace
-            .story(self.now, None, || "the witness starts".into());
+            .tale(self.now, None, || "the witness starts".into());
     }
 
     /// Its program ends; what was on its way to its disk may be there or not.
@@ -70,7 +72,13 @@ impl World {
         }
         self.witness.asked.clear();
         self.trace
-            .story(self.now, None, || "the witness ends".into());
+            .tale(self.now, None, || "the witness ends".into());
+    }
+
+    /// It ends, and supervision is quick.
+    pub(crate) fn trap_witness(&mut self) {
+        self.kill_witness();
+        self.put(Duration::from_millis(50), Event::WitnessStart);
     }
 
     fn reaches_witness(&self, node: NodeId) -> bool {
@@ -216,6 +224,11 @@ impl World {
                     self.witness.under_way.push_back((number, record));
                     let takes = Duration::from_micros(100 + self.random.below(DISK_MICROS));
                     self.put(takes, Event::WitnessWritten { run, number });
+                    if std::mem::take(&mut self.witness.is_trapped) {
+                        let until = takes.as_micros() as u64;
+                        let when = Duration::from_micros(self.random.below(until));
+                        self.put(when, Event::WitnessTrap);
+                    }
                 }
                 Output::Answer { to, ask, answer } => self.answer_of_witness(to, ask, answer),
             }
@@ -228,7 +241,7 @@ impl World {
         };
         if matches!(answer, Answer::Granted { .. }) {
             let what = || "the witness gives its vote".into();
-            self.trace.story(self.now, Some(to), what);
+            self.trace.tale(self.now, Some(to), what);
         }
         if self.reaches_witness(to) && self.is_carried() {
             let granted = Event::Granted {

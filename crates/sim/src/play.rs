@@ -60,6 +60,20 @@ pub fn schedule(setup: &Setup, acts: Vec<(Instant, Act)>, keep: Keep) -> Outcome
     outcome(world)
 }
 
+/// Plays the acts and no recovery, until this moment.
+#[must_use]
+pub fn acts(setup: &Setup, acts: Vec<(Instant, Act)>, until: Instant) -> Outcome {
+    let mut world = World::new(setup, acts, Keep::Tale);
+    let end = catch_unwind(AssertUnwindSafe(|| {
+        world.run_until(until);
+        world.invariant_linearizable();
+    }));
+    if let Err(panic) = end {
+        world.break_promise(Promise::NoPanic, words_of(panic.as_ref()));
+    }
+    outcome(world)
+}
+
 fn play(world: &mut World) {
     world.run_until(world.setup.faults_end);
     if world.violation.is_some() {

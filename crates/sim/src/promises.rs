@@ -4,7 +4,7 @@
 use model::operation::ResourceAddress;
 use model::seen::NodeState;
 use model::{Instant, NodeId, NodeName};
-use wire::raft::{Configuration, Entry};
+use wire::raft::{Body, Configuration, Entry, Message, Verdict};
 
 use crate::form::{node_id, node_name};
 use crate::machine::Power;
@@ -93,6 +93,47 @@ impl World {
         self.invariant_s2_starts_only_when_proven(on, address);
     }
 
+    /// Before a message leaves: what it promises is on disk, and nobody votes twice in a term.
+    pub(crate) fn check_sent(&mut self, from: NodeId, message: &Message) {
+        let Body::VoteReply {
+            verdict: Verdict::Granted,
+        } = &message.body
+        else {
+            return;
+        };
+        let (term, to) = (message.term, message.to);
+        let daemon = self.machines[(from.0 - 1) as usize].daemon.as_ref();
+        let pledge = daemon.and_then(|daemon| daemon.node.raft().pledge());
+        if pledge.is_some_and(|pledge| pledge.candidate != to) {
+            let what = format!(
+                "{} votes for {} although it is pledged to another",
+                node_name(from),
+                node_name(to)
+            );
+            return self.break_promise(Promise::S6NothingWithoutQuorum, what);
+        }
+        let voted = *self.votes.entry((from, term)).or_insert(to);
+        if voted != to {
+            let what = format!(
+                "{} votes for {} and for {} in term {term}",
+                node_name(from),
+                node_name(voted),
+                node_name(to)
+            );
+            return self.break_promise(Promise::S6NothingWithoutQuorum, what);
+        }
+        let on_disk = &self.machines[(from.0 - 1) as usize].disk.stable.hard_state;
+        let is_kept = (on_disk.term, on_disk.vote) == (term, Some(to)) || term < on_disk.term;
+        if !is_kept {
+            let what = format!(
+                "{} votes for {} in term {term}, and its disk does not know it",
+                node_name(from),
+                node_name(to)
+            );
+            self.break_promise(Promise::S6NothingWithoutQuorum, what);
+        }
+    }
+
     /// After everything that can change what one daemon has applied.
     pub(crate) fn check_daemon(&mut self, id: NodeId) {
         let machine = &self.machines[(id.0 - 1) as usize];
@@ -165,10 +206,7 @@ impl World {
                     return self.break_promise(Promise::S5OneHistory, what);
                 }
                 Met::Gap if !news.is_empty() => news.push(entry.clone()),
-                Met::Gap => {
-                    let what = format!("{} has applied {index} out of nowhere", node_name(id));
-                    return self.break_promise(Promise::S5OneHistory, what);
-                }
+                Met::Gap => return self.jump(place, applied),
             }
         }
         let within: Vec<Configuration> = news
@@ -183,6 +221,19 @@ impl World {
             self.break_promise(Promise::S5OneHistory, what);
         }
         self.compare_state(place, from, applied);
+    }
+
+    /// A node has committed so much at once that its log forgot the beginning before anybody
+    /// could look: its state is taken for the true one, and all others are compared with it.
+    fn jump(&mut self, place: usize, applied: u64) {
+        let Some(daemon) = &mut self.machines[place].daemon else {
+            return;
+        };
+        daemon.checked = applied;
+        let configuration = daemon.node.raft().configuration().clone();
+        self.record
+            .jump(daemon.node.state().clone(), applied, configuration);
+        self.watch_claims();
     }
 
     fn compare_state(&mut self, place: usize, from: u64, applied: u64) {
@@ -207,7 +258,7 @@ impl World {
         let news = self.record.take(entry, self.now);
         if self.trace.is_kept() {
             for line in news {
-                self.trace.story(self.now, None, || line);
+                self.trace.tale(self.now, None, || line);
             }
         }
         if self.record.has_fenced() {

@@ -82,6 +82,11 @@ impl Record {
         self.entries.get(place as usize)
     }
 
+    /// Whether this entry was not followed.
+    pub fn is_before(&self, index: u64) -> bool {
+        index <= self.base
+    }
+
     pub fn meet(&self, entry: &Entry) -> Met {
         match self.entry(entry.index) {
             Some(known) if known.term == entry.term && known.payload == entry.payload => Met::Same,
@@ -90,6 +95,19 @@ impl Record {
             None if entry.index == self.last() + 1 => Met::New,
             None => Met::Gap,
         }
+    }
+
+    /// Goes on from a state that was not followed entry by entry.
+    pub fn jump(&mut self, state: State, index: u64, configuration: Configuration) {
+        let (fenced, has_fenced) = (std::mem::take(&mut self.fenced), false);
+        *self = Self {
+            base: index,
+            entries: Vec::new(),
+            state,
+            configuration,
+            fenced,
+            has_fenced,
+        };
     }
 
     /// Takes a new entry; what people would be told of it.

@@ -9,9 +9,22 @@ use std::time::Duration;
 use model::spec::NoQuorumPolicy;
 use model::{Instant, NodeId, ServiceName, Spec};
 
-use crate::act::{Act, Kind, Order, Weather, Wrong};
+use crate::act::{Act, Kind, Order, Weather, Write, Wrong};
 use crate::form::{node_name, service, spec};
 use crate::random::Random;
+
+/// The same with a witness, which must be known and trusted first.
+const QUIET_WITH_WITNESS: Duration = Duration::from_secs(7);
+
+/// When the faults begin: each arbiter takes its time.
+fn begins(witnesses: u32) -> Instant {
+    let quiet = if witnesses == 0 {
+        QUIET
+    } else {
+        QUIET_WITH_WITNESS
+    };
+    Instant::ZERO + quiet
+}
 
 /// For so long faults go on. Some failovers follow each other in that time.
 const FAULTS_FOR: Duration = Duration::from_secs(22);
@@ -21,6 +34,9 @@ const QUIET: Duration = Duration::from_secs(2);
 
 /// Acts of one seed, at most and at least; ends of faults come on top.
 const ACTS: (u64, u64) = (60, 110);
+
+/// A start of the slow service may take so long: longer than the others may need to recover.
+const SLOW_START: Duration = Duration::from_secs(40);
 
 /// Names of streams of random numbers.
 const OF_SETUP: u64 = 1;
@@ -87,6 +103,25 @@ pub struct Setup {
     pub faults_end: Instant,
 }
 
+impl Setup {
+    /// A cluster of so many nodes without services, whose clocks are right.
+    #[must_use]
+    pub fn plain(nodes: u64) -> Self {
+        Self {
+            seed: 1,
+            nodes,
+            links: 1,
+            spec: spec(nodes, BTreeMap::new()),
+            drift_ppm: vec![0; nodes as usize],
+            on_again: None,
+            compact_every: 1000,
+            slow: None,
+            witness: false,
+            faults_end: Instant::ZERO,
+        }
+    }
+}
+
 /// What a seed stands for.
 #[must_use]
 pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
@@ -98,6 +133,7 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
         setup: &setup,
         acts: Vec::new(),
         rot: 0,
+        focus: None,
     };
     acts.draw(&kinds);
     let mut acts = acts.acts;
@@ -107,15 +143,26 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
 
 fn setup(seed: u64, random: &mut Random) -> Setup {
     // Small clusters are the most common ones, and where half is soonest gone.
-    let nodes = random.pick(&[2, 2, 2, 3, 3, 3, 3, 3, 3, 4, 4, 5, 5]);
+    let nodes = random.pick(&[2, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 5, 5]);
     let links = random.pick(&[1, 1, 2, 2, 3]);
     let drifts = [0, 0, 50, -50, 500, -500, 10_000, -10_000];
     let drift_ppm = (0..nodes).map(|_| random.pick(&drifts)).collect();
     let mut spec = spec(nodes, services(nodes, random));
     spec.cluster.fences_per_hour_max = random.pick(&[3, 3, 5, 20]);
-    spec.cluster.no_quorum = random.pick(&[NoQuorumPolicy::Stop; 4]);
-    if random.chance(100) {
-        spec.cluster.no_quorum = NoQuorumPolicy::Freeze;
+    spec.cluster.no_quorum = random.pick(&[
+        NoQuorumPolicy::Stop,
+        NoQuorumPolicy::Stop,
+        NoQuorumPolicy::Stop,
+        NoQuorumPolicy::Freeze,
+        NoQuorumPolicy::Ignore,
+    ]);
+    spec.cluster.timings.lease = Duration::from_secs(random.pick(&[2, 3, 3, 6]));
+    let witness = random.chance(if nodes.is_multiple_of(2) { 450 } else { 150 });
+    let slow = random.chance(250).then(slow_service);
+    if let Some(service) = slow.as_ref().and_then(|name| spec.services.get_mut(name)) {
+        for resource in &mut service.resources {
+            resource.limits.start = SLOW_START;
+        }
     }
     let spans = [None, Some(1), Some(3), Some(3), Some(6)];
     Setup {
@@ -126,12 +173,15 @@ fn setup(seed: u64, random: &mut Random) -> Setup {
         drift_ppm,
         on_again: random.pick(&spans).map(Duration::from_secs),
         compact_every: random.pick(&[10, 30, 30, 100, 1000]),
-        slow: random
-            .chance(250)
-            .then(|| ServiceName::new("mail").expect("a plain word is a name")),
-        witness: random.chance(if nodes.is_multiple_of(2) { 450 } else { 150 }),
-        faults_end: Instant::ZERO + QUIET + FAULTS_FOR,
+        slow,
+        witness,
+        faults_end: begins(u32::from(witness)) + FAULTS_FOR,
     }
+}
+
+/// The service that hangs while all others must recover.
+fn slow_service() -> ServiceName {
+    ServiceName::new("mail").expect("a plain word is a name")
 }
 
 fn services(nodes: u64, random: &mut Random) -> BTreeMap<ServiceName, model::spec::ServiceSpec> {
@@ -152,6 +202,7 @@ fn services(nodes: u64, random: &mut Random) -> BTreeMap<ServiceName, model::spe
 /// Not every kind of fault in every seed: what one kind hides from another is seen so.
 fn kinds_of(faults: &Faults, random: &mut Random) -> Vec<Kind> {
     let mut kinds = Vec::new();
+    let share = random.pick(&[250, 650, 650]);
     for kind in &faults.0 {
         let weight = match kind {
             Kind::Rot => random.below(2),
@@ -172,7 +223,7 @@ fn kinds_of(faults: &Faults, random: &mut Random) -> Vec<Kind> {
             | Kind::Witness
             | Kind::Agent => 1 + random.below(3),
         };
-        let is_in = random.chance(650);
+        let is_in = random.chance(share);
         let count = if is_in { weight } else { 0 };
         kinds.extend(std::iter::repeat_n(*kind, count as usize));
     }
@@ -182,14 +233,15 @@ fn kinds_of(faults: &Faults, random: &mut Random) -> Vec<Kind> {
     kinds
 }
 
-struct Acts<'a> {
-    random: Random,
-    setup: &'a Setup,
+pub(crate) struct Acts<'a> {
+    pub random: Random,
+    pub setup: &'a Setup,
     acts: Vec<(Instant, Act)>,
     rot: u64,
+    focus: Option<NodeId>,
 }
 
-fn millis(number: u64) -> Duration {
+pub(crate) fn millis(number: u64) -> Duration {
     Duration::from_millis(number)
 }
 
@@ -200,31 +252,69 @@ impl Acts<'_> {
         }
         let count = self.random.between(ACTS.0, ACTS.1);
         let span = FAULTS_FOR.as_millis() as u64;
-        for _ in 0..count {
-            let at = Instant::ZERO + QUIET + millis(self.random.below(span));
-            let kind = self.random.pick(kinds);
-            self.draw_one(at, kind);
+        if self.random.chance(400) {
+            for _ in 0..count {
+                let at = self.begins() + millis(self.random.below(span));
+                let kind = self.random.pick(kinds);
+                self.draw_one(at, kind);
+            }
+        } else {
+            self.draw_bursts(kinds, count);
         }
         let end = self.setup.faults_end;
         self.acts.retain(|(at, _)| *at < end);
     }
 
-    fn node(&mut self) -> NodeId {
+    /// Many faults at once, often around one node, and some peace between them, in which the
+    /// cluster finds to a new order.
+    fn draw_bursts(&mut self, kinds: &[Kind], count: u64) {
+        let bursts = self.random.between(4, 9);
+        let span = FAULTS_FOR.as_millis() as u64 / bursts;
+        for burst in 0..bursts {
+            let begin = self.begins() + millis(burst * span + self.random.below(300));
+            self.focus = self.random.chance(600).then(|| self.any_node());
+            if self.random.chance(500) {
+                crate::scene::draw(self, begin, kinds);
+            }
+            let length = self.random.pick(&[60, 400, 1200]);
+            for _ in 0..count / bursts {
+                let at = begin + millis(self.random.below(length));
+                let kind = self.random.pick(kinds);
+                self.draw_one(at, kind);
+            }
+        }
+        self.focus = None;
+    }
+
+    /// When the faults begin.
+    fn begins(&self) -> Instant {
+        begins(u32::from(self.setup.witness))
+    }
+
+    pub(crate) fn any_node(&mut self) -> NodeId {
         NodeId(1 + self.random.below(self.setup.nodes))
     }
 
-    fn service(&mut self) -> ServiceName {
+    /// Of a burst around one node, most acts are about it.
+    fn node(&mut self) -> NodeId {
+        match self.focus {
+            Some(node) if self.random.chance(600) => node,
+            Some(_) | None => self.any_node(),
+        }
+    }
+
+    pub(crate) fn any_service(&mut self) -> ServiceName {
         let count = self.setup.spec.services.len() as u64;
         let place = self.random.below(count) as usize;
         let mut names = self.setup.spec.services.keys();
         names.nth(place).expect("within the count").clone()
     }
 
-    fn span(&mut self, from: u64, to: u64) -> Duration {
+    pub fn span(&mut self, from: u64, to: u64) -> Duration {
         millis(self.random.between(from, to))
     }
 
-    fn put(&mut self, at: Instant, act: Act) {
+    pub fn put(&mut self, at: Instant, act: Act) {
         self.acts.push((at, act));
     }
 
@@ -240,6 +330,10 @@ impl Acts<'_> {
         match kind {
             Kind::Power => self.put_pair(at, Act::PowerOff(node), (300, 6000), Act::Boot(node)),
             Kind::Reboot => self.put(at, Act::Reboot(node)),
+            Kind::Crash if self.random.chance(300) => {
+                let what = self.random.pick(&[Write::Any, Write::Vote]);
+                self.put(at, Act::Trap(node, what));
+            }
             Kind::Crash => self.put_pair(at, Act::Kill(node), (20, 4000), Act::Start(node)),
             Kind::Pause => {
                 let span = self.random.pick(&[(50, 500), (500, 2500), (2500, 6000)]);
@@ -268,7 +362,7 @@ impl Acts<'_> {
             }
             Kind::Liar => self.put(at, Act::Liar(node)),
             Kind::Agent => {
-                let service = self.service();
+                let service = self.any_service();
                 let all = [
                     Wrong::StartFails,
                     Wrong::StartHangs,
@@ -280,11 +374,12 @@ impl Acts<'_> {
                 self.put_pair(at, fault, (300, 5000), Act::Right(node));
             }
             Kind::Death => {
-                let service = self.service();
+                let service = self.any_service();
                 self.put(at, Act::Die(node, service));
             }
             Kind::Operator => self.draw_order(at, node),
             Kind::Witness if !self.setup.witness => self.put(at, Act::Reboot(node)),
+            Kind::Witness if self.random.chance(300) => self.put(at, Act::WitnessTrap),
             Kind::Witness if self.random.chance(500) => {
                 self.put_pair(at, Act::WitnessKill, (200, 6000), Act::WitnessStart);
             }
@@ -332,9 +427,9 @@ impl Acts<'_> {
     }
 
     fn draw_order(&mut self, at: Instant, to: NodeId) {
-        let (service, other) = (self.service(), self.node());
+        let (service, other) = (self.any_service(), self.node());
         let named = node_name(other);
-        let order = match self.random.below(16) {
+        let order = match self.random.below(18) {
             0 => Order::Start(service),
             1 => Order::Stop(service),
             2 => Order::Restart(service),

@@ -13,6 +13,8 @@ pub enum Keep {
     /// Nothing: the number alone.
     Nothing,
     /// What an operator would tell.
+    Tale,
+    /// And what the nodes notice of each other.
     Story,
     /// Every event.
     All,
@@ -80,8 +82,15 @@ impl Trace {
         }
     }
 
-    /// Notes what an operator would tell.
+    /// Notes what the nodes notice of each other.
     pub fn story(&mut self, at: Instant, node: Option<NodeId>, what: impl FnOnce() -> String) {
+        if matches!(self.keep, Keep::Story | Keep::All) {
+            self.push(at, node, what());
+        }
+    }
+
+    /// Notes what an operator would tell.
+    pub fn tale(&mut self, at: Instant, node: Option<NodeId>, what: impl FnOnce() -> String) {
         if self.keep != Keep::Nothing {
             self.push(at, node, what());
         }

@@ -28,7 +28,10 @@ pub(crate) fn of_event(event: &Event, word: &str) -> String {
         | Event::Told { .. }
         | Event::Boot { .. }
         | Event::StartDaemon { .. }
+        | Event::Trap { .. }
         | Event::Pings
+        | Event::WitnessTrap
+        | Event::WitnessStart
         | Event::Asked { .. }
         | Event::WitnessWritten { .. }
         | Event::Granted { .. }

@@ -96,6 +96,11 @@ pub(crate) enum Event {
     StartDaemon {
         on: NodeId,
     },
+    /// A daemon ends in the middle of a write.
+    Trap {
+        on: NodeId,
+        run: u64,
+    },
     /// Nodes show themselves to the witness.
     Pings,
     /// A question has reached the witness.
@@ -106,6 +111,10 @@ pub(crate) enum Event {
         number: u64,
         ask: Box<Ask>,
     },
+    /// The witness ends in the middle of a write.
+    WitnessTrap,
+    /// It starts.
+    WitnessStart,
     /// The disk of the witness has written.
     WitnessWritten {
         run: u64,
@@ -149,7 +158,10 @@ impl Event {
             | Self::Failed { on, .. } => Some(*on),
             Self::Told { by, .. } | Self::Granted { by, .. } => Some(*by),
             Self::StartDaemon { .. }
+            | Self::Trap { .. }
             | Self::Pings
+            | Self::WitnessTrap
+            | Self::WitnessStart
             | Self::Asked { .. }
             | Self::WitnessWritten { .. }
             | Self::Strike { .. }
@@ -176,6 +188,9 @@ impl Event {
             Self::Told { id, .. } => ("power switch tells", number(*id)),
             Self::Boot { on } => ("boot", on.0),
             Self::StartDaemon { on } => ("start of a daemon", on.0),
+            Self::Trap { on, .. } => ("trap", on.0),
+            Self::WitnessTrap => ("trap of the witness", 0),
+            Self::WitnessStart => ("start of the witness", 0),
             Self::Pings => ("pings to the witness", 0),
             Self::Asked { number, .. } => ("the witness is asked", *number),
             Self::WitnessWritten { number, .. } => ("the witness has written", *number),
@@ -246,6 +261,8 @@ pub(crate) struct World {
     pub acts: Vec<(Instant, crate::act::Act)>,
     pub mender: crate::mender::Mender,
     pub witness: crate::outside::Witness,
+    /// Whom each node has voted for, by term.
+    pub votes: BTreeMap<(NodeId, u64), NodeId>,
     moment: (Instant, u64),
     event_counts: [u64; 16],
 }
@@ -275,6 +292,7 @@ impl World {
             acts,
             mender: crate::mender::Mender::default(),
             witness: crate::outside::Witness::default(),
+            votes: BTreeMap::new(),
             moment: (Instant::ZERO, 0),
             event_counts: [0; 16],
             setup: setup.clone(),
@@ -306,7 +324,7 @@ impl World {
 
     pub fn break_promise(&mut self, promise: Promise, what: String) {
         if self.violation.is_none() {
-            self.trace.story(self.now, None, || {
+            self.trace.tale(self.now, None, || {
                 format!("{} BROKEN: {what}", promise.name())
             });
             self.violation = Some(Violation {
@@ -328,7 +346,7 @@ impl World {
         machine.power = Power::On;
         machine.boots += 1;
         machine.clock.boot(now, begins_at);
-        self.trace.story(now, Some(id), || "boots".into());
+        self.trace.tale(now, Some(id), || "boots".into());
         self.start_daemon(id);
     }
 
@@ -342,19 +360,18 @@ impl World {
         if machine.disk.health == crate::disk::Health::Rotten {
             self.counts.rot_refused += 1;
             let what = || "the log's checksum is wrong: the daemon refuses to start".into();
-            return self.trace.story(now, Some(id), what);
+            return self.trace.tale(now, Some(id), what);
         }
         machine.start_daemon(now, seed, (timings, every));
         let run = machine.runs;
         self.trace
-            .story(now, Some(id), || format!("daemon starts, run {run}"));
+            .tale(now, Some(id), || format!("daemon starts, run {run}"));
         self.run_timers(id);
     }
 
     pub fn kill_daemon(&mut self, id: NodeId) {
         if self.machine(id).daemon.is_some() {
-            self.trace
-                .story(self.now, Some(id), || "daemon ends".into());
+            self.trace.tale(self.now, Some(id), || "daemon ends".into());
         }
         self.interrupt_disk(id);
         self.machine(id).end_daemon();
@@ -383,7 +400,7 @@ impl World {
         }
         self.machine(id).power_off();
         self.trace
-            .story(self.now, Some(id), || "has no power".into());
+            .tale(self.now, Some(id), || "has no power".into());
     }
 
     pub fn pause(&mut self, id: NodeId, span: Duration) {
@@ -395,7 +412,7 @@ impl World {
         let pauses = self.pauses;
         self.put(span, Event::Resume { on: id, pauses });
         self.trace
-            .story(self.now, Some(id), || "stands still".into());
+            .tale(self.now, Some(id), || "stands still".into());
     }
 
     /// Programs die by themselves; the daemon that watches them is told.
@@ -409,7 +426,7 @@ impl World {
         let run = machine.daemon.as_ref().map(|daemon| daemon.run);
         self.note_ended(service, on);
         self.trace
-            .story(self.now, Some(on), || format!("{address} dies"));
+            .tale(self.now, Some(on), || format!("{address} dies"));
         if let Some(run) = run {
             let address = Box::new(address);
             self.put(Duration::from_millis(1), Event::Failed { on, run, address });
@@ -494,6 +511,9 @@ impl World {
             } => self.told((by, run), id, *result),
             Event::Boot { on } => self.boot(on),
             Event::StartDaemon { on } => self.start_daemon(on),
+            Event::Trap { on, run } => self.trap((on, run)),
+            Event::WitnessTrap => self.trap_witness(),
+            Event::WitnessStart => self.start_witness(),
             Event::Pings => self.pings(),
             Event::Asked {
                 by,
@@ -533,12 +553,14 @@ impl World {
             Event::Failed { .. } => 7,
             Event::Strike { .. } => 8,
             Event::Told { .. } => 9,
-            Event::Boot { .. } | Event::StartDaemon { .. } => 10,
+            Event::Boot { .. } | Event::StartDaemon { .. } | Event::Trap { .. } => 10,
             Event::Resume { .. } => 11,
             Event::Wake { .. } => 12,
             Event::Act { .. } => 13,
             Event::Mend => 14,
             Event::Pings
+            | Event::WitnessTrap
+            | Event::WitnessStart
             | Event::Asked { .. }
             | Event::WitnessWritten { .. }
             | Event::Granted { .. } => 15,
@@ -578,7 +600,7 @@ impl World {
             return;
         }
         self.machine(on).power = Power::On;
-        self.trace.story(self.now, Some(on), || "goes on".into());
+        self.trace.tale(self.now, Some(on), || "goes on".into());
         for event in std::mem::take(&mut self.machine(on).waiting_heartbeats) {
             self.deliver(event);
         }

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use model::history::Happening;
-use model::plant::{self, Plant};
 use model::seen::{
     FENCED_AT_MAX, FenceRecord, FenceResult, FenceSeen, FenceStanding, Maintenance, NodeState,
 };
@@ -84,6 +83,11 @@ impl State {
             .spec
             .as_ref()
             .map_or(0, |spec| spec.cluster.fences_per_hour_max);
+        let max = if model::plant::is(model::plant::Plant::FenceBrakeOff) {
+            u32::MAX
+        } else {
+            max
+        };
         if max as usize <= lately {
             let times = u32::try_from(lately).unwrap_or(u32::MAX);
             let because = Reason::FencedTooOften {
@@ -116,14 +120,9 @@ impl State {
         let by = self.node(executor)?;
         let same_executor = fence.executor == *executor && by.state.boot() == Some(*boot);
         // A fence that was written off because its executor went away stays written off.
-        let counts_late = plant::is(Plant::LateFenceCounts);
-        if counts_late && fence.boot != node.state.boot() {
-            return Err(late());
-        }
-        if !counts_late
-            && (!same_executor
-                || fence.standing != FenceStanding::Asked
-                || fence.boot != node.state.boot())
+        if !same_executor
+            || fence.standing != FenceStanding::Asked
+            || fence.boot != node.state.boot()
         {
             return Err(late());
         }

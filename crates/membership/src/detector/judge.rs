@@ -24,6 +24,9 @@ const OTHERS_FOR_ISOLATION: usize = 2;
 /// the missing vote: the loss itself decides nothing.
 #[must_use]
 pub(crate) fn agreement_needed(of: usize) -> usize {
+    if model::plant::is(model::plant::Plant::MinorityForces) {
+        return 1;
+    }
     of.div_ceil(2).max(1)
 }
 
@@ -87,7 +90,10 @@ impl Detector {
         let Some(last) = last else { return };
         let silent_for = now.saturating_duration_since(last);
         let alone = OTHERS_FOR_ISOLATION <= others && self.settings.suspect_after <= silent_for;
-        if alone && self.company == Company::Connected {
+        if alone
+            && self.company == Company::Connected
+            && !model::plant::is(model::plant::Plant::MinorityForces)
+        {
             self.company = Company::Isolated;
             self.tell(Event::Isolated { silent_for });
             self.drop_suspicions(Recovery::OwnIsolation);

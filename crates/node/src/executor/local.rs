@@ -125,6 +125,9 @@ impl LocalResource {
             (Verb::Start, Outcome::Failed(_) | Outcome::TimedOut) => {
                 self.fail(Some(verb), how, report.output);
             }
+            (Verb::Stop, _) if model::plant::is(model::plant::Plant::StopFailureForgotten) => {
+                self.state = ResourceState::Stopped;
+            }
             (Verb::Stop, Outcome::Running | Outcome::Failed(_) | Outcome::TimedOut) => {
                 let how = if how.is_empty() {
                     "still running".to_string()

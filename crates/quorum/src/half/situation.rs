@@ -36,10 +36,11 @@ pub(super) fn of(facts: &Facts) -> Result<Situation, Waits> {
     if voters < here * 2 {
         return Err(Waits::Nothing);
     }
-    if voters % 2 == 1 {
+    let any = model::plant::is(model::plant::Plant::MinorityForces);
+    if voters % 2 == 1 && !any {
         return Err(Waits::OddVoters { here, voters });
     }
-    if here * 2 < voters {
+    if here * 2 < voters && !any {
         return Err(Waits::NotHalf { here, voters });
     }
     if !sorted.unknown.is_empty() || !sorted.daemon_down.is_empty() {

@@ -96,6 +96,10 @@ impl Target {
             return None;
         };
         match (method, result) {
+            (Method::SwitchOff, _) if model::plant::is(model::plant::Plant::ForceWithoutFence) => {
+                self.work = Work::Idle;
+                return Some(method);
+            }
             (_, FenceResult::Off) => {
                 self.work = Work::Idle;
                 return Some(method);

@@ -81,7 +81,8 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let arguments = Arguments::parse();
     let violations = match (&arguments.plant, arguments.seed) {
-        (Some(plant), _) => planted::run(plant, &arguments),
+        (Some(plant), Some(seed)) => planted::with(plant, || one(seed, &arguments)),
+        (Some(plant), None) => planted::run(plant, &arguments),
         (None, Some(seed)) if arguments.shrink => shrink(seed, &arguments),
         (None, Some(seed)) => one(seed, &arguments),
         (None, None) => many(&arguments),

@@ -6,8 +6,16 @@ pub fn run(_plant: &str, _arguments: &crate::Arguments) -> u64 {
     1
 }
 
+#[cfg(not(feature = "plant"))]
+pub fn with(plant: &str, _work: impl FnOnce() -> u64) -> u64 {
+    run(plant, &crate::Arguments::parse_from(["sim"]))
+}
+
+#[cfg(not(feature = "plant"))]
+use clap::Parser as _;
+
 #[cfg(feature = "plant")]
-pub use with_plants::run;
+pub use with_plants::{run, with};
 
 #[cfg(feature = "plant")]
 mod with_plants {
@@ -26,6 +34,13 @@ mod with_plants {
     struct Found {
         seed: u64,
         promise: Promise,
+    }
+
+    /// Does something with a defect planted.
+    pub fn with(name: &str, work: impl FnOnce() -> u64) -> u64 {
+        let named = Plant::ALL.iter().find(|plant| plant.name() == name);
+        plant::set(named.copied());
+        work()
     }
 
     pub fn run(which: &str, arguments: &Arguments) -> u64 {

@@ -1,0 +1,291 @@
+//! Faults that belong together: the cases that people fear, with their times drawn.
+
+use model::{Instant, NodeId};
+
+use crate::act::{Act, Kind, Order, Weather, Write};
+use crate::schedule::{Acts, millis};
+
+/// A scene, and the kinds of faults that it needs.
+type Scene = (&'static [Kind], fn(&mut Acts<'_>, Instant));
+
+const SCENES: [Scene; 16] = [
+    (&[Kind::Cut, Kind::Fence], split_with_bad_switches),
+    (&[Kind::Power], lost_one_after_the_other),
+    (&[Kind::Power], stale_one_returns_first),
+    (&[Kind::Power, Kind::Fence, Kind::Crash], executor_ends),
+    (&[Kind::Crash], leaders_come_and_go),
+    (&[Kind::Cut, Kind::Power], cut_off_and_back),
+    (&[Kind::Pause, Kind::Fence], frozen_while_fenced),
+    (&[Kind::Crash, Kind::Cut], restart_in_a_split),
+    (&[Kind::SlowDisk, Kind::Crash], votes_on_slow_disks),
+    (&[Kind::Cut], healed_as_it_is_forced),
+    (&[Kind::Cut, Kind::Crash], torn_as_it_is_forced),
+    (&[Kind::Late, Kind::Crash, Kind::Operator], late_words),
+    (
+        &[Kind::Late, Kind::Crash, Kind::Cut],
+        lease_ends_and_daemon_too,
+    ),
+    (&[Kind::Twice, Kind::Operator], configured_by_many),
+    (&[Kind::Pause], fenced_over_and_over),
+    (&[Kind::Cut, Kind::Witness], witness_ends_in_a_split),
+];
+
+/// Draws one scene of those whose faults are wanted.
+pub(crate) fn draw(acts: &mut Acts<'_>, at: Instant, kinds: &[Kind]) {
+    let fits = |scene: &&Scene| scene.0.iter().all(|kind| kinds.contains(kind));
+    let fitting: Vec<Scene> = SCENES.iter().filter(fits).copied().collect();
+    if fitting.is_empty() {
+        return;
+    }
+    let (_, scene) = acts.random.pick(&fitting);
+    scene(acts, at);
+}
+
+/// Two halves fence each other, with switches that fail, act late or answer late.
+fn split_with_bad_switches(acts: &mut Acts<'_>, at: Instant) {
+    for id in 1..=acts.setup.nodes {
+        let (takes, late) = (acts.span(20, 1500), acts.span(0, 1500));
+        let fails = acts.random.below(3) as u32;
+        acts.put(at, Act::Switch(NodeId(id), takes, late, fails));
+    }
+    let upto = NodeId(acts.setup.nodes.div_ceil(2));
+    let span = acts.span(1500, 6000);
+    acts.put(at, Act::Split(upto));
+    acts.put(at + span, Act::Heal);
+}
+
+/// All but one go, each after the cluster has got over the last.
+fn lost_one_after_the_other(acts: &mut Acts<'_>, at: Instant) {
+    let first = acts.any_node();
+    let nodes = acts.setup.nodes;
+    let mut when = at;
+    for step in 0..nodes - 1 {
+        let id = NodeId(1 + (first.0 - 1 + step) % nodes);
+        acts.put(when, Act::PowerOff(id));
+        let back = acts.span(3000, 12_000);
+        acts.put(when + back, Act::Boot(id));
+        when = when + acts.span(1500, 4000);
+    }
+}
+
+/// One goes, the others go on and go too; the first one comes back alone.
+fn stale_one_returns_first(acts: &mut Acts<'_>, at: Instant) {
+    let stale = acts.any_node();
+    acts.put(at, Act::PowerOff(stale));
+    let later = at + acts.span(1500, 4500);
+    for id in (1..=acts.setup.nodes).map(NodeId).filter(|id| *id != stale) {
+        acts.put(later, Act::PowerOff(id));
+        let back = acts.span(2500, 7000);
+        acts.put(later + back, Act::Boot(id));
+    }
+    let back = acts.span(100, 2000);
+    acts.put(later + back, Act::Boot(stale));
+}
+
+/// Whoever fences is gone, or starts anew, before the switch has answered.
+fn executor_ends(acts: &mut Acts<'_>, at: Instant) {
+    let target = acts.any_node();
+    let (takes, late) = (acts.span(300, 2000), acts.span(100, 2500));
+    let fails = acts.random.below(2) as u32;
+    acts.put(at, Act::Switch(target, takes, late, fails));
+    acts.put(at, Act::PowerOff(target));
+    let back = acts.span(2000, 8000);
+    acts.put(at + back, Act::Boot(target));
+    for id in (1..=acts.setup.nodes)
+        .map(NodeId)
+        .filter(|id| *id != target)
+    {
+        let when = at + acts.span(1200, 4000);
+        if acts.random.chance(500) {
+            let again = acts.span(10, 800);
+            acts.put(when, Act::Kill(id));
+            acts.put(when + again, Act::Start(id));
+        } else {
+            acts.put(when, Act::Reboot(id));
+        }
+    }
+}
+
+/// Daemons end and start all over, so that one election follows the other.
+fn leaders_come_and_go(acts: &mut Acts<'_>, at: Instant) {
+    let mut when = at;
+    for _ in 0..6 {
+        let id = acts.any_node();
+        if acts.random.chance(500) {
+            let what = acts.random.pick(&[Write::Any, Write::Vote]);
+            acts.put(when, Act::Trap(id, what));
+        } else {
+            let again = acts.span(10, 300);
+            acts.put(when, Act::Kill(id));
+            acts.put(when + again, Act::Start(id));
+        }
+        when = when + acts.span(20, 600);
+    }
+}
+
+/// One is cut off, given up, and comes back with what it had; then another goes.
+fn cut_off_and_back(acts: &mut Acts<'_>, at: Instant) {
+    let (cut, other) = (acts.any_node(), acts.any_node());
+    acts.put(at, Act::CutOff(cut));
+    let healed = at + acts.span(1200, 4000);
+    acts.put(healed, Act::Heal);
+    let gone = healed + acts.span(0, 1500);
+    acts.put(gone, Act::PowerOff(other));
+    let back = acts.span(1000, 5000);
+    acts.put(gone + back, Act::Boot(other));
+}
+
+/// One stands still, is fenced by a switch that takes its time, and goes on meanwhile.
+fn frozen_while_fenced(acts: &mut Acts<'_>, at: Instant) {
+    let target = acts.any_node();
+    let (takes, late) = (acts.span(100, 2500), acts.span(0, 1500));
+    let fails = acts.random.below(3) as u32;
+    acts.put(at, Act::Switch(target, takes, late, fails));
+    let span = acts.span(1100, 4500);
+    acts.put(at, Act::Pause(target, span));
+}
+
+/// The cluster is split, and daemons start anew on both sides before it is whole again.
+fn restart_in_a_split(acts: &mut Acts<'_>, at: Instant) {
+    let upto = acts.any_node();
+    acts.put(at, Act::Split(upto));
+    for _ in 0..3 {
+        let id = acts.any_node();
+        let when = at + acts.span(0, 2500);
+        let again = acts.span(10, 600);
+        acts.put(when, Act::Kill(id));
+        acts.put(when + again, Act::Start(id));
+    }
+    let span = acts.span(1500, 6000);
+    acts.put(at + span, Act::Heal);
+}
+
+/// Slow disks, and crashes in the middle of what is written in an election.
+fn votes_on_slow_disks(acts: &mut Acts<'_>, at: Instant) {
+    for id in (1..=acts.setup.nodes).map(NodeId) {
+        let by = acts.span(10, 400);
+        acts.put(at, Act::SlowDisk(id, by));
+        acts.put(at + millis(3500), Act::SlowDisk(id, millis(0)));
+    }
+    let weather = Weather {
+        late: 500,
+        late_by: acts.span(100, 500),
+        ..Weather::default()
+    };
+    acts.put(at, Act::Weather(weather));
+    acts.put(at + millis(3500), Act::Weather(Weather::default()));
+    let mut when = at + millis(50);
+    for _ in 0..5 {
+        let (id, other) = (acts.any_node(), acts.any_node());
+        let what = acts.random.pick(&[Write::Any, Write::Vote]);
+        acts.put(when, Act::Trap(id, what));
+        acts.put(when, Act::Kill(other));
+        let again = acts.span(5, 200);
+        acts.put(when + again, Act::Start(other));
+        when = when + acts.span(100, 700);
+    }
+}
+
+/// The cables are whole again just as one half has won, or is about to.
+fn healed_as_it_is_forced(acts: &mut Acts<'_>, at: Instant) {
+    let mut when = at;
+    for _ in 0..3 {
+        let upto = acts.setup.nodes / 2;
+        acts.put(when, Act::Split(NodeId(upto.max(1))));
+        let healed = when + acts.span(1000, 3000);
+        acts.put(healed, Act::Heal);
+        when = healed + acts.span(200, 1500);
+    }
+}
+
+/// The winner's daemon ends as it writes what it has won.
+fn torn_as_it_is_forced(acts: &mut Acts<'_>, at: Instant) {
+    let upto = (acts.setup.nodes / 2).max(1);
+    acts.put(at, Act::Split(NodeId(upto)));
+    for id in (1..=acts.setup.nodes).map(NodeId) {
+        let armed = at + acts.span(600, 1800);
+        acts.put(armed, Act::Trap(id, Write::Vote));
+    }
+    let span = acts.span(2500, 5000);
+    acts.put(at + span, Act::Heal);
+}
+
+/// What a daemon said before it ended arrives after the next one has begun.
+fn late_words(acts: &mut Acts<'_>, at: Instant) {
+    let weather = Weather {
+        late: 600,
+        late_by: acts.span(300, 1500),
+        ..Weather::default()
+    };
+    acts.put(at, Act::Weather(weather));
+    for _ in 0..3 {
+        let (service, to, by) = (acts.any_service(), acts.any_node(), acts.any_node());
+        let when = at + acts.span(0, 1500);
+        let order = Order::Move(service.clone(), crate::form::node_name(to));
+        acts.put(when, Act::Order(by, order));
+        acts.put(when, Act::Order(by, Order::Restart(service)));
+    }
+    for id in (1..=acts.setup.nodes).map(NodeId) {
+        let when = at + acts.span(100, 2200);
+        let again = acts.span(5, 60);
+        acts.put(when, Act::Kill(id));
+        acts.put(when + again, Act::Start(id));
+    }
+    acts.put(at + millis(4000), Act::Weather(Weather::default()));
+}
+
+/// One node stands still again and again, and is fenced each time.
+fn fenced_over_and_over(acts: &mut Acts<'_>, at: Instant) {
+    let target = acts.any_node();
+    let mut when = at;
+    for _ in 0..6 {
+        let span = acts.span(1500, 2200);
+        acts.put(when, Act::Pause(target, span));
+        acts.put(when + millis(2300), Act::Boot(target));
+        when = when + millis(3300);
+    }
+}
+
+/// The witness ends as it writes its vote, and the other half asks it next.
+fn witness_ends_in_a_split(acts: &mut Acts<'_>, at: Instant) {
+    let upto = (acts.setup.nodes / 2).max(1);
+    acts.put(at, Act::WitnessTrap);
+    acts.put(at, Act::Split(NodeId(upto)));
+    let span = acts.span(2000, 6000);
+    acts.put(at + span, Act::Heal);
+}
+
+/// A lease ends, all is stopped, and what is told of it arrives after the next run has begun.
+fn lease_ends_and_daemon_too(acts: &mut Acts<'_>, at: Instant) {
+    let target = acts.any_node();
+    let healed = at + acts.span(2000, 7000);
+    acts.put(at, Act::CutOff(target));
+    acts.put(healed, Act::Heal);
+    let weather = Weather {
+        late: 600,
+        late_by: acts.span(300, 1500),
+        ..Weather::default()
+    };
+    acts.put(healed, Act::Weather(weather));
+    let ends = healed + acts.span(50, 900);
+    let again = acts.span(1, 30);
+    acts.put(ends, Act::Kill(target));
+    acts.put(ends + again, Act::Start(target));
+    acts.put(healed + millis(3000), Act::Weather(Weather::default()));
+}
+
+/// Several people change the configuration, and packets come twice.
+fn configured_by_many(acts: &mut Acts<'_>, at: Instant) {
+    let weather = Weather {
+        twice: 500,
+        ..Weather::default()
+    };
+    acts.put(at, Act::Weather(weather));
+    for _ in 0..8 {
+        let (service, by) = (acts.any_service(), acts.any_node());
+        let version = 100 + acts.random.below(900);
+        let when = at + acts.span(0, 2500);
+        acts.put(when, Act::Order(by, Order::Configure(service, version)));
+    }
+    acts.put(at + millis(2500), Act::Weather(Weather::default()));
+}
