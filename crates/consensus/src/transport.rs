@@ -197,6 +197,10 @@ impl Shared {
         lock(&self.peers_by_id).get(&id).cloned()
     }
 
+    fn peer_count(&self) -> usize {
+        lock(&self.peers_by_id).len()
+    }
+
     /// Never waits: when the control loop is so far behind that its channel is full, the
     /// message is lost, as it may be on any network.
     fn deliver(&self, incoming: Incoming) {

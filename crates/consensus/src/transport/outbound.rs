@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use wire::peer::{self as envelope, FRAME_BYTES_MAX, Hello, PeerMessage};
 
-use super::peer::{Frame, Peer, frame_of};
+use super::peer::{Frame, Peer, Use, frame_of};
 use super::{HANDSHAKE_TIMEOUT, Incoming, Shared, prepare_stream};
 use crate::stream::{invalid, read_frame, write_frame};
 use crate::tls;
@@ -29,15 +29,26 @@ const RETRY_MAX: Duration = Duration::from_secs(1);
 /// attempt after this time finds a network that has just come back sooner.
 const CONNECT_MAX: Duration = Duration::from_millis(500);
 
-/// Between pings on the link in use. With `ANSWER_MAX` it bounds how long messages go into a
-/// dead link when heartbeats do not tell earlier: 550 ms.
+/// Between pings on a link that carries messages. With `ANSWER_MAX` it bounds how long they go
+/// into a dead link when heartbeats do not tell earlier: 550 ms. Only the leader has such links
+/// to all.
 const PING_IN_USE: Duration = Duration::from_millis(300);
-/// Between pings on the other links: enough to know that they can take over.
-const PING_SPARE: Duration = Duration::from_secs(1);
+/// Between pings on a link that carries nothing, in a small cluster: enough to know that it can
+/// take over. The first message after such a rest is followed by a ping at once.
+const PING_AT_REST: Duration = Duration::from_secs(1);
+/// With more peers than this the rest is longer in proportion, so that a node sends no more
+/// pings however many members there are.
+const PEERS_AT_FULL_PACE: usize = 16;
 /// A ping unanswered for this long makes the link silent: two retransmissions on a LAN.
 const ANSWER_MAX: Duration = Duration::from_millis(250);
 /// A silent link is closed after this long without an answer, and connected anew.
 const SILENCE_MAX: Duration = Duration::from_secs(1);
+
+/// The time between pings on a link at rest, among so many peers.
+fn rest(peers: usize) -> Duration {
+    let peers = u32::try_from(peers.max(PEERS_AT_FULL_PACE)).unwrap_or(u32::MAX);
+    PING_AT_REST * peers / PEERS_AT_FULL_PACE as u32
+}
 
 /// One link to one peer.
 pub(super) struct Link {
@@ -129,6 +140,7 @@ impl Link {
             }
             while let Some(frame) = self.peer.take(self.at) {
                 writer.write_all(&frame.bytes).await?;
+                self.peer.wake(self.at).note_use();
             }
             writer.flush().await?;
         }
@@ -163,13 +175,15 @@ impl Link {
         ping: mpsc::Sender<Frame>,
         mut pongs: watch::Receiver<u64>,
     ) -> io::Result<()> {
-        let wake = &self.peer.wake(self.at).ping;
+        let wake = self.peer.wake(self.at);
         let mut nonce = 0;
         loop {
-            let in_use = self.peer.is_preferred(self.at);
-            let wait = if in_use { PING_IN_USE } else { PING_SPARE };
+            let wait = match wake.begin_wait() {
+                Use::Carries => PING_IN_USE,
+                Use::Rests => rest(self.shared.peer_count()),
+            };
             // Either way out of the wait is fine.
-            let _ = timeout(wait, wake.notified()).await;
+            let _ = timeout(wait, wake.ping.notified()).await;
             nonce += 1;
             let frame = frame_of(PeerMessage::Ping { nonce }).expect("a ping is short");
             // When the last ping has not even been written, this one need not be.
@@ -186,5 +200,18 @@ impl Link {
             }
             self.peer.set_answering(self.at);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_pings_links_at_rest_no_more_often_the_more_peers_there_are() {
+        let pings_a_second = |peers: usize| peers as f64 / rest(peers).as_secs_f64();
+        assert_eq!(rest(1), PING_AT_REST);
+        assert_eq!(rest(16), PING_AT_REST);
+        assert!(pings_a_second(63) <= 16.0);
     }
 }

@@ -11,6 +11,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use tokio::sync::Notify;
@@ -104,6 +105,40 @@ pub(super) struct Wake {
     pub(super) ping: Notify,
     /// Connect at once.
     pub(super) retry: Notify,
+    /// Set by the first message since the last ping.
+    is_used: AtomicBool,
+    /// Whether the next ping is a long time away.
+    rests: AtomicBool,
+}
+
+/// Whether a link carries messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// It did since the last ping.
+    Carries,
+    /// It did not.
+    Rests,
+}
+
+impl Wake {
+    /// Before the wait for the next ping: what the link did since the last one.
+    pub(super) fn begin_wait(&self) -> Use {
+        let is_used = self.is_used.swap(false, Ordering::Relaxed);
+        self.rests.store(!is_used, Ordering::Relaxed);
+        match is_used {
+            true => Use::Carries,
+            false => Use::Rests,
+        }
+    }
+
+    /// A message was written. The first after a rest is followed by a ping: nobody has asked
+    /// for long whether the link is alive.
+    pub(super) fn note_use(&self) {
+        self.is_used.store(true, Ordering::Relaxed);
+        if self.rests.swap(false, Ordering::Relaxed) {
+            self.ping.notify_one();
+        }
+    }
 }
 
 /// One peer.
@@ -167,10 +202,6 @@ impl Peer {
         let frame = state.queue.pop_front()?;
         state.queue_bytes -= frame.bytes.len();
         Some(frame)
-    }
-
-    pub(super) fn is_preferred(&self, at: usize) -> bool {
-        lock(&self.state).preferred() == Some(at)
     }
 
     fn change(&self, at: usize, change: impl FnOnce(Connection) -> Connection) {
@@ -254,6 +285,7 @@ impl Peer {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use model::NodeId;
 
     use super::*;
@@ -285,6 +317,22 @@ mod tests {
         peer.push(raft(2));
         peer.set_down(1);
         assert!(peer.take(0).is_some(), "a silent link is better than none");
+    }
+
+    #[test]
+    fn the_first_message_after_a_rest_asks_for_a_ping_and_the_next_ones_do_not() {
+        let wake = Wake::default();
+        assert_eq!(wake.begin_wait(), Use::Rests);
+        wake.note_use();
+        assert!(wake.ping.notified().now_or_never().is_some());
+        wake.note_use();
+        assert!(wake.ping.notified().now_or_never().is_none());
+        assert_eq!(wake.begin_wait(), Use::Carries);
+        wake.note_use();
+        assert!(
+            wake.ping.notified().now_or_never().is_none(),
+            "one is soon due"
+        );
     }
 
     #[test]
