@@ -12,14 +12,16 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant as Clock};
 
 use model::spec::Timings;
-use model::{Instant, NodeId};
-use sim::act::Act;
+use model::{Instant, NodeId, ServiceName};
+use sim::act::{Act, Order};
 use sim::form;
 use sim::play::{self, Outcome};
 use sim::schedule::Setup;
 use sim::trace::Keep;
 
-/// By then all have met, and the service runs.
+/// By then all have met, and the service may go where it is wanted.
+const MOVE_AT: Instant = Instant(8_000_000_000);
+/// By then it runs there.
 const FAULT_AT: Instant = Instant(10_000_000_000);
 
 fn setup(nodes: u64) -> Result<Setup, String> {
@@ -28,16 +30,9 @@ fn setup(nodes: u64) -> Result<Setup, String> {
     let mut spec = form::spec(nodes, BTreeMap::from([service]));
     spec.cluster.timings = Timings::default();
     Ok(Setup {
-        seed: 1,
-        nodes,
-        links: 1,
         spec,
-        drift_ppm: Vec::new(),
-        on_again: None,
-        compact_every: 1000,
-        slow: None,
-        witness: false,
         faults_end: FAULT_AT + Duration::from_secs(5),
+        ..Setup::plain(nodes)
     })
 }
 
@@ -58,12 +53,17 @@ fn main() -> Result<(), String> {
             return Err(format!("2 to {} nodes, not {nodes}", form::NODES_MAX));
         }
         let began = Clock::now();
-        let acts = vec![(FAULT_AT, Act::PowerOff(NodeId(nodes)))];
+        let victim = form::node_name(NodeId(nodes));
+        let web = ServiceName::new("web").map_err(|error| error.to_string())?;
+        let order = Order::Move(web, victim.clone());
+        let acts = vec![
+            (MOVE_AT, Act::Order(NodeId(1), order)),
+            (FAULT_AT, Act::PowerOff(NodeId(nodes))),
+        ];
         let outcome = play::schedule(&setup(nodes)?, acts, Keep::Story);
         if let Some(violation) = &outcome.violation {
             return Err(format!("{nodes} nodes: {}", violation.what));
         }
-        let victim = form::node_name(NodeId(nodes));
         let shown = |found: Option<u128>| found.map_or("null".into(), |ms| ms.to_string());
         println!(
             "{{\"nodes\":{nodes},\"simulated\":true,\"detect_ms\":{},\"confirmed_off_ms\":{},\"serves_again_ms\":{},\"others_lost\":{},\"events\":{},\"took_s\":{:.1}}}",
