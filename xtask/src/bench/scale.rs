@@ -9,7 +9,7 @@ use super::failover::{self, Scenario};
 use super::figures::{Figures, figures};
 use super::idle;
 use super::{Profile, ScaleArguments};
-use crate::run::{Failure, run as execute};
+use crate::run::{Failure, release_binary, run as execute};
 
 /// A cluster that was formed a moment ago still writes and compares.
 const REST: Duration = Duration::from_secs(2);
@@ -48,6 +48,8 @@ pub fn run(arguments: &ScaleArguments) -> Result<(), Failure> {
             "outage med/max"
         );
     }
+    // Building is no part of forming.
+    release_binary()?;
     let mut failed = 0;
     for size in &arguments.sizes {
         match measure(*size, arguments) {
