@@ -8,7 +8,7 @@ mod witness;
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
@@ -72,6 +72,17 @@ impl SharedDisk {
     #[must_use]
     pub fn caches(&self) -> Caches {
         self.caches
+    }
+
+    /// How many bytes a block device has; nothing for a file, which grows.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn device_size(&self) -> io::Result<Option<u64>> {
+        if !self.file.metadata()?.file_type().is_block_device() {
+            return Ok(None);
+        }
+        (&self.file).seek(SeekFrom::End(0)).map(Some)
     }
 
     /// Reads whole sectors. What lies beyond the end of a file reads as zeros.

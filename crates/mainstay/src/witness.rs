@@ -114,6 +114,10 @@ impl WitnessError {
             } => error.with_help(format!(
                 "is it the right one? If nobody needs what is there: `wipefs --all {path}`, then zeros over 2 MiB"
             )),
+            Self::Disk {
+                source: PrepareError::TooSmall(_),
+                ..
+            } => error.with_help("a partition or a LUN of 2 MiB is enough"),
             Self::Disk { .. }
             | Self::Server(_)
             | Self::Store(_)

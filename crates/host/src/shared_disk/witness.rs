@@ -23,7 +23,10 @@ pub enum PrepareError {
     /// It is in use, or was.
     #[error("it is prepared already, and has been used by a cluster")]
     Used,
-    /// The device is too small, or does not work.
+    /// There is no room for all slots. Nothing was written.
+    #[error("it has {0} bytes; a disk witness needs {TOTAL_BYTES}")]
+    TooSmall(u64),
+    /// The device does not work.
     #[error("it cannot be read or written")]
     Io(#[from] io::Error),
 }
@@ -43,6 +46,9 @@ pub enum Forget {
 /// # Errors
 /// Why the device cannot be used.
 pub fn prepare(disk: &SharedDisk, forget: Forget) -> Result<(), PrepareError> {
+    if let Some(size) = disk.device_size()?.filter(|size| *size < TOTAL_BYTES) {
+        return Err(PrepareError::TooSmall(size));
+    }
     look_for_foreign(disk)?;
     if forget == Forget::Nothing {
         let is_used = |slot| Ok(WitnessDisk::read_slot(disk, slot)?.is_some_and(has_body));
