@@ -63,7 +63,7 @@ pub fn run(arguments: &TestArguments) -> Result<(), Failure> {
         crate::sim::play(&["--seeds", "200", "--twice"])
     });
     report.step("simulator, fresh seeds", || {
-        crate::sim::play(&["--seeds", "3000", "--fresh"])
+        crate::sim::play(&["--seeds", "3000", "--fresh", "--twice"])
     });
     if !arguments.without_lab {
         lab_scenarios(&mut report);

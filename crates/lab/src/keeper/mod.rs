@@ -275,8 +275,12 @@ impl Keeper {
             Request::Pace { node, set } => self.set_pace(&node, set)?,
             Request::DaemonKill { node } => self.kill_daemon(&node)?,
             Request::Processes { node } => {
-                let pid = self.machine(&node)?.running()?;
-                return Ok(Reply::Processes(processes::list(pid)?));
+                // Without power there are none.
+                let all = match self.machine(&node)?.running() {
+                    Ok(pid) => processes::list(pid)?,
+                    Err(_) => Vec::new(),
+                };
+                return Ok(Reply::Processes(all));
             }
             Request::Exec(_) | Request::Down => {
                 return Err(io::Error::other("handled before"));
