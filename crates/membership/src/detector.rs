@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use model::plant::{self, Plant};
 use model::{Epoch, Instant, NodeId};
 use wire::heartbeat::{Heartbeat, LinkId, Origin, Phase, Stall};
 
@@ -176,7 +177,9 @@ impl Detector {
         if heartbeat.header.link != link || !peer.links.contains_key(&link) {
             return Err(Rejected::Link);
         }
-        let is_older = |known: Origin| origin.incarnation < known.incarnation;
+        let is_older = |known: Origin| {
+            origin.incarnation < known.incarnation && !plant::is(Plant::EarlierBootHeard)
+        };
         if peer.origin.is_some_and(is_older) {
             return Err(Rejected::Outdated);
         }

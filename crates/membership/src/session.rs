@@ -20,6 +20,7 @@
 
 use std::collections::BTreeMap;
 
+use model::plant::{self, Plant};
 use model::{Instant, NodeId};
 use wire::heartbeat::{Echo, Header, Heartbeat, Incarnation, LinkId, Origin};
 
@@ -121,7 +122,7 @@ impl Sessions {
         let session = self.by_node.entry(origin.node).or_default();
         let known = session.accepted;
         if known.is_some_and(|known| origin.incarnation < known.incarnation)
-            && !model::plant::is(model::plant::Plant::EarlierBootHeard)
+            && !plant::is(Plant::EarlierBootHeard)
         {
             return Err(Rejected::Outdated);
         }

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use model::command::Report;
 use model::operation::{Operation, OperationReport, ResourceAddress, Verb};
+use model::plant::{self, Plant};
 use model::seen::{Claim, Found, Goal, Phase, ResourceState};
 use model::spec::ResourceSpec;
 use model::{
@@ -427,7 +428,7 @@ impl Executor {
     /// Starts the next operation of one service, if one is due.
     fn step(&mut self, name: &ServiceName, claim: Option<&Claim>, want: Want, now: Instant) {
         let newest = ClaimEpoch(self.applied);
-        if model::plant::is(model::plant::Plant::OneServiceAtATime)
+        if plant::is(Plant::OneServiceAtATime)
             && self
                 .services
                 .iter()

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use membership::{Event, Recovery, Silence};
 use model::operation::{Operation, OperationReport, ResourceAddress};
+use model::plant::{self, Plant};
 use model::seen::FenceResult;
 use model::spec::{NoQuorumPolicy, ResourceSpec};
 use model::{
@@ -304,10 +305,9 @@ impl Node {
                 self.raft.handle_message(message, now);
             }
             PeerMessage::Proposal { id, .. }
-                if !self.requests.is_new(from, id)
-                    && !model::plant::is(model::plant::Plant::ProposalAppliedTwice) => {}
+                if !self.requests.is_new(from, id) && !plant::is(Plant::ProposalAppliedTwice) => {}
             PeerMessage::Proposal { id, command } => match self.raft.propose(command, now) {
-                Ok(index) if model::plant::is(model::plant::Plant::ReplyBeforeCommit) => {
+                Ok(index) if plant::is(Plant::ReplyBeforeCommit) => {
                     self.reply(Asker::Peer(from, id), Ok(index));
                 }
                 Ok(index) => {
@@ -853,7 +853,9 @@ impl Node {
     /// A node that slept through its lease must notice before it reads the messages that
     /// waited for it.
     pub(crate) fn check_lease(&mut self, now: Instant) {
-        let lease = if now < self.lease_until(now) {
+        let until = self.lease_until(now);
+        let is_outslept = || self.lease == Lease::Held && until + self.lease_span() / 8 < now;
+        let lease = if now < until || plant::is(Plant::LeaseOutslept) && is_outslept() {
             Lease::Held
         } else {
             Lease::Ended

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::plant::{self, Plant};
 use model::seen::{FenceResult, NodeState};
 use model::{BootId, DeviceName, FenceId, Instant, Lineage, NodeId, NodeName};
 use quorum::arbiter::Answer;
@@ -273,7 +274,7 @@ impl Node {
     }
 
     fn standing(&self) -> Standing {
-        let skips = model::plant::is(model::plant::Plant::UnprovenForces);
+        let skips = plant::is(Plant::UnprovenForces);
         match skips || self.split.is_proven && self.tending.stays() {
             true => Standing::Proven,
             false => Standing::Unproven,

@@ -383,6 +383,9 @@ impl Node {
                 self.tending.fences.insert(id, fence);
                 self.tending.fence_ended(id, proof);
             }
+            if plant::is(Plant::FenceOnOldState) {
+                fence.fresh = Fresh::To(0);
+            }
             match fence.fresh {
                 _ if fence.begun.is_some() => self.tell_fence(id, target, now),
                 Fresh::Asked(at) if now < at + ASK_RETRY => {}

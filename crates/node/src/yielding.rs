@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use model::plant::{self, Plant};
 use model::{Command, Instant, Lineage, NodeId, ServiceName};
 use quorum::half::Leadership;
 use wire::raft::{Body, Message};
@@ -225,7 +226,7 @@ impl Node {
         let Some(rival) = self.rival().filter(|_| !self.yielding.is_done) else {
             return;
         };
-        if model::plant::is(model::plant::Plant::NeverYields) {
+        if plant::is(Plant::NeverYields) {
             return;
         }
         if self.leadership(now) == Leadership::Quorate {

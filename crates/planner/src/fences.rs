@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use model::plant::{self, Plant};
 use model::seen::{FenceSeen, FenceStanding, Maintenance, NodeSeen, NodeState, Phase};
 use model::{BootId, ClusterTime, DeviceName, NodeName, Reason, ServiceName};
 
@@ -176,7 +177,7 @@ fn brake(draft: &mut Draft<'_>, (name, node): (&NodeName, &NodeSeen)) -> Result<
         .filter(|at| now.saturating_duration_since(*at) < HOUR)
         .collect();
     let max = draft.input.spec.cluster.fences_per_hour_max as usize;
-    let max = if model::plant::is(model::plant::Plant::FenceBrakeOff) {
+    let max = if plant::is(Plant::FenceBrakeOff) {
         usize::MAX
     } else {
         max

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use model::command::BarNode;
+use model::plant::{self, Plant};
 use model::seen::{Claim, Goal, MoveRequest, NodeState, Phase};
 use model::seen::{ServiceSeen, Standby, Wish};
 use model::spec::{Autostart, Failback, ServiceSpec};
@@ -74,7 +75,9 @@ pub(crate) fn plan_services(draft: &mut Draft<'_>) {
 
 fn holder<'a>(input: &Input<'a>, name: &ServiceName) -> Option<(&'a ServiceSeen, &'a Claim)> {
     let seen = input.service(name)?;
-    seen.claim.as_ref().map(|claim| (seen, claim))
+    let claim = seen.claim.as_ref();
+    let counts = |claim: &&Claim| claim.goal == Goal::Run || !plant::is(Plant::StartBesideStop);
+    claim.filter(counts).map(|claim| (seen, claim))
 }
 
 pub(crate) enum Decision {

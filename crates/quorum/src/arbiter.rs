@@ -17,6 +17,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use model::plant::{self, Plant};
 use model::{Instant, Lineage, NodeId};
 use serde::{Deserialize, Serialize};
 
@@ -354,7 +355,7 @@ impl Arbiter {
 
     fn judge(&mut self, ask: &Ask, now: Instant) -> Result<(), Answer> {
         check(ask).map_err(|because| Answer::Invalid { because })?;
-        if model::plant::is(model::plant::Plant::WitnessVotesTwice) {
+        if plant::is(Plant::WitnessVotesTwice) {
             return Ok(());
         }
         match self.grants.get(&ask.lineage).copied() {
@@ -429,7 +430,7 @@ impl Arbiter {
         // An answer that was held for somebody whose vote was void meanwhile is not sent.
         self.held.retain(|_, held| !is_of(held, ask.lineage));
         self.held.insert(ask.candidate, held);
-        if model::plant::is(model::plant::Plant::WitnessForgets) {
+        if plant::is(Plant::WitnessForgets) {
             return self.handle_persisted(self.written);
         }
         self.handle_persisted(self.durable);

@@ -21,6 +21,7 @@ mod work;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use model::plant::{self, Plant};
 use model::{BootId, Instant, NodeId};
 use wire::raft::Arbiter;
 
@@ -184,8 +185,7 @@ impl Half {
     #[must_use]
     pub fn confirmed(&self, target: NodeId, boot: BootId) -> Option<Proof> {
         let (proven, proof) = self.proofs.get(&target)?;
-        (*proven == boot || model::plant::is(model::plant::Plant::StaleConfirmation))
-            .then_some(*proof)
+        (*proven == boot || plant::is(Plant::StaleConfirmation)).then_some(*proof)
     }
 
     /// What the machine carries from one call to the next besides the facts, so that a model
@@ -197,7 +197,7 @@ impl Half {
 
     /// Rule 3: what was proven or asked of another boot, or of a boot that speaks, is void.
     fn void(&mut self, node: NodeId, heard: Heard) {
-        if model::plant::is(model::plant::Plant::StaleConfirmation) {
+        if plant::is(Plant::StaleConfirmation) {
             return;
         }
         let is_void = |boot: BootId| match heard {
@@ -317,10 +317,10 @@ impl Half {
                 Arbiter::Fence => self.fence_all(facts, situation, since, now),
                 Arbiter::Witness(_) | Arbiter::Disk(_) => self.ask(arbiter, facts, situation, now),
             }
-            if model::plant::is(model::plant::Plant::FenceBesideWitness) {
-                self.waits.clear();
-                self.fence_all(facts, situation, since, now);
-            }
+        }
+        if plant::is(Plant::FenceBesideWitness) && !self.waits.is_empty() {
+            self.waits.clear();
+            self.fence_all(facts, situation, since, now);
         }
         // Nothing in the way, and somebody was asked: an empty list of arbiters proves nothing.
         if self.waits.is_empty() && !facts.arbiters.is_empty() {

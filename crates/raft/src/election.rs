@@ -150,7 +150,7 @@ impl Raft {
             .log
             .open_electorates()
             .any(|voters| voters.contains(&self.config.id));
-        let is_bound = self.pledge.is_some() || self.is_outdated();
+        let is_bound = self.is_pledged() || self.is_outdated();
         is_elector && !is_bound && self.holds_lineage()
     }
 
@@ -289,7 +289,7 @@ impl Raft {
         } = ask;
         self.note_log_end(from, (last_index, last_term));
         let wins = self.term < proposed_term
-            && self.pledge.is_none()
+            && !self.is_pledged()
             && !self.is_outdated()
             && self.log.is_up_to_date(last_index, last_term);
         let verdict = if wins {

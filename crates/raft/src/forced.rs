@@ -20,6 +20,7 @@
 
 use std::collections::BTreeSet;
 
+use model::plant::{self, Plant};
 use model::{Instant, Lineage, NodeId};
 use wire::raft::{
     Arbiter, Body, Configuration, Entry, ForcedChange, ForcedVoters, Forcing, Message, Payload,
@@ -146,7 +147,7 @@ impl Raft {
 
     fn check_enough_are_left(&self, excused: &BTreeSet<NodeId>) -> Result<(), ForceError> {
         for electorate in self.log.open_electorates() {
-            if model::plant::is(model::plant::Plant::MinorityForces) {
+            if plant::is(Plant::MinorityForces) {
                 continue;
             }
             let voters = electorate.len();
@@ -290,8 +291,7 @@ impl Raft {
     pub(crate) fn hears_candidate(&self, from: NodeId, reason: &VoteReason, now: Instant) -> bool {
         match reason {
             VoteReason::LeaderGone | VoteReason::Transfer => {
-                (self.pledge.is_none() || model::plant::is(model::plant::Plant::PledgeForgotten))
-                    && !self.keeps_leader(from, reason, now)
+                !self.is_pledged() && !self.keeps_leader(from, reason, now)
             }
             VoteReason::Forced(_) => self.may_vote(from, reason),
         }
@@ -301,9 +301,7 @@ impl Raft {
     /// of the candidate counts, whose log is as good as this one; it need not be ours.
     pub(crate) fn may_vote(&self, from: NodeId, reason: &VoteReason) -> bool {
         let VoteReason::Forced(forcing) = reason else {
-            let is_free =
-                self.pledge.is_none() || model::plant::is(model::plant::Plant::PledgeForgotten);
-            return is_free && !self.is_outdated();
+            return !self.is_pledged() && !self.is_outdated();
         };
         let Forcing { lineage, excused } = forcing;
         let me = self.config.id;
@@ -321,6 +319,12 @@ impl Raft {
             && !is_pledged_away
             && self.leader.is_none_or(|leader| leader == from)
             && excused.is_disjoint(&self.alive)
+    }
+
+    /// Whether this node has promised its vote to a forced change, so that it votes in no other
+    /// election of its lineage.
+    pub(crate) fn is_pledged(&self) -> bool {
+        self.pledge.is_some() && !plant::is(Plant::PledgeForgotten)
     }
 
     /// What a vote for `from` promises.

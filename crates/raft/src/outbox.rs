@@ -106,7 +106,7 @@ impl Outbox {
     /// The log is cut in memory from `from` on.
     pub(crate) fn truncate(&mut self, from: u64) {
         self.open.entries.retain(|entry| entry.index < from);
-        if model::plant::is(model::plant::Plant::TruncationNotWritten) {
+        if plant::is(Plant::TruncationNotWritten) {
             return self.note_log_end(from - 1);
         }
         self.open.truncate_from = Some(self.open.truncate_from.map_or(from, |old| old.min(from)));

@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::plant::{self, Plant};
 use model::{Instant, Lineage, NodeId};
 use wire::raft::{
     Body, Entry, ForcedChange, HardState, LogEnd, Message, Pledge, SnapshotMeta, Verdict,
@@ -112,9 +113,7 @@ impl Raft {
             lineage,
             // A log may only be ahead of its hard state when the two were not written in order.
             term: hard_state.term.max(log.last_term()),
-            vote: hard_state
-                .vote
-                .filter(|_| !model::plant::is(model::plant::Plant::VoteForgotten)),
+            vote: hard_state.vote.filter(|_| !plant::is(Plant::VoteForgotten)),
             pledge: hard_state.pledge,
             standing: Standing::Absent,
             unacknowledged: BTreeSet::new(),
@@ -176,7 +175,7 @@ impl Raft {
             self.counters.misdirected += 1;
             return;
         }
-        let takes_all = model::plant::is(model::plant::Plant::OldLineageHeard);
+        let takes_all = plant::is(Plant::OldLineageHeard);
         if message.lineage != self.lineage && !takes_all && !self.adopts(&message, now) {
             self.drop_stranger(message.from, message.lineage, now);
             return;
@@ -450,7 +449,7 @@ impl Raft {
         let Some(term) = self.log.term_at(index) else {
             return;
         };
-        let of = if model::plant::is(model::plant::Plant::VotersNotInSnapshot) {
+        let of = if plant::is(Plant::VotersNotInSnapshot) {
             0
         } else {
             index
@@ -505,7 +504,7 @@ impl Raft {
             forced: self
                 .forced
                 .clone()
-                .filter(|_| !model::plant::is(model::plant::Plant::ForcedRecordLost)),
+                .filter(|_| !plant::is(Plant::ForcedRecordLost)),
         }
     }
 

@@ -100,6 +100,8 @@ pub enum Act {
     WitnessCut(NodeId),
     /// All nodes reach it.
     WitnessHeal,
+    /// Old heartbeats of a node that somebody has recorded are sent again.
+    Replay(NodeId),
     /// A person gives an order to a node.
     Order(NodeId, Order),
 }
@@ -178,11 +180,13 @@ pub enum Kind {
     Operator,
     /// `witness`: it ends, or a node does not reach it.
     Witness,
+    /// `replay`: heartbeats that were recorded are sent again.
+    Replay,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Power,
         Self::Reboot,
         Self::Crash,
@@ -202,6 +206,7 @@ impl Kind {
         Self::Death,
         Self::Operator,
         Self::Witness,
+        Self::Replay,
     ];
 
     /// Its word.
@@ -227,6 +232,7 @@ impl Kind {
             Self::Death => "death",
             Self::Operator => "operator",
             Self::Witness => "witness",
+            Self::Replay => "replay",
         }
     }
 }
@@ -254,6 +260,7 @@ impl Act {
             Self::Wrong(..) => Some(Kind::Agent),
             Self::Die(..) => Some(Kind::Death),
             Self::Order(..) => Some(Kind::Operator),
+            Self::Replay(_) => Some(Kind::Replay),
             Self::WitnessKill | Self::WitnessTrap | Self::WitnessCut(_) => Some(Kind::Witness),
             Self::Boot(_)
             | Self::Start(_)
@@ -323,6 +330,7 @@ impl fmt::Display for Act {
             Self::WitnessStart => f.write_str("witness-start"),
             Self::WitnessCut(on) => write!(f, "witness-cut {}", name(on)),
             Self::WitnessHeal => f.write_str("witness-heal"),
+            Self::Replay(of) => write!(f, "replay {}", name(of)),
             Self::Order(at, order) => write!(f, "order {} {order}", name(at)),
         }
     }
@@ -402,6 +410,7 @@ fn read(line: &str) -> Option<Act> {
         ["witness-start"] => Act::WitnessStart,
         ["witness-cut", on] => Act::WitnessCut(node_id(on)?),
         ["witness-heal"] => Act::WitnessHeal,
+        ["replay", of] => Act::Replay(node_id(of)?),
         ["order", at, ref order @ ..] => Act::Order(node_id(at)?, read_order(order)?),
         _ => return None,
     })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{Command, Instant, NodeId, Rejected, ServiceName, Stamped};
+use model::{BootId, Command, Instant, NodeId, Rejected, ServiceName, Stamped};
 use node::{RequestError, RequestId};
 use wire::raft::Payload;
 
@@ -24,6 +24,7 @@ struct Pending {
 struct Held {
     epoch: u64,
     node: NodeId,
+    boot: BootId,
     /// The place of its `Take`.
     taken: usize,
 }
@@ -134,6 +135,7 @@ impl World {
     pub(crate) fn watch_claims(&mut self) {
         let now = self.now;
         let clients = &mut self.clients;
+        let mut ended = Vec::new();
         for (name, seen) in &self.record.state().seen().services {
             let claim = seen.claim.as_ref();
             let held = clients.held.get(name);
@@ -150,21 +152,30 @@ impl World {
                     answered: Some(now),
                     call: Hold::Give(held.epoch),
                 });
+                ended.push((name.clone(), (held.node, held.boot)));
             }
             let holder = claim.and_then(|claim| {
                 let id = crate::form::node_id(claim.node.as_str())?;
-                Some((claim.epoch.0, id))
+                Some((claim.epoch.0, (id, claim.boot)))
             });
-            if let Some((epoch, node)) = holder {
+            if let Some((epoch, (node, boot))) = holder {
                 let taken = history.len();
                 history.push(Operation {
                     called: now,
                     answered: None,
                     call: Hold::Take(epoch),
                 });
-                let held = Held { epoch, node, taken };
+                let held = Held {
+                    epoch,
+                    node,
+                    boot,
+                    taken,
+                };
                 clients.held.insert(name.clone(), held);
             }
+        }
+        for (service, holder) in ended {
+            self.check_claim_ended(&service, holder);
         }
     }
 

@@ -70,6 +70,7 @@ impl World {
         if let Some((daemon, local)) = self.awake(to) {
             daemon.node.handle_message(from, message, local);
             self.carry_out(to);
+            self.check_lease(to);
         }
     }
 
@@ -102,6 +103,7 @@ impl World {
             }
             daemon.node.handle_timeout(local);
             let next = daemon.node.next_deadline(local);
+            self.check_lease(id);
             if let Some(next) = next.filter(|next| *next <= local) {
                 let what = format!("due at {next:?}, still, at {local:?}");
                 self.break_promise(Promise::Progress, what);
@@ -122,6 +124,7 @@ impl World {
                 match output {
                     Heard::Event(event) => {
                         daemon.node.handle_event(&event, local);
+                        self.check_heard(id, &event);
                         self.trace.story(self.now, Some(id), || event.to_string());
                     }
                     Heard::Send {
@@ -168,6 +171,7 @@ impl World {
             self.wires.packets.cut += 1;
             return;
         }
+        self.recordings.keep((to, link), &beat);
         let [first, second] = self.wires.carry(&mut self.random);
         if let Some(delay) = second {
             let heartbeat = beat.clone();
@@ -249,6 +253,7 @@ impl World {
                         lineage.generation
                     )
                 });
+                self.check_pledges();
             }
             Output::Reply {
                 id: request,

@@ -67,6 +67,7 @@ impl World {
                 self.witness.cut.insert(*on);
             }
             Act::WitnessHeal => self.witness.cut.clear(),
+            Act::Replay(of) => self.replay(*of),
             Act::Order(at, order) => self.order(*at, order),
         }
     }

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use model::Instant;
+use model::plant::{self, Plant};
 use raft::{Persist, Restored};
 
 use crate::random::Random;
@@ -81,6 +82,9 @@ impl Disk {
                 write(&mut self.stable, persist);
             } else if place as u64 == whole && random.chance(500) {
                 torn.torn += 1;
+                if plant::is(Plant::TornVoteIsNone) && persist.hard_state.is_some() {
+                    self.stable.hard_state.vote = None;
+                }
                 write(&mut self.stable, beginning(persist, random));
             } else {
                 torn.lost += 1;

@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 pub mod act;
+mod ballots;
 mod clients;
 mod clock;
 mod daemons;
@@ -34,6 +35,7 @@ pub mod promises;
 mod queue;
 pub mod random;
 mod record;
+mod replay;
 pub mod scenario;
 mod scene;
 pub mod schedule;

@@ -41,6 +41,8 @@ pub(crate) struct Daemon {
     /// The state came by a snapshot, and is to be compared as a whole.
     pub is_restored: bool,
     pub requests: u64,
+    /// The latest run of each other daemon that this one has heard.
+    pub heard: BTreeMap<NodeId, Incarnation>,
 }
 
 pub(crate) struct Machine {
@@ -164,6 +166,7 @@ impl Machine {
             checked: 0,
             is_restored: false,
             requests: 0,
+            heard: BTreeMap::new(),
         });
     }
 }

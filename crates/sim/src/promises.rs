@@ -1,10 +1,12 @@
 //! The promises of the design's first section, as functions. Each looks only at what the
 //! last event can have changed. (S3 and S4 are about volumes, which do not exist yet.)
 
+use membership::Event;
 use model::operation::ResourceAddress;
 use model::seen::NodeState;
-use model::{Instant, NodeId, NodeName};
-use wire::raft::{Body, Configuration, Entry, Message, Verdict};
+use model::{BootId, Instant, NodeId, NodeName, ServiceName};
+use node::Lease;
+use wire::raft::{Configuration, Entry};
 
 use crate::form::{node_id, node_name};
 use crate::machine::Power;
@@ -32,6 +34,8 @@ pub enum Promise {
     Acknowledged,
     /// Histories of clients could have happened one after the other.
     Linearizable,
+    /// A run of a daemon is not heard any more after a later one.
+    EarlierRunsAreOver,
     /// Time passes.
     Progress,
     /// No assertion in a production crate fails.
@@ -40,7 +44,7 @@ pub enum Promise {
 
 impl Promise {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::S1OneNodePerService,
         Self::S2StartsOnlyWhenProven,
         Self::S5OneHistory,
@@ -50,6 +54,7 @@ impl Promise {
         Self::L3NoFenceLoops,
         Self::Acknowledged,
         Self::Linearizable,
+        Self::EarlierRunsAreOver,
         Self::Progress,
         Self::NoPanic,
     ];
@@ -67,6 +72,7 @@ impl Promise {
             Self::L3NoFenceLoops => "invariant_l3_no_fence_loops",
             Self::Acknowledged => "invariant_acknowledged_is_kept",
             Self::Linearizable => "invariant_linearizable",
+            Self::EarlierRunsAreOver => "invariant_earlier_runs_are_over",
             Self::Progress => "invariant_time_passes",
             Self::NoPanic => "invariant_no_panic",
         }
@@ -93,45 +99,62 @@ impl World {
         self.invariant_s2_starts_only_when_proven(on, address);
     }
 
-    /// Before a message leaves: what it promises is on disk, and nobody votes twice in a term.
-    pub(crate) fn check_sent(&mut self, from: NodeId, message: &Message) {
-        let Body::VoteReply {
-            verdict: Verdict::Granted,
-        } = &message.body
-        else {
+    /// After an entry that ends a claim: nothing of the service is left where it was held.
+    pub(crate) fn check_claim_ended(
+        &mut self,
+        service: &ServiceName,
+        (on, boot): (NodeId, BootId),
+    ) {
+        let machine = self.machine(on);
+        let runs = machine.running.keys().any(|it| it.service == *service);
+        if machine.boot_id() == boot && runs {
+            let what = format!(
+                "the claim of {} on {service} has ended, and it still runs there",
+                node_name(on)
+            );
+            self.break_promise(Promise::S2StartsOnlyWhenProven, what);
+        }
+    }
+
+    /// After a daemon was told something: it knows when its lease has ended.
+    pub(crate) fn check_lease(&mut self, id: NodeId) {
+        let Some((daemon, local)) = self.awake(id) else {
             return;
         };
-        let (term, to) = (message.term, message.to);
-        let daemon = self.machines[(from.0 - 1) as usize].daemon.as_ref();
-        let pledge = daemon.and_then(|daemon| daemon.node.raft().pledge());
-        if pledge.is_some_and(|pledge| pledge.candidate != to) {
+        let boundary = daemon.node.boundary(local);
+        if boundary.lease == Lease::Held && boundary.lease_until <= local {
+            let over = local.saturating_duration_since(boundary.lease_until);
             let what = format!(
-                "{} votes for {} although it is pledged to another",
-                node_name(from),
-                node_name(to)
-            );
-            return self.break_promise(Promise::S6NothingWithoutQuorum, what);
-        }
-        let voted = *self.votes.entry((from, term)).or_insert(to);
-        if voted != to {
-            let what = format!(
-                "{} votes for {} and for {} in term {term}",
-                node_name(from),
-                node_name(voted),
-                node_name(to)
-            );
-            return self.break_promise(Promise::S6NothingWithoutQuorum, what);
-        }
-        let on_disk = &self.machines[(from.0 - 1) as usize].disk.stable.hard_state;
-        let is_kept = (on_disk.term, on_disk.vote) == (term, Some(to)) || term < on_disk.term;
-        if !is_kept {
-            let what = format!(
-                "{} votes for {} in term {term}, and its disk does not know it",
-                node_name(from),
-                node_name(to)
+                "{} holds its lease, which ended {over:?} ago",
+                node_name(id)
             );
             self.break_promise(Promise::S6NothingWithoutQuorum, what);
         }
+    }
+
+    /// After a detector has told something: no run of a daemon is heard after a later one.
+    pub(crate) fn check_heard(&mut self, by: NodeId, event: &Event) {
+        let Event::Alive {
+            peer, incarnation, ..
+        } = event
+        else {
+            return;
+        };
+        let Some(daemon) = &mut self.machines[(by.0 - 1) as usize].daemon else {
+            return;
+        };
+        let latest = daemon.heard.entry(*peer).or_insert(*incarnation);
+        if *incarnation < *latest {
+            let what = format!(
+                "{} hears run {} of {} after run {}",
+                node_name(by),
+                incarnation.0,
+                node_name(*peer),
+                latest.0
+            );
+            return self.break_promise(Promise::EarlierRunsAreOver, what);
+        }
+        *latest = *incarnation;
     }
 
     /// After everything that can change what one daemon has applied.

@@ -1,51 +1,170 @@
 //! Faults that belong together: the cases that people fear, with their times drawn.
 
-use model::{Instant, NodeId};
+use model::spec::NoQuorumPolicy;
+use model::{Instant, NodeId, Spec};
 
 use crate::act::{Act, Kind, Order, Weather, Write};
-use crate::schedule::{Acts, millis};
+use crate::random::Random;
+use crate::schedule::{Acts, Faults, millis};
 
-/// A scene, and the kinds of faults that it needs.
-type Scene = (&'static [Kind], fn(&mut Acts<'_>, Instant));
+/// Faults that belong together, and the clusters in which they hurt most.
+pub(crate) struct Scene {
+    /// The kinds of faults that it needs.
+    needs: &'static [Kind],
+    /// Draws it.
+    pub play: fn(&mut Acts<'_>, Instant),
+    /// Sizes of the clusters that play nothing else.
+    pub nodes: &'static [u64],
+    /// Whether they have a witness.
+    pub witness: Outside,
+    /// What else they have.
+    pub fit: fn(&mut Spec),
+}
 
-const SCENES: [Scene; 16] = [
-    (&[Kind::Cut, Kind::Fence], split_with_bad_switches),
-    (&[Kind::Power], lost_one_after_the_other),
-    (&[Kind::Power], stale_one_returns_first),
-    (&[Kind::Power, Kind::Fence, Kind::Crash], executor_ends),
-    (&[Kind::Crash], leaders_come_and_go),
-    (&[Kind::Cut, Kind::Power], cut_off_and_back),
-    (&[Kind::Pause, Kind::Fence], frozen_while_fenced),
-    (&[Kind::Crash, Kind::Cut], restart_in_a_split),
-    (&[Kind::SlowDisk, Kind::Crash], votes_on_slow_disks),
-    (&[Kind::Cut], healed_as_it_is_forced),
-    (&[Kind::Cut, Kind::Crash], torn_as_it_is_forced),
-    (&[Kind::Late, Kind::Crash, Kind::Operator], late_words),
-    (
-        &[Kind::Late, Kind::Crash, Kind::Cut],
-        lease_ends_and_daemon_too,
+/// Whether somebody outside votes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outside {
+    Nobody,
+    Perhaps,
+    Witness,
+}
+
+const ANY: &[u64] = &[2, 3, 3, 4, 5];
+const EVEN: &[u64] = &[2, 2, 4];
+const MANY: &[u64] = &[3, 3, 5];
+
+const fn scene(needs: &'static [Kind], play: fn(&mut Acts<'_>, Instant)) -> Scene {
+    Scene {
+        needs,
+        play,
+        nodes: ANY,
+        witness: Outside::Perhaps,
+        fit: as_drawn,
+    }
+}
+
+const fn of_halves(scene: Scene, witness: Outside) -> Scene {
+    let nodes = EVEN;
+    Scene {
+        nodes,
+        witness,
+        ..scene
+    }
+}
+
+const fn of(nodes: &'static [u64], scene: Scene) -> Scene {
+    Scene { nodes, ..scene }
+}
+
+const SCENES: &[Scene] = &[
+    of_halves(
+        scene(&[Kind::Cut, Kind::Fence], split_with_bad_switches),
+        Outside::Nobody,
     ),
-    (&[Kind::Twice, Kind::Operator], configured_by_many),
-    (&[Kind::Pause], fenced_over_and_over),
-    (&[Kind::Cut, Kind::Witness], witness_ends_in_a_split),
+    of_halves(
+        scene(&[Kind::Cut, Kind::Fence], split_with_bad_switches),
+        Outside::Witness,
+    ),
+    scene(&[Kind::Power], lost_one_after_the_other),
+    scene(&[Kind::Power], stale_one_returns_first),
+    scene(&[Kind::Power, Kind::Fence, Kind::Crash], executor_ends),
+    of(MANY, scene(&[Kind::Crash], leaders_come_and_go)),
+    scene(&[Kind::Cut, Kind::Power], cut_off_and_back),
+    scene(&[Kind::Pause, Kind::Fence], frozen_while_fenced),
+    scene(&[Kind::Crash, Kind::Cut], restart_in_a_split),
+    of(
+        MANY,
+        scene(
+            &[Kind::SlowDisk, Kind::Late, Kind::Crash],
+            votes_on_slow_disks,
+        ),
+    ),
+    of_halves(
+        scene(&[Kind::Cut], healed_as_it_is_forced),
+        Outside::Perhaps,
+    ),
+    of_halves(
+        scene(&[Kind::Cut, Kind::Crash], torn_as_it_is_forced),
+        Outside::Perhaps,
+    ),
+    of(
+        &[4],
+        of_halves(
+            scene(&[Kind::Cut, Kind::SlowDisk], pledged_and_healed),
+            Outside::Witness,
+        ),
+    ),
+    of(
+        MANY,
+        scene(&[Kind::Late, Kind::Crash, Kind::Operator], late_words),
+    ),
+    Scene {
+        fit: with_short_leases,
+        ..of(
+            MANY,
+            scene(
+                &[Kind::Late, Kind::Crash, Kind::Cut],
+                lease_ends_and_daemon_too,
+            ),
+        )
+    },
+    of(
+        MANY,
+        scene(
+            &[Kind::Twice, Kind::Late, Kind::Operator],
+            configured_by_many,
+        ),
+    ),
+    of(
+        MANY,
+        scene(
+            &[Kind::Power, Kind::OneWay, Kind::Late],
+            back_before_it_is_fenced,
+        ),
+    ),
+    scene(&[Kind::Pause], fenced_over_and_over),
+    of_halves(
+        scene(
+            &[Kind::Cut, Kind::Witness, Kind::Fence],
+            witness_ends_in_a_split,
+        ),
+        Outside::Witness,
+    ),
+    scene(&[Kind::Reboot, Kind::Replay], heard_from_long_ago),
 ];
+
+fn as_drawn(_: &mut Spec) {}
+
+/// Services stop soon after the last word of a leader.
+fn with_short_leases(spec: &mut Spec) {
+    spec.cluster.no_quorum = NoQuorumPolicy::Stop;
+    spec.cluster.timings.lease = millis(2000);
+}
+
+/// One scene of those whose faults are wanted.
+pub(crate) fn any(faults: &Faults, random: &mut Random) -> Option<&'static Scene> {
+    pick(|kind| faults.has(kind), random)
+}
 
 /// Draws one scene of those whose faults are wanted.
 pub(crate) fn draw(acts: &mut Acts<'_>, at: Instant, kinds: &[Kind]) {
-    let fits = |scene: &&Scene| scene.0.iter().all(|kind| kinds.contains(kind));
-    let fitting: Vec<Scene> = SCENES.iter().filter(fits).copied().collect();
-    if fitting.is_empty() {
-        return;
+    if let Some(scene) = pick(|kind| kinds.contains(&kind), &mut acts.random) {
+        (scene.play)(acts, at);
     }
-    let (_, scene) = acts.random.pick(&fitting);
-    scene(acts, at);
+}
+
+fn pick(is_wanted: impl Fn(Kind) -> bool, random: &mut Random) -> Option<&'static Scene> {
+    let fits = |scene: &&Scene| scene.needs.iter().all(|kind| is_wanted(*kind));
+    let fitting: Vec<&'static Scene> = SCENES.iter().filter(fits).collect();
+    let place = random.below(fitting.len().max(1) as u64);
+    fitting.get(place as usize).copied()
 }
 
 /// Two halves fence each other, with switches that fail, act late or answer late.
 fn split_with_bad_switches(acts: &mut Acts<'_>, at: Instant) {
     for id in 1..=acts.setup.nodes {
-        let (takes, late) = (acts.span(20, 1500), acts.span(0, 1500));
-        let fails = acts.random.below(3) as u32;
+        let (takes, late) = (acts.span(20, 2000), acts.span(0, 1500));
+        let fails = acts.random.below(4) as u32;
         acts.put(at, Act::Switch(NodeId(id), takes, late, fails));
     }
     let upto = NodeId(acts.setup.nodes.div_ceil(2));
@@ -160,28 +279,32 @@ fn restart_in_a_split(acts: &mut Acts<'_>, at: Instant) {
     acts.put(at + span, Act::Heal);
 }
 
-/// Slow disks, and crashes in the middle of what is written in an election.
+/// Slow disks, crashes in the middle of what is written in an election, and votes that are
+/// asked for late and twice.
 fn votes_on_slow_disks(acts: &mut Acts<'_>, at: Instant) {
+    let end = at + millis(4500);
     for id in (1..=acts.setup.nodes).map(NodeId) {
-        let by = acts.span(10, 400);
+        let by = acts.span(10, 200);
         acts.put(at, Act::SlowDisk(id, by));
-        acts.put(at + millis(3500), Act::SlowDisk(id, millis(0)));
+        acts.put(end, Act::SlowDisk(id, millis(0)));
     }
     let weather = Weather {
         late: 500,
-        late_by: acts.span(100, 500),
+        late_by: acts.span(100, 800),
+        twice: 500,
         ..Weather::default()
     };
     acts.put(at, Act::Weather(weather));
-    acts.put(at + millis(3500), Act::Weather(Weather::default()));
+    acts.put(end, Act::Weather(Weather::default()));
     let mut when = at + millis(50);
-    for _ in 0..5 {
+    for _ in 0..8 {
         let (id, other) = (acts.any_node(), acts.any_node());
         let what = acts.random.pick(&[Write::Any, Write::Vote]);
         acts.put(when, Act::Trap(id, what));
-        acts.put(when, Act::Kill(other));
-        let again = acts.span(5, 200);
-        acts.put(when + again, Act::Start(other));
+        let ends = when + acts.span(0, 400);
+        acts.put(ends, Act::Kill(other));
+        let again = acts.span(5, 100);
+        acts.put(ends + again, Act::Start(other));
         when = when + acts.span(100, 700);
     }
 }
@@ -249,34 +372,90 @@ fn fenced_over_and_over(acts: &mut Acts<'_>, at: Instant) {
 /// The witness ends as it writes its vote, and the other half asks it next.
 fn witness_ends_in_a_split(acts: &mut Acts<'_>, at: Instant) {
     let upto = (acts.setup.nodes / 2).max(1);
+    for id in (1..=acts.setup.nodes).map(NodeId) {
+        let fails = acts.random.below(5) as u32;
+        let takes = acts.span(20, 1500);
+        acts.put(at, Act::Switch(id, takes, millis(20), fails));
+    }
     acts.put(at, Act::WitnessTrap);
     acts.put(at, Act::Split(NodeId(upto)));
-    let span = acts.span(2000, 6000);
+    let span = acts.span(2500, 6000);
     acts.put(at + span, Act::Heal);
 }
 
-/// A lease ends, all is stopped, and what is told of it arrives after the next run has begun.
+/// Nobody hears anybody, leases end and all is stopped; what is told of it arrives after the
+/// next run of a daemon has begun.
 fn lease_ends_and_daemon_too(acts: &mut Acts<'_>, at: Instant) {
-    let target = acts.any_node();
-    let healed = at + acts.span(2000, 7000);
-    acts.put(at, Act::CutOff(target));
-    acts.put(healed, Act::Heal);
+    for id in (1..=acts.setup.nodes).map(NodeId) {
+        acts.put(at, Act::CutOff(id));
+    }
+    let healed = at + acts.span(2200, 3200);
     let weather = Weather {
         late: 600,
-        late_by: acts.span(300, 1500),
+        late_by: acts.span(1000, 3000),
         ..Weather::default()
     };
     acts.put(healed, Act::Weather(weather));
-    let ends = healed + acts.span(50, 900);
-    let again = acts.span(1, 30);
-    acts.put(ends, Act::Kill(target));
-    acts.put(ends + again, Act::Start(target));
-    acts.put(healed + millis(3000), Act::Weather(Weather::default()));
+    acts.put(healed, Act::Heal);
+    let ends = healed + acts.span(80, 700);
+    for id in (1..=acts.setup.nodes).map(NodeId) {
+        if acts.random.chance(500) {
+            let again = acts.span(1, 30);
+            acts.put(ends, Act::Kill(id));
+            acts.put(ends + again, Act::Start(id));
+        }
+    }
+    acts.put(ends, Act::Weather(Weather::default()));
+}
+
+/// A node comes back by itself while its fence is being asked for, and the one that is to
+/// fence it is the last to learn of it.
+fn back_before_it_is_fenced(acts: &mut Acts<'_>, at: Instant) {
+    let (target, other) = (acts.any_node(), acts.any_node());
+    let weather = Weather {
+        late: 500,
+        late_by: acts.span(300, 1500),
+        ..Weather::default()
+    };
+    acts.put(at, Act::PowerOff(target));
+    acts.put(at, Act::Cut(target, other, None));
+    acts.put(at, Act::Cut(other, target, None));
+    acts.put(at + millis(1000), Act::Weather(weather));
+    let back = acts.span(1000, 2000);
+    acts.put(at + back, Act::Boot(target));
+    acts.put(at + millis(4500), Act::Weather(Weather::default()));
+    acts.put(at + millis(4500), Act::Heal);
+}
+
+/// Two halves of two; one has won its forced change, and its disk is slow to write it down,
+/// when the cables are whole again.
+fn pledged_and_healed(acts: &mut Acts<'_>, at: Instant) {
+    let half = acts.setup.nodes / 2;
+    let by = acts.span(500, 1000);
+    for id in [1, half + 1].map(NodeId) {
+        acts.put(at, Act::SlowDisk(id, by));
+        acts.put(at + millis(5000), Act::SlowDisk(id, millis(0)));
+    }
+    acts.put(at, Act::Split(NodeId(half)));
+    let span = acts.span(1400, 3400);
+    acts.put(at + span, Act::Heal);
+}
+
+/// A node boots, and what was heard of the boot before is heard again.
+fn heard_from_long_ago(acts: &mut Acts<'_>, at: Instant) {
+    let target = acts.any_node();
+    acts.put(at, Act::Reboot(target));
+    for _ in 0..3 {
+        let when = at + acts.span(400, 4000);
+        acts.put(when, Act::Replay(target));
+    }
 }
 
 /// Several people change the configuration, and packets come twice.
 fn configured_by_many(acts: &mut Acts<'_>, at: Instant) {
     let weather = Weather {
+        late: 400,
+        late_by: acts.span(5, 300),
         twice: 500,
         ..Weather::default()
     };

@@ -12,6 +12,7 @@ use model::{Instant, NodeId, ServiceName, Spec};
 use crate::act::{Act, Kind, Order, Weather, Write, Wrong};
 use crate::form::{node_name, service, spec};
 use crate::random::Random;
+use crate::scene::{self, Outside, Scene};
 
 /// The same with a witness, which must be known and trusted first.
 const QUIET_WITH_WITNESS: Duration = Duration::from_secs(7);
@@ -35,6 +36,12 @@ const QUIET: Duration = Duration::from_secs(2);
 /// Acts of one seed, at most and at least; ends of faults come on top.
 const ACTS: (u64, u64) = (60, 110);
 
+/// Of 1000 seeds, so many play one scene again and again.
+const THEMED: u64 = 450;
+
+/// How often they play it.
+const TIMES: (u64, u64) = (2, 4);
+
 /// A start of the slow service may take so long: longer than the others may need to recover.
 const SLOW_START: Duration = Duration::from_secs(40);
 
@@ -51,6 +58,14 @@ impl Default for Faults {
     fn default() -> Self {
         let all = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Liar);
         Self(all.collect())
+    }
+}
+
+impl Faults {
+    /// Whether this kind may be drawn.
+    #[must_use]
+    pub fn has(&self, kind: Kind) -> bool {
+        self.0.contains(&kind)
     }
 }
 
@@ -126,24 +141,38 @@ impl Setup {
 #[must_use]
 pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
     let mut random = Random::new(seed, OF_SETUP);
-    let setup = setup(seed, &mut random);
+    let scene = random
+        .chance(THEMED)
+        .then(|| scene::any(faults, &mut random));
+    let scene = scene.flatten();
+    let setup = setup(seed, scene, &mut random);
     let kinds = kinds_of(faults, &mut random);
     let mut acts = Acts {
         random: Random::new(seed, OF_ACTS),
         setup: &setup,
         acts: Vec::new(),
-        rot: 0,
+        // Where little else happens, rot would only end the play.
+        rot: u64::from(scene.is_some()),
         focus: None,
     };
-    acts.draw(&kinds);
+    match scene {
+        Some(scene) => acts.draw_theme(scene, &kinds),
+        None => acts.draw(&kinds),
+    }
     let mut acts = acts.acts;
+    let end = setup.faults_end;
+    acts.retain(|(at, _)| *at < end);
     acts.sort_by_key(|(at, _)| *at);
     (setup, acts)
 }
 
-fn setup(seed: u64, random: &mut Random) -> Setup {
+fn setup(seed: u64, scene: Option<&Scene>, random: &mut Random) -> Setup {
     // Small clusters are the most common ones, and where half is soonest gone.
-    let nodes = random.pick(&[2, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 5, 5]);
+    let sizes: &[u64] = match scene {
+        Some(scene) => scene.nodes,
+        None => &[2, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 5, 5],
+    };
+    let nodes = random.pick(sizes);
     let links = random.pick(&[1, 1, 2, 2, 3]);
     let drifts = [0, 0, 50, -50, 500, -500, 10_000, -10_000];
     let drift_ppm = (0..nodes).map(|_| random.pick(&drifts)).collect();
@@ -157,7 +186,14 @@ fn setup(seed: u64, random: &mut Random) -> Setup {
         NoQuorumPolicy::Ignore,
     ]);
     spec.cluster.timings.lease = Duration::from_secs(random.pick(&[2, 3, 3, 6]));
-    let witness = random.chance(if nodes.is_multiple_of(2) { 450 } else { 150 });
+    let witness = random.chance(
+        match scene.map_or(Outside::Perhaps, |scene| scene.witness) {
+            Outside::Nobody => 0,
+            Outside::Perhaps if nodes.is_multiple_of(2) => 450,
+            Outside::Perhaps => 150,
+            Outside::Witness => 1000,
+        },
+    );
     let slow = random.chance(250).then(slow_service);
     if let Some(service) = slow.as_ref().and_then(|name| spec.services.get_mut(name)) {
         for resource in &mut service.resources {
@@ -165,6 +201,9 @@ fn setup(seed: u64, random: &mut Random) -> Setup {
         }
     }
     let spans = [None, Some(1), Some(3), Some(3), Some(6)];
+    if let Some(scene) = scene {
+        (scene.fit)(&mut spec);
+    }
     Setup {
         seed,
         nodes,
@@ -221,6 +260,7 @@ fn kinds_of(faults: &Faults, random: &mut Random) -> Vec<Kind> {
             | Kind::Fence
             | Kind::Liar
             | Kind::Witness
+            | Kind::Replay
             | Kind::Agent => 1 + random.below(3),
         };
         let is_in = random.chance(share);
@@ -261,8 +301,22 @@ impl Acts<'_> {
         } else {
             self.draw_bursts(kinds, count);
         }
-        let end = self.setup.faults_end;
-        self.acts.retain(|(at, _)| *at < end);
+    }
+
+    /// One scene over and over, with little else that could hide what it shows.
+    fn draw_theme(&mut self, scene: &Scene, kinds: &[Kind]) {
+        let times = self.random.between(TIMES.0, TIMES.1);
+        let span = FAULTS_FOR.as_millis() as u64 / times;
+        for time in 0..times {
+            let begin = self.begins() + millis(time * span + self.random.below(300));
+            (scene.play)(self, begin);
+        }
+        let others = self.random.pick(&[0, 10, 40]);
+        for _ in 0..others {
+            let at = self.begins() + millis(self.random.below(FAULTS_FOR.as_millis() as u64));
+            let kind = self.random.pick(kinds);
+            self.draw_one(at, kind);
+        }
     }
 
     /// Many faults at once, often around one node, and some peace between them, in which the
@@ -274,7 +328,7 @@ impl Acts<'_> {
             let begin = self.begins() + millis(burst * span + self.random.below(300));
             self.focus = self.random.chance(600).then(|| self.any_node());
             if self.random.chance(500) {
-                crate::scene::draw(self, begin, kinds);
+                scene::draw(self, begin, kinds);
             }
             let length = self.random.pick(&[60, 400, 1200]);
             for _ in 0..count / bursts {
@@ -378,6 +432,7 @@ impl Acts<'_> {
                 self.put(at, Act::Die(node, service));
             }
             Kind::Operator => self.draw_order(at, node),
+            Kind::Replay => self.put(at, Act::Replay(node)),
             Kind::Witness if !self.setup.witness => self.put(at, Act::Reboot(node)),
             Kind::Witness if self.random.chance(300) => self.put(at, Act::WitnessTrap),
             Kind::Witness if self.random.chance(500) => {

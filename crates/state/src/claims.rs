@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use model::command::{BarNode, Report};
 use model::history::Happening;
+use model::plant::{self, Plant};
 use model::seen::{
     Bar, Claim, FAILURES_MAX, Failure, Goal, Maintenance, NodeState, Phase, ResourceFailure,
     RestartScope, ServiceSeen, Standby, Wish,
@@ -102,7 +103,9 @@ impl State {
             node: node.clone(),
         };
         if let Some(seen) = self.seen.services.get(service) {
-            if let Some(claim) = &seen.claim {
+            if let Some(claim) = &seen.claim
+                && !(plant::is(Plant::StartBesideStop) && claim.goal == Goal::Stop)
+            {
                 return Err(may_run_on(&claim.node));
             }
             if let Some(stray) = seen.strays.keys().find(|stray| *stray != name) {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use model::history::Happening;
+use model::plant::{self, Plant};
 use model::seen::{
     FENCED_AT_MAX, FenceRecord, FenceResult, FenceSeen, FenceStanding, Maintenance, NodeState,
 };
@@ -83,7 +84,7 @@ impl State {
             .spec
             .as_ref()
             .map_or(0, |spec| spec.cluster.fences_per_hour_max);
-        let max = if model::plant::is(model::plant::Plant::FenceBrakeOff) {
+        let max = if plant::is(Plant::FenceBrakeOff) {
             u32::MAX
         } else {
             max

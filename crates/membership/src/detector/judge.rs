@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::plant::{self, Plant};
 use model::{Instant, NodeId};
 use wire::heartbeat::{LinkId, boot_tag};
 
@@ -24,7 +25,7 @@ const OTHERS_FOR_ISOLATION: usize = 2;
 /// the missing vote: the loss itself decides nothing.
 #[must_use]
 pub(crate) fn agreement_needed(of: usize) -> usize {
-    if model::plant::is(model::plant::Plant::MinorityForces) {
+    if plant::is(Plant::MinorityForces) {
         return 1;
     }
     of.div_ceil(2).max(1)
@@ -90,10 +91,7 @@ impl Detector {
         let Some(last) = last else { return };
         let silent_for = now.saturating_duration_since(last);
         let alone = OTHERS_FOR_ISOLATION <= others && self.settings.suspect_after <= silent_for;
-        if alone
-            && self.company == Company::Connected
-            && !model::plant::is(model::plant::Plant::MinorityForces)
-        {
+        if alone && self.company == Company::Connected && !plant::is(Plant::MinorityForces) {
             self.company = Company::Isolated;
             self.tell(Event::Isolated { silent_for });
             self.drop_suspicions(Recovery::OwnIsolation);

@@ -125,7 +125,7 @@ impl LocalResource {
             (Verb::Start, Outcome::Failed(_) | Outcome::TimedOut) => {
                 self.fail(Some(verb), how, report.output);
             }
-            (Verb::Stop, _) if model::plant::is(model::plant::Plant::StopFailureForgotten) => {
+            (Verb::Stop, _) if plant::is(Plant::StopFailureForgotten) => {
                 self.state = ResourceState::Stopped;
             }
             (Verb::Stop, Outcome::Running | Outcome::Failed(_) | Outcome::TimedOut) => {

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::plant::{self, Plant};
 use model::{BootId, Instant, NodeId};
 
 use super::{Condition, Facts, Leadership, Standing, Waits};
@@ -36,7 +37,7 @@ pub(super) fn of(facts: &Facts) -> Result<Situation, Waits> {
     if voters < here * 2 {
         return Err(Waits::Nothing);
     }
-    let any = model::plant::is(model::plant::Plant::MinorityForces);
+    let any = plant::is(Plant::MinorityForces);
     if voters % 2 == 1 && !any {
         return Err(Waits::OddVoters { here, voters });
     }

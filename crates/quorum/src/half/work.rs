@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::plant::{self, Plant};
 use model::seen::Maintenance;
 use model::{BootId, Instant, NodeId};
 use wire::raft::Arbiter;
@@ -96,7 +97,7 @@ impl Target {
             return None;
         };
         match (method, result) {
-            (Method::SwitchOff, _) if model::plant::is(model::plant::Plant::ForceWithoutFence) => {
+            (Method::SwitchOff, _) if plant::is(Plant::ForceWithoutFence) => {
                 self.work = Work::Idle;
                 return Some(method);
             }

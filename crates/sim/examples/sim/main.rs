@@ -17,6 +17,7 @@ mod planted;
 
 use clap::Parser;
 use sim::play::{self, Outcome};
+use sim::scenario::Scenario;
 use sim::schedule::Faults;
 use sim::trace::Keep;
 
@@ -62,6 +63,9 @@ struct Arguments {
     /// Look for the few acts of a failing seed that break its promise.
     #[arg(long, requires = "seed")]
     shrink: bool,
+    /// Play a scenario from a file, as those in `scenarios/sim`, and show what is seen.
+    #[arg(long, conflicts_with = "seed")]
+    scenario: Option<std::path::PathBuf>,
     /// Plant a defect, and look for it; `list` names them, `all` tries all.
     #[arg(long)]
     plant: Option<String>,
@@ -80,17 +84,44 @@ fn main() -> ExitCode {
     // A panic is a finding: it is told with the seed, once.
     std::panic::set_hook(Box::new(|_| {}));
     let arguments = Arguments::parse();
-    let violations = match (&arguments.plant, arguments.seed) {
-        (Some(plant), Some(seed)) => planted::with(plant, || one(seed, &arguments)),
-        (Some(plant), None) => planted::run(plant, &arguments),
-        (None, Some(seed)) if arguments.shrink => shrink(seed, &arguments),
-        (None, Some(seed)) => one(seed, &arguments),
-        (None, None) => many(&arguments),
+    let is_single = arguments.seed.is_some() || arguments.scenario.is_some();
+    let violations = match &arguments.plant {
+        Some(plant) if is_single => planted::with(plant, || single(&arguments)),
+        Some(plant) => planted::run(plant, &arguments),
+        None if is_single => single(&arguments),
+        None => many(&arguments),
     };
     if violations == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// One seed, or one scenario.
+fn single(arguments: &Arguments) -> u64 {
+    match (&arguments.scenario, arguments.seed) {
+        (Some(path), _) => scenario(path),
+        (None, Some(seed)) if arguments.shrink => shrink(seed, arguments),
+        (None, Some(seed)) => one(seed, arguments),
+        (None, None) => 0,
+    }
+}
+
+/// Prints what an operator would see of a scenario.
+fn scenario(path: &std::path::Path) -> u64 {
+    let read = std::fs::read_to_string(path).map_err(|error| error.to_string());
+    let read = read.and_then(|text| Scenario::read(&text).map_err(|error| error.to_string()));
+    match read {
+        Ok(scenario) => {
+            let seen = scenario.play();
+            print!("{seen}");
+            u64::from(seen.contains("BROKEN"))
+        }
+        Err(error) => {
+            eprintln!("{}: {error}", path.display());
+            1
+        }
     }
 }
 
