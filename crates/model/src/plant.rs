@@ -67,6 +67,9 @@ plants! {
     TornVoteIsNone "torn-vote-is-none" "A record of a vote whose writing was torn is read as no vote (in the simulated disk)."
     FenceOnOldState "fence-on-old-state" "An executor does not ask whether the fence is still wanted before it begins."
     NeverYields "never-yields" "A node that meets a newer history does not yield."
+    FedWithoutLease "fed-without-lease" "The watchdog is fed although the lease is over."
+    WaitWithoutLease "wait-without-lease" "Who waits for the end of a watchdog forgets that the node has a lease."
+    BoundNotAwaited "bound-not-awaited" "A lost node counts as ended when its lease is over, not its watchdog."
 }
 
 #[cfg(feature = "plant")]

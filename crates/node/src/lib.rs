@@ -17,6 +17,7 @@
 
 mod arbiter;
 mod company;
+mod dog;
 mod duties;
 mod executor;
 mod lies;
@@ -32,6 +33,7 @@ mod tend;
 mod yielding;
 
 pub use arbiter::arbiter_of;
+pub use dog::{Dog, DogOrder, Going};
 pub use executor::Lease;
 pub use lies::Lie;
 pub use message::{PeerMessage, Relayed};

@@ -12,6 +12,9 @@ use std::time::Duration;
 use model::seen::NodeState;
 use model::{BootId, Instant, NodeId, NodeName, WallTime};
 
+use quorum::bound::PillTimes;
+use quorum::disk::{DISK_LEASE, POLL};
+
 use crate::executor::Lease;
 use crate::node::Node;
 
@@ -71,6 +74,29 @@ impl Node {
         let election_timeout = self.raft.election_timeout();
         let span = quorum::bound::wait_out(lease, election_timeout, bound);
         Some(Outliving { since, span })
+    }
+
+    /// Which boot of a node a poison pill must end, and how long that may take; else why a pill
+    /// proves nothing now.
+    ///
+    /// # Errors
+    /// Why not, for people.
+    pub fn pill_against(&self, target: &NodeName) -> Result<(BootId, Duration), &'static str> {
+        let node = self.state.seen().nodes.get(target);
+        let watchdog = node.ok_or("it is no member")?.watchdog;
+        let watchdog = watchdog.ok_or("its watchdog is not armed, so a pill would not end it")?;
+        let boot = self
+            .boot_to_end(target)
+            .ok_or("it is not known for certain which boot of it must end")?;
+        let spec = self.state.spec().ok_or("there is no configuration")?;
+        let span = quorum::bound::poison_pill(PillTimes {
+            poll: POLL,
+            disk_lease: DISK_LEASE,
+            election_timeout: self.raft.election_timeout(),
+            lease: spec.cluster.timings.lease,
+            watchdog,
+        });
+        Ok((boot, span))
     }
 
     /// Until when the watchdog of this node must be waited for under the present leader; none

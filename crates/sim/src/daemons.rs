@@ -115,6 +115,7 @@ impl World {
     /// Everything that a daemon wants done, until there is nothing left; then the promises
     /// that it could have broken, and when it wants to be called again.
     pub(crate) fn carry_out(&mut self, id: NodeId) {
+        let mut has_tended = false;
         for _ in 0..OUTPUTS_MAX {
             let Some((daemon, local)) = self.awake(id) else {
                 return;
@@ -135,6 +136,9 @@ impl World {
                 }
             } else if let Some(output) = daemon.node.poll_output() {
                 self.carry_out_one((id, run), output);
+            } else if !has_tended {
+                has_tended = true;
+                self.tend_dog(id);
             } else {
                 self.update_peers(id);
                 self.check_daemon(id);

@@ -104,10 +104,16 @@ impl World {
             Order::Online(node) => aside(node, Maintenance::Off),
             Order::MaintenanceOn => maintenance(Maintenance::On),
             Order::MaintenanceOff => maintenance(Maintenance::Off),
-            Order::Leave => Command::Leave {
-                node: node_name(at),
-                boot: self.machine(at).boot_id(),
-            },
+            Order::Leave => {
+                let machine = self.machine(at);
+                if let Some(daemon) = &mut machine.daemon {
+                    daemon.is_leaving = true;
+                }
+                Command::Leave {
+                    node: node_name(at),
+                    boot: machine.boot_id(),
+                }
+            }
             Order::Confirm(target) => {
                 if !self.is_truly_off(target) {
                     return;

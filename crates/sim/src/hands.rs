@@ -9,6 +9,7 @@ use node::FenceAsker;
 use quorum::half::Method;
 
 use crate::act::Wrong;
+use crate::dogs::Devices;
 use crate::form;
 use crate::machine::{Machine, Power};
 use crate::world::{Event, World};
@@ -132,9 +133,24 @@ impl World {
                 ..
             } => {}
         }
-        let Some(target) = form::node_id(target.as_str()) else {
+        let name = target;
+        let Some(target) = form::node_id(name.as_str()) else {
             return;
         };
+        self.note_outliving((by, run), id, name);
+        if !self.has_device(name) {
+            let result = Box::new(FenceResult::Failed {
+                device: None,
+                how: "it has no fence device".into(),
+            });
+            let told = Event::Told {
+                by,
+                run,
+                id,
+                result,
+            };
+            return self.put(Duration::from_millis(1), told);
+        }
         let takes = self.switch(target).takes;
         self.put(
             takes,
@@ -152,15 +168,13 @@ impl World {
         let Some(node) = form::node_id(target.as_str()) else {
             return;
         };
-        let (fails, takes) = (self.switch(node).fails, self.switch(node).takes);
-        let device = form::device(target);
-        let result = if fails == 0 && self.machine(node).power == Power::Off {
-            FenceResult::Confirmed { device }
-        } else {
-            FenceResult::Failed {
-                device: Some(device),
+        let takes = self.switch(node).takes;
+        let result = match self.look_at(target) {
+            Some((device, _)) => FenceResult::Confirmed { device },
+            None => FenceResult::Failed {
+                device: Some(form::device(target)),
                 how: "it is not off".into(),
-            }
+            },
         };
         let told = Event::Told {
             by,
@@ -173,11 +187,12 @@ impl World {
 
     /// The device acts whether or not the daemon that asked still lives.
     pub(crate) fn strike(&mut self, (by, run): (NodeId, u64), id: FenceAsker, target: NodeId) {
+        let is_dead = self.setup.devices != Devices::Work;
         let switch = self.switch(target);
         let device = form::device(&form::node_name(target));
         let late = switch.late;
-        let result = if 0 < switch.fails {
-            switch.fails -= 1;
+        let result = if is_dead || 0 < switch.fails {
+            switch.fails = switch.fails.saturating_sub(1);
             FenceResult::Failed {
                 device: Some(device),
                 how: "no answer".into(),
@@ -206,6 +221,9 @@ impl World {
     }
 
     pub(crate) fn told(&mut self, (by, run): (NodeId, u64), id: FenceAsker, result: FenceResult) {
+        if self.outlives((by, run), id, &result) {
+            return;
+        }
         if let Some((daemon, local)) = self.awake_run((by, run)) {
             daemon.node.handle_fence_ended(id, result, local);
             self.carry_out(by);

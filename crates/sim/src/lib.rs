@@ -24,6 +24,7 @@ mod clock;
 mod daemons;
 mod deeds;
 mod disk;
+pub mod dogs;
 pub mod form;
 mod hands;
 pub mod linear;

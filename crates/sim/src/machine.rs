@@ -43,6 +43,12 @@ pub(crate) struct Daemon {
     pub requests: u64,
     /// The latest run of each other daemon that this one has heard.
     pub heard: BTreeMap<NodeId, Incarnation>,
+    /// What it decides about its watchdog.
+    pub dog: node::Dog,
+    /// It ends once its services have moved away.
+    pub is_leaving: bool,
+    /// Fences that go on as a wait for a watchdog when they fail.
+    pub outlivings: Vec<(node::FenceAsker, NodeName, node::Outliving)>,
 }
 
 pub(crate) struct Machine {
@@ -67,6 +73,10 @@ pub(crate) struct Machine {
     pub wrongs: BTreeMap<ServiceName, Wrong>,
     pub waiting: VecDeque<Event>,
     pub waiting_heartbeats: VecDeque<Event>,
+    /// Its watchdog, while it is armed.
+    pub dog: Option<crate::dogs::Device>,
+    /// What the watchdog was opened with in this boot.
+    pub dog_record: Option<model::spec::WatchdogSpec>,
     /// Whether its daemon is killed in the middle of its next write.
     pub trap: Option<Write>,
     /// When a look at the timers is in the queue.
@@ -92,6 +102,8 @@ impl Machine {
             wrongs: BTreeMap::new(),
             waiting: VecDeque::new(),
             waiting_heartbeats: VecDeque::new(),
+            dog: None,
+            dog_record: None,
             trap: None,
             wakes_at: None,
         }
@@ -106,6 +118,9 @@ impl Machine {
     /// Nothing of the daemon is left; what it had started runs on.
     pub fn end_daemon(&mut self) {
         self.daemon = None;
+        if let Some(dog) = &mut self.dog {
+            dog.let_go();
+        }
         self.busy_until.clear();
         self.hanging.clear();
         self.gave_way.clear();
@@ -116,6 +131,8 @@ impl Machine {
     pub fn power_off(&mut self) {
         self.end_daemon();
         self.power = Power::Off;
+        self.dog = None;
+        self.dog_record = None;
         self.running.clear();
         self.recorded.clear();
     }
@@ -167,6 +184,9 @@ impl Machine {
             is_restored: false,
             requests: 0,
             heard: BTreeMap::new(),
+            dog: node::Dog::new(self.dog_record.clone()),
+            is_leaving: false,
+            outlivings: Vec::new(),
         });
     }
 }

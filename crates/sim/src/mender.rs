@@ -10,6 +10,7 @@ use wire::raft::Configuration;
 
 use crate::act::{Order, Weather, Wrong};
 use crate::disk::Health;
+use crate::dogs::Devices;
 use crate::form::node_id;
 use crate::machine::Power;
 use crate::promises::Promise;
@@ -21,6 +22,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A node that stays lost for so many looks is switched off and vouched for by a person:
 /// the brake against fence loops has stopped the cluster from doing it.
 const LOST_LOOKS: u32 = 10;
+
+/// The same where watchdogs must be waited out, which takes longer.
+const LOST_LOOKS_WITHOUT_DEVICES: u32 = 50;
 
 /// It is kept off for so many looks, in which the log can hear of it.
 const OFF_LOOKS: u32 = 8;
@@ -130,7 +134,8 @@ impl World {
     /// Nodes that stay lost are switched off by a person who says so; they stay off until
     /// the log has heard it.
     fn vouch_for_lost(&mut self) -> Vec<NodeId> {
-        let nodes = &self.record.state().seen().nodes;
+        let state = self.record.state();
+        let nodes = &state.seen().nodes;
         let lost: Vec<NodeName> = nodes
             .iter()
             .filter(|(_, node)| matches!(node.state, NodeState::Lost { .. }))
@@ -139,12 +144,16 @@ impl World {
         self.mender.lost_looks.retain(|name, _| lost.contains(name));
         let mut kept_off = Vec::new();
         for name in lost {
+            let patience = match self.record.state().lease_and_bound(&name) {
+                Some(_) if self.setup.devices != Devices::Work => LOST_LOOKS_WITHOUT_DEVICES,
+                Some(_) | None => LOST_LOOKS,
+            };
             let looks = self.mender.lost_looks.entry(name.clone()).or_default();
             *looks += 1;
-            if *looks < LOST_LOOKS {
+            if *looks < patience {
                 continue;
             }
-            if LOST_LOOKS + OFF_LOOKS < *looks {
+            if patience + OFF_LOOKS < *looks {
                 // Nobody can decide without it: it is switched on again.
                 *looks = 0;
                 continue;

@@ -8,6 +8,7 @@ use model::{BootId, Instant, NodeId, NodeName, ServiceName};
 use node::Lease;
 use wire::raft::{Configuration, Entry};
 
+use crate::act::Kind;
 use crate::form::{node_id, node_name};
 use crate::machine::Power;
 use crate::record::Met;
@@ -208,6 +209,20 @@ impl World {
         }
     }
 
+    /// A boot that counts as ended, by the word of a device or because its watchdog was waited
+    /// for, has ended: services of it start elsewhere. Only a device that lies is excused.
+    fn invariant_s2_the_ended_are_off(&mut self) {
+        let Some((name, boot)) = self.record.ended() else {
+            return;
+        };
+        let machine = self.machines.iter().find(|machine| machine.name == *name);
+        let lives = machine.is_some_and(|m| m.power != Power::Off && m.boot_id() == *boot);
+        if lives && !self.counts.faults.contains_key(&Kind::Liar) {
+            let what = format!("{name} counts as ended in boot {boot}, and lives");
+            self.break_promise(Promise::S2StartsOnlyWhenProven, what);
+        }
+    }
+
     /// What a node has applied is what all others have; what nobody had before is taken into
     /// the record, if it was committed rightly.
     fn invariant_s5_one_history(&mut self, id: NodeId, applied: u64) {
@@ -284,6 +299,8 @@ impl World {
                 self.trace.tale(self.now, None, || line);
             }
         }
+        self.counts.outlived += u64::from(self.record.has_outlived());
+        self.invariant_s2_the_ended_are_off();
         if self.record.has_fenced() {
             self.invariant_l3_no_fence_loops();
         }

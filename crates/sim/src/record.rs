@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use model::seen::FenceResult;
-use model::{Command, Instant, NodeName, Stamped};
+use model::{BootId, Command, Instant, NodeName, Stamped};
 use state::State;
 use wire::raft::{Configuration, Entry, Payload};
 
@@ -25,6 +25,9 @@ pub(crate) struct Record {
     /// Confirmed fences since a person vouched for the node.
     fenced: BTreeMap<NodeName, usize>,
     has_fenced: bool,
+    /// Whose boot the last entry counts as ended.
+    ended: Option<(NodeName, BootId)>,
+    has_outlived: bool,
 }
 
 /// What an entry that a node has applied is for the record.
@@ -49,6 +52,8 @@ impl Record {
             configuration,
             fenced: BTreeMap::new(),
             has_fenced: false,
+            ended: None,
+            has_outlived: false,
         }
     }
 
@@ -65,6 +70,16 @@ impl Record {
     /// Whether the last entry confirmed a fence.
     pub fn has_fenced(&self) -> bool {
         self.has_fenced
+    }
+
+    /// Whether the last entry tells of a watchdog that was waited out.
+    pub fn has_outlived(&self) -> bool {
+        self.has_outlived
+    }
+
+    /// Whose boot counts as ended since the last entry, by a device or its watchdog.
+    pub fn ended(&self) -> Option<&(NodeName, BootId)> {
+        self.ended.as_ref()
     }
 
     /// The last entry.
@@ -107,6 +122,8 @@ impl Record {
             configuration,
             fenced,
             has_fenced,
+            ended: None,
+            has_outlived: false,
         };
     }
 
@@ -114,6 +131,8 @@ impl Record {
     pub fn take(&mut self, entry: &Entry, at: Instant) -> Vec<String> {
         let told = self.state.history().back().map_or(0, |last| last.index);
         self.has_fenced = false;
+        self.ended = None;
+        self.has_outlived = false;
         if let Some(configuration) = entry.payload.configuration() {
             self.configuration = configuration.clone();
         }
@@ -137,10 +156,27 @@ impl Record {
     }
 
     fn apply(&mut self, index: u64, stamped: &Stamped) {
+        let boot_of = |name| self.state.seen().nodes.get(name)?.state.boot();
+        let ended = match &stamped.command {
+            Command::FenceEnded {
+                target,
+                result: FenceResult::Confirmed { .. } | FenceResult::OutlivedWatchdog { .. },
+                ..
+            } => boot_of(target).map(|boot| (target.clone(), boot)),
+            _other => None,
+        };
         // What is rejected is rejected everywhere, and changes nothing.
         if self.state.apply(index, stamped).is_err() {
             return;
         }
+        self.ended = ended;
+        self.has_outlived = matches!(
+            stamped.command,
+            Command::FenceEnded {
+                result: FenceResult::OutlivedWatchdog { .. },
+                ..
+            }
+        );
         match &stamped.command {
             Command::FenceEnded {
                 target,

@@ -96,6 +96,8 @@ impl Scenario {
             }
             "policy" => self.setup.spec.cluster.no_quorum = policy(rest).ok_or_else(bad)?,
             "witness" => self.setup.witness = true,
+            "watchdogs" => crate::dogs::arm_all(&mut self.setup, span(rest)?),
+            "dead-devices" => self.setup.devices = crate::dogs::Devices::Dead,
             "no-devices" => {
                 let nodes = self.setup.spec.nodes.values_mut();
                 nodes.for_each(|node| node.fence.clear());

@@ -10,6 +10,7 @@ use model::spec::NoQuorumPolicy;
 use model::{Instant, NodeId, ServiceName, Spec};
 
 use crate::act::{Act, Kind, Order, Weather, Write, Wrong};
+use crate::dogs::Devices;
 use crate::form::{node_name, service, spec};
 use crate::random::Random;
 use crate::scene::{self, Outside, Scene};
@@ -114,6 +115,10 @@ pub struct Setup {
     pub slow: Option<ServiceName>,
     /// Whether a witness votes between two halves.
     pub witness: bool,
+    /// What becomes of orders to power switches.
+    pub devices: Devices,
+    /// At which part of its bound a watchdog bites, of 1000; one with a slow clock is late.
+    pub dog_bites_at: u32,
     /// When the faults end.
     pub faults_end: Instant,
 }
@@ -132,6 +137,8 @@ impl Setup {
             compact_every: 1000,
             slow: None,
             witness: false,
+            devices: Devices::Work,
+            dog_bites_at: 1000,
             faults_end: Instant::ZERO,
         }
     }
@@ -145,7 +152,10 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
         .chance(THEMED)
         .then(|| scene::any(faults, &mut random));
     let scene = scene.flatten();
-    let setup = setup(seed, scene, &mut random);
+    let mut setup = setup(seed, scene, &mut random);
+    if scene.is_none() {
+        crate::dogs::draw(&mut setup);
+    }
     let kinds = kinds_of(faults, &mut random);
     let mut acts = Acts {
         random: Random::new(seed, OF_ACTS),
@@ -160,6 +170,7 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
         None => acts.draw(&kinds),
     }
     let mut acts = acts.acts;
+    crate::dogs::draw_outage(&setup, &kinds, &mut acts);
     let end = setup.faults_end;
     acts.retain(|(at, _)| *at < end);
     acts.sort_by_key(|(at, _)| *at);
@@ -214,6 +225,8 @@ fn setup(seed: u64, scene: Option<&Scene>, random: &mut Random) -> Setup {
         compact_every: random.pick(&[10, 30, 30, 100, 1000]),
         slow,
         witness,
+        devices: Devices::Work,
+        dog_bites_at: 1000,
         faults_end: begins(u32::from(witness)) + FAULTS_FOR,
     }
 }

@@ -35,6 +35,9 @@ pub(crate) fn of_event(event: &Event, word: &str) -> String {
         | Event::Asked { .. }
         | Event::WitnessWritten { .. }
         | Event::Granted { .. }
+        | Event::Dog { .. }
+        | Event::DogNews { .. }
+        | Event::Outlive { .. }
         | Event::Resume { .. }
         | Event::Wake { .. }
         | Event::Act { .. }

@@ -15,6 +15,7 @@ use wire::heartbeat::{Heartbeat, LinkId};
 
 use crate::act::Kind;
 use crate::clients::Clients;
+use crate::dogs::DogNews;
 use crate::form;
 use crate::machine::{Machine, Power};
 use crate::promises::{Promise, Violation};
@@ -128,6 +129,24 @@ pub(crate) enum Event {
         number: u64,
         answer: Answer,
     },
+    /// A watchdog is fed, or bites.
+    Dog {
+        on: NodeId,
+        number: u64,
+    },
+    /// What became of the order to open one.
+    DogNews {
+        on: NodeId,
+        run: u64,
+        news: DogNews,
+    },
+    /// A wait for the watchdog of another node.
+    Outlive {
+        by: NodeId,
+        run: u64,
+        id: FenceAsker,
+        what: Box<(model::NodeName, node::Outliving)>,
+    },
     Resume {
         on: NodeId,
         pauses: u64,
@@ -155,10 +174,14 @@ impl Event {
             | Self::Begun { on, .. }
             | Self::Ended { on, .. }
             | Self::GaveWay { on, .. }
+            | Self::DogNews { on, .. }
             | Self::Failed { on, .. } => Some(*on),
-            Self::Told { by, .. } | Self::Granted { by, .. } => Some(*by),
+            Self::Outlive { by, .. } | Self::Told { by, .. } | Self::Granted { by, .. } => {
+                Some(*by)
+            }
             Self::StartDaemon { .. }
             | Self::Trap { .. }
+            | Self::Dog { .. }
             | Self::Pings
             | Self::WitnessTrap
             | Self::WitnessStart
@@ -195,6 +218,9 @@ impl Event {
             Self::Asked { number, .. } => ("the witness is asked", *number),
             Self::WitnessWritten { number, .. } => ("the witness has written", *number),
             Self::Granted { number, .. } => ("the witness answers", *number),
+            Self::Dog { on, .. } => ("watchdog", on.0),
+            Self::DogNews { on, .. } => ("word of a watchdog", on.0),
+            Self::Outlive { by, .. } => ("wait for a watchdog", by.0),
             Self::Resume { on, .. } => ("resume", on.0),
             Self::Wake { on } => ("timer", on.0),
             Self::Act { place } => ("act", *place as u64),
@@ -242,6 +268,10 @@ pub struct Counts {
     pub rot_refused: u64,
     /// Machines switched off by a fence.
     pub fences: u64,
+    /// Machines that their watchdog ended.
+    pub bites: u64,
+    /// Losses that were waited out.
+    pub outlived: u64,
 }
 
 pub(crate) struct World {
@@ -263,8 +293,10 @@ pub(crate) struct World {
     pub mender: crate::mender::Mender,
     pub witness: crate::outside::Witness,
     pub ballots: crate::ballots::Ballots,
+    /// Watchdogs that were opened.
+    pub dogs_opened: u64,
     moment: (Instant, u64),
-    event_counts: [u64; 16],
+    event_counts: [u64; 17],
 }
 
 impl World {
@@ -294,8 +326,9 @@ impl World {
             mender: crate::mender::Mender::default(),
             witness: crate::outside::Witness::default(),
             ballots: crate::ballots::Ballots::default(),
+            dogs_opened: 0,
             moment: (Instant::ZERO, 0),
-            event_counts: [0; 16],
+            event_counts: [0; 17],
             setup: setup.clone(),
         };
         for place in 0..world.acts.len() {
@@ -531,6 +564,9 @@ impl World {
                 number,
                 answer,
             } => self.granted((by, run), (arbiter, number), answer),
+            Event::Dog { on, number } => self.dog_turn(on, number),
+            Event::DogNews { on, run, news } => self.take_dog_news(on, run, news),
+            Event::Outlive { by, run, id, what } => self.outlive((by, run), id, what),
             Event::Resume { on, pauses } if pauses <= self.pauses => self.resume(on),
             Event::Resume { .. } => {}
             Event::Wake { on } => self.wake(on),
@@ -559,6 +595,7 @@ impl World {
             Event::Wake { .. } => 12,
             Event::Act { .. } => 13,
             Event::Mend => 14,
+            Event::Dog { .. } | Event::DogNews { .. } | Event::Outlive { .. } => 16,
             Event::Pings
             | Event::WitnessTrap
             | Event::WitnessStart
@@ -571,7 +608,7 @@ impl World {
 
     /// What was counted so far.
     pub fn counts(&self) -> Counts {
-        const WORDS: [&str; 16] = [
+        const WORDS: [&str; 17] = [
             "heartbeats",
             "refusals",
             "messages",
@@ -588,6 +625,7 @@ impl World {
             "acts",
             "looks of people",
             "words with the witness",
+            "turns of watchdogs",
         ];
         let mut counts = self.counts.clone();
         counts.events = WORDS.into_iter().zip(self.event_counts).collect();

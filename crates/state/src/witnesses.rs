@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::history::Happening;
+use model::plant::{self, Plant};
 use model::seen::{NodeState, WitnessKind, WitnessSeen};
 use model::{BootId, NodeId, NodeName, Rejected, UserName, WitnessId, WitnessName};
 
@@ -154,8 +155,12 @@ impl State {
             return None;
         }
         let bound = self.seen.nodes.get(target)?.watchdog?;
-        let spec = self.spec.as_ref()?;
-        Some((spec.cluster.timings.lease, bound))
+        let lease = self.spec.as_ref()?.cluster.timings.lease;
+        Some(match () {
+            () if plant::is(Plant::WaitWithoutLease) => (Duration::ZERO, bound),
+            () if plant::is(Plant::BoundNotAwaited) => (lease, Duration::ZERO),
+            () => (lease, bound),
+        })
     }
 
     /// S2: a node counts as ended by its watchdog only when it was armed, as every other, and

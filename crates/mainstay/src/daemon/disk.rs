@@ -13,8 +13,7 @@ use host::shared_disk::{Caches, SharedDisk, WitnessDisk};
 use model::seen::{WitnessKind, WitnessSeen};
 use model::{BootId, Command, Instant, NodeId, NodeName, UserName, WitnessId, WitnessName};
 use quorum::arbiter::Ask;
-use quorum::bound::{PillTimes, poison_pill};
-use quorum::disk::{Content, Feed, Guard, Header, Slot, Slots};
+use quorum::disk::{Content, DISK_LEASE, Feed, Guard, Header, POLL, Slot, Slots};
 use quorum::half::Leadership;
 use server::Reply;
 use tokio::sync::oneshot;
@@ -22,11 +21,7 @@ use wire::raft::Arbiter;
 
 use super::control::{Control, Input};
 pub use worker::News;
-use worker::{Laid, Order, POLL, Seen, Settings, Worker};
-
-/// Without a quorate leader a node gives up so long after its last good read: two polls may
-/// fail. With the default lease it adds nothing to the wait.
-const DISK_LEASE: Duration = Duration::from_secs(3);
+use worker::{Laid, Order, Seen, Settings, Worker};
 
 /// Nothing was heard from the disk for so long: it is silent. Two polls, and a slow write.
 const ANSWER_FOR: Duration = Duration::from_secs(3);
@@ -43,6 +38,13 @@ const ORDER_LIMIT: Duration = Duration::from_secs(10);
 pub struct Disks {
     map: BTreeMap<WitnessId, Link>,
     told: Option<Instant>,
+}
+
+impl Disks {
+    /// What the disks say of the watchdog of this node.
+    pub fn guards(&self) -> Vec<&Guard> {
+        self.map.values().map(|link| &link.guard).collect()
+    }
 }
 
 struct Link {
@@ -227,39 +229,6 @@ impl Control {
         }
     }
 
-    /// Whether a pill for this boot was read: nothing may feed the watchdog any more.
-    pub fn is_poisoned(&self, now: Instant) -> bool {
-        let mut disks = self.disks.map.values();
-        disks.any(|link| {
-            matches!(
-                link.guard.feed(Leadership::Quorate, now),
-                Feed::Poisoned { .. }
-            )
-        })
-    }
-
-    /// Until when the watchdog may be fed, as far as disks have a say. Where pills are a fence
-    /// of this node, a box that cannot be read may hold one.
-    pub fn fed_by_disks(&self, until: Instant, now: Instant) -> Instant {
-        if self.is_poisoned(now) {
-            return Instant::ZERO;
-        }
-        let has_pill = self
-            .devices_of(&self.identity.name)
-            .iter()
-            .any(super::fences::is_pill);
-        let leadership = self.node.leadership(now);
-        if !has_pill || self.disks.map.is_empty() || leadership == Leadership::Quorate {
-            return until;
-        }
-        let mut disks = self.disks.map.values();
-        match disks.any(|link| link.guard.feed(leadership, now) == Feed::Yes) {
-            // A loop that hangs must not be fed longer than the writer of a pill waits.
-            true => until.min(now + POLL),
-            false => Instant::ZERO,
-        }
-    }
-
     /// For people: how a disk is, as this node sees it.
     pub fn disk_view(&self, name: &WitnessName, seen: &WitnessSeen) -> WitnessView {
         let now = host::clock::now();
@@ -363,33 +332,14 @@ impl Control {
         let now = host::clock::now();
         let state = self.node.state();
         let seen = state.seen();
+        let (boot, span) = self.node.pill_against(target)?;
         let node = seen.nodes.get(target).ok_or("it is no member")?;
-        let watchdog = node
-            .watchdog
-            .ok_or("its watchdog is not armed, so a pill would not end it")?;
-        let boot = self
-            .node
-            .boot_to_end(target)
-            .ok_or("it is not known for certain which boot of it must end")?;
-        let lease = state
-            .spec()
-            .ok_or("there is no configuration")?
-            .cluster
-            .timings
-            .lease;
         let usable = seen.witnesses.values().find_map(|witness| {
             let link = self.disks.map.get(&witness.id)?;
             let place = *witness.places.get(&node.id)?;
             link.answers(now).then_some((link, place))
         });
         let (link, place) = usable.ok_or("no disk witness answers this node")?;
-        let span = poison_pill(PillTimes {
-            poll: POLL,
-            disk_lease: DISK_LEASE,
-            election_timeout: self.node.raft().election_timeout(),
-            lease,
-            watchdog,
-        });
         Ok(Poison {
             orders: link.orders.clone(),
             place,

@@ -12,8 +12,7 @@ use quorum::half::Method;
 use super::control::{Control, Input};
 use super::disk::Poison;
 
-/// The agent of devices that write poison pills: the daemon itself, and no program.
-pub const PILL_AGENT: &str = "disk";
+pub use quorum::disk::PILL_AGENT;
 
 /// Whether this device is the poison pill.
 pub fn is_pill(device: &Device) -> bool {

@@ -298,6 +298,8 @@ impl Total {
             ("writes torn", counts.writes_torn),
             ("starts refused for rot", counts.rot_refused),
             ("machines fenced", counts.fences),
+            ("machines ended by their watchdog", counts.bites),
+            ("watchdogs waited out", counts.outlived),
         ] {
             *self.met.entry(word).or_default() += count;
         }

@@ -20,18 +20,11 @@ use host::shared_disk::{SharedDisk, WitnessDisk};
 use model::{BootId, Instant, Lineage, NodeId, WitnessId};
 use quorum::arbiter::{Answer, Ask, Grant};
 use quorum::disk::{
-    Ballot, Ballots, Beat, Content, Header, Output, Pill, PillReason, SLOTS_MAX, Slot, newest,
+    Ballot, Ballots, Beat, Content, HEARD_FOR, Header, Output, POLL, Pill, PillReason, SLOTS_MAX,
+    Slot, newest,
 };
 use quorum::race::Turn;
 use tokio::sync::oneshot;
-
-/// Each node reads its box and writes its beat this often. A write a second wears no disk out
-/// and wakes no array, and a pill is found within it.
-pub const POLL: Duration = Duration::from_secs(1);
-
-/// A node whose beat has not changed for so long does not reach the disk: three polls and a
-/// slow write.
-const HEARD_FOR: Duration = Duration::from_secs(4);
 
 /// What the thread must know.
 pub struct Settings {
