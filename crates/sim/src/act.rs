@@ -20,6 +20,10 @@ pub enum Wrong {
     StopFails,
     /// A stop takes seconds.
     StopSlow,
+    /// A start says that it failed, and what it started runs.
+    StartLies,
+    /// A stop says that it failed, and has stopped all.
+    StopLies,
 }
 
 /// What a trap waits for.
@@ -281,6 +285,8 @@ impl fmt::Display for Wrong {
             Self::StartHangs => "start-hangs",
             Self::StopFails => "stop-fails",
             Self::StopSlow => "stop-slow",
+            Self::StartLies => "start-lies",
+            Self::StopLies => "stop-lies",
         })
     }
 }
@@ -422,6 +428,8 @@ fn read_wrong(word: &str) -> Option<Wrong> {
         Wrong::StartHangs,
         Wrong::StopFails,
         Wrong::StopSlow,
+        Wrong::StartLies,
+        Wrong::StopLies,
     ];
     all.into_iter().find(|wrong| wrong.to_string() == word)
 }

@@ -244,12 +244,16 @@ fn outcome(machine: &mut Machine, operation: &Operation) -> Outcome {
             machine.running.remove(address);
             Outcome::Failed("exit 1".into())
         }
+        Verb::Start if wrong == Some(Wrong::StartLies) => Outcome::Failed("exit 1".into()),
         Verb::Start if machine.running.contains_key(address) => Outcome::Running,
         Verb::Start => Outcome::Failed("ended at once".into()),
         Verb::Stop if wrong == Some(Wrong::StopFails) => Outcome::Failed("it resists".into()),
         Verb::Stop => {
             machine.running.remove(address);
             machine.recorded.remove(address);
+            if wrong == Some(Wrong::StopLies) {
+                return Outcome::Failed("exit 1".into());
+            }
             Outcome::Stopped
         }
     }

@@ -435,6 +435,8 @@ impl Acts<'_> {
                     Wrong::StartHangs,
                     Wrong::StopFails,
                     Wrong::StopSlow,
+                    Wrong::StartLies,
+                    Wrong::StopLies,
                 ];
                 let wrong = self.random.pick(&all);
                 let fault = Act::Wrong(node, service, wrong);
