@@ -82,7 +82,7 @@ pub struct WitnessView {
 /// A vote that a witness gave.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantView {
-    /// To whom.
+    /// The voter whose half has it.
     pub node: String,
     /// The generation of the history that it ended.
     pub generation: u64,

@@ -331,7 +331,7 @@ fn shown(view: &ClusterView) -> String {
     for (lineage, grant) in &view.grants {
         text.push_str(&format!(
             "  vote: to node {} (generation {}, term {})\n",
-            grant.candidate, lineage.generation, grant.term
+            grant.keeper, lineage.generation, grant.term
         ));
     }
     text

@@ -41,7 +41,7 @@ pub struct Found {
 
 /// More than any of our models has; ends a search that would fill the memory, and is then
 /// told as incomplete.
-pub const STATES_MAX: usize = 400_000;
+pub const STATES_MAX: usize = 1_000_000;
 
 struct Search<M: Model> {
     known: BTreeMap<u64, u32>,

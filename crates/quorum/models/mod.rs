@@ -2,23 +2,30 @@
 
 pub mod checker;
 pub mod split;
+pub mod vote;
 
 use checker::{Found, explore};
 use split::{Bounds, Liveness, Split, Without};
+use vote::{Asks, Lacks, Vote};
 
 /// One line of the table.
 pub struct Case {
     /// The model's name.
     pub name: &'static str,
-    /// What is left out.
-    pub without: Without,
+    /// Whether nothing is left out, so that nothing may go wrong.
+    pub is_whole: bool,
     /// In words.
     pub rule: &'static str,
     /// Whether it belongs to the ordinary tests.
     #[allow(dead_code)] // Read by the tests, not by the example.
     pub size: Size,
-    bounds: Bounds,
-    liveness: Liveness,
+    explored: Explored,
+}
+
+/// Which model, and its bounds.
+enum Explored {
+    Split(Split),
+    Vote(Vote),
 }
 
 /// How long it takes.
@@ -88,17 +95,68 @@ const FOUR: Bounds = Bounds {
     ..WITNESS
 };
 
+/// Four nodes and no witness.
+const FENCES: Bounds = Bounds {
+    nodes: 4,
+    boots: 0,
+    cuts: 1,
+    writes: 1,
+    ..PAIR
+};
+
 const fn case(name: &'static str, rule: &'static str, without: Without, bounds: Bounds) -> Case {
-    let liveness = Liveness::None;
     Case {
         name,
-        without,
+        is_whole: matches!(without, Without::Nothing),
         rule,
         size: Size::Small,
-        bounds,
-        liveness,
+        explored: Explored::Split(Split {
+            without,
+            bounds,
+            liveness: Liveness::None,
+        }),
     }
 }
+
+const fn vote(name: &'static str, rule: &'static str, vote: Vote) -> Case {
+    Case {
+        name,
+        is_whole: matches!(vote.lacks, Lacks::Nothing),
+        rule,
+        size: Size::Small,
+        explored: Explored::Vote(vote),
+    }
+}
+
+/// The halves of two cuts across each other, or of three.
+const TWO_CUTS: &[u8] = &[0b0011, 0b1100, 0b0101, 0b1010];
+
+/// Four voters whose halves change, without a leader by majority.
+const HALVES: Vote = Vote {
+    lacks: Lacks::Nothing,
+    terms: 3,
+    halves: TWO_CUTS,
+    asks: Asks::Prompt,
+    leaders: 0,
+    longest: None,
+};
+
+/// Four voters, a majority in between.
+const LEADER: Vote = Vote {
+    terms: 4,
+    halves: &[0b0011, 0b1100],
+    leaders: 1,
+    ..HALVES
+};
+
+/// One half, of which the second has the longer log.
+const LONGER: Vote = Vote {
+    terms: 5,
+    halves: &[0b0011],
+    asks: Asks::Late,
+    longest: Some(1),
+    ..HALVES
+};
 
 const fn large(case: Case) -> Case {
     Case {
@@ -108,7 +166,11 @@ const fn large(case: Case) -> Case {
 }
 
 const fn alive(case: Case, liveness: Liveness) -> Case {
-    Case { liveness, ..case }
+    let explored = match case.explored {
+        Explored::Split(split) => Explored::Split(Split { liveness, ..split }),
+        Explored::Vote(vote) => Explored::Vote(vote),
+    };
+    Case { explored, ..case }
 }
 
 /// All lines, in the order of the table.
@@ -216,21 +278,65 @@ pub const CASES: &[Case] = &[
         Without::OneGrant,
         FOUR,
     )),
+    large(case("fences", "nothing", Without::Nothing, FENCES)),
+    large(case(
+        "fences",
+        "rule 2: confirmed fence only",
+        Without::Confirmation,
+        FENCES,
+    )),
+    large(vote("halves", "nothing", HALVES)),
+    large(vote(
+        "halves",
+        "the keeper stays when the vote is taken over",
+        Vote {
+            lacks: Lacks::Keeper,
+            ..HALVES
+        },
+    )),
+    large(vote(
+        "halves",
+        "who pledged votes for nobody else",
+        Vote {
+            lacks: Lacks::Pledge,
+            ..HALVES
+        },
+    )),
+    large(vote("leader", "nothing", LEADER)),
+    large(vote(
+        "leader",
+        "terms that are granted do not fall",
+        Vote {
+            lacks: Lacks::Terms,
+            ..LEADER
+        },
+    )),
+    large(vote("longer", "nothing", LONGER)),
+    vote(
+        "longer",
+        "another one of the half may take the vote over",
+        Vote {
+            lacks: Lacks::TakeOver,
+            ..LONGER
+        },
+    ),
 ];
 
 impl Case {
     /// Explores it.
     pub fn explore(&self) -> Found {
-        explore(&Split {
-            without: self.without,
-            bounds: self.bounds,
-            liveness: self.liveness,
-        })
+        match &self.explored {
+            Explored::Split(split) => explore(split),
+            Explored::Vote(vote) => explore(vote),
+        }
     }
 
     /// The bounds in words.
     pub fn bounds(&self) -> String {
-        let b = &self.bounds;
+        let b = match &self.explored {
+            Explored::Split(split) => &split.bounds,
+            Explored::Vote(vote) => return vote.bounds(),
+        };
         let parts = [
             (b.cuts, "cuts"),
             (b.crashes, "crashes"),

@@ -716,7 +716,7 @@ impl Split {
         if self.without == Without::OneGrant {
             known
                 .grants
-                .retain(|(_, grant)| grant.candidate == ask.candidate);
+                .retain(|(_, grant)| grant.keeper == ask.candidate);
         }
         let mut witness = Arbiter::new(known).unwrap();
         witness.handle_ask(number, &ask, Instant::ZERO);

@@ -1,10 +1,17 @@
 //! What a witness remembers of one cluster, and to whom it gives its vote.
 //!
-//! A grant is a vote and nothing else: for one lineage there is one. It is bound to the term
-//! that the candidate asked for. The same candidate, in the same run, may ask again and for a
-//! later term; anybody may ask once they show that the lineage has had a leader elected in a
-//! later term than the grant's, because of the majority that elected it somebody would have
-//! pledged had the grant been used, and now never can in that term.
+//! A grant is a vote and nothing else: for one lineage there is one, and it belongs to one half.
+//! It is bound to the term that the candidate asked for, and to its *keeper*: the voter that was
+//! first granted it. A forced change needs the vote of everybody in its half, so two changes
+//! whose halves both have the keeper exclude each other by the keeper's own pledge, and of
+//! such a half anybody may ask, as often as it likes, for terms that do not fall. Anybody else
+//! may ask once they show that the lineage has had a leader elected in a later term than the
+//! grant's, because of the majority that elected it somebody would have pledged had the grant
+//! been used, and now never can in that term. The keeper is then the one who asks.
+//!
+//! The keeper stays when another one of its half takes the vote over. If it went along, the
+//! vote could go round from half to half: by the second to a half with the third, and by that
+//! one to a half that shares nobody with the first.
 //!
 //! ```text
 //!   handle_ask ──► (other half heavier and there: Wait) ──► Persist ──► handle_persisted ──► Granted
@@ -94,7 +101,7 @@ pub enum Answer {
     },
     /// Somebody else has the vote.
     Refused {
-        /// Who.
+        /// The keeper: whoever has it in its half may have the vote.
         to: NodeId,
         /// The term of that grant.
         term: u64,
@@ -135,12 +142,36 @@ pub enum Invalid {
 /// One vote that was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Grant {
-    /// To whom.
+    /// Who belongs to every half that was granted it, so that no two of them can use it.
+    pub keeper: NodeId,
+    /// To whom, last.
     pub candidate: NodeId,
     /// In which run of its daemon.
     pub run: u64,
-    /// For which term.
+    /// For which term: of all that were granted under this keeper the latest.
     pub term: u64,
+}
+
+impl Grant {
+    /// What an ask gets, given the vote that was given before it; none when it may not have it.
+    #[must_use]
+    pub fn after(before: Option<&Self>, ask: &Ask) -> Option<Self> {
+        let grant = |keeper: NodeId| Self {
+            keeper,
+            candidate: ask.candidate,
+            run: ask.run,
+            term: ask.term,
+        };
+        match before {
+            Some(before) if before.term < ask.led_term => Some(grant(ask.candidate)),
+            // A late copy of an earlier ask must not take the vote back to its term.
+            Some(before) if ask.rest.contains(&before.keeper) => {
+                (before.term <= ask.term).then_some(grant(before.keeper))
+            }
+            Some(_) => None,
+            None => Some(grant(ask.candidate)),
+        }
+    }
 }
 
 /// What a witness keeps on disk for one cluster.
@@ -299,7 +330,7 @@ impl Arbiter {
     /// answer.
     pub fn handle_ask(&mut self, number: u64, ask: &Ask, now: Instant) {
         let answer = match self.judge(ask, now) {
-            Ok(()) => return self.grant(number, ask),
+            Ok(grant) => return self.grant(number, ask, grant),
             Err(answer) => answer,
         };
         self.outputs.push_back(Output::Answer {
@@ -353,22 +384,24 @@ impl Arbiter {
         })
     }
 
-    fn judge(&mut self, ask: &Ask, now: Instant) -> Result<(), Answer> {
+    fn judge(&mut self, ask: &Ask, now: Instant) -> Result<Grant, Answer> {
         check(ask).map_err(|because| Answer::Invalid { because })?;
-        if plant::is(Plant::WitnessVotesTwice) {
-            return Ok(());
-        }
-        match self.grants.get(&ask.lineage).copied() {
-            Some(grant) if is_same_asker(&grant, ask) => {
-                // A late copy of an earlier ask must not take the vote back to its term.
-                (grant.term <= ask.term)
-                    .then_some(())
-                    .ok_or(refused(&grant))
+        let before = self.grants.get(&ask.lineage).copied();
+        let before = before.filter(|_| !plant::is(Plant::WitnessVotesTwice));
+        let grant = Grant::after(before.as_ref(), ask);
+        match before {
+            Some(before) => {
+                let grant = grant.ok_or(refused(&before))?;
+                if grant.keeper != before.keeper {
+                    self.prefer(ask, now)?;
+                }
+                Ok(grant)
             }
-            Some(grant) if ask.led_term <= grant.term => Err(refused(&grant)),
-            Some(_) => self.prefer(ask, now),
             None if Some(ask.lineage.generation) <= self.refused_up_to => Err(Answer::Outdated),
-            None => self.prefer(ask, now),
+            None => {
+                self.prefer(ask, now)?;
+                grant.ok_or(Answer::Outdated)
+            }
         }
     }
 
@@ -404,12 +437,7 @@ impl Arbiter {
             .fold(0, u64::saturating_add)
     }
 
-    fn grant(&mut self, number: u64, ask: &Ask) {
-        let grant = Grant {
-            candidate: ask.candidate,
-            run: ask.run,
-            term: ask.term,
-        };
+    fn grant(&mut self, number: u64, ask: &Ask, grant: Grant) {
         if self.grants.insert(ask.lineage, grant) != Some(grant) {
             self.forget_oldest();
             self.written += 1;
@@ -460,10 +488,6 @@ fn check(ask: &Ask) -> Result<(), Invalid> {
     Ok(())
 }
 
-fn is_same_asker(grant: &Grant, ask: &Ask) -> bool {
-    (grant.candidate, grant.run) == (ask.candidate, ask.run)
-}
-
 fn is_of(held: &Held, of: Lineage) -> bool {
     match held.answer {
         Answer::Granted { lineage, .. } => lineage == of,
@@ -476,7 +500,7 @@ fn is_of(held: &Held, of: Lineage) -> bool {
 
 fn refused(grant: &Grant) -> Answer {
     Answer::Refused {
-        to: grant.candidate,
+        to: grant.keeper,
         term: grant.term,
     }
 }

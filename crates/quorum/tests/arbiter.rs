@@ -92,16 +92,66 @@ fn nothing_is_granted_before_it_is_on_disk() {
 }
 
 #[test]
-fn the_same_run_may_ask_again_and_for_a_later_term() {
+fn the_same_node_may_ask_again_and_for_a_later_term() {
     let mut arbiter = new();
     assert_eq!(asked(&mut arbiter, &ask(1, 5), at(0)), granted(5));
     assert_eq!(asked(&mut arbiter, &ask(1, 5), at(1)), granted(5));
     assert_eq!(asked(&mut arbiter, &ask(1, 7), at(2)), granted(7));
     let late_copy = ask(1, 5);
     assert_eq!(asked(&mut arbiter, &late_copy, at(3)), refused(1, 7));
-    let mut later_run = ask(1, 8);
-    later_run.run = 2;
-    assert_eq!(asked(&mut arbiter, &later_run, at(4)), refused(1, 7));
+}
+
+/// One of two of four.
+fn of_four(candidate: u64, rest: [u64; 2], term: u64) -> Ask {
+    Ask {
+        voters: (1..=4).map(NodeId).collect(),
+        rest: rest.map(NodeId).into(),
+        ..ask(candidate, term)
+    }
+}
+
+#[test]
+fn another_one_of_the_half_takes_the_vote_over() {
+    let mut arbiter = new();
+    let first = of_four(1, [1, 2], 6);
+    assert_eq!(asked(&mut arbiter, &first, at(0)), granted(6));
+    let other_half = of_four(3, [3, 4], 7);
+    assert_eq!(asked(&mut arbiter, &other_half, at(1)), refused(1, 6));
+    let too_early = of_four(2, [1, 2], 5);
+    assert_eq!(asked(&mut arbiter, &too_early, at(2)), refused(1, 6));
+    let second = of_four(2, [1, 2], 7);
+    assert_eq!(asked(&mut arbiter, &second, at(3)), granted(7));
+    assert_eq!(
+        asked(&mut arbiter, &of_four(1, [1, 2], 8), at(4)),
+        granted(8)
+    );
+    assert_eq!(asked(&mut arbiter, &other_half, at(5)), refused(1, 8));
+}
+
+#[test]
+fn a_vote_that_was_taken_over_stays_with_halves_that_have_its_keeper() {
+    let mut arbiter = new();
+    assert_eq!(
+        asked(&mut arbiter, &of_four(1, [1, 2], 5), at(0)),
+        granted(5)
+    );
+    assert_eq!(
+        asked(&mut arbiter, &of_four(2, [1, 2], 6), at(1)),
+        granted(6)
+    );
+    // By way of its second holder it must not come to a half that shares nobody with the first.
+    assert_eq!(
+        asked(&mut arbiter, &of_four(2, [2, 4], 7), at(2)),
+        refused(1, 6)
+    );
+    assert_eq!(
+        asked(&mut arbiter, &of_four(3, [1, 3], 7), at(3)),
+        granted(7)
+    );
+    assert_eq!(
+        asked(&mut arbiter, &of_four(3, [3, 4], 8), at(4)),
+        refused(1, 7)
+    );
 }
 
 #[test]
@@ -219,7 +269,7 @@ fn a_record_survives_its_text_and_a_newer_one_is_refused() {
     let text = serde_json::to_string(&arbiter.record()).unwrap();
     assert_eq!(
         text,
-        r#"{"version":1,"refused_up_to":null,"grants":[[{"generation":1,"maker":1,"random":77},{"candidate":1,"run":1,"term":5}]]}"#
+        r#"{"version":1,"refused_up_to":null,"grants":[[{"generation":1,"maker":1,"random":77},{"keeper":1,"candidate":1,"run":1,"term":5}]]}"#
     );
     let mut record: Record = serde_json::from_str(&text).unwrap();
     assert_eq!(record, arbiter.record());

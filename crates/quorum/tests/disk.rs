@@ -103,6 +103,30 @@ fn the_first_gets_the_vote_and_may_ask_again() {
 }
 
 #[test]
+fn another_one_of_the_half_takes_the_vote_over_and_its_keeper_stays() {
+    let of_four = |candidate, rest: [u64; 2], term| Ask {
+        voters: (1..=4).map(NodeId).collect(),
+        rest: rest.map(NodeId).into(),
+        ..ask(candidate, term, 4)
+    };
+    let mut disk = Disk::new();
+    assert_eq!(disk.answer(&of_four(1, [1, 2], 6)), granted(6));
+    assert_eq!(disk.answer(&of_four(2, [1, 2], 5)), refused(1, 6));
+    assert_eq!(disk.answer(&of_four(2, [1, 2], 6)), granted(6));
+    assert_eq!(disk.answer(&of_four(2, [2, 4], 7)), refused(1, 6));
+    assert_eq!(disk.answer(&of_four(1, [1, 3], 7)), granted(7));
+    assert_eq!(
+        disk.answer(&of_four(2, [2, 4], 8)),
+        refused(1, 6),
+        "as the latest instance begins"
+    );
+    let mut after_a_leader = of_four(2, [2, 4], 9);
+    after_a_leader.led_term = 8;
+    assert_eq!(disk.answer(&after_a_leader), granted(9));
+    assert_eq!(disk.answer(&of_four(1, [1, 3], 10)), refused(2, 9));
+}
+
+#[test]
 fn an_older_history_is_told_that_it_is_over() {
     let mut disk = Disk::new();
     let mut next = ask(1, 5, 4);
@@ -238,7 +262,8 @@ fn two_nodes_in_any_order_never_both_get_the_vote() {
 
 fn ballot() -> impl Strategy<Value = Ballot> {
     let grant = || {
-        (any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(candidate, run, term)| Grant {
+        any::<[u64; 4]>().prop_map(|[keeper, candidate, run, term]| Grant {
+            keeper: NodeId(keeper),
             candidate: NodeId(candidate),
             run,
             term,

@@ -3,7 +3,6 @@
 #[path = "../models/mod.rs"]
 mod models;
 
-use models::split::Without;
 use models::{CASES, Case, Size};
 
 fn small() -> impl Iterator<Item = &'static Case> {
@@ -12,7 +11,7 @@ fn small() -> impl Iterator<Item = &'static Case> {
 
 #[test]
 fn with_all_rules_nothing_goes_wrong() {
-    for case in small().filter(|case| case.without == Without::Nothing) {
+    for case in small().filter(|case| case.is_whole) {
         let found = case.explore();
         assert!(found.is_complete, "{}: {} states", case.name, found.states);
         assert_eq!(found.wrong, None, "{} ({})", case.name, case.bounds());
@@ -21,7 +20,7 @@ fn with_all_rules_nothing_goes_wrong() {
 
 #[test]
 fn without_a_rule_something_goes_wrong() {
-    for case in small().filter(|case| case.without != Without::Nothing) {
+    for case in small().filter(|case| !case.is_whole) {
         let found = case.explore();
         assert!(found.wrong.is_some(), "{}: {}", case.name, case.rule);
     }

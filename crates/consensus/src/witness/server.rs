@@ -587,7 +587,7 @@ fn newest(file: &ClusterFile) -> Option<Granted> {
     Some(Granted {
         lineage: *lineage,
         term: grant.term,
-        node: grant.candidate,
+        node: grant.keeper,
         run: grant.run,
     })
 }

@@ -256,7 +256,7 @@ impl Control {
                 shown.hears.iter().map(|id| name_of(*id)).collect()
             }),
             granted: granted.map(|(lineage, grant)| GrantView {
-                node: name_of(grant.candidate),
+                node: name_of(grant.keeper),
                 generation: lineage.generation,
                 term: grant.term,
             }),

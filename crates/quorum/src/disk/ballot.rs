@@ -8,7 +8,7 @@
 //!
 //! When the grant that was chosen is another's, and the asker may take the vote over (the
 //! rules of [`arbiter`](crate::arbiter)), the next instance begins, which carries what this one
-//! chose. Whoever sees a later instance leaves its own.
+//! chose, and so the keeper of the vote. Whoever sees a later instance leaves its own.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -286,10 +286,10 @@ impl Ballots {
     }
 
     fn begin(&mut self, instance: u64, before: Option<Grant>, ask: &Ask, area: &Area) {
-        if let Some(grant) = before.filter(|grant| !may_take_over(grant, ask)) {
+        if let Some(before) = before.filter(|before| Grant::after(Some(before), ask).is_none()) {
             return self.answer(Answer::Refused {
-                to: grant.candidate,
-                term: grant.term,
+                to: before.keeper,
+                term: before.term,
             });
         }
         let here = |ballot: &&Ballot| key(ballot) == (ask.lineage, instance);
@@ -314,13 +314,15 @@ impl Ballots {
             .filter(|other| key(other) == key(&ballot))
             .filter_map(|other| other.accepted)
             .max_by_key(|(begun, _)| *begun);
-        let grant = accepted.map_or(grant_of(ask), |(_, grant)| grant);
+        let ours = Grant::after(ballot.before.as_ref(), ask);
+        let ours = ours.expect("who may not take the vote over is refused before it begins");
+        let grant = accepted.map_or(ours, |(_, grant)| grant);
         ballot.accepted = Some((ballot.begun, grant));
         self.write(Stage::Accepts(ballot, grant), &ballot, area);
     }
 
     fn chosen(&mut self, ballot: Ballot, grant: Grant, ask: &Ask, area: &Area) {
-        if grant == grant_of(ask) {
+        if Grant::after(ballot.before.as_ref(), ask) == Some(grant) {
             return self.answer(Answer::Granted {
                 lineage: ask.lineage,
                 term: ask.term,
@@ -382,22 +384,4 @@ fn key(ballot: &Ballot) -> (Lineage, u64) {
 fn is_overtaken(place: u16, ours: &Ballot, area: &Area) -> bool {
     area.ballots.get(&place) != Some(ours)
         || (area.ballots.values()).any(|other| (key(ours), ours.begun) < (key(other), other.begun))
-}
-
-fn grant_of(ask: &Ask) -> Grant {
-    Grant {
-        candidate: ask.candidate,
-        run: ask.run,
-        term: ask.term,
-    }
-}
-
-/// The rules of [`crate::arbiter`]: the same asker for a later term, or anybody once the
-/// lineage has had a later leader.
-fn may_take_over(grant: &Grant, ask: &Ask) -> bool {
-    if (grant.candidate, grant.run) == (ask.candidate, ask.run) {
-        grant.term < ask.term
-    } else {
-        grant.term < ask.led_term
-    }
 }

@@ -236,6 +236,7 @@ impl Writer {
     }
 
     fn grant(&mut self, grant: Grant) {
+        self.number(grant.keeper.0);
         self.number(grant.candidate.0);
         self.number(grant.run);
         self.number(grant.term);
@@ -274,6 +275,7 @@ impl Reader<'_> {
 
     fn grant(&mut self) -> Option<Grant> {
         Some(Grant {
+            keeper: NodeId(self.number()?),
             candidate: NodeId(self.number()?),
             run: self.number()?,
             term: self.number()?,
