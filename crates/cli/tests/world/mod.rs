@@ -11,6 +11,7 @@
 //! What was ordered happens after the next status was answered, so that whoever waits sees
 //! the way as well as the end.
 
+use api::quorum::{ForceReply, ForceRequest};
 use api::{
     ApiError, ApplyReply, ConfigVersion, ConfigVersions, ErrorCode, Explanation, FenceRecordView,
     FenceView, Fences, History, HistoryEntryView, LinkState, LinkStatus, LogLine, LogView,
@@ -228,8 +229,26 @@ impl World {
             ControlRequest::Explain { service, reply } => {
                 let _ = reply.send(self.known(service.as_str()).map(explanation));
             }
+            ControlRequest::ForceQuorum { request, reply, .. } => {
+                let _ = reply.send(self.force(&request));
+            }
             other => panic!("not a question: {other:?}"),
         }
+    }
+
+    fn force(&self, request: &ForceRequest) -> Result<ForceReply, ApiError> {
+        if let Some(refusal) = &self.refusal {
+            return Err(refusal.clone());
+        }
+        let lost = request.lost.join(" and ");
+        Ok(ForceReply {
+            lost: request.lost.clone(),
+            notes: vec![
+                format!("alpha goes on without {lost}, under a new history"),
+                format!("{lost} must be off"),
+            ],
+            begun: !request.dry_run,
+        })
     }
 
     fn known(&self, name: &str) -> Result<&ServiceStatus, ApiError> {

@@ -243,13 +243,12 @@ impl Control {
                 format!("{} has not answered yet", self.arbiter(arbiter))
             }
             Waits::Preference { arbiter, .. } => {
-                format!(
-                    "{} lets the half go first that runs more",
-                    self.arbiter(arbiter)
-                )
+                let arbiter = self.arbiter(arbiter);
+                format!("{arbiter} lets the half go first that runs more")
             }
             Waits::Refused { arbiter, to, .. } => {
-                format!("{} has voted for {}", self.arbiter(arbiter), name(to))
+                let (arbiter, to) = (self.arbiter(arbiter), name(to));
+                format!("{arbiter} has voted for the half with {to}")
             }
             Waits::Outdated { arbiter } => {
                 format!(
@@ -301,19 +300,38 @@ impl Control {
     }
 
     fn risks(&self, lost: &BTreeSet<NodeName>) -> Vec<String> {
-        let names: Vec<String> = lost.iter().map(ToString::to_string).collect();
-        let (list, me) = (names.join(" and "), &self.identity.name);
-        vec![
-            format!("{me} goes on without {list}, under a new history"),
-            format!(
-                "what only {list} knew is gone: orders, changes of the configuration, and where services ran"
-            ),
-            format!(
-                "{list} must be off, and stay off until {me} is reached: what runs there would run twice"
-            ),
-            "whoever returns sets its own log aside and follows".to_string(),
-        ]
+        let view = self.node.quorum_view(host::clock::now());
+        let names = view.voters.iter().map(|(id, _)| self.name_of(*id));
+        let others: Vec<String> = names
+            .filter(|name| *name != self.identity.name.as_str())
+            .filter(|name| lost.iter().all(|lost| lost.as_str() != name))
+            .collect();
+        risks(self.identity.name.as_str(), lost, &others)
     }
+}
+
+/// What a person must know before `me` goes on without `lost`, and with `others`.
+fn risks(me: &str, lost: &BTreeSet<NodeName>, others: &[String]) -> Vec<String> {
+    let names: Vec<String> = lost.iter().map(ToString::to_string).collect();
+    let list = names.join(" and ");
+    let mut all = vec![
+        format!("{me} goes on without {list}, under a new history"),
+        format!(
+            "what only {list} knew is gone: orders, changes of the configuration, and where services ran"
+        ),
+        format!(
+            "{list} must be off, and stay off until {me} is reached: what runs there would run twice"
+        ),
+        "whoever returns sets its own log aside and follows".to_string(),
+    ];
+    if !others.is_empty() {
+        let others = others.join(" and ");
+        let names = names.join(",");
+        all.push(format!(
+            "{others} must agree; what has just started there cannot: then type `mainstay quorum force --lost {names}` on {others} too"
+        ));
+    }
+    all
 }
 
 fn word(how: VoterView) -> &'static str {
@@ -337,4 +355,28 @@ fn refused(error: ForceRefused) -> ApiError {
         }
     };
     code.error(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    fn told(others: &[&str]) -> String {
+        let lost = ["gamma", "delta"].map(|name| NodeName::new(name).unwrap());
+        let others: Vec<String> = others.iter().map(ToString::to_string).collect();
+        risks("alpha", &lost.into(), &others).join("\n")
+    }
+
+    #[test]
+    fn several_that_are_left_are_told_that_each_may_have_to_be_asked() {
+        expect![[r#"
+            alpha goes on without delta and gamma, under a new history
+            what only delta and gamma knew is gone: orders, changes of the configuration, and where services ran
+            delta and gamma must be off, and stay off until alpha is reached: what runs there would run twice
+            whoever returns sets its own log aside and follows
+            beta must agree; what has just started there cannot: then type `mainstay quorum force --lost delta,gamma` on beta too"#]].assert_eq(&told(&["beta"]));
+        assert_eq!(told(&[]).lines().count(), 4);
+    }
 }
