@@ -96,6 +96,22 @@ impl World {
         }
     }
 
+    /// When a daemon starts: the vote that the one before has sent is on its disk, whatever
+    /// the end of that one has torn.
+    pub(crate) fn check_vote_survived(&mut self, id: NodeId) {
+        let on_disk = &self.machines[(id.0 - 1) as usize].disk.stable.hard_state;
+        let (term, vote) = (on_disk.term, on_disk.vote);
+        let sent = self.ballots.votes.get(&(id, term)).copied();
+        if let Some(sent) = sent.filter(|sent| Some(*sent) != vote) {
+            let what = format!(
+                "{} has voted for {} in term {term}, and its disk has lost it",
+                node_name(id),
+                node_name(sent)
+            );
+            self.break_promise(Promise::S6NothingWithoutQuorum, what);
+        }
+    }
+
     fn note_ordinary(&mut self, from: NodeId, message: &Message) {
         let vote = (message.term, message.lineage);
         self.ballots.ordinary.insert(from, vote);

@@ -20,6 +20,7 @@ use model::{Instant, NodeId};
 use crate::act::Act;
 use crate::form::{NODES_MAX, node_name, service, spec};
 use crate::play;
+use crate::promises::Promise;
 use crate::schedule::Setup;
 use crate::trace::Line;
 
@@ -115,20 +116,22 @@ impl Scenario {
         Ok(())
     }
 
-    /// Plays it: what an operator would see, and the promise that was broken, if any was.
+    /// Plays it: what an operator would see, and the promise that was broken, if any was. The
+    /// last line says so too.
     #[must_use]
-    pub fn play(&self) -> String {
+    pub fn play(&self) -> (String, Option<Promise>) {
         let outcome = play::acts(&self.setup, self.acts.clone(), self.until);
         let mut told = String::new();
         // That all machines boot at the beginning goes without saying.
         for line in outcome.lines.iter().filter(|line| 0 < line.event) {
             tell(&mut told, line);
         }
+        let broken = outcome.violation.as_ref().map(|it| it.promise);
         if let Some(violation) = outcome.violation {
             let (promise, what) = (violation.promise.name(), violation.what);
             let _infallible = writeln!(told, "BROKEN {promise}: {what}");
         }
-        told
+        (told, broken)
     }
 }
 

@@ -116,9 +116,9 @@ const SCENES: &[Scene] = &[
         ),
     ),
     of(
-        MANY,
+        &[5],
         scene(
-            &[Kind::Power, Kind::OneWay, Kind::Late],
+            &[Kind::Power, Kind::OneWay, Kind::Pause],
             back_before_it_is_fenced,
         ),
     ),
@@ -408,22 +408,19 @@ fn lease_ends_and_daemon_too(acts: &mut Acts<'_>, at: Instant) {
     acts.put(ends, Act::Weather(Weather::default()));
 }
 
-/// A node comes back by itself while its fence is being asked for, and the one that is to
-/// fence it is the last to learn of it.
+/// A node comes back by itself while its fence is being asked for. The one that is to fence
+/// it, the first that is online, stands still meanwhile, and does not hear it.
 fn back_before_it_is_fenced(acts: &mut Acts<'_>, at: Instant) {
-    let (target, other) = (acts.any_node(), acts.any_node());
-    let weather = Weather {
-        late: 500,
-        late_by: acts.span(300, 1500),
-        ..Weather::default()
-    };
+    let target = acts.any_node();
+    let executor = NodeId(if target == NodeId(1) { 2 } else { 1 });
     acts.put(at, Act::PowerOff(target));
-    acts.put(at, Act::Cut(target, other, None));
-    acts.put(at, Act::Cut(other, target, None));
-    acts.put(at + millis(1000), Act::Weather(weather));
-    let back = acts.span(1000, 2000);
+    acts.put(at, Act::Cut(target, executor, None));
+    acts.put(at, Act::Cut(executor, target, None));
+    let stands = acts.span(900, 1150);
+    let span = acts.span(400, 1000);
+    acts.put(at + stands, Act::Pause(executor, span));
+    let back = acts.span(1100, 1500);
     acts.put(at + back, Act::Boot(target));
-    acts.put(at + millis(4500), Act::Weather(Weather::default()));
     acts.put(at + millis(4500), Act::Heal);
 }
 

@@ -8,6 +8,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,15 +25,21 @@ use sim::trace::Keep;
 /// Lines shown of a violation.
 const LINES_SHOWN: usize = 20;
 
+/// Seeds that are played when nobody says how many.
+const SEEDS: u64 = 1000;
+
+/// The exit code of a command that says something impossible.
+const MISTAKEN: u8 = 2;
+
 /// Violations shown in full; more would hide each other.
 const VIOLATIONS_SHOWN: usize = 5;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask sim", about = "Plays simulated clusters")]
 struct Arguments {
-    /// How many seeds to play.
-    #[arg(long, default_value_t = 1000)]
-    seeds: u64,
+    /// How many seeds to play; 1000, or with `--plant` at most 20000.
+    #[arg(long)]
+    seeds: Option<u64>,
     /// The first seed.
     #[arg(long, default_value_t = 1)]
     from: u64,
@@ -65,13 +72,14 @@ struct Arguments {
     shrink: bool,
     /// Play a scenario from a file, as those in `scenarios/sim`, and show what is seen.
     #[arg(long, conflicts_with = "seed")]
-    scenario: Option<std::path::PathBuf>,
-    /// Plant a defect, and look for it; `list` names them, `all` tries all.
+    scenario: Option<PathBuf>,
+    /// Plant defects, and look for each: names with commas between them; `list` names them,
+    /// `all` tries all.
     #[arg(long)]
     plant: Option<String>,
-    /// With `--plant all`: write the table to this file.
+    /// With `--plant`: write the table to this file.
     #[arg(long, requires = "plant")]
-    write: Option<std::path::PathBuf>,
+    write: Option<PathBuf>,
     /// Play new seeds until a promise is broken.
     #[arg(long)]
     soak: bool,
@@ -85,44 +93,43 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let arguments = Arguments::parse();
     let is_single = arguments.seed.is_some() || arguments.scenario.is_some();
-    let violations = match &arguments.plant {
+    let outcome = match &arguments.plant {
         Some(plant) if is_single => planted::with(plant, || single(&arguments)),
-        Some(plant) => planted::run(plant, &arguments),
+        Some(plants) => planted::run(plants, &arguments),
         None if is_single => single(&arguments),
-        None => many(&arguments),
+        None => Ok(many(&arguments)),
     };
-    if violations == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    match outcome {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(mistake) => {
+            eprintln!("{mistake}");
+            ExitCode::from(MISTAKEN)
+        }
     }
 }
 
+/// How many promises were broken, or defects missed; or what is wrong with the command.
+type Outcomes = Result<u64, String>;
+
 /// One seed, or one scenario.
-fn single(arguments: &Arguments) -> u64 {
-    match (&arguments.scenario, arguments.seed) {
-        (Some(path), _) => scenario(path),
+fn single(arguments: &Arguments) -> Outcomes {
+    Ok(match (&arguments.scenario, arguments.seed) {
+        (Some(path), _) => return scenario(path),
         (None, Some(seed)) if arguments.shrink => shrink(seed, arguments),
         (None, Some(seed)) => one(seed, arguments),
         (None, None) => 0,
-    }
+    })
 }
 
 /// Prints what an operator would see of a scenario.
-fn scenario(path: &std::path::Path) -> u64 {
-    let read = std::fs::read_to_string(path).map_err(|error| error.to_string());
-    let read = read.and_then(|text| Scenario::read(&text).map_err(|error| error.to_string()));
-    match read {
-        Ok(scenario) => {
-            let seen = scenario.play();
-            print!("{seen}");
-            u64::from(seen.contains("BROKEN"))
-        }
-        Err(error) => {
-            eprintln!("{}: {error}", path.display());
-            1
-        }
-    }
+fn scenario(path: &Path) -> Outcomes {
+    let at = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| at(&error))?;
+    let scenario = Scenario::read(&text).map_err(|error| at(&error))?;
+    let (seen, broken) = scenario.play();
+    print!("{seen}");
+    Ok(u64::from(broken.is_some()))
 }
 
 fn one(seed: u64, arguments: &Arguments) -> u64 {
@@ -187,7 +194,7 @@ fn many(arguments: &Arguments) -> u64 {
     let end = if arguments.soak {
         u64::MAX
     } else {
-        from + arguments.seeds
+        from + arguments.seeds.unwrap_or(SEEDS)
     };
     let (next, stop) = (AtomicU64::new(from), AtomicBool::new(false));
     let total = Mutex::new(Total::default());

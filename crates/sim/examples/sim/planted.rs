@@ -1,34 +1,45 @@
 //! `--plant`: is a defect found, by which promise, and within how many seeds?
 
 #[cfg(not(feature = "plant"))]
-pub fn run(_plant: &str, _arguments: &crate::Arguments) -> u64 {
-    eprintln!("this build has no planted defects: `cargo xtask sim --plant` makes one that has");
-    1
-}
-
-#[cfg(not(feature = "plant"))]
-pub fn with(plant: &str, _work: impl FnOnce() -> u64) -> u64 {
-    run(plant, &crate::Arguments::parse_from(["sim"]))
-}
-
-#[cfg(not(feature = "plant"))]
-use clap::Parser as _;
+pub use without_plants::{run, with};
 
 #[cfg(feature = "plant")]
 pub use with_plants::{run, with};
 
+#[cfg(not(feature = "plant"))]
+mod without_plants {
+    use crate::{Arguments, Outcomes};
+
+    pub fn run(_plants: &str, _arguments: &Arguments) -> Outcomes {
+        let what =
+            "this build has no planted defects: `cargo xtask sim --plant` makes one that has";
+        Err(what.to_string())
+    }
+
+    pub fn with(plant: &str, _work: impl FnOnce() -> Outcomes) -> Outcomes {
+        Err(format!(
+            "`{plant}` cannot be planted: this build has no planted defects"
+        ))
+    }
+}
+
 #[cfg(feature = "plant")]
 mod with_plants {
     use std::fmt::Write as _;
+    use std::path::Path;
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use model::plant::{self, Plant};
     use sim::play;
     use sim::promises::Promise;
+    use sim::scenario::Scenario;
     use sim::trace::Keep;
 
-    use crate::Arguments;
+    use crate::{Arguments, Outcomes};
+
+    /// So many seeds are tried at most. Most defects need fewer than fifty.
+    const SEEDS_MAX: u64 = 20_000;
 
     /// Where one defect was found.
     struct Found {
@@ -36,53 +47,89 @@ mod with_plants {
         promise: Promise,
     }
 
+    /// What became of one defect.
+    struct Outcome {
+        plant: Plant,
+        found: Option<Found>,
+        /// A written scenario in which it breaks a promise.
+        scenario: Option<String>,
+    }
+
     /// Does something with a defect planted.
-    pub fn with(name: &str, work: impl FnOnce() -> u64) -> u64 {
-        let named = Plant::ALL.iter().find(|plant| plant.name() == name);
-        plant::set(named.copied());
+    pub fn with(name: &str, work: impl FnOnce() -> Outcomes) -> Outcomes {
+        let planted = named(name)?;
+        plant::set(Some(planted));
         work()
     }
 
-    pub fn run(which: &str, arguments: &Arguments) -> u64 {
+    fn named(name: &str) -> Result<Plant, String> {
+        let found = Plant::ALL.iter().find(|plant| plant.name() == name);
+        let unknown = || format!("no defect is called `{name}`; `--plant list` names them");
+        found.copied().ok_or_else(unknown)
+    }
+
+    pub fn run(which: &str, arguments: &Arguments) -> Outcomes {
         let plants: Vec<Plant> = match which {
             "list" => {
                 for plant in Plant::ALL {
                     println!("{:26} {}", plant.name(), plant.what());
                 }
-                return 0;
+                return Ok(0);
             }
             "all" => Plant::ALL.to_vec(),
-            name => {
-                let named = Plant::ALL.iter().filter(|plant| plant.name() == name);
-                named.copied().collect()
-            }
+            names => names.split(',').map(named).collect::<Result<_, _>>()?,
         };
-        if plants.is_empty() {
-            eprintln!("no defect is called `{which}`; `--plant list` names them");
-            return 1;
+        let scenarios = scenarios();
+        let mut outcomes = Vec::new();
+        for plant in plants {
+            let found = look_for(plant, arguments);
+            let scenario = shown_by(plant, &scenarios);
+            let outcome = Outcome {
+                plant,
+                found,
+                scenario,
+            };
+            println!("{}", line(&outcome, arguments));
+            outcomes.push(outcome);
         }
-        let results: Vec<_> = plants
-            .into_iter()
-            .map(|plant| {
-                let found = look_for(plant, arguments);
-                println!("{}", line(plant, found.as_ref(), arguments));
-                (plant, found)
+        if let Some(path) = &arguments.write {
+            std::fs::write(path, table(&outcomes, arguments))
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+        }
+        let missed = outcomes.iter().filter(|it| it.found.is_none()).count();
+        println!("{} found, {missed} missed", outcomes.len() - missed);
+        Ok(missed as u64)
+    }
+
+    fn seeds(arguments: &Arguments) -> u64 {
+        arguments.seeds.unwrap_or(SEEDS_MAX)
+    }
+
+    /// The written scenarios, by name; none where the sources are not at hand.
+    fn scenarios() -> Vec<(String, Scenario)> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/sim");
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut scenarios: Vec<_> = files
+            .filter_map(|file| {
+                let text = std::fs::read_to_string(file.path()).ok()?;
+                let name = file.path().file_stem()?.to_string_lossy().into_owned();
+                Some((name, Scenario::read(&text).ok()?))
             })
             .collect();
-        let missed = results.iter().filter(|(_, found)| found.is_none()).count();
-        if let Some(path) = &arguments.write
-            && let Err(error) = std::fs::write(path, table(&results, arguments))
-        {
-            eprintln!("{}: {error}", path.display());
-            return 1;
-        }
-        println!("{} found, {missed} missed", results.len() - missed);
-        missed as u64
+        scenarios.sort_by(|(one, _), (other, _)| one.cmp(other));
+        scenarios
+    }
+
+    fn shown_by(plant: Plant, scenarios: &[(String, Scenario)]) -> Option<String> {
+        plant::set(Some(plant));
+        let shows = scenarios.iter().find(|(_, it)| it.play().1.is_some());
+        plant::set(None);
+        shows.map(|(name, _)| name.clone())
     }
 
     /// The first seed, from `--from` on, that breaks a promise.
     fn look_for(plant: Plant, arguments: &Arguments) -> Option<Found> {
-        let end = arguments.from + arguments.seeds;
+        let end = arguments.from + seeds(arguments);
         let next = AtomicU64::new(arguments.from);
         let found: Mutex<Option<Found>> = Mutex::new(None);
         std::thread::scope(|scope| {
@@ -124,36 +171,38 @@ mod with_plants {
         outcome.violation.is_none()
     }
 
-    fn line(plant: Plant, found: Option<&Found>, arguments: &Arguments) -> String {
-        match found {
+    fn line(outcome: &Outcome, arguments: &Arguments) -> String {
+        let name = outcome.plant.name();
+        match &outcome.found {
             Some(found) => format!(
-                "{:26} {} within {} seeds",
-                plant.name(),
+                "{name:26} {} within {} seeds",
                 found.promise.name(),
                 found.seed - arguments.from + 1
             ),
-            None => format!("{:26} MISSED in {} seeds", plant.name(), arguments.seeds),
+            None => format!("{name:26} MISSED in {} seeds", seeds(arguments)),
         }
     }
 
-    fn table(results: &[(Plant, Option<Found>)], arguments: &Arguments) -> String {
+    fn table(outcomes: &[Outcome], arguments: &Arguments) -> String {
         let mut text = String::from(
             "# Planted defects\n\n\
              Generated by `cargo xtask sim --plant all --write docs/planted-defects.md`. Each defect is a switch in a \
              production\ncrate, under a feature that nothing that is shipped has. *Seeds* is how many it took, counted \
-             from the first one,\nuntil a promise was broken.\n\n\
-             | Defect | What is wrong | Found by | Seeds |\n|---|---|---|---:|\n",
+             from the first one,\nuntil the promise was broken; *scenario* is a file of `scenarios/sim` in which a \
+             promise breaks too.\n\n\
+             | Defect | What is wrong | Found by | Seeds | Scenario |\n|---|---|---|---:|---|\n",
         );
-        for (plant, found) in results {
-            let (by, seeds) = match found {
+        for outcome in outcomes {
+            let (by, seeds) = match &outcome.found {
                 Some(found) => (
                     format!("`{}`", found.promise.name()),
                     (found.seed - arguments.from + 1).to_string(),
                 ),
-                None => ("**missed**".to_string(), format!("> {}", arguments.seeds)),
+                None => ("**missed**".to_string(), format!("> {}", seeds(arguments))),
             };
-            let (name, what) = (plant.name(), plant.what());
-            let _infallible = writeln!(text, "| `{name}` | {what} | {by} | {seeds} |");
+            let (name, what) = (outcome.plant.name(), outcome.plant.what());
+            let scenario = outcome.scenario.as_deref().unwrap_or_default();
+            let _infallible = writeln!(text, "| `{name}` | {what} | {by} | {seeds} | {scenario} |");
         }
         text
     }
