@@ -11,6 +11,7 @@ use model::{BootId, Command, FenceId, Instant, NodeName};
 use crate::executor;
 use crate::node::{Liveness, Node, Output};
 use crate::split::FenceAsker;
+use quorum::half::Leadership;
 
 /// An own proposal is made again when the state has not shown its effect after this time.
 const ASK_RETRY: Duration = Duration::from_millis(500);
@@ -558,13 +559,18 @@ impl Node {
             self.transfer(now);
             return Departure::HandingOver(now);
         }
-        if self.leader.is_none() {
+        if self.leader.is_none() || self.follows_in_vain(now) {
             // A new leader is an input, and asks again.
             return self.depart_alone(before, now);
         }
         let (node, boot) = (self.config.name.clone(), self.config.boot);
         self.propose_own(Command::Left { node, boot }, now);
         Departure::Told(now)
+    }
+
+    /// A learner never gives its leader up, and one that was taken out is told nothing any more.
+    fn follows_in_vain(&self, now: Instant) -> bool {
+        !self.is_leader() && self.leadership(now) == Leadership::Absent
     }
 
     /// Nobody leads: perhaps this node is no member any more, and nobody will tell it.
