@@ -65,6 +65,10 @@ pub fn run(arguments: &TestArguments) -> Result<(), Failure> {
     report.step("simulator, fresh seeds", || {
         crate::sim::play(&["--seeds", "3000", "--fresh", "--twice"])
     });
+    // A build of its own: what the seeds above played has no defects in it, and none planted.
+    report.step("simulator, planted defects", || {
+        crate::sim::play(&["--plant", "all"])
+    });
     if !arguments.without_lab {
         lab_scenarios(&mut report);
     }

@@ -378,8 +378,26 @@ impl World {
             })
             .collect();
         let known = (state.epoch(), count, voters.clone());
+        let ids = peers.iter().map(|peer| peer.id).collect();
         daemon.detector.set_peers(voice(&id), peers, local);
         daemon.peers_of = known;
+        self.machine(id).known = ids;
+    }
+
+    /// A run begins with the members that the last one knew, even where its log is empty.
+    pub(crate) fn introduce(&mut self, id: NodeId) {
+        let links = self.setup.links;
+        let known = self.machine(id).known.clone();
+        let Some((daemon, local)) = self.awake(id).filter(|_| !known.is_empty()) else {
+            return;
+        };
+        let peers = known.into_iter().map(|id| Peer {
+            id,
+            voice: Voice::Voter,
+            links: (0..links).map(LinkId).collect(),
+        });
+        let peers = peers.collect();
+        daemon.detector.set_peers(Voice::Voter, peers, local);
     }
 }
 

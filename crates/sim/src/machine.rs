@@ -60,6 +60,8 @@ pub(crate) struct Machine {
     pub clock: Clock,
     pub daemon: Option<Daemon>,
     pub disk: Disk,
+    /// The other members that its daemon knew last; kept beside the log.
+    pub known: Vec<NodeId>,
     /// What really runs in this boot.
     pub running: BTreeMap<ResourceAddress, ResourceSpec>,
     /// What the hands noted as started; gone with the boot.
@@ -94,6 +96,7 @@ impl Machine {
             clock: Clock::new(drift_ppm),
             daemon: None,
             disk: Disk::new(disk),
+            known: Vec::new(),
             running: BTreeMap::new(),
             recorded: BTreeMap::new(),
             busy_until: BTreeMap::new(),

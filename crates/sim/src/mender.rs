@@ -286,7 +286,8 @@ impl World {
                 let machine = self.machines.get((voter.0 - 1) as usize);
                 machine.is_some_and(|machine| machine.disk.health == Health::Sound)
             });
-            sound.count() < configuration.majority()
+            // Who begins anew knows no voters yet.
+            !configuration.voters.is_empty() && sound.count() < configuration.majority()
         };
         let daemons = self.machines.iter().filter_map(|m| m.daemon.as_ref());
         let mut known = daemons.map(|daemon| daemon.node.raft().configuration());

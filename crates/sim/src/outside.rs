@@ -136,10 +136,12 @@ impl World {
 
     /// A person makes it known, as soon as somebody leads, and again if that was lost.
     fn name_witness(&mut self) {
+        // By then somebody leads, and there is time to trust it before the first fault.
+        const FIRST: u64 = 7;
         const AGAIN_AFTER: u64 = 10;
         self.witness.named += 1;
         let is_known = !self.record.state().seen().witnesses.is_empty();
-        if is_known || self.witness.named % AGAIN_AFTER != AGAIN_AFTER / 2 {
+        if is_known || self.witness.named % AGAIN_AFTER != FIRST {
             return;
         }
         let Some(contact) = self.contact() else {

@@ -391,13 +391,13 @@ fn lease_ends_and_daemon_too(acts: &mut Acts<'_>, at: Instant) {
     }
     let healed = at + acts.span(2200, 3200);
     let weather = Weather {
-        late: 600,
-        late_by: acts.span(1000, 3000),
+        late: 400,
+        late_by: acts.span(2000, 4000),
         ..Weather::default()
     };
     acts.put(healed, Act::Weather(weather));
     acts.put(healed, Act::Heal);
-    let ends = healed + acts.span(80, 700);
+    let ends = healed + acts.span(80, 500);
     for id in (1..=acts.setup.nodes).map(NodeId) {
         if acts.random.chance(500) {
             let again = acts.span(1, 30);

@@ -398,6 +398,7 @@ impl World {
         }
         machine.start_daemon(now, seed, (timings, every));
         let run = machine.runs;
+        self.introduce(id);
         self.check_vote_survived(id);
         self.trace
             .tale(now, Some(id), || format!("daemon starts, run {run}"));
