@@ -1022,3 +1022,93 @@ fn the_last_of_a_pair_that_was_given_up_by_the_other_goes_on_in_the_same_boot() 
         "#]],
     );
 }
+
+#[test]
+fn two_halves_that_were_both_forced_stand_back_as_soon_as_they_meet() {
+    check(
+        "nodes a b c d
+        service web prefer=a
+        nodevices
+        quiet 5s
+        move web a
+        quiet 3s
+        cut a and c
+        cut a and d
+        cut b and c
+        cut b and d
+        run 10s
+        torn
+        force a without c,d
+        force c without a,b
+        run 5s
+        heal
+        run 15s
+        power-off c
+        power-off d
+        run 70s
+        confirm c
+        confirm d
+        run 5s",
+        expect![[r#"
+            > quiet 5s
+            > move web a
+            > quiet 3s
+            > cut a and c
+            > cut a and d
+            > cut b and c
+            > cut b and d
+            > run 10s
+               10.87s    web/program stops on a
+            > torn
+            > force a without c,d
+            > force c without a,b
+            > run 5s
+               18.00s  web stopped on a: the lease of a ended
+               18.00s    a goes on alone: generation 2
+               18.00s    c goes on alone: generation 2
+               18.00s  c is lost: ann vouched that c is off
+               18.00s  d is lost: ann vouched that d is off
+               18.00s  ann: quorum force --lost c,d
+               18.01s  ann: fence confirm c
+               18.01s  fence 43: c confirmed off by ann in person
+               18.01s  c is down
+               18.01s  ann: fence confirm d
+               18.01s  fence 44: d confirmed off by ann in person
+               18.01s  d is down
+               18.01s  plan 44: start web on a: the lease of a ended
+               18.01s    web/program starts on a
+               18.01s    web/program starts on c
+               18.06s  web runs on a
+            > heal
+            > run 15s
+               24.30s  ALARM: c lives, although ann confirmed it off; it held nothing then
+               24.30s  c is lost: c lives although ann confirmed it off; two copies may have run
+               24.30s  ALARM: d lives, although ann confirmed it off; it held nothing then
+               24.30s  d is lost: d lives although ann confirmed it off; two copies may have run
+               24.30s  c is starting
+               24.30s  d is starting
+               24.33s    web/program stops on c
+               27.40s  c leads another history, generation 2, with a quorum: ann vouched that it was off, so services stop here
+               27.43s  web stopped on a: the lease of a ended
+               27.43s    web/program stops on a
+            > power-off c
+            > power-off d
+            > run 70s
+               38.72s  c is lost: c silent for 800 ms, agreed by a and b
+               38.72s  d is lost: d silent for 800 ms, agreed by a and b
+               97.90s  no other history with a quorum is heard any more
+            > confirm c
+            > confirm d
+            > run 5s
+              108.00s  ann: fence confirm c
+              108.00s  fence 60: c confirmed off by ann in person
+              108.00s  c is down
+              108.00s  ann: fence confirm d
+              108.00s  fence 61: d confirmed off by ann in person
+              108.00s  d is down
+              108.00s  plan 62: start web on a: the lease of a ended
+              108.00s    web/program starts on a
+              108.05s  web runs on a
+        "#]],
+    );
+}

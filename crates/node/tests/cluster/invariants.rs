@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::operation::ResourceAddress;
-use model::{NodeId, NodeName, ServiceName};
+use model::{Lineage, NodeId, NodeName, ServiceName};
 
 use super::Cluster;
 
@@ -58,9 +58,9 @@ impl Cluster {
             };
             let raft = daemon.node.raft();
             let history = if self.is_torn {
-                raft.lineage().generation
+                raft.lineage()
             } else {
-                0
+                Lineage::default()
             };
             let end = daemon.node.applied();
             let from = end.saturating_sub(8).max(raft.base_index());

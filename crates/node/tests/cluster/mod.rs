@@ -146,7 +146,7 @@ pub struct Cluster {
     random: u64,
     /// A person will vouch falsely, or give entries up: promises hold in each history.
     pub is_torn: bool,
-    log: BTreeMap<(u64, u64), (u64, wire::raft::Payload)>,
+    log: BTreeMap<(model::Lineage, u64), (u64, wire::raft::Payload)>,
 }
 
 impl Cluster {
