@@ -389,6 +389,11 @@ impl Node {
             }
             match fence.fresh {
                 _ if fence.begun.is_some() => self.tell_fence(id, target, now),
+                // It listens before it asks how far the log is: an answer that is kept meanwhile
+                // would be old when it shoots.
+                _ if self.may_be_back(&target, boot, now) => {
+                    self.tending.fences.insert(id, OwnFence::default());
+                }
                 Fresh::Asked(at) if now < at + ASK_RETRY => {}
                 Fresh::NotAsked | Fresh::Asked(_) if self.leader.is_none() => {}
                 Fresh::NotAsked | Fresh::Asked(_) => {
@@ -399,9 +404,6 @@ impl Node {
                     self.raft.read_index(id.0, now);
                 }
                 Fresh::To(index) if self.applied < index => {}
-                // What must be proven over is over; the log will hear of it.
-                Fresh::To(_) if self.hears_other_boot(&target, boot) => {}
-                Fresh::To(_) if self.may_hear_soon(&target, now) => {}
                 fresh @ Fresh::To(_) => {
                     let begun = Some(now);
                     self.tending.fences.insert(id, OwnFence { fresh, begun });
@@ -410,6 +412,11 @@ impl Node {
                 }
             }
         }
+    }
+
+    /// Whether what must be proven over is over, of which the log will hear, or may be.
+    fn may_be_back(&self, target: &NodeName, lost: Option<BootId>, now: Instant) -> bool {
+        self.hears_other_boot(target, lost) || self.may_hear_soon(target, now)
     }
 
     /// A run that has just begun has heard nobody yet: what the log remembers as lost may have

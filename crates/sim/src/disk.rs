@@ -37,8 +37,9 @@ pub struct Torn {
 pub(crate) struct Disk {
     pub stable: Restored,
     pub under_way: VecDeque<Persist>,
-    /// When the last order will have been carried out.
-    busy_until: Instant,
+    /// When the writes begin and end that were ordered last: all orders that wait for the ones
+    /// before them share one sync, as in production.
+    batch: (Instant, Instant),
     /// Added to each write.
     pub slow_by: Duration,
     pub health: Health,
@@ -49,7 +50,7 @@ impl Disk {
         Self {
             stable,
             under_way: VecDeque::new(),
-            busy_until: Instant::ZERO,
+            batch: (Instant::ZERO, Instant::ZERO),
             slow_by: Duration::ZERO,
             health: Health::Sound,
         }
@@ -58,9 +59,13 @@ impl Disk {
     /// Takes an order; when it will have been carried out.
     pub fn order(&mut self, persist: Persist, now: Instant, random: &mut Random) -> Instant {
         let takes = Duration::from_micros(50 + random.below(QUICK_MICROS)) + self.slow_by;
-        self.busy_until = self.busy_until.max(now) + takes;
         self.under_way.push_back(persist);
-        self.busy_until
+        let (begins, ends) = self.batch;
+        if begins <= now {
+            let begins = ends.max(now);
+            self.batch = (begins, begins + takes);
+        }
+        self.batch.1
     }
 
     /// The oldest order is carried out.
@@ -74,7 +79,7 @@ impl Disk {
     pub fn interrupt(&mut self, random: &mut Random) -> Torn {
         let mut torn = Torn::default();
         let under_way = std::mem::take(&mut self.under_way);
-        self.busy_until = Instant::ZERO;
+        self.batch = (Instant::ZERO, Instant::ZERO);
         let count = under_way.len() as u64;
         let whole = random.below(count + 1);
         for (place, persist) in under_way.into_iter().enumerate() {

@@ -31,6 +31,7 @@ pub mod linear;
 mod machine;
 mod mender;
 mod outside;
+mod pings;
 pub mod play;
 pub mod promises;
 mod queue;

@@ -115,6 +115,8 @@ pub struct Setup {
     pub slow: Option<ServiceName>,
     /// Whether a witness votes between two halves.
     pub witness: bool,
+    /// How many echoes to a ping target are answered, of 1000.
+    pub echoes: u64,
     /// What becomes of orders to power switches.
     pub devices: Devices,
     /// At which part of its bound a watchdog bites, of 1000; one with a slow clock is late.
@@ -137,6 +139,7 @@ impl Setup {
             compact_every: 1000,
             slow: None,
             witness: false,
+            echoes: 0,
             devices: Devices::Work,
             dog_bites_at: 1000,
             faults_end: Instant::ZERO,
@@ -155,6 +158,7 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
     let mut setup = setup(seed, scene, &mut random);
     if scene.is_none() {
         crate::dogs::draw(&mut setup);
+        crate::pings::draw(&mut setup);
     }
     let kinds = kinds_of(faults, &mut random);
     let mut acts = Acts {
@@ -225,6 +229,7 @@ fn setup(seed: u64, scene: Option<&Scene>, random: &mut Random) -> Setup {
         compact_every: random.pick(&[10, 30, 30, 100, 1000]),
         slow,
         witness,
+        echoes: 0,
         devices: Devices::Work,
         dog_bites_at: 1000,
         faults_end: begins(u32::from(witness)) + FAULTS_FOR,

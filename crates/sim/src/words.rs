@@ -35,6 +35,7 @@ pub(crate) fn of_event(event: &Event, word: &str) -> String {
         | Event::Asked { .. }
         | Event::WitnessWritten { .. }
         | Event::Granted { .. }
+        | Event::Echoes
         | Event::Dog { .. }
         | Event::DogNews { .. }
         | Event::Outlive { .. }

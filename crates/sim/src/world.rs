@@ -129,6 +129,8 @@ pub(crate) enum Event {
         number: u64,
         answer: Answer,
     },
+    /// Ping targets answer, or not.
+    Echoes,
     /// A watchdog is fed, or bites.
     Dog {
         on: NodeId,
@@ -182,6 +184,7 @@ impl Event {
             Self::StartDaemon { .. }
             | Self::Trap { .. }
             | Self::Dog { .. }
+            | Self::Echoes
             | Self::Pings
             | Self::WitnessTrap
             | Self::WitnessStart
@@ -218,6 +221,7 @@ impl Event {
             Self::Asked { number, .. } => ("the witness is asked", *number),
             Self::WitnessWritten { number, .. } => ("the witness has written", *number),
             Self::Granted { number, .. } => ("the witness answers", *number),
+            Self::Echoes => ("echoes", 0),
             Self::Dog { on, .. } => ("watchdog", on.0),
             Self::DogNews { on, .. } => ("word of a watchdog", on.0),
             Self::Outlive { by, .. } => ("wait for a watchdog", by.0),
@@ -336,6 +340,9 @@ impl World {
         }
         for id in 1..=setup.nodes {
             world.boot(NodeId(id));
+        }
+        if !setup.spec.cluster.ping_targets.is_empty() {
+            world.put(Duration::from_millis(100), Event::Echoes);
         }
         if setup.witness {
             world.start_witness();
@@ -566,6 +573,7 @@ impl World {
                 number,
                 answer,
             } => self.granted((by, run), (arbiter, number), answer),
+            Event::Echoes => self.echoes(),
             Event::Dog { on, number } => self.dog_turn(on, number),
             Event::DogNews { on, run, news } => self.take_dog_news(on, run, news),
             Event::Outlive { by, run, id, what } => self.outlive((by, run), id, what),
@@ -598,7 +606,8 @@ impl World {
             Event::Act { .. } => 13,
             Event::Mend => 14,
             Event::Dog { .. } | Event::DogNews { .. } | Event::Outlive { .. } => 16,
-            Event::Pings
+            Event::Echoes
+            | Event::Pings
             | Event::WitnessTrap
             | Event::WitnessStart
             | Event::Asked { .. }
