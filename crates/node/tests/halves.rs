@@ -1023,10 +1023,8 @@ fn the_last_of_a_pair_that_was_given_up_by_the_other_goes_on_in_the_same_boot() 
     );
 }
 
-#[test]
-fn two_halves_that_were_both_forced_stand_back_as_soon_as_they_meet() {
-    check(
-        "nodes a b c d
+/// Two persons, each of whom vouches that the other half is off.
+const BOTH_FORCED: &str = "nodes a b c d
         service web prefer=a
         nodevices
         quiet 5s
@@ -1048,7 +1046,12 @@ fn two_halves_that_were_both_forced_stand_back_as_soon_as_they_meet() {
         run 70s
         confirm c
         confirm d
-        run 5s",
+        run 5s";
+
+#[test]
+fn two_halves_that_were_both_forced_stand_back_as_soon_as_they_meet() {
+    check(
+        BOTH_FORCED,
         expect![[r#"
             > quiet 5s
             > move web a
