@@ -261,7 +261,7 @@ impl Node {
         let is_voter = self.raft.configuration().voters.contains(&self.config.id);
         if !is_voter {
             self.split.is_proven = false;
-        } else if self.is_caught_up() && self.raft.configuration_is_committed() {
+        } else if self.is_caught_up() {
             self.split.is_proven = true;
         }
         let standing = match self.standing() {
@@ -336,8 +336,8 @@ impl Node {
     /// None before this node has a spec.
     fn facts(&self, leadership: Leadership) -> Option<Facts> {
         let spec = self.state.spec()?;
-        let voters = self.raft.configuration().voters.clone();
-        let others: BTreeMap<NodeId, Other> = voters
+        let electors: BTreeSet<NodeId> = self.raft.electorates().flatten().copied().collect();
+        let others: BTreeMap<NodeId, Other> = electors
             .iter()
             .filter(|voter| **voter != self.config.id)
             .map(|voter| (*voter, self.other(*voter)))
@@ -346,7 +346,12 @@ impl Node {
             let other = others.get(voter);
             other.is_none_or(|other| matches!(other.condition, Condition::Alive { .. }))
         };
+        let voters = self.voters_in_question(is_here)?.clone();
         let (here, there): (Vec<NodeId>, Vec<NodeId>) = voters.iter().copied().partition(is_here);
+        let arbiters = self.raft.arbiters();
+        let fences_decide = arbiters.iter().all(|arbiter| *arbiter == Arbiter::Fence);
+        let joining = electors.difference(&voters).copied();
+        let joining = joining.filter(|voter| fences_decide && is_here(voter));
         let (ours, theirs) = (self.side(&here), self.side(&there));
         Some(Facts {
             me: self.config.id,
@@ -354,8 +359,9 @@ impl Node {
             lineage: self.raft.lineage(),
             term: self.raft.term(),
             led_term: self.led_term(),
+            joining: joining.collect(),
             voters,
-            arbiters: self.raft.arbiters(),
+            arbiters,
             standing: self.standing(),
             leadership,
             maintenance: self.state.seen().maintenance,
@@ -374,6 +380,16 @@ impl Node {
             log_ends: self.raft.log_ends(),
             others,
         })
+    }
+
+    /// Those of whom the nodes that are here have the smallest share: less than half of any
+    /// electorate can do nothing, and just half of one must exclude its other half.
+    fn voters_in_question(&self, is_here: impl Fn(&NodeId) -> bool) -> Option<&BTreeSet<NodeId>> {
+        let lead = |voters: &&BTreeSet<NodeId>| {
+            let here = voters.iter().filter(|voter| is_here(voter)).count();
+            2 * here as i64 - voters.len() as i64
+        };
+        self.raft.electorates().min_by_key(lead)
     }
 
     fn led_term(&self) -> u64 {

@@ -952,6 +952,7 @@ impl Split {
                 .filter(|m| node.voters & bit(*m) != 0)
                 .map(id)
                 .collect(),
+            joining: std::collections::BTreeSet::new(),
             arbiters,
             standing: if has_standing {
                 Standing::Proven

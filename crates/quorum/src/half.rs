@@ -346,7 +346,7 @@ impl Half {
 
     /// Voters of the half that this node is in.
     fn rest_of(facts: &Facts, situation: &Situation) -> BTreeSet<NodeId> {
-        (facts.voters.iter().copied())
+        (facts.voters.union(&facts.joining).copied())
             .filter(|voter| !situation.absent.contains_key(voter))
             .collect()
     }

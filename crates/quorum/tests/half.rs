@@ -1,6 +1,6 @@
 //! Every rule of the half as a short story.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use model::seen::Maintenance;
@@ -50,6 +50,7 @@ fn facts(others: &[Condition]) -> Facts {
         term: 4,
         led_term: 4,
         voters: others.keys().copied().chain([NodeId(1)]).collect(),
+        joining: BTreeSet::new(),
         arbiters: vec![Arbiter::Fence],
         standing: Standing::Proven,
         leadership: Leadership::Absent,
@@ -620,4 +621,34 @@ fn without_any_arbiter_nothing_is_forced() {
     facts.arbiters = vec![];
     let mut half = told(&facts);
     assert_eq!(outputs(&mut half), []);
+}
+
+/// 1 and 2 voted, and 3 was added, unknown whether for good, while 2 was lost.
+fn growing(me: u64, longest: u64) -> Facts {
+    let mut facts = facts(&[lost(2), alive(3)]);
+    facts.voters = [NodeId(1), NodeId(2)].into();
+    facts.joining = [NodeId(3)].into();
+    facts.log_ends.insert(NodeId(longest), LONGER);
+    if me == 3 {
+        let mine = facts.others.remove(&NodeId(3)).unwrap();
+        facts.others.insert(NodeId(1), mine);
+        facts.me = NodeId(3);
+    }
+    facts
+}
+
+#[test]
+fn an_added_voter_of_the_half_acts_when_its_log_is_the_longest() {
+    for me in [1, 3] {
+        let mut half = told(&growing(me, me));
+        let (attempt, target, ..) = fence(&mut half);
+        assert_eq!(target, NodeId(2));
+        half.handle_fence_ended(attempt, FenceResult::Off, at(1.0));
+        assert_eq!(outputs(&mut half), forced(&[2], 5));
+
+        let other = 4 - me;
+        let half = told(&growing(me, other));
+        let node = NodeId(other);
+        assert_eq!(half.waits(), [Waits::Candidate { node }]);
+    }
 }

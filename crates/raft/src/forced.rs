@@ -414,6 +414,12 @@ impl Raft {
         self.standing = standing;
     }
 
+    /// The sets of voters of each of which a majority must agree, the latest first. There are two
+    /// while a voter that was added is not known committed.
+    pub fn electorates(&self) -> impl Iterator<Item = &BTreeSet<NodeId>> {
+        self.log.electorates()
+    }
+
     /// Who decides between two halves: one arbiter, or the old and the new one while it is not
     /// known which of the two is committed.
     #[must_use]

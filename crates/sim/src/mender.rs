@@ -1,12 +1,11 @@
 //! When the faults have ended: cables are whole, machines are switched on, and people take
 //! back what they ordered. Then everything that can run must run, within a bound (L1).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use model::seen::{Maintenance, NodeState, Phase, Standby, Wish};
 use model::{Instant, NodeId, NodeName};
-use wire::raft::Configuration;
 
 use crate::act::{Order, Weather, Wrong};
 use crate::disk::Health;
@@ -279,19 +278,20 @@ impl World {
     }
 
     /// Whether too many of those who decide have lost their logs. Which voters decide may be
-    /// open: a change of them that only some have in their logs counts there.
+    /// open: a change of them that only some have in their logs counts there, and while it does
+    /// those before have their say too.
     fn is_hopeless(&self) -> bool {
-        let is_dead = |configuration: &Configuration| {
-            let sound = configuration.voters.iter().filter(|voter| {
+        let is_dead = |voters: &BTreeSet<NodeId>| {
+            let sound = voters.iter().filter(|voter| {
                 let machine = self.machines.get((voter.0 - 1) as usize);
                 machine.is_some_and(|machine| machine.disk.health == Health::Sound)
             });
             // Who begins anew knows no voters yet.
-            !configuration.voters.is_empty() && sound.count() < configuration.majority()
+            !voters.is_empty() && sound.count() * 2 <= voters.len()
         };
         let daemons = self.machines.iter().filter_map(|m| m.daemon.as_ref());
-        let mut known = daemons.map(|daemon| daemon.node.raft().configuration());
-        is_dead(self.record.configuration()) || known.any(is_dead)
+        let mut known = daemons.flat_map(|daemon| daemon.node.raft().electorates());
+        is_dead(&self.record.configuration().voters) || known.any(is_dead)
     }
 
     /// For those who look for the cause: how each node is.

@@ -24,8 +24,14 @@ pub struct Facts {
     /// The latest term in which a leader of this lineage is known to have been elected: of the
     /// last entry of the log, or of a leader that was heard.
     pub led_term: u64,
-    /// The voters of the log's configuration, with this node if it is one.
+    /// The voters whose majority is in question, with this node if it is one. While an added
+    /// voter is not known committed, a majority of those before is needed too: then these are
+    /// the ones of which this half has the smaller share.
     pub voters: BTreeSet<NodeId>,
+    /// Of this half, those that the log has added to `voters` and that are not known committed.
+    /// A forced change needs them as well, and one of them may have the longest log. Empty
+    /// where anybody but fences decides: an arbiter knows the voters alone.
+    pub joining: BTreeSet<NodeId>,
     /// One, or the old and the new while the change is not known committed.
     pub arbiters: Vec<Arbiter>,
     /// Rules 1 and 4.

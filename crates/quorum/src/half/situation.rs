@@ -29,7 +29,7 @@ pub(super) fn of(facts: &Facts) -> Result<Situation, Waits> {
         Leadership::Quorate => return Err(Waits::Nothing),
         Leadership::Absent => {}
     }
-    if !facts.voters.contains(&facts.me) {
+    if !facts.voters.contains(&facts.me) && !facts.joining.contains(&facts.me) {
         return Err(Waits::NoVoter);
     }
     let sorted = sort(facts);
