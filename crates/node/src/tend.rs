@@ -457,11 +457,13 @@ impl Node {
             return;
         }
         let result = result.clone();
-        if self.is_outlived_too_early(&result, &target, now) {
-            return;
-        }
+        let is_too_early = self.is_outlived_too_early(&result, &target, now);
         if let Some((_, sent)) = self.tending.results.get_mut(&id) {
-            *sent = Some(now);
+            // Told before, and too early now: a leader has changed since. Then it is told anew.
+            *sent = (!is_too_early).then_some(now);
+        }
+        if is_too_early {
+            return;
         }
         let executor = (self.config.name.clone(), self.config.boot);
         self.propose_own(
