@@ -10,11 +10,15 @@ use std::time::Duration;
 use model::Instant;
 use model::plant::{self, Plant};
 use raft::{Persist, Restored};
+use wire::raft::Payload;
 
 use crate::random::Random;
 
 /// A healthy disk's slowest write. Most are far quicker.
 const QUICK_MICROS: u64 = 2_000;
+
+/// A cluster begins with it; each forced change makes the next one.
+const FIRST_GENERATION: u64 = 1;
 
 /// Whether the bytes are as they were written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +115,22 @@ impl Disk {
         let entry = offset.and_then(|offset| self.stable.entries.get(offset as usize));
         entry.is_some_and(|entry| entry.index == index && entry.term == term)
     }
+
+    /// Whether the history of this generation can be gone on with from here: its first entry is
+    /// here, or the record of the forced change that it begins with. The first one has none.
+    pub fn begins_generation(&self, generation: u64) -> bool {
+        let covered = self.stable.snapshot.as_ref();
+        let record = self.stable.hard_state.forced.as_ref();
+        let entries = self.stable.entries.iter();
+        let mut begun = entries.filter_map(|entry| match &entry.payload {
+            Payload::Forced(forced) => Some(forced.lineage.generation),
+            Payload::Empty | Payload::Command(_) | Payload::Voters(_) => None,
+        });
+        generation <= FIRST_GENERATION
+            || covered.is_some_and(|(meta, _)| generation <= meta.lineage.generation)
+            || record.is_some_and(|record| generation == record.lineage.generation)
+            || begun.any(|begun| generation == begun)
+    }
 }
 
 /// The parts of an order up to some part; the last of its entries may be half written, and
@@ -152,7 +172,7 @@ fn write(disk: &mut Restored, persist: Persist) {
 #[cfg(test)]
 mod tests {
     use model::NodeId;
-    use wire::raft::{Entry, HardState, Payload};
+    use wire::raft::{Entry, HardState};
 
     use super::*;
 

@@ -8,7 +8,7 @@ use model::seen::{Maintenance, NodeState, Phase, Standby, Wish};
 use model::{Instant, NodeId, NodeName};
 
 use crate::act::{Order, Weather, Wrong};
-use crate::disk::Health;
+use crate::disk::{Disk, Health};
 use crate::dogs::Devices;
 use crate::form::node_id;
 use crate::machine::Power;
@@ -284,14 +284,39 @@ impl World {
         let is_dead = |voters: &BTreeSet<NodeId>| {
             let sound = voters.iter().filter(|voter| {
                 let machine = self.machines.get((voter.0 - 1) as usize);
-                machine.is_some_and(|machine| machine.disk.health == Health::Sound)
+                machine.is_some_and(|machine| self.can_vote(&machine.disk))
             });
             // Who begins anew knows no voters yet.
             !voters.is_empty() && sound.count() * 2 <= voters.len()
         };
         let daemons = self.machines.iter().filter_map(|m| m.daemon.as_ref());
         let mut known = daemons.flat_map(|daemon| daemon.node.raft().electorates());
-        is_dead(&self.record.configuration().voters) || known.any(is_dead)
+        is_dead(&self.record.configuration().voters)
+            || known.any(is_dead)
+            || self.newest_history_is_lost()
+    }
+
+    /// Not without its log, nor while it is bound to a candidate that has lost its own: nobody
+    /// knows whether that one had won.
+    fn can_vote(&self, disk: &Disk) -> bool {
+        let is_sound = |disk: &Disk| disk.health == Health::Sound;
+        let candidate = disk.stable.hard_state.pledge.map(|it| it.candidate);
+        let candidate = candidate.and_then(|it| self.machines.get((it.0 - 1) as usize));
+        is_sound(disk) && candidate.is_none_or(|it| is_sound(&it.disk))
+    }
+
+    /// Whether somebody has won a forced change, and its first entry is on rotten disks only.
+    /// The old history has ended with the pledges, and nobody may lead one whose beginning it
+    /// lacks: only a person can tell that nothing in it was acknowledged.
+    fn newest_history_is_lost(&self) -> bool {
+        let disks = || self.machines.iter().map(|machine| &machine.disk);
+        let generation = |disk: &Disk| disk.stable.hard_state.lineage.generation;
+        let newest = disks().map(generation).max().unwrap_or_default();
+        let mut beginnings = disks()
+            .filter(|disk| disk.begins_generation(newest))
+            .peekable();
+        // One that is nowhere was never written down, which is a defect and no bad luck.
+        beginnings.peek().is_some() && beginnings.all(|disk| disk.health == Health::Rotten)
     }
 
     /// For those who look for the cause: how each node is.
@@ -305,8 +330,9 @@ impl World {
                 let raft = daemon.node.raft();
                 let configuration = raft.configuration();
                 words.push_str(&format!(
-                    ", run {}, {:?} in term {}, entries to {}, committed {}, voters {:?}, learners {:?}",
+                    ", run {}, lineage {:?}, {:?} in term {}, entries to {}, committed {}, voters {:?}, learners {:?}",
                     daemon.run,
+                    raft.lineage(),
                     raft.role(),
                     raft.term(),
                     raft.last_index(),
