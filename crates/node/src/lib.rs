@@ -43,4 +43,5 @@ pub use person::ForceRefused;
 pub use preview::{Preview, preview};
 pub use requests::{RequestError, RequestId};
 pub use split::{FenceAsker, QuorumView, VoterView};
+pub use tend::FENCE_WORD_HOLDS;
 pub use yielding::Rival;

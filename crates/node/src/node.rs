@@ -648,7 +648,7 @@ impl Node {
                 raft::Output::RestoreSnapshot(meta, data) => self.restore((meta.index, &data), now),
                 raft::Output::RoleChanged { leader, .. } => self.take_leader(leader, now),
                 raft::Output::ReadReady { context, index } => {
-                    self.tending.read_ready(context, index);
+                    self.tending.read_ready(Instant(context), index);
                 }
                 raft::Output::Superseded { by, lineage } => self.meet_rival(by, lineage, now),
                 raft::Output::Forced { lineage } => self.split_has_forced(lineage),

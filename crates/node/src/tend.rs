@@ -44,14 +44,33 @@ const ALONE_WAIT: Duration = Duration::from_secs(10);
 /// can be heard, which took a second and a half when all started at once.
 const FIRST_HEARING_MORE: Duration = Duration::from_secs(2);
 
+/// How old the word may be, by the executor's clock, on which a fence begins. An answer that
+/// lay waiting while its machine stood still is older and counts for nothing. Four asks fit in
+/// it, and it is longer than members may be silent: an executor whose answers take longer is
+/// lost itself.
+pub const FENCE_WORD_HOLDS: Duration = Duration::from_secs(2);
+
 /// Whether the state is new enough to be carried out.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Fresh {
     #[default]
     NotAsked,
     Asked(Instant),
-    /// It is, once this index has been applied.
-    To(u64),
+    /// It is, once this index has been applied, as of when this was asked.
+    To {
+        index: u64,
+        asked: Instant,
+    },
+}
+
+impl Fresh {
+    /// What is left of it now: old word is none.
+    fn at(self, now: Instant) -> Self {
+        match self {
+            Self::To { asked, .. } if asked + FENCE_WORD_HOLDS <= now => Self::NotAsked,
+            Self::NotAsked | Self::Asked(_) | Self::To { .. } => self,
+        }
+    }
 }
 
 /// A fence that this node was asked for.
@@ -158,19 +177,20 @@ impl Tending {
         self.reads
     }
 
-    /// The state is fresh for a purpose once `index` is applied.
-    pub fn read_ready(&mut self, context: u64, index: u64) {
-        let fence = self.fences.get_mut(&FenceId(context));
-        if let Some(fence) = fence.filter(|fence| matches!(fence.fresh, Fresh::Asked(_))) {
-            fence.fresh = Fresh::To(index);
-            self.reads += 1;
+    /// The state is as fresh as what was `asked` then, once `index` is applied: for any fence.
+    pub fn read_ready(&mut self, asked: Instant, index: u64) {
+        for fence in self.fences.values_mut() {
+            if matches!(fence.fresh, Fresh::Asked(_)) {
+                fence.fresh = Fresh::To { index, asked };
+                self.reads += 1;
+            }
         }
     }
 
     pub fn next_deadline(&self) -> Option<Instant> {
         let asked = |fresh: &Fresh| match fresh {
             Fresh::Asked(at) => Some(*at + ASK_RETRY),
-            Fresh::NotAsked | Fresh::To(_) => None,
+            Fresh::NotAsked | Fresh::To { .. } => None,
         };
         let waiting = self.fences.values().filter(|fence| fence.begun.is_none());
         let reads = waiting.filter_map(|fence| asked(&fence.fresh));
@@ -211,6 +231,17 @@ fn is_due(sent: Option<Instant>, now: Instant) -> bool {
 }
 
 impl Node {
+    /// When this node asked for the word on which it has begun a fence, by its own clock; none
+    /// when it has begun none of that number.
+    #[must_use]
+    pub fn fence_word_asked(&self, id: FenceId) -> Option<Instant> {
+        let fence = self.tending.fences.get(&id);
+        match fence.filter(|fence| fence.begun.is_some())?.fresh {
+            Fresh::To { asked, .. } => Some(asked),
+            Fresh::NotAsked | Fresh::Asked(_) => None,
+        }
+    }
+
     pub(crate) fn tend(&mut self, now: Instant) {
         self.note_losses(now);
         self.tend_announcement(now);
@@ -385,9 +416,12 @@ impl Node {
                 self.tending.fence_ended(id, proof);
             }
             if plant::is(Plant::FenceOnOldState) {
-                fence.fresh = Fresh::To(0);
+                fence.fresh = Fresh::To {
+                    index: 0,
+                    asked: now,
+                };
             }
-            match fence.fresh {
+            match fence.fresh.at(now) {
                 _ if fence.begun.is_some() => self.tell_fence(id, target, now),
                 // It listens before it asks how far the log is: an answer that is kept meanwhile
                 // would be old when it shoots.
@@ -401,10 +435,11 @@ impl Node {
                     self.tending
                         .fences
                         .insert(id, OwnFence { fresh, begun: None });
-                    self.raft.read_index(id.0, now);
+                    // The answer tells which asking it answers.
+                    self.raft.read_index(now.0, now);
                 }
-                Fresh::To(index) if self.applied < index => {}
-                fresh @ Fresh::To(_) => {
+                Fresh::To { index, .. } if self.applied < index => {}
+                fresh @ Fresh::To { .. } => {
                     let begun = Some(now);
                     self.tending.fences.insert(id, OwnFence { fresh, begun });
                     let asker = FenceAsker::Log(id);

@@ -138,9 +138,9 @@ fn of_five_that_are_split_the_three_go_on() {
                 5.78s  fence 40: a fences e: e silent for 800 ms, agreed by a and b and c
                 5.99s  fence 39: d confirmed off by power-d
                 5.99s  d is down
-                5.99s    d has no power
                 5.99s  fence 40: e confirmed off by power-e
                 5.99s  e is down
+                5.99s    d has no power
                 5.99s    e has no power
         "#]],
     );

@@ -123,7 +123,7 @@ impl World {
 
     pub(crate) fn fence(&mut self, (by, run): (NodeId, u64), id: FenceAsker, target: &NodeName) {
         match id {
-            FenceAsker::Log(_) => self.check_fence(target),
+            FenceAsker::Log(id) => self.check_fence(by, id, target),
             FenceAsker::Half {
                 method: Method::AskStatus,
                 ..

@@ -3,8 +3,7 @@
 
 use membership::Event;
 use model::operation::ResourceAddress;
-use model::seen::NodeState;
-use model::{BootId, Instant, NodeId, NodeName, ServiceName};
+use model::{BootId, FenceId, Instant, NodeId, NodeName, ServiceName};
 use node::Lease;
 use wire::raft::{Configuration, Entry};
 
@@ -269,8 +268,11 @@ impl World {
         };
         daemon.checked = applied;
         let configuration = daemon.node.raft().configuration().clone();
-        self.record
-            .jump(daemon.node.state().clone(), applied, configuration);
+        self.record.jump(
+            daemon.node.state().clone(),
+            (applied, self.now),
+            configuration,
+        );
         self.watch_claims();
     }
 
@@ -350,12 +352,21 @@ impl World {
         holders.count()
     }
 
-    /// No node is shot that is not lost, by the latest word.
-    pub(crate) fn check_fence(&mut self, target: &NodeName) {
-        let seen = self.record.state().seen().nodes.get(target);
-        if seen.is_some_and(|seen| matches!(seen.state, NodeState::Lost { .. })) {
+    /// No node is shot that is not lost, by a word that is as new as the executor's asking, and
+    /// not too old. (By the very latest cannot be promised: one may be committed while the
+    /// answer is on its way.)
+    pub(crate) fn check_fence(&mut self, by: NodeId, id: FenceId, target: &NodeName) {
+        let machine = &self.machines[(by.0 - 1) as usize];
+        let daemon = machine.daemon.as_ref();
+        let local = machine.clock.local(self.now);
+        let asked = daemon.and_then(|daemon| daemon.node.fence_word_asked(id));
+        let holds = node::FENCE_WORD_HOLDS.as_nanos() as u64;
+        let oldest = Instant(local.0.saturating_sub(holds));
+        let moment = machine.clock.truly(asked.unwrap_or(local).max(oldest));
+        if self.record.is_lost_after(target, moment) {
             return;
         }
+        let seen = self.record.state().seen().nodes.get(target);
         let state = seen.map_or("no member".to_string(), |seen| {
             seen.state.word().to_string()
         });

@@ -1,9 +1,9 @@
 //! The one true log: every entry as it was first seen committed, and the state that follows
 //! from it. All nodes are compared with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use model::seen::FenceResult;
+use model::seen::{FenceResult, NodeState};
 use model::{BootId, Command, Instant, NodeName, Stamped};
 use state::State;
 use wire::raft::{Configuration, Entry, Payload};
@@ -28,6 +28,8 @@ pub(crate) struct Record {
     /// Whose boot the last entry counts as ended.
     ended: Option<(NodeName, BootId)>,
     has_outlived: bool,
+    /// When nodes ceased to be lost, the last time.
+    not_lost_since: BTreeMap<NodeName, Instant>,
 }
 
 /// What an entry that a node has applied is for the record.
@@ -54,6 +56,19 @@ impl Record {
             has_fenced: false,
             ended: None,
             has_outlived: false,
+            not_lost_since: BTreeMap::new(),
+        }
+    }
+
+    /// Whether the log counted a node as lost at that moment or at any later one.
+    pub fn is_lost_after(&self, name: &NodeName, moment: Instant) -> bool {
+        let ceased = self.not_lost_since.get(name);
+        lost(&self.state).contains(name) || ceased.is_some_and(|ceased| moment <= *ceased)
+    }
+
+    fn note_lost(&mut self, before: BTreeSet<NodeName>, at: Instant) {
+        for name in before.difference(&lost(&self.state)) {
+            self.not_lost_since.insert(name.clone(), at);
         }
     }
 
@@ -113,18 +128,21 @@ impl Record {
     }
 
     /// Goes on from a state that was not followed entry by entry.
-    pub fn jump(&mut self, state: State, index: u64, configuration: Configuration) {
+    pub fn jump(&mut self, state: State, (index, at): (u64, Instant), voters: Configuration) {
         let (fenced, has_fenced) = (std::mem::take(&mut self.fenced), false);
+        let before = lost(&self.state);
         *self = Self {
             base: index,
             entries: Vec::new(),
             state,
-            configuration,
+            configuration: voters,
             fenced,
             has_fenced,
             ended: None,
             has_outlived: false,
+            not_lost_since: std::mem::take(&mut self.not_lost_since),
         };
+        self.note_lost(before, at);
     }
 
     /// Takes a new entry; what people would be told of it.
@@ -139,7 +157,9 @@ impl Record {
         if let Payload::Command(bytes) = &entry.payload
             && let Ok(stamped) = serde_json::from_slice::<Stamped>(bytes)
         {
+            let before = lost(&self.state);
             self.apply(entry.index, &stamped);
+            self.note_lost(before, at);
         }
         self.entries.push(Known {
             term: entry.term,
@@ -192,4 +212,11 @@ impl Record {
             _other => {}
         }
     }
+}
+
+/// The nodes that are lost.
+fn lost(state: &State) -> BTreeSet<NodeName> {
+    let nodes = state.seen().nodes.iter();
+    let lost = nodes.filter(|(_, seen)| matches!(seen.state, NodeState::Lost { .. }));
+    lost.map(|(name, _)| name.clone()).collect()
 }
