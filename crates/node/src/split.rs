@@ -362,7 +362,11 @@ impl Node {
             joining: joining.collect(),
             voters,
             arbiters,
-            standing: self.standing(),
+            // It may grant, and can never force: a fence by it would serve nobody.
+            standing: match self.raft.holds_lineage() {
+                true => self.standing(),
+                false => Standing::Unproven,
+            },
             leadership,
             maintenance: self.state.seen().maintenance,
             weight: ours.as_ref().map_or(0, |side| side.weight),

@@ -272,7 +272,8 @@ impl Raft {
 
     /// Whether this log has the entry that its lineage began with. Who lacks it leads nobody:
     /// a majority may have committed it.
-    pub(crate) fn holds_lineage(&self) -> bool {
+    #[must_use]
+    pub fn holds_lineage(&self) -> bool {
         self.lineage.generation <= FIRST_GENERATION
             || self.log.lineage_at(self.log.last_index()) == self.lineage
     }
