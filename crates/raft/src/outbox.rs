@@ -182,6 +182,11 @@ impl Outbox {
         if self.open == empty {
             return None;
         }
+        // The hard state goes to disk before the rest of its order: a loss of power in between
+        // must not leave word of a commit beside entries that were to be cut.
+        if let Some(state) = &mut self.open.hard_state {
+            state.commit = state.commit.min(self.persisted_index);
+        }
         let next = Persist {
             seq: PersistSeq(seq.0 + 1),
             ..Persist::default()
