@@ -194,3 +194,48 @@ impl Outbox {
         Some(std::mem::replace(&mut self.open, next))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wire::raft::Payload;
+
+    use super::*;
+
+    fn entry(index: u64, term: u64) -> Entry {
+        let payload = Payload::Empty;
+        Entry {
+            index,
+            term,
+            payload,
+        }
+    }
+
+    fn word_of(commit: u64) -> HardState {
+        HardState {
+            commit,
+            ..HardState::default()
+        }
+    }
+
+    fn commit_on_disk(outbox: &mut Outbox) -> u64 {
+        let Some(Output::Persist(order)) = outbox.poll() else {
+            panic!("no order");
+        };
+        order.hard_state.unwrap().commit
+    }
+
+    #[test]
+    fn a_commit_is_not_told_to_the_disk_before_its_entries_are_there() {
+        let mut outbox = Outbox::new(5);
+        // Entries 4 and 5 are of another leader, and are replaced up to 6, all committed.
+        outbox.truncate(4);
+        outbox.hint_commit(word_of(6));
+        for index in 4..=6 {
+            outbox.persist_entry(entry(index, 2));
+        }
+        assert_eq!(commit_on_disk(&mut outbox), 3);
+        outbox.handle_persisted(PersistSeq(1));
+        outbox.persist_hard_state(word_of(6));
+        assert_eq!(commit_on_disk(&mut outbox), 6);
+    }
+}
