@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod arrange;
 pub mod checker;
 mod fences;
 mod mend;

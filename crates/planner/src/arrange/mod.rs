@@ -1,0 +1,36 @@
+//! Where everything should be, and the steps that bring it there in one round.
+//!
+//! `arrange` is a pure function over general words: trees of resources (single ones, groups,
+//! clones, clones with roles), scores, relations, capacities, tickets, failures. It knows
+//! nothing of claims, leases or the log: what turns its answer into grants is
+//! [`crate::plan`], and `state` has the last word.
+//!
+//! ```text
+//!   Wanted, Observed ─► nodes (who is there, who is fenced) ─► scores ─► places ─► roles
+//!                    ─► actions (needed? possible?) ─► Arrangement
+//! ```
+
+mod arrangement;
+mod observed;
+mod score;
+mod wanted;
+
+pub use arrangement::{
+    Action, Arrangement, Fence, FenceReason, Placed, Step, StepReason, Wait, WaitReason,
+};
+pub use observed::{
+    FailedVerb, FailureCount, Found, FoundFailed, NodeObserved, NodeState, Observed, OnFail,
+    PromotionScore, TicketState, UnderWay,
+};
+pub use score::Score;
+pub use wanted::{
+    CloneRules, Colocation, Discovery, Kind, Location, MultipleActive, NoQuorum, NodeIx,
+    NodeWanted, Order, OrderKind, Placement, Policy, PromotableRules, Requires, Resource,
+    ResourceIx, Role, Settings, SomeBefore, Target, TicketIx, TicketLoss, TicketRule, Verb, Wanted,
+};
+
+/// What should be, and how to get there from what is.
+#[must_use]
+pub fn arrange(_wanted: &Wanted, _observed: &Observed) -> Arrangement {
+    Arrangement::default()
+}
