@@ -11,16 +11,17 @@ impl Scene<'_> {
     /// resources, then where it is, then by name. A part that runs on one of several best
     /// nodes stays. With `wished`, that node or none.
     pub fn choose(&self, at: PartIx, scores: &[Score], wished: Option<NodeIx>) -> Option<NodeIx> {
-        let mut scores = scores.to_vec();
-        self.forbid_full_nodes(at, &mut scores);
+        let mut scores = std::borrow::Cow::Borrowed(scores);
+        if self.wanted.policy.placement != Placement::Count {
+            self.forbid_full_nodes(at, scores.to_mut());
+        }
         let here = self.part(at).here.first().map(|here| here.node);
-        let mut able: Vec<NodeIx> = (0..self.nodes.len())
+        let able = |node: NodeIx| self.nodes[node.0].usable() && Score::ZERO <= scores[node.0];
+        let best = (0..self.nodes.len())
             .map(NodeIx)
-            .filter(|node| self.nodes[node.0].usable() && Score::ZERO <= scores[node.0])
-            .collect();
-        able.sort_by(|a, b| self.compare_nodes((*a, scores[a.0]), (*b, scores[b.0]), here));
-        let best = *able.first()?;
-        let ties = |node: NodeIx| scores[node.0] == scores[best.0] && able.contains(&node);
+            .filter(|node| able(*node))
+            .min_by(|a, b| self.compare_nodes((*a, scores[a.0]), (*b, scores[b.0]), here))?;
+        let ties = |node: NodeIx| scores[node.0] == scores[best.0] && able(node);
         if let Some(wished) = wished {
             return Some(wished).filter(|node| ties(*node)).or(Some(best));
         }
@@ -82,9 +83,6 @@ impl Scene<'_> {
     /// Nodes without room for the part, and for all that must be with it where one has room
     /// for all of that, are out.
     fn forbid_full_nodes(&self, at: PartIx, scores: &mut [Score]) {
-        if self.wanted.policy.placement == Placement::Count {
-            return;
-        }
         let mut with_it = BTreeSet::from([at]);
         self.collect_companions(at, &mut with_it);
         let mut needs: BTreeMap<&String, i64> = BTreeMap::new();

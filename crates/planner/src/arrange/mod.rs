@@ -15,6 +15,7 @@ mod build;
 mod choose;
 mod clones;
 mod deeds;
+mod live;
 mod nodes;
 mod observed;
 mod orders;

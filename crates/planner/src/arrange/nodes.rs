@@ -18,6 +18,8 @@ pub(super) struct NodeFacts {
     pub placed: usize,
     /// Room that is left, by kind of good.
     pub room: BTreeMap<String, i64>,
+    /// Its place when all are sorted by name.
+    pub rank: usize,
     leaving: bool,
     runs_resources: bool,
     pending: bool,
@@ -48,9 +50,16 @@ impl NodeFacts {
 
 pub(super) fn facts(wanted: &Wanted, observed: &Observed) -> Vec<NodeFacts> {
     let policy = &wanted.policy;
+    let mut by_name: Vec<usize> = (0..wanted.nodes.len()).collect();
+    by_name.sort_by_key(|at| &wanted.nodes[*at].name);
+    let mut rank = vec![0; by_name.len()];
+    for (place, at) in by_name.into_iter().enumerate() {
+        rank[at] = place;
+    }
     let nodes = wanted.nodes.iter().zip(&observed.nodes);
     nodes
-        .map(|(node, seen)| {
+        .zip(rank)
+        .map(|((node, seen), rank)| {
             let never_seen =
                 !seen.seen && seen.state == NodeState::Offline && policy.startup_fencing;
             let unclean = if seen.asked_to_fence {
@@ -72,6 +81,7 @@ pub(super) fn facts(wanted: &Wanted, observed: &Observed) -> Vec<NodeFacts> {
                 leaving: seen.shutdown,
                 runs_resources: node.runs_resources,
                 placed: 0,
+                rank,
                 room: node.capacity.clone(),
             }
         })

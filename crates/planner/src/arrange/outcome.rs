@@ -1,9 +1,10 @@
 //! What comes of it: the steps, and where everything is afterwards.
 
 use super::deeds::{DeedIx, Deeds, What};
+use super::live::{Migration, migrations};
 use super::scene::{PartIx, PartKind, Scene};
 use super::settle::active_after;
-use super::{Action, Arrangement, Fence, NodeIx, Placed, Role, Step, Wait, WaitReason};
+use super::{Action, Arrangement, Fence, NodeIx, Placed, Role, Step, StepReason, Wait, WaitReason};
 
 pub(super) fn outcome(scene: &Scene<'_>, deeds: &Deeds) -> Arrangement {
     let mut arrangement = Arrangement {
@@ -11,9 +12,21 @@ pub(super) fn outcome(scene: &Scene<'_>, deeds: &Deeds) -> Arrangement {
         ..Arrangement::default()
     };
     let mut step_of: Vec<Option<usize>> = vec![None; deeds.deeds.len()];
+    let migrating = migrations(scene, deeds);
     for at in (0..scene.parts.len()).map(PartIx) {
         if matches!(scene.part(at).kind, PartKind::Single) {
-            steps_of(scene, deeds, at, &mut arrangement, &mut step_of);
+            match migrating[at.0] {
+                Some(migration) => {
+                    migrate(
+                        scene,
+                        deeds,
+                        (at, migration),
+                        &mut arrangement,
+                        &mut step_of,
+                    );
+                }
+                None => steps_of(scene, deeds, at, &mut arrangement, &mut step_of),
+            }
             arrangement.placed.extend(placed(scene, at));
             arrangement.after.extend(after(scene, deeds, at));
             arrangement.waits.extend(wait(scene, deeds, at));
@@ -67,6 +80,44 @@ fn steps_of(
             },
             because: deeds.get(deed).because,
         });
+    }
+}
+
+/// The source sends, the target receives, then the source lets go.
+fn migrate(
+    scene: &Scene<'_>,
+    deeds: &Deeds,
+    (at, migration): (PartIx, Migration),
+    arrangement: &mut Arrangement,
+    step_of: &mut [Option<usize>],
+) {
+    let own = &deeds.own[at.0];
+    let part = scene.part(at);
+    let mut push = |action, node, after: Vec<usize>| {
+        arrangement.steps.push(Step {
+            action,
+            resource: part.resource,
+            instance: part.instance,
+            node,
+            implied: false,
+            after,
+            after_fences: Vec::new(),
+            because: StepReason::Moves,
+        });
+        arrangement.steps.len() - 1
+    };
+    let mut last = Vec::new();
+    if !migration.half_done {
+        last = vec![push(Action::MigrateTo, migration.from, last)];
+    }
+    last = vec![push(Action::MigrateFrom, migration.to, last)];
+    if let Some(start) = own.start {
+        step_of[start.0] = Some(last[0]);
+    }
+    for (node, stop) in &own.stops {
+        if *node != migration.to {
+            step_of[stop.0] = Some(push(Action::Stop, *node, last.clone()));
+        }
     }
 }
 
@@ -208,6 +259,10 @@ fn link_steps(deeds: &Deeds, step_of: &[Option<usize>], arrangement: &mut Arrang
         before.sort_unstable();
         before.dedup();
         before.retain(|earlier| *earlier != step);
-        arrangement.steps[step].after = before;
+        // A migration lets go of the source last, although the target counts as started.
+        let own = &mut arrangement.steps[step].after;
+        if own.is_empty() {
+            *own = before;
+        }
     }
 }

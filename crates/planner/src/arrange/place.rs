@@ -34,12 +34,7 @@ fn order(scene: &mut Scene<'_>) -> Vec<PartIx> {
         })
         .collect();
     let mut nodes: Vec<NodeIx> = (0..scene.nodes.len()).map(NodeIx).collect();
-    nodes.sort_by_key(|node| {
-        (
-            !scene.nodes[node.0].usable(),
-            scene.wanted.nodes[node.0].name.clone(),
-        )
-    });
+    nodes.sort_by_key(|node| (!scene.nodes[node.0].usable(), scene.nodes[node.0].rank));
     let mut ranked: Vec<usize> = (0..roots.len()).collect();
     ranked.sort_by(|a, b| {
         let priority = |at: usize| Reverse(scene.settings(roots[at]).priority);

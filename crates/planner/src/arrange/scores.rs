@@ -167,10 +167,13 @@ fn failures(scene: &mut Scene<'_>) {
         let limit = scene.wanted.resources[count.resource.0]
             .settings
             .failures_max;
-        let too_many = limit.is_some_and(|limit| {
-            count.count.is_must()
-                || (limit > 0 && i64::from(limit) <= i64::from(count.count.value()))
-        });
+        let too_many = match limit {
+            Some(0) => false,
+            Some(limit) => {
+                count.count.is_must() || i64::from(limit) <= i64::from(count.count.value())
+            }
+            None => count.count.is_must(),
+        };
         if too_many || count.hopeless {
             bar(scene, (count.resource, count.instance), count.node);
         }
