@@ -280,6 +280,9 @@ fn hindrances(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
         }
         deeds.hinder(promote, because.clone());
     }
+    if let Some(fenced) = part.place.node().filter(|node| scene.nodes[node.0].fenced) {
+        deeds.hinder(start, WaitReason::Unproven(fenced));
+    }
     if part.place.node().is_none() {
         deeds.hinder(start, WaitReason::NoNode);
         deeds.hinder(promote, WaitReason::NoNode);
