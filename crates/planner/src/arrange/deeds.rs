@@ -59,6 +59,8 @@ impl Means {
     pub const FOLLOW: Self = Self(4);
     /// If the later is needed, so is the earlier.
     pub const PULL: Self = Self(8);
+    /// As `PULL`, but what nobody may touch is not asked for.
+    pub const PULL_MANAGED: Self = Self(32);
     /// It says nothing of the order.
     pub const UNORDERED: Self = Self(16);
 

@@ -6,7 +6,7 @@ use super::scene::{PartIx, Scene};
 use super::{Order, OrderKind, Role, SomeBefore, Verb};
 
 const BOTH: Means = Means::BLOCK.and(Means::FOLLOW);
-const BACK: Means = Means::BLOCK.and(Means::PULL);
+const BACK: Means = Means::BLOCK.and(Means::PULL_MANAGED);
 
 pub(super) fn orders(scene: &Scene<'_>, deeds: &mut Deeds) {
     for order in &scene.wanted.orders {

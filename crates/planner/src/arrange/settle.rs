@@ -300,16 +300,17 @@ fn incoming(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<
     let before = deeds.get(at).into.clone();
     if needed {
         for from in &before {
-            let pulls = deeds
-                .get(*from)
-                .out
-                .iter()
-                .any(|edge| edge.to == at && edge.means.has(Means::PULL));
+            let pulls = |means: Means| {
+                let edges = deeds.get(*from).out.iter();
+                edges
+                    .filter(|edge| edge.to == at)
+                    .any(|edge| edge.means.has(means))
+            };
             // What nobody may touch is none of ours, unless a person must look at it.
             let left_alone = part_of(deeds.get(*from).what)
                 .map(|part| scene.part(part))
                 .is_some_and(|part| !part.managed && !part.blocked);
-            if pulls && !left_alone {
+            if pulls(Means::PULL) || (pulls(Means::PULL_MANAGED) && !left_alone) {
                 Change {
                     scene,
                     deeds,
