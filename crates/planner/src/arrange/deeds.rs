@@ -411,6 +411,11 @@ fn needs(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
             }
         }
     }
+    if is_half_migrated(part) {
+        for (_, stop) in own.stops.iter().filter(|(node, _)| *node != target) {
+            deeds.need(*stop, StepReason::Moves);
+        }
+    }
     match (part.next_role, stay.role) {
         (Some(Role::Promoted), Role::Started | Role::Unpromoted) => {
             deeds.need(promote, StepReason::Role);
