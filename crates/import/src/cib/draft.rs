@@ -1,6 +1,6 @@
 //! What has been read so far.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use planner::arrange::{NodeIx, Observed, Resource, ResourceIx, Role, TicketIx, Wanted};
 use planner::rule::UnixSeconds;
@@ -39,6 +39,8 @@ pub(super) struct Draft<'a> {
     /// In the order of the wanted resources.
     pub facts: Vec<Facts>,
     pub resources: BTreeMap<String, ResourceIx>,
+    /// Where a resource failed in a way that is not forgotten.
+    pub blocked: BTreeSet<(ResourceIx, NodeIx)>,
     /// Resources of a tag, or made from a template.
     pub bundles_of_names: BTreeMap<String, Vec<String>>,
 }
@@ -56,6 +58,7 @@ impl<'a> Draft<'a> {
             node_ids: BTreeMap::new(),
             facts: Vec::new(),
             resources: BTreeMap::new(),
+            blocked: BTreeSet::new(),
             bundles_of_names: BTreeMap::new(),
         }
     }

@@ -56,9 +56,17 @@ fn counts(draft: &mut Draft<'_>, node: NodeIx) {
     }
 }
 
+/// How long failures are remembered, in seconds; 0: for ever.
+fn failure_timeout(draft: &Draft<'_>, resource: ResourceIx, node: NodeIx) -> i64 {
+    if draft.blocked.contains(&(resource, node)) {
+        return 0;
+    }
+    draft.facts[resource.0].failure_timeout
+}
+
 /// Whether the last failure of a resource on a node is longer ago than it is remembered.
 fn has_forgotten(draft: &Draft<'_>, resource: ResourceIx, node: NodeIx) -> bool {
-    let timeout = draft.facts[resource.0].failure_timeout;
+    let timeout = failure_timeout(draft, resource, node);
     let Some(now) = draft.now.filter(|_| 0 < timeout) else {
         return false;
     };
@@ -88,7 +96,7 @@ fn remembered(draft: &Draft<'_>, resource: ResourceIx, node: NodeIx) -> bool {
 
 /// Whether a recorded failure is forgotten by now.
 pub(super) fn has_expired(draft: &Draft<'_>, history: &History<'_>, result: &Recorded<'_>) -> bool {
-    let timeout = draft.facts[history.resource.0].failure_timeout;
+    let timeout = failure_timeout(draft, history.resource, history.node);
     let (Some(now), Some(changed_at)) = (draft.now, result.changed_at) else {
         return false;
     };

@@ -1,5 +1,7 @@
 //! What the recorded results say: where each resource is active, failed or under way.
 
+use std::collections::BTreeSet;
+
 use planner::arrange::{
     FailedVerb, FailureCount, Found, FoundFailed, Kind, NodeIx, NodeState, OnFail, Resource,
     ResourceIx, Role, Score, UnderWay,
@@ -9,9 +11,11 @@ use super::draft::{Draft, Facts};
 use super::failures;
 use super::meta::{self, Nature};
 use super::migration;
+use super::node_state;
 use super::nodes::{node_of, states};
 use super::operation;
 use super::outcome::{self, Cause, Outcome, Recorded};
+use super::remote;
 use super::resources::failure_timeout;
 use super::source::{Xml, child, elements, id};
 use super::words;
@@ -40,9 +44,46 @@ pub(super) enum Activity {
 }
 
 pub(super) fn read(draft: &mut Draft<'_>) {
-    let histories = collect(draft);
-    for history in &histories {
-        let known = one(draft, history, &histories);
+    let (remote, members): (Vec<_>, Vec<_>) = states(draft)
+        .into_iter()
+        .partition(|state| node_state::is_remote(*state));
+    let mut histories = collect(draft, &members);
+    let mut condemned = BTreeSet::new();
+    evaluate(draft, &histories, 0, &mut condemned);
+    // Whether a remote node is there follows from what the members run.
+    remote::read(draft, &remote);
+    let first = histories.len();
+    histories.extend(collect(draft, &remote));
+    evaluate(draft, &histories, first, &mut condemned);
+    migration::read(draft, &histories);
+    mark_unclean(draft);
+}
+
+/// Adds what these histories say, from a certain one on.
+fn evaluate(
+    draft: &mut Draft<'_>,
+    histories: &[History<'_>],
+    first: usize,
+    condemned: &mut BTreeSet<NodeIx>,
+) {
+    for history in &histories[first..] {
+        if has_blocking_failure(draft, history) {
+            draft.blocked.insert((history.resource, history.node));
+        }
+    }
+    for history in &histories[first..] {
+        let mut known = one(draft, history, histories);
+        // Where the node is fenced there is nothing else to answer.
+        if draft.observed.nodes[history.node.0].unclean || condemned.contains(&history.node) {
+            known.failed = None;
+        }
+        if known
+            .failed
+            .is_some_and(|failed| failed.answer == OnFail::Fence)
+            && is_managed(draft, history.resource, history.node)
+        {
+            condemned.insert(history.node);
+        }
         if known.state == Activity::Unknown && known.failed.is_none() && known.under_way.is_none() {
             continue;
         }
@@ -59,14 +100,24 @@ pub(super) fn read(draft: &mut Draft<'_>) {
         };
         draft.observed.found.push(found);
     }
-    migration::read(draft, &histories);
-    mark_unclean(draft);
 }
 
-fn collect<'a>(draft: &mut Draft<'a>) -> Vec<History<'a>> {
+/// Whether something failed for which a person must look: that is not forgotten.
+fn has_blocking_failure(draft: &Draft<'_>, history: &History<'_>) -> bool {
+    let facts = &draft.facts[history.resource.0];
+    let is_managed = is_managed(draft, history.resource, history.node);
+    history.results.iter().any(|result| {
+        !result.is_talk()
+            && matches!(result.outcome(is_managed), Outcome::Failed(_))
+            && operation::answer(&draft.options, facts, result.verb, result.interval_ms)
+                == OnFail::Block
+    })
+}
+
+fn collect<'a>(draft: &mut Draft<'a>, states: &[Xml<'a>]) -> Vec<History<'a>> {
     let fencing = draft.options.fencing();
     let mut found = Vec::new();
-    for state in states(draft) {
+    for &state in states {
         let Some(node) = node_of(draft, state) else {
             continue;
         };
@@ -74,11 +125,7 @@ fn collect<'a>(draft: &mut Draft<'a>) -> Vec<History<'a>> {
         if !is_online && !fencing {
             continue;
         }
-        let resources = child(state, "lrm").and_then(|lrm| child(lrm, "lrm_resources"));
-        for element in resources.into_iter().flat_map(elements) {
-            if element.tag_name().name() != "lrm_resource" {
-                continue;
-            }
+        for element in recorded_resources(state) {
             let results = outcome::read(element);
             let (resource, instance) = resource_of(draft, element);
             found.push(History {
@@ -92,15 +139,21 @@ fn collect<'a>(draft: &mut Draft<'a>) -> Vec<History<'a>> {
     found
 }
 
+/// The resources of which something is recorded.
+pub(super) fn recorded_resources<'a>(state: Xml<'a>) -> impl Iterator<Item = Xml<'a>> {
+    let resources = child(state, "lrm").and_then(|lrm| child(lrm, "lrm_resources"));
+    resources
+        .into_iter()
+        .flat_map(elements)
+        .filter(|element| element.tag_name().name() == "lrm_resource")
+}
+
 /// The resource that a history is of; one that is not configured is added as removed.
 fn resource_of(draft: &mut Draft<'_>, element: Xml<'_>) -> (ResourceIx, Option<u32>) {
     let name = id(element);
-    let is_single =
-        |draft: &Draft<'_>, ix: ResourceIx| matches!(draft.resource(ix).kind, Kind::Single);
-    if let Some(&ix) = draft.resources.get(name) {
-        if is_single(draft, ix) {
-            return (ix, None);
-        }
+    let exact = draft.resources.get(name).copied();
+    if let Some(ix) = exact.filter(|ix| draft.resource(*ix).kind == Kind::Single) {
+        return (ix, None);
     }
     if let Some((ix, instance)) = instance_of(draft, name) {
         return (ix, Some(instance));
@@ -272,12 +325,14 @@ fn failed(
     let answer = operation::answer(&draft.options, facts, result.verb, result.interval_ms);
     let ordinary = ordinary_role(draft, history.resource);
     if answer == OnFail::Ignore {
-        // As if it had gone as planned.
-        let state = known.state;
         done(draft, history, (result, Outcome::Done), known);
-        if result.is_watch() && state != Activity::Unknown && state != Activity::Stopped {
-            known.state = state;
+        if known.failed.is_none() && known.state != Activity::Stopped {
+            known.failed = Some(FoundFailed {
+                in_what: result.failed_verb(),
+                answer,
+            });
         }
+        return;
     }
     match (result.verb, cause) {
         (_, Cause::NotInstalled) if result.is_probe() => known.state = Activity::Stopped,
@@ -294,7 +349,7 @@ fn failed(
         cause,
         Cause::NotInstalled | Cause::HopelessHere | Cause::HopelessEverywhere
     );
-    if hopeless && answer != OnFail::Ignore {
+    if hopeless {
         bar(draft, history, cause);
     }
     let worst = known.failed.filter(|before| answer <= before.answer);

@@ -70,6 +70,15 @@ fn reception<'h, 'a>(target: Option<&'h History<'a>>, source: &str) -> Option<&'
         .find(|result| result.verb == "migrate_from" && result.source == Some(source))
 }
 
+/// The sending that belongs to a reception.
+fn sending<'h, 'a>(source: Option<&'h History<'a>>, target: &str) -> Option<&'h Recorded<'a>> {
+    source?
+        .results
+        .iter()
+        .rev()
+        .find(|result| result.verb == "migrate_to" && result.target == Some(target))
+}
+
 /// What a sending that went well says of its source.
 pub(super) fn after(
     draft: &Draft<'_>,
@@ -143,7 +152,21 @@ fn sent(draft: &mut Draft<'_>, history: &History<'_>, leg: Leg<'_, '_>, all: &[H
             let under_way = UnderWay::MigrateFrom { source: leg.source };
             runs_too(draft, history, leg.target, Some(under_way));
         }
-        _ => runs_too(draft, history, leg.target, None),
+        (true, _) => runs_too(draft, history, leg.target, None),
+        (false, _) => {
+            runs_too(draft, history, leg.target, None);
+            // Nobody knows how much of it has come.
+            let found = draft.observed.found.iter_mut().find(|found| {
+                (found.resource, found.instance, found.node)
+                    == (history.resource, history.instance, leg.target)
+            });
+            if let Some(found) = found {
+                found.failed = found.failed.or(Some(FoundFailed {
+                    in_what: FailedVerb::Migrate,
+                    answer: OnFail::Restart,
+                }));
+            }
+        }
     }
 }
 
@@ -153,7 +176,9 @@ fn received(draft: &mut Draft<'_>, history: &History<'_>, leg: Leg<'_, '_>, all:
     }
     let source = of_node(all, history, leg.source);
     let is_online = draft.observed.nodes[leg.source.0].state == NodeState::Online;
-    if is_online && !changed_later(source, leg.result, false) {
+    let sending = sending(source, leg.result.target.unwrap_or_default());
+    let than = sending.unwrap_or(leg.result);
+    if is_online && !changed_later(source, than, sending.is_some()) {
         runs_too(draft, history, leg.source, None);
     }
 }

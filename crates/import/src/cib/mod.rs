@@ -25,6 +25,7 @@ mod operation;
 mod options;
 mod order;
 mod outcome;
+mod remote;
 mod resources;
 mod rules;
 mod sets;

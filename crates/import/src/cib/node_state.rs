@@ -38,14 +38,14 @@ pub(super) fn read(draft: &mut Draft<'_>) {
     }
     for state in states(draft) {
         let Some(NodeIx(i)) = node_of(draft, state) else {
+            if is_remote(state) {
+                continue;
+            }
             let name = state.attribute("uname").unwrap_or("a node");
             draft.note(state, format!("{name} has a state and is not configured"));
             continue;
         };
-        if state
-            .attribute("remote_node")
-            .is_some_and(|word| values::truth(word) == Some(true))
-        {
+        if is_remote(state) {
             draft.observed.nodes[i].seen = true;
             continue;
         }
@@ -64,7 +64,14 @@ pub(super) fn read(draft: &mut Draft<'_>) {
     }
 }
 
-fn from_attributes(node: &mut NodeObserved) {
+/// Whether it is the state of a node that is no member, but reached through a resource.
+pub(super) fn is_remote(state: Xml<'_>) -> bool {
+    let word = state.attribute("remote_node");
+    word.is_some_and(|word| values::truth(word) == Some(true))
+}
+
+/// What attributes say of a node.
+pub(super) fn from_attributes(node: &mut NodeObserved) {
     let truth = |name: &str| {
         let text = node.attributes.get(name);
         text.and_then(|text| values::truth(text)).unwrap_or(false)
@@ -110,9 +117,7 @@ fn with_fencing(node: &mut NodeObserved, reported: &Reported, waits_too_long: bo
         (online_if(is_member && is_online), false)
     } else if reported.in_membership.is_none() {
         (NodeState::Offline, true)
-    } else if reported.join == Join::Refused {
-        (online_if(is_member), true)
-    } else if waits_too_long {
+    } else if reported.join == Join::Refused || waits_too_long {
         (online_if(is_member), true)
     } else if !reported.is_expected && !node.asked_to_fence {
         let comes = is_member || is_online;

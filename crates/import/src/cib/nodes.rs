@@ -38,14 +38,14 @@ pub(super) fn read(draft: &mut Draft<'_>) {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum NodeKind {
+pub(super) enum NodeKind {
     Member,
     Remote,
     Guest,
     Ping,
 }
 
-fn add(draft: &mut Draft<'_>, name: &str, id: &str, kind: NodeKind) -> NodeIx {
+pub(super) fn add(draft: &mut Draft<'_>, name: &str, id: &str, kind: NodeKind) -> NodeIx {
     if let Some(ix) = draft.nodes.get(name) {
         return *ix;
     }
@@ -118,7 +118,7 @@ pub(super) fn node_of(draft: &Draft<'_>, state: Xml<'_>) -> Option<NodeIx> {
     by_name.or_else(|| draft.node_ids.get(id(state))).copied()
 }
 
-fn passing_attributes(draft: &mut Draft<'_>, ix: NodeIx, state: Xml<'_>) {
+pub(super) fn passing_attributes(draft: &mut Draft<'_>, ix: NodeIx, state: Xml<'_>) {
     let Some(passing) = child(state, "transient_attributes") else {
         return;
     };

@@ -15,8 +15,9 @@ pub(super) struct Recorded<'a> {
     code: i64,
     /// The code with which it would have gone as planned.
     expected: Option<i64>,
-    /// In which transition it was asked for.
+    /// In which transition it was asked for, and by whom.
     transition: i64,
+    coordinator: &'a str,
     /// Seconds since 1970.
     pub changed_at: Option<i64>,
     pub source: Option<&'a str>,
@@ -67,19 +68,27 @@ pub(super) fn read<'a>(resource: Xml<'a>) -> Vec<Recorded<'a>> {
         .filter(|element| element.tag_name().name() == "lrm_rsc_op")
         .map(one)
         .collect();
-    // What is under way has no number yet; it comes after what has one.
-    found.sort_by_key(|op| match op.call {
-        -1 => (1, op.transition, 0),
-        call => (0, call, op.changed_at.unwrap_or(0)),
-    });
-    found
+    let (mut ordered, waiting): (Vec<_>, Vec<_>) = found.drain(..).partition(|op| op.call != -1);
+    ordered.sort_by_key(|op| (op.call, op.changed_at.unwrap_or(0)));
+    // What is under way has no number yet. It comes after what has one, unless a later
+    // transition of the same coordinator has already put an end to it.
+    for op in waiting {
+        let later = ordered.iter().position(|other| {
+            other.call != -1
+                && other.coordinator == op.coordinator
+                && op.transition < other.transition
+        });
+        ordered.insert(later.unwrap_or(ordered.len()), op);
+    }
+    ordered
 }
 
 fn one(element: Xml<'_>) -> Recorded<'_> {
     let number = |name: &str| element.attribute(name).and_then(values::integer);
     let key = element.attribute("transition-key").unwrap_or_default();
-    let mut parts = key.split(':').map(|part| part.parse::<i64>().ok());
-    let (_action, transition, expected) = (parts.next(), parts.next(), parts.next());
+    let mut parts = key.splitn(4, ':');
+    let mut part = || parts.next().unwrap_or_default();
+    let (_action, transition, expected, coordinator) = (part(), part(), part(), part());
     let milliseconds = element.attribute("interval").and_then(values::integer);
     Recorded {
         verb: element.attribute("operation").unwrap_or_default(),
@@ -89,8 +98,9 @@ fn one(element: Xml<'_>) -> Recorded<'_> {
         call: number("call-id").unwrap_or(-1),
         status: number("op-status").unwrap_or(0),
         code: number("rc-code").unwrap_or(0),
-        expected: expected.flatten().filter(|code| 0 <= *code),
-        transition: transition.flatten().unwrap_or(-1),
+        expected: expected.parse().ok().filter(|code| 0 <= *code),
+        transition: transition.parse().unwrap_or(-1),
+        coordinator,
         changed_at: number("last-rc-change").filter(|at| 0 < *at),
         source: element.attribute("migrate_source"),
         target: element.attribute("migrate_target"),
@@ -109,7 +119,7 @@ impl Recorded<'_> {
 
     /// Whether it says nothing about the resource's state.
     pub fn is_talk(&self) -> bool {
-        ["notify", "meta-data", "validate-all", "methods", "asyncmon"].contains(&self.verb)
+        ["notify", "meta-data", "validate-all", "methods"].contains(&self.verb)
     }
 
     pub fn failed_verb(&self) -> FailedVerb {
@@ -130,8 +140,8 @@ impl Recorded<'_> {
         }
         match (self.changed_at, other.changed_at) {
             (Some(own), Some(other)) if own != other => other < own,
-            _ if self.transition != other.transition => other.transition < self.transition,
-            _ => self.call == -1 && other.call != -1,
+            _ if self.coordinator != other.coordinator => false,
+            _ => other.transition < self.transition,
         }
     }
 

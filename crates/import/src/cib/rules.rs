@@ -125,7 +125,9 @@ fn date_expression(element: Xml<'_>) -> Condition {
     let test = match element.attribute("operation") {
         Some("gt") => start.map(TimeTest::After),
         Some("lt") => end.map(TimeTest::Before),
-        Some("date_spec") => child(element, "date_spec").map(|spec| TimeTest::Shows(fields(spec))),
+        Some("date_spec") => {
+            child(element, "date_spec").map(|spec| TimeTest::Shows(Box::new(fields(spec))))
+        }
         Some("in_range") | None => range_test(element, start, end),
         Some(_) => None,
     };
