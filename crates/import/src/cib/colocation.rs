@@ -46,6 +46,11 @@ fn one<'a>(draft: &mut Draft<'a>, element: Xml<'a>) {
         let dependent = sets::from_attribute(draft, element, ["rsc", "rsc-role", ""]);
         let primary = sets::from_attribute(draft, element, ["with-rsc", "with-rsc-role", ""]);
         if let (Some(dependent), Some(primary)) = (dependent, primary) {
+            if 1 < dependent.members.len() && 1 < primary.members.len() {
+                let text = "of two tags or templates nobody can say who follows whom";
+                draft.note(element, text);
+                return;
+            }
             between(draft, &shared, &dependent, &primary);
         }
         return;

@@ -13,8 +13,9 @@ use super::{Cluster, Note, words};
 
 /// What is known of a resource beside what is handed over.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Facts {
-    pub parameters: Values,
+pub(super) struct Facts<'a> {
+    /// Itself, then its template.
+    pub definitions: Vec<Xml<'a>>,
     pub meta: Values,
     pub operations: Vec<Operation>,
     /// Whether it is, or lies in, a clone whose instances have roles.
@@ -37,7 +38,7 @@ pub(super) struct Draft<'a> {
     pub nodes: BTreeMap<String, NodeIx>,
     pub node_ids: BTreeMap<String, NodeIx>,
     /// In the order of the wanted resources.
-    pub facts: Vec<Facts>,
+    pub facts: Vec<Facts<'a>>,
     pub resources: BTreeMap<String, ResourceIx>,
     /// Where a resource failed in a way that is not forgotten.
     pub blocked: BTreeSet<(ResourceIx, NodeIx)>,
@@ -78,7 +79,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub fn add_resource(&mut self, resource: Resource, facts: Facts) -> ResourceIx {
+    pub fn add_resource(&mut self, resource: Resource, facts: Facts<'a>) -> ResourceIx {
         let ix = ResourceIx(self.wanted.resources.len());
         self.resources.insert(resource.name.clone(), ix);
         self.wanted.resources.push(resource);

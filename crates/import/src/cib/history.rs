@@ -9,6 +9,7 @@ use planner::arrange::{
 
 use super::draft::{Draft, Facts};
 use super::failures;
+use super::lock;
 use super::meta::{self, Nature};
 use super::migration;
 use super::node_state;
@@ -122,10 +123,12 @@ fn collect<'a>(draft: &mut Draft<'a>, states: &[Xml<'a>]) -> Vec<History<'a>> {
             continue;
         };
         let is_online = draft.observed.nodes[node.0].state == NodeState::Online;
-        if !is_online && !fencing {
-            continue;
-        }
         for element in recorded_resources(state) {
+            lock::read(draft, element, node);
+            // Without fencing, what ran on a node that is gone is taken to be gone with it.
+            if !is_online && !fencing {
+                continue;
+            }
             let results = outcome::read(element);
             let (resource, instance) = resource_of(draft, element);
             found.push(History {

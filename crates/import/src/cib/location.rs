@@ -1,13 +1,13 @@
 //! `<rsc_location>`: scores of nodes for resources.
 
-use planner::arrange::{Discovery, Location, NodeIx, ResourceIx, Role, Score};
+use planner::arrange::{Discovery, Location, NodeIx, NodeObserved, ResourceIx, Role, Score};
 use planner::rule::Facts;
 use regex_lite::Regex;
 
 use super::draft::Draft;
 use super::rules::{self, ValueSources};
 use super::source::{Xml, id};
-use super::{sets, values};
+use super::{resources, sets, values};
 
 /// Who a location speaks of, and what its pattern matched there.
 struct Subject<'a> {
@@ -130,29 +130,27 @@ fn scores_by_rule<'a>(
     rule: Xml<'a>,
     subject: &Subject<'a>,
 ) -> Vec<(NodeIx, Score)> {
-    let facts = &draft.facts[subject.resource.0];
-    let condition = rules::condition(
-        &draft.source,
-        rule,
-        ValueSources {
-            parameters: Some(&facts.parameters),
-            meta: Some(&facts.meta),
+    let meta = &draft.facts[subject.resource.0].meta;
+    let holds = |(i, node): &(usize, &NodeObserved)| {
+        let parameters = resources::parameters(draft, subject.resource, NodeIx(*i));
+        let values = ValueSources {
+            parameters: Some(&parameters),
+            meta: Some(meta),
             matched: &subject.matched,
-        },
-    );
+        };
+        rules::condition(&draft.source, rule, values).holds(&Facts {
+            attributes: Some(&node.attributes),
+            now: draft.now,
+            ..Facts::default()
+        })
+    };
     let fixed = rule.attribute("score").and_then(values::score);
     let by_attribute = rule
         .attribute("score-attribute")
         .map(|name| rules::with_matches(name, &subject.matched));
     let nodes = draft.observed.nodes.iter().enumerate();
     nodes
-        .filter(|(_, node)| {
-            condition.holds(&Facts {
-                attributes: Some(&node.attributes),
-                now: draft.now,
-                ..Facts::default()
-            })
-        })
+        .filter(holds)
         .map(|(i, node)| {
             let score = match (&by_attribute, fixed) {
                 (Some(name), None) => node

@@ -63,6 +63,7 @@ pub(super) struct Nature {
     pub is_fence_device: bool,
     pub is_cloned: bool,
     pub is_connection: bool,
+    pub is_promotable: bool,
 }
 
 pub(super) fn settings(
@@ -82,7 +83,7 @@ pub(super) fn settings(
     Settings {
         priority: score("priority").unwrap_or_default(),
         stickiness: score("resource-stickiness").unwrap_or(stickiness),
-        target: target(get("target-role")),
+        target: target(get("target-role"), nature),
         managed: truth("is-managed", true),
         maintenance: truth("maintenance", false),
         critical: truth("critical", true),
@@ -101,10 +102,11 @@ pub(super) fn settings(
     }
 }
 
-fn target(word: Option<&str>) -> Target {
+fn target(word: Option<&str>, nature: Nature) -> Target {
     match word.and_then(words::role) {
         Some("Stopped") => Target::Stopped,
-        Some("Unpromoted") => Target::Unpromoted,
+        // Of what has no roles it says nothing.
+        Some("Unpromoted") if nature.is_promotable => Target::Unpromoted,
         _ => Target::Promoted,
     }
 }

@@ -17,6 +17,7 @@ mod failures;
 mod health;
 mod history;
 mod location;
+mod lock;
 mod meta;
 mod migration;
 mod node_state;

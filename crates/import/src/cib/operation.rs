@@ -82,7 +82,7 @@ fn one<'a>(draft: &Draft<'a>, op: Xml<'a>, kind: (&str, &str, &str)) -> Operatio
 }
 
 /// What is done when this operation fails.
-pub(super) fn answer(options: &Options, facts: &Facts, verb: &str, interval_ms: u64) -> OnFail {
+pub(super) fn answer(options: &Options, facts: &Facts<'_>, verb: &str, interval_ms: u64) -> OnFail {
     let configured = facts
         .operations
         .iter()
@@ -91,30 +91,26 @@ pub(super) fn answer(options: &Options, facts: &Facts, verb: &str, interval_ms: 
     let word = configured.and_then(|operation| operation.on_fail.as_deref());
     let is_role_watch =
         configured.is_some_and(|operation| operation.role == Some("Promoted") && 0 < interval_ms);
+    // Some answers make no sense to a stop that failed.
+    let is_stop = verb == "stop";
     let answer = word.and_then(|word| match word.to_ascii_lowercase().as_str() {
         "ignore" | "nothing" => Some(OnFail::Ignore),
         "block" => Some(OnFail::Block),
         "fence" if options.fencing() => Some(OnFail::Fence),
-        "fence" | "stop" => Some(OnFail::Stop),
+        "fence" => Some(OnFail::Stop),
         "standby" => Some(OnFail::Standby),
-        "migrate" | "ban" => Some(OnFail::Move),
-        "restart" | "restart-container" => Some(OnFail::Restart),
+        "stop" if !is_stop => Some(OnFail::Stop),
+        "migrate" | "ban" if !is_stop => Some(OnFail::Move),
+        "restart" | "restart-container" if !is_stop => Some(OnFail::Restart),
         "demote" if verb == "promote" || (verb == "monitor" && is_role_watch) => {
             Some(OnFail::Demote)
         }
         _ => None,
     });
-    let is_possible = |answer: &OnFail| {
-        verb != "stop"
-            || matches!(answer, OnFail::Ignore | OnFail::Block | OnFail::Fence)
-            || matches!(answer, OnFail::Standby)
-    };
-    answer
-        .filter(is_possible)
-        .unwrap_or_else(|| default_answer(options, facts, verb))
+    answer.unwrap_or_else(|| default_answer(options, facts, verb))
 }
 
-fn default_answer(options: &Options, facts: &Facts, verb: &str) -> OnFail {
+fn default_answer(options: &Options, facts: &Facts<'_>, verb: &str) -> OnFail {
     match verb {
         "stop" if options.fencing() => OnFail::Fence,
         "stop" => OnFail::Block,

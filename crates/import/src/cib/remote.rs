@@ -29,6 +29,9 @@ pub(super) fn read<'a>(draft: &mut Draft<'a>, states: &[Xml<'a>]) {
         if kind.map(String::as_str) != Some("cluster") {
             let name = draft.wanted.nodes[i].name.clone();
             let is_there = is_connected(draft, &name);
+            // It runs nothing that no connection has told of.
+            draft.observed.nodes[i].seen = true;
+            draft.wanted.nodes[i].runs_resources &= has_connection(draft, &name);
             draft.observed.nodes[i].state = match is_there {
                 true => NodeState::Online,
                 false => NodeState::Offline,
@@ -55,6 +58,15 @@ fn is_connected(draft: &Draft<'_>, name: &str) -> bool {
             && found.failed.is_none()
             && host.state == NodeState::Online
             && !host.unclean
+    })
+}
+
+/// Whether a connection to a node is configured.
+fn has_connection(draft: &Draft<'_>, name: &str) -> bool {
+    let mut resources = draft.wanted.resources.iter().zip(&draft.facts);
+    resources.any(|(resource, facts)| {
+        let guest = facts.meta.get("remote-node");
+        !resource.removed && (resource.name == name || guest.is_some_and(|guest| guest == name))
     })
 }
 

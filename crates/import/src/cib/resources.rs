@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use planner::arrange::{CloneRules, Kind, PromotableRules, Resource, ResourceIx};
+use planner::arrange::{CloneRules, Kind, NodeIx, PromotableRules, Resource, ResourceIx};
 use planner::rule::Facts as RuleFacts;
 
 use super::attributes::{self, Values};
@@ -80,28 +80,23 @@ fn single<'a>(draft: &mut Draft<'a>, element: Xml<'a>, parent: &Parent) -> Resou
         is_fence_device: kind.0 == words::FENCE_CLASS,
         is_cloned: parent.is_cloned,
         is_connection: kind == ("ocf", "pacemaker", "remote"),
+        is_promotable: parent.is_promotable,
     };
     let mut all = meta::own(draft, element, template);
     attributes::merge(&mut all, parent.meta.clone());
     attributes::merge(&mut all, meta::defaults(draft, Some(kind)));
+    let definitions: Vec<_> = [Some(element), template].into_iter().flatten().collect();
     let rule_facts = RuleFacts {
         now: draft.now,
         ..RuleFacts::default()
     };
-    let pairs = |tag: &str| {
-        let mut found = Values::new();
-        for holder in [Some(element), template].into_iter().flatten() {
-            let values = attributes::read(&draft.source, holder, tag, &rule_facts);
-            attributes::merge(&mut found, values);
-        }
-        found
-    };
-    let utilization = pairs("utilization")
+    let utilization = values_of(draft, &definitions, "utilization", &rule_facts);
+    let utilization = utilization
         .into_iter()
         .map(|(good, amount)| (good, values::integer(&amount).unwrap_or_default()))
         .collect();
     let facts = Facts {
-        parameters: pairs("instance_attributes"),
+        definitions,
         operations: operation::read(draft, element, template, kind),
         is_promotable: parent.is_promotable,
         is_cloned: parent.is_cloned,
@@ -117,6 +112,32 @@ fn single<'a>(draft: &mut Draft<'a>, element: Xml<'a>, parent: &Parent) -> Resou
         removed: false,
     };
     draft.add_resource(resource, facts)
+}
+
+/// What a resource and its template say.
+fn values_of<'a>(
+    draft: &Draft<'a>,
+    definitions: &[Xml<'a>],
+    tag: &str,
+    facts: &RuleFacts<'_>,
+) -> Values {
+    let mut found = Values::new();
+    for &definition in definitions {
+        let values = attributes::read(&draft.source, definition, tag, facts);
+        attributes::merge(&mut found, values);
+    }
+    found
+}
+
+/// The parameters of a resource on a node: they may differ from node to node.
+pub(super) fn parameters(draft: &Draft<'_>, resource: ResourceIx, node: NodeIx) -> Values {
+    let facts = RuleFacts {
+        attributes: Some(&draft.observed.nodes[node.0].attributes),
+        now: draft.now,
+        ..RuleFacts::default()
+    };
+    let definitions = &draft.facts[resource.0].definitions;
+    values_of(draft, definitions, "instance_attributes", &facts)
 }
 
 pub(super) fn failure_timeout(meta: &Values) -> i64 {
@@ -139,6 +160,8 @@ fn whole<'a>(
     attributes::merge(&mut all, meta::defaults(draft, None));
     let nature = Nature {
         is_cloned: parent.is_cloned || matches!(kind, Kind::Clone { .. }),
+        is_promotable: parent.is_promotable
+            || matches!(&kind, Kind::Clone { rules, .. } if rules.promotable.is_some()),
         ..Nature::default()
     };
     let resource = Resource {
@@ -228,7 +251,10 @@ fn clone_rules(meta: &Values, is_old_promotable: bool) -> CloneRules {
         enough: number("clone-min").unwrap_or(0),
         promotable: is_promotable.then(|| PromotableRules {
             max: number("promoted-max").unwrap_or(1),
-            per_node: number("promoted-node-max").unwrap_or(1),
+            per_node: match number("promoted-node-max").unwrap_or(1) {
+                per_node if unique => per_node,
+                per_node => per_node.min(1),
+            },
         }),
     }
 }

@@ -74,8 +74,8 @@ fn compare(left: &str, right: &str, kind: ValueKind) -> Option<Ordering> {
     let as_text = || Some(left.to_lowercase().cmp(&right.to_lowercase()));
     match kind {
         ValueKind::Text => as_text(),
-        ValueKind::Integer => match (left.trim().parse::<i64>(), right.trim().parse::<i64>()) {
-            (Ok(left), Ok(right)) => Some(left.cmp(&right)),
+        ValueKind::Integer => match (whole(left), whole(right)) {
+            (Some(left), Some(right)) => Some(left.cmp(&right)),
             _ => as_text(),
         },
         ValueKind::Number => match (left.trim().parse::<f64>(), right.trim().parse::<f64>()) {
@@ -84,6 +84,14 @@ fn compare(left: &str, right: &str, kind: ValueKind) -> Option<Ordering> {
         },
         ValueKind::Version => Some(compare_versions(left, right)),
     }
+}
+
+/// A whole number; a fraction is cut off.
+fn whole(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let (number, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_fraction = fraction.chars().all(|digit| digit.is_ascii_digit());
+    number.parse().ok().filter(|_| is_fraction)
 }
 
 /// Number by number; what ends first is as if zeros followed.
@@ -115,6 +123,14 @@ mod tests {
         assert!(!Comparison::Equal.holds(Some("1.0"), Some("1"), None));
         assert!(Comparison::Equal.holds(Some("1.0"), Some("1"), Some(ValueKind::Number)));
         assert!(Comparison::Equal.holds(Some("SSD"), Some("ssd"), None));
+    }
+
+    #[test]
+    fn a_fraction_does_not_count_among_whole_numbers() {
+        let integer = Some(ValueKind::Integer);
+        assert!(Comparison::Equal.holds(Some("3.4"), Some("3.6"), integer));
+        assert!(!Comparison::Equal.holds(Some("3.4"), Some("4.6"), integer));
+        assert!(!Comparison::Equal.holds(Some("3.4"), Some("3.x"), integer));
     }
 
     #[test]
