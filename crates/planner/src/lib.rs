@@ -20,6 +20,7 @@ pub mod checker;
 mod fences;
 mod mend;
 mod placement;
+pub mod rule;
 mod services;
 mod step;
 mod strays;
