@@ -42,11 +42,7 @@ impl Scene<'_> {
     /// better can be served by instances that are still to be placed.
     fn keep_where_they_are(&mut self, instances: &[PartIx], round: &mut Round, max: usize) {
         let usable = self.nodes.iter().filter(|node| node.usable()).count();
-        let share = if usable == 0 {
-            1
-        } else {
-            (max / usable).max(1)
-        };
+        let share = max.checked_div(usable).unwrap_or(1).max(1);
         for instance in instances {
             let [here] = self.active_nodes(*instance)[..] else {
                 continue;

@@ -4,7 +4,7 @@
 //! roles. Groups and clones have gates: moments like "all of it is started". Edges say what
 //! follows from one deed for another. `settle` then finds out which are needed and possible.
 
-use super::scene::{Part, PartIx, PartKind, Place, Scene};
+use super::scene::{Here, Part, PartIx, PartKind, Place, Scene};
 use super::{
     FailedVerb, MultipleActive, NoQuorum, NodeIx, OnFail, Requires, Role, StepReason, UnderWay,
     WaitReason,
@@ -344,47 +344,55 @@ fn without_quorum(
 /// What has to be done for the part's own sake.
 fn needs(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
     let part = scene.part(at);
-    let own = deeds.own[at.0].clone();
-    let (start, promote) = (
-        own.start.expect("single parts have one"),
-        own.promote.expect("single parts have one"),
-    );
-    for (node, stop) in &own.stops {
+    for (node, stop) in &deeds.own[at.0].stops.clone() {
         if scene.nodes[node.0].fenced {
             deeds.need(*stop, StepReason::NodeFenced(*node));
         }
     }
     let Place::On(target) = part.place else {
         if part.managed && !part.blocked && !scene.is_kept(at) {
-            for (_, stop) in &own.stops {
-                deeds.need(*stop, StepReason::Unwanted);
-            }
+            stop_all(deeds, at, StepReason::Unwanted);
         }
         return;
     };
     if part.blocked {
         return;
     }
-    let stay = part.here.iter().find(|here| here.node == target);
-    let Some(stay) = stay else {
-        let because = if part.here.is_empty() {
-            StepReason::Wanted
-        } else {
-            StepReason::Moves
-        };
-        deeds.need(start, because);
-        for (_, stop) in &own.stops {
-            deeds.need(*stop, StepReason::Moves);
-        }
-        if part.next_role == Some(Role::Promoted) {
-            deeds.need(promote, StepReason::Role);
-        }
-        return;
-    };
-    if !part.managed {
-        return;
+    match part.here.iter().find(|here| here.node == target) {
+        None => needs_to_come(scene, deeds, at),
+        Some(stay) if part.managed => needs_where_it_is(scene, deeds, at, stay),
+        Some(_) => {}
     }
-    let demote = own.demotes.iter().find(|(node, _)| *node == target);
+}
+
+fn stop_all(deeds: &mut Deeds, at: PartIx, because: StepReason) {
+    for (_, stop) in &deeds.own[at.0].stops.clone() {
+        deeds.need(*stop, because);
+    }
+}
+
+/// It is not where it should be.
+fn needs_to_come(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
+    let part = scene.part(at);
+    let because = if part.here.is_empty() {
+        StepReason::Wanted
+    } else {
+        StepReason::Moves
+    };
+    deeds.need(deeds.starts(at, End::Beginning), because);
+    stop_all(deeds, at, StepReason::Moves);
+    if part.next_role == Some(Role::Promoted) {
+        deeds.need(deeds.promotes(at, End::Beginning), StepReason::Role);
+    }
+}
+
+/// It is where it should be: is it well, alone, and in the right role?
+fn needs_where_it_is(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, stay: &Here) {
+    let part = scene.part(at);
+    let own = deeds.own[at.0].clone();
+    let start = deeds.starts(at, End::Beginning);
+    let promote = deeds.promotes(at, End::Beginning);
+    let demote = own.demotes.iter().find(|(node, _)| *node == stay.node);
     match stay.failed.map(|failed| (failed.answer, failed.in_what)) {
         Some((OnFail::Restart | OnFail::Move | OnFail::Fence | OnFail::Standby, _))
         | Some((OnFail::Demote, FailedVerb::Stop | FailedVerb::Start)) => {
@@ -400,22 +408,7 @@ fn needs(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
     if matches!(stay.under_way, Some(UnderWay::Start | UnderWay::Stop)) {
         deeds.need(start, StepReason::Wanted);
     }
-    if 1 < part.here.len() && !is_half_migrated(part) {
-        let keeps = scene.settings(at).multiple_active == MultipleActive::StopUnexpected;
-        if !keeps {
-            deeds.need(start, StepReason::ActiveTwice);
-        }
-        for (node, stop) in &own.stops {
-            if !keeps || *node != target {
-                deeds.need(*stop, StepReason::ActiveTwice);
-            }
-        }
-    }
-    if is_half_migrated(part) {
-        for (_, stop) in own.stops.iter().filter(|(node, _)| *node != target) {
-            deeds.need(*stop, StepReason::Moves);
-        }
-    }
+    needs_to_be_alone(scene, deeds, at, stay);
     match (part.next_role, stay.role) {
         (Some(Role::Promoted), Role::Started | Role::Unpromoted) => {
             deeds.need(promote, StepReason::Role);
@@ -426,6 +419,30 @@ fn needs(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
             }
         }
         (_, _) => {}
+    }
+}
+
+/// What is active elsewhere too stops there; by most policies it then starts anew.
+fn needs_to_be_alone(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, stay: &Here) {
+    let part = scene.part(at);
+    let is_half = is_half_migrated(part);
+    if part.here.len() < 2 && !is_half {
+        return;
+    }
+    let keeps = scene.settings(at).multiple_active == MultipleActive::StopUnexpected;
+    let because = if is_half {
+        StepReason::Moves
+    } else {
+        StepReason::ActiveTwice
+    };
+    if !keeps && !is_half {
+        deeds.need(deeds.starts(at, End::Beginning), because);
+    }
+    for (node, stop) in &deeds.own[at.0].stops.clone() {
+        let stays = *node == stay.node && (keeps || is_half);
+        if !stays {
+            deeds.need(*stop, because);
+        }
     }
 }
 

@@ -70,11 +70,12 @@ impl Scene<'_> {
         if self.part(at).place != Place::Undecided || self.part(at).busy {
             return;
         }
-        if let Some(parent) = self.part(at).parent {
-            if !self.part(parent).busy && self.part(parent).place == Place::Undecided {
-                self.assign(parent);
-                return;
-            }
+        if let Some(parent) = self.part(at).parent
+            && !self.part(parent).busy
+            && self.part(parent).place == Place::Undecided
+        {
+            self.assign(parent);
+            return;
         }
         self.part_mut(at).busy = true;
         match &self.part(at).kind {

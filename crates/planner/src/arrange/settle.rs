@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::deeds::{DeedIx, Deeds, Means, What};
+use super::deeds::{DeedIx, Deeds, Means, Own, What};
 use super::scene::{PartIx, Scene};
 use super::{Role, StepReason, WaitReason};
 
@@ -66,10 +66,10 @@ impl Change<'_, '_> {
 
     fn hinder(&mut self, at: DeedIx, because: WaitReason) {
         // What a fence brings about, nothing hinders.
-        if let What::Stop(_, node) | What::Demote(_, node) = self.deeds.get(at).what {
-            if self.scene.nodes[node.0].fenced {
-                return;
-            }
+        if let What::Stop(_, node) | What::Demote(_, node) = self.deeds.get(at).what
+            && self.scene.nodes[node.0].fenced
+        {
+            return;
         }
         if self.deeds.get(at).possible {
             self.deeds.hinder(at, because);
@@ -142,52 +142,60 @@ fn inside(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<De
     let Some(at) = part_of(deeds.get(at).what) else {
         return;
     };
-    let part = scene.part(at);
     let own = deeds.own[at.0].clone();
-    let (start, promote) = (
-        own.start.expect("single parts have one"),
-        own.promote.expect("single parts have one"),
-    );
-    let target = part.place.node();
-    let stop_there = own.stops.iter().find(|(node, _)| Some(*node) == target);
-    let demote_there = own.demotes.iter().find(|(node, _)| Some(*node) == target);
     let mut change = Change {
         scene,
         deeds,
         changed,
     };
-    if let Some((_, stop)) = stop_there {
-        let because = change.deeds.get(start).because;
-        if change.deeds.get(start).needed {
-            change.need(*stop, because);
-        }
-        // What may not be started may not run on either.
-        if !change.deeds.get(start).possible && part.managed && !part.blocked {
-            let hindered = change.deeds.get(start).hindered.clone();
-            change.need(*stop, unwanted_because(hindered));
-        }
-        let because = change.deeds.get(*stop).because;
-        if change.deeds.get(*stop).needed && change.deeds.get(start).possible {
-            change.need(start, because);
-        }
+    restart_where_it_is(&mut change, at, &own);
+    wait_for_stuck_stops(&mut change, at, &own);
+    demote_before_stops(&mut change, at, &own);
+    if scene.part(at).next_role == Some(Role::Promoted) {
+        promote_anew(&mut change, at, &own);
     }
-    let stuck = own.stops.iter().find(|(_, stop)| {
+}
+
+/// What starts where it is stops there first; what stops where it should be starts again;
+/// and what may not start may not run on either.
+fn restart_where_it_is(change: &mut Change<'_, '_>, at: PartIx, own: &Own) {
+    let part = change.scene.part(at);
+    let start = own.start.expect("single parts have one");
+    let target = part.place.node();
+    let Some((_, stop)) = own.stops.iter().find(|(node, _)| Some(*node) == target) else {
+        return;
+    };
+    let because = change.deeds.get(start).because;
+    if change.deeds.get(start).needed {
+        change.need(*stop, because);
+    }
+    if !change.deeds.get(start).possible && part.managed && !part.blocked {
+        let hindered = change.deeds.get(start).hindered.clone();
+        change.need(*stop, unwanted_because(hindered));
+    }
+    let because = change.deeds.get(*stop).because;
+    if change.deeds.get(*stop).needed && change.deeds.get(start).possible {
+        change.need(start, because);
+    }
+}
+
+/// Nothing starts while it cannot be stopped elsewhere.
+fn wait_for_stuck_stops(change: &mut Change<'_, '_>, at: PartIx, own: &Own) {
+    let target = change.scene.part(at).place.node();
+    let stuck = own.stops.iter().find(|(node, stop)| {
         let stop = change.deeds.get(*stop);
-        stop.needed && !stop.possible
+        Some(*node) != target && stop.needed && !stop.possible
     });
-    if let Some((node, stop)) = stuck {
-        if Some(*node) != target || stop_there.is_some_and(|(_, there)| there == stop) {
-            let because = change
-                .deeds
-                .get(*stop)
-                .hindered
-                .clone()
-                .unwrap_or(WaitReason::Blocked);
-            if Some(*node) != target {
-                change.hinder(start, because);
-            }
-        }
+    if let Some((_, stop)) = stuck {
+        let hindered = change.deeds.get(*stop).hindered.clone();
+        let start = own.start.expect("single parts have one");
+        change.hinder(start, hindered.unwrap_or(WaitReason::Blocked));
     }
+}
+
+/// What leads is demoted before it stops.
+fn demote_before_stops(change: &mut Change<'_, '_>, at: PartIx, own: &Own) {
+    let part = change.scene.part(at);
     for (node, stop) in &own.stops {
         let leads = part
             .here
@@ -200,24 +208,31 @@ fn inside(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<De
             }
         }
     }
-    if part.next_role == Some(Role::Promoted) {
-        let because = change.deeds.get(start).because;
-        if change.deeds.get(start).needed {
-            change.need(promote, because);
-        }
-        if let Some((_, demote)) = demote_there {
-            let because = change.deeds.get(*demote).because;
-            if change.deeds.get(*demote).needed {
-                change.need(promote, because);
-            }
-            let leads = part
-                .here
-                .iter()
-                .any(|here| Some(here.node) == target && here.role == Role::Promoted);
-            if leads && !change.deeds.get(promote).possible && part.managed && !part.blocked {
-                change.need(*demote, StepReason::Role);
-            }
-        }
+}
+
+/// What should lead and starts, or was demoted, is promoted; what may not be promoted may
+/// not lead on either.
+fn promote_anew(change: &mut Change<'_, '_>, at: PartIx, own: &Own) {
+    let part = change.scene.part(at);
+    let (start, promote) = (
+        own.start.expect("single parts have one"),
+        own.promote.expect("single parts have one"),
+    );
+    let because = change.deeds.get(start).because;
+    if change.deeds.get(start).needed {
+        change.need(promote, because);
+    }
+    let target = part.place.node();
+    let Some((_, demote)) = own.demotes.iter().find(|(node, _)| Some(*node) == target) else {
+        return;
+    };
+    let because = change.deeds.get(*demote).because;
+    if change.deeds.get(*demote).needed {
+        change.need(promote, because);
+    }
+    let may_lead = change.deeds.get(promote).possible;
+    if leads_now(change.scene, at) && !may_lead && part.managed && !part.blocked {
+        change.need(*demote, StepReason::Role);
     }
 }
 
