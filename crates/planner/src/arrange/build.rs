@@ -136,6 +136,7 @@ impl Builder<'_, '_> {
                 None => here.push(new),
             }
         }
+        here.sort_by_key(|here| here.node);
         here
     }
 

@@ -4,10 +4,12 @@
 //! roles. Groups and clones have gates: moments like "all of it is started". Edges say what
 //! follows from one deed for another. `settle` then finds out which are needed and possible.
 
+use std::collections::BTreeMap;
+
 use super::scene::{Here, Part, PartIx, PartKind, Place, Scene};
 use super::{
-    FailedVerb, MultipleActive, NoQuorum, NodeIx, OnFail, Requires, Role, StepReason, UnderWay,
-    WaitReason,
+    FailedVerb, MultipleActive, NoQuorum, NodeIx, OnFail, Requires, ResourceIx, Role, StepReason,
+    UnderWay, WaitReason,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -309,7 +311,15 @@ fn without_quorum(
     at: PartIx,
     (start, promote): (DeedIx, DeedIx),
 ) {
-    if scene.observed.quorate || scene.settings(at).requires == Requires::Nothing {
+    if scene.observed.quorate {
+        return;
+    }
+    // Nothing starts where the fence is on its way.
+    if scene.wanted.policy.no_quorum == NoQuorum::Fence && scene.wanted.policy.fencing {
+        deeds.hinder(start, WaitReason::NoQuorum);
+        deeds.hinder(promote, WaitReason::NoQuorum);
+    }
+    if scene.settings(at).requires == Requires::Nothing {
         return;
     }
     let part = scene.part(at);
@@ -528,8 +538,13 @@ fn group_edges(deeds: &mut Deeds, at: PartIx, members: &[PartIx], ordered: bool)
         if !ordered || place == 0 {
             continue;
         }
-        let before = members[place - 1];
-        in_order(deeds, before, *member);
+        in_order(deeds, members[place - 1], *member);
+        // It needs all that stand before it, whatever the one just before it does.
+        for earlier in &members[..place - 1] {
+            let first = deeds.starts(*earlier, End::Completion);
+            let then = deeds.starts(*member, End::Beginning);
+            deeds.edge(first, then, Means::BLOCK);
+        }
     }
 }
 
@@ -560,6 +575,7 @@ fn clone_edges(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, instances: &[Pa
     let gates = deeds.gates[at.0].expect("clones have them");
     let ordered = scene.clone_rules(at).is_some_and(|rules| rules.ordered);
     let mut before: Option<PartIx> = None;
+    let mut surplus = Vec::new();
     for instance in instances {
         let begin = deeds.starts(*instance, End::Beginning);
         let end = deeds.starts(*instance, End::Completion);
@@ -581,11 +597,48 @@ fn clone_edges(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, instances: &[Pa
         for demote in deeds.demotes(*instance, End::Completion) {
             deeds.edge(demote, gates.demoted, BACK);
         }
+        if scene.part(*instance).surplus {
+            surplus.extend(deeds.stops(*instance, End::Completion));
+        }
         if let Some(before) = before.filter(|_| ordered) {
             let first = deeds.starts(before, End::Completion);
             let then = deeds.starts(*instance, End::Beginning);
             deeds.edge(first, then, Means::ORDER);
         }
         before = Some(*instance);
+    }
+    // Nobody leads before whoever led does not any more.
+    deeds.edge(gates.demoted, gates.promoting, Means::BLOCK);
+    // There are never more than are wanted.
+    for stop in surplus {
+        deeds.edge(stop, gates.starting, Means::BLOCK_NEW);
+    }
+    one_after_another_on_a_node(scene, deeds, instances);
+}
+
+/// An instance starts on a node after another one stopped there.
+fn one_after_another_on_a_node(scene: &Scene<'_>, deeds: &mut Deeds, instances: &[PartIx]) {
+    let singles: Vec<PartIx> = instances
+        .iter()
+        .flat_map(|instance| scene.singles(*instance))
+        .collect();
+    let mut stops: BTreeMap<(ResourceIx, NodeIx), Vec<(PartIx, DeedIx)>> = BTreeMap::new();
+    for single in &singles {
+        for (node, stop) in &deeds.own[single.0].stops {
+            let key = (scene.part(*single).resource, *node);
+            stops.entry(key).or_default().push((*single, *stop));
+        }
+    }
+    for single in &singles {
+        let Some(node) = scene.part(*single).place.node() else {
+            continue;
+        };
+        let others = stops.get(&(scene.part(*single).resource, node));
+        for (other, stop) in others.into_iter().flatten() {
+            if other != single {
+                let start = deeds.starts(*single, End::Beginning);
+                deeds.edge(*stop, start, Means::BLOCK_NEW);
+            }
+        }
     }
 }

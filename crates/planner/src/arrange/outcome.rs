@@ -128,7 +128,14 @@ fn carried_out(scene: &Scene<'_>, deeds: &Deeds, at: DeedIx) -> Option<(Action, 
         return None;
     }
     match deed.what {
-        What::Start(_, Some(node)) => Some((Action::Start, node)),
+        // Where it is active it starts only after its stop.
+        What::Start(part, Some(node)) => {
+            let stops = deeds.own[part.0].stops.iter();
+            let stays_up = stops
+                .filter(|(other, _)| *other == node)
+                .any(|(_, stop)| carried_out(scene, deeds, *stop).is_none());
+            (!stays_up).then_some((Action::Start, node))
+        }
         What::Stop(_, node) => Some((Action::Stop, node)),
         What::Promote(part, Some(node)) => {
             active_after(scene, deeds, part).then_some((Action::Promote, node))
@@ -221,22 +228,40 @@ fn resting_role(scene: &Scene<'_>, at: PartIx) -> Role {
 
 fn wait(scene: &Scene<'_>, deeds: &Deeds, at: PartIx) -> Option<Wait> {
     let part = scene.part(at);
-    if part.surplus || active_after(scene, deeds, at) {
-        return None;
-    }
-    let start = deeds.get(deeds.own[at.0].start?);
-    let because = if part.place.node().is_none() && scene.is_wanted_nowhere(at) {
-        return None;
-    } else if part.blocked {
-        WaitReason::Blocked
-    } else {
-        start.hindered.clone()?
-    };
+    let because = why_it_stays(deeds, at).or_else(|| why_it_is_down(scene, deeds, at))?;
     Some(Wait {
         resource: part.resource,
         instance: part.instance,
         because,
     })
+}
+
+/// Why something is active that should not be.
+fn why_it_stays(deeds: &Deeds, at: PartIx) -> Option<WaitReason> {
+    let own = &deeds.own[at.0];
+    let mut downs = own.stops.iter().chain(&own.demotes);
+    downs.find_map(|(_, deed)| {
+        let deed = deeds.get(*deed);
+        let is_stuck = deed.needed && !deed.possible;
+        is_stuck.then(|| deed.hindered.clone().unwrap_or(WaitReason::Blocked))
+    })
+}
+
+/// Why something is not active that should be.
+fn why_it_is_down(scene: &Scene<'_>, deeds: &Deeds, at: PartIx) -> Option<WaitReason> {
+    let part = scene.part(at);
+    if part.surplus || active_after(scene, deeds, at) {
+        return None;
+    }
+    let is_wanted = part.place.node().is_some() || !scene.is_wanted_nowhere(at);
+    let start = deeds.get(deeds.own[at.0].start?);
+    if !is_wanted {
+        None
+    } else if part.blocked {
+        Some(WaitReason::Blocked)
+    } else {
+        start.hindered.clone()
+    }
 }
 
 /// Steps that must have ended before a step: along the edges, through gates.

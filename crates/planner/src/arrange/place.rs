@@ -134,7 +134,8 @@ impl Scene<'_> {
     fn decide(&self, at: PartIx, scores: &[Score], wished: Option<NodeIx>) -> Option<NodeIx> {
         let part = self.part(at);
         if !part.managed || part.blocked {
-            return part.here.first().map(|here| here.node);
+            let mut here = part.here.iter().map(|here| here.node);
+            return here.find(|node| !self.nodes[node.0].fenced);
         }
         if self.is_wanted_nowhere(at) {
             return None;

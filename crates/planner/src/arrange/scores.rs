@@ -192,7 +192,7 @@ fn failures(scene: &mut Scene<'_>) {
     for found in &observed.found {
         if found
             .failed
-            .is_some_and(|failed| failed.answer == OnFail::Move)
+            .is_some_and(|failed| matches!(failed.answer, OnFail::Move | OnFail::Stop))
         {
             bar(scene, (found.resource, found.instance), found.node);
         }
