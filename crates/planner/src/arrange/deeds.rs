@@ -25,7 +25,7 @@ pub(super) enum What {
     Gate,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Deed {
     pub what: What,
     /// It has to be done in this round.
@@ -97,7 +97,7 @@ pub(super) struct Own {
     pub demotes: Vec<(NodeIx, DeedIx)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Deeds {
     pub deeds: Vec<Deed>,
     /// By part: what single parts do.
@@ -130,6 +130,21 @@ impl Deeds {
                 .any(|edge| !edge.means.has(Means::UNORDERED))
         })
         .collect()
+    }
+
+    /// Whether an order leads from one deed to another already.
+    pub fn comes_before(&self, first: DeedIx, then: DeedIx) -> bool {
+        let mut seen = vec![false; self.deeds.len()];
+        let mut open = vec![then];
+        while let Some(at) = open.pop() {
+            if at == first {
+                return true;
+            }
+            if !std::mem::replace(&mut seen[at.0], true) {
+                open.extend(self.before(at));
+            }
+        }
+        false
     }
 
     pub fn gate(&mut self, enough: Option<usize>) -> DeedIx {

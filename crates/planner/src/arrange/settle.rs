@@ -9,27 +9,65 @@ use super::deeds::{DeedIx, Deeds, Means, Own, What};
 use super::scene::{PartIx, Scene};
 use super::{Role, StepReason, WaitReason};
 
-pub(super) fn settle(scene: &Scene<'_>, deeds: &mut Deeds) {
+/// Each pass takes back what was needed only for the sake of something that cannot be done;
+/// a chain of such things is short, and what is left is only more careful than it must be.
+const PASSES_MAX: usize = 4;
+
+pub(super) fn settle(scene: &Scene<'_>, fresh: Deeds) -> Deeds {
+    let mut idle = vec![false; fresh.deeds.len()];
+    let mut base = fresh;
+    let mut pass = 0;
+    loop {
+        let mut deeds = base.clone();
+        spread(scene, &mut deeds, &idle);
+        pass += 1;
+        let mut is_known = true;
+        for (at, deed) in deeds.deeds.iter().enumerate() {
+            let is_idle = deed.needed && !is_done(&deeds, DeedIx(at));
+            is_known &= !is_idle || idle[at];
+            idle[at] |= is_idle;
+            // What could not be done cannot be done because nothing follows from it.
+            if is_idle && !deed.possible {
+                base.deeds[at].possible = false;
+                base.deeds[at].hindered = deed.hindered.clone();
+            }
+        }
+        if is_known || pass == PASSES_MAX {
+            return deeds;
+        }
+    }
+}
+
+/// Whether a needed deed is done in this round. Where something is active, it starts only
+/// after its stop.
+fn is_done(deeds: &Deeds, at: DeedIx) -> bool {
+    let deed = deeds.get(at);
+    match deed.what {
+        What::Start(part, Some(node)) => {
+            let mut stops = deeds.own[part.0].stops.iter();
+            let stays_up = stops.any(|(other, stop)| *other == node && !deeds.get(*stop).possible);
+            deed.possible && !stays_up
+        }
+        What::Start(_, None)
+        | What::Stop(..)
+        | What::Promote(..)
+        | What::Demote(..)
+        | What::Gate => deed.possible,
+    }
+}
+
+/// What follows from each deed for the others. Nothing is needed for the sake of what is idle.
+fn spread(scene: &Scene<'_>, deeds: &mut Deeds, idle: &[bool]) {
     let mut queue: VecDeque<DeedIx> = (0..deeds.deeds.len()).map(DeedIx).collect();
     let mut queued = vec![true; deeds.deeds.len()];
     while let Some(at) = queue.pop_front() {
         queued[at.0] = false;
         let mut changed = Vec::new();
         inside(scene, deeds, at, &mut changed);
-        outgoing(scene, deeds, at, &mut changed);
+        outgoing(scene, deeds, (at, idle[at.0]), &mut changed);
         incoming(scene, deeds, at, &mut changed);
         for change in changed {
-            // Whatever depends on it, and whatever is of the same part, is looked at again.
-            let mut again = vec![change];
-            again.extend(deeds.get(change).out.iter().map(|edge| edge.to));
-            again.extend(deeds.get(change).into.iter().copied());
-            if let Some(part) = part_of(deeds.get(change).what) {
-                let own = &deeds.own[part.0];
-                again.extend(own.start);
-                again.extend(own.promote);
-                again.extend(own.stops.iter().chain(&own.demotes).map(|(_, deed)| *deed));
-            }
-            for deed in again {
+            for deed in touched(deeds, change) {
                 if !queued[deed.0] {
                     queued[deed.0] = true;
                     queue.push_back(deed);
@@ -37,6 +75,25 @@ pub(super) fn settle(scene: &Scene<'_>, deeds: &mut Deeds) {
             }
         }
     }
+}
+
+/// Whatever depends on a deed, and whatever is of the same part.
+fn touched(deeds: &Deeds, at: DeedIx) -> Vec<DeedIx> {
+    let mut touched = vec![at];
+    touched.extend(deeds.get(at).out.iter().map(|edge| edge.to));
+    touched.extend(deeds.get(at).into.iter().copied());
+    if let Some(part) = part_of(deeds.get(at).what) {
+        let own = &deeds.own[part.0];
+        touched.extend(own.start);
+        touched.extend(own.promote);
+        touched.extend(own.stops.iter().chain(&own.demotes).map(|(_, deed)| *deed));
+        // What starts or stops here opens or shuts what waits for it.
+        let ends = own.start.iter().chain(&own.promote);
+        for end in ends {
+            touched.extend(deeds.get(*end).out.iter().map(|edge| edge.to));
+        }
+    }
+    touched
 }
 
 fn part_of(what: What) -> Option<PartIx> {
@@ -244,8 +301,13 @@ fn unwanted_because(hindered: Option<WaitReason>) -> StepReason {
 }
 
 /// What a deed means for later ones.
-fn outgoing(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<DeedIx>) {
-    let needed = deeds.get(at).needed;
+fn outgoing(
+    scene: &Scene<'_>,
+    deeds: &mut Deeds,
+    (at, is_idle): (DeedIx, bool),
+    changed: &mut Vec<DeedIx>,
+) {
+    let needed = deeds.get(at).needed && !is_idle;
     let held = holds(scene, deeds, at);
     let because = needs_reason(scene, deeds, at);
     for edge in deeds.get(at).out.clone() {
