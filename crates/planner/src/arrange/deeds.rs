@@ -559,6 +559,11 @@ fn group_edges(deeds: &mut Deeds, at: PartIx, members: &[PartIx], ordered: bool)
             let first = deeds.starts(*earlier, End::Completion);
             let then = deeds.starts(*member, End::Beginning);
             deeds.edge(first, then, Means::BLOCK);
+            for then in deeds.stops(*member, End::Completion) {
+                for first in deeds.stops(*earlier, End::Beginning) {
+                    deeds.edge(then, first, Means::ORDER);
+                }
+            }
         }
     }
 }

@@ -321,9 +321,11 @@ fn steps_before(deeds: &Deeds, step_of: &[Option<usize>], at: DeedIx) -> Vec<usi
         if !seen.insert(from) {
             continue;
         }
-        match step_of[from.0] {
-            Some(earlier) => before.push(earlier),
-            None => open.extend(deeds.before(from)),
+        match (step_of[from.0], deeds.get(from).what) {
+            (Some(earlier), _) => before.push(earlier),
+            (None, What::Gate) => open.extend(deeds.before(from)),
+            // What is not done holds nobody up.
+            (None, What::Start(..) | What::Stop(..) | What::Promote(..) | What::Demote(..)) => {}
         }
     }
     before.sort_unstable();
