@@ -237,6 +237,9 @@ impl<'a> Scene<'a> {
                 }
             }
             PartKind::Clone { instances, .. } => {
+                if self.part(link.primary).place == Place::Undecided {
+                    return None;
+                }
                 let mut places = Vec::new();
                 for instance in instances {
                     // Of an instance that is a group, all must be up.
