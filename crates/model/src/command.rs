@@ -10,12 +10,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::seen::{
-    FenceResult, Found, Maintenance, ResourceFailure, ResourceState, RestartScope, WitnessKind,
+    FenceResult, Found, Maintenance, ResourceFailure, ResourceState, RestartScope, TicketStanding,
+    WitnessKind,
 };
 use crate::spec::Spec;
 use crate::{
     BootId, ClaimEpoch, ClusterTime, DeviceName, FenceId, NodeId, NodeName, PlanId, Reason,
-    ResourceName, ServiceName, UserName, WallTime, WitnessName, duration,
+    ResourceName, ServiceName, TicketName, UserName, WallTime, WitnessName, duration,
 };
 
 /// A command with what the proposer knew.
@@ -325,6 +326,35 @@ pub enum Command {
         /// Who.
         by: UserName,
     },
+    /// Maintenance of one node begins or ends: nothing on it is touched.
+    SetNodeMaintenance {
+        /// Which.
+        node: NodeName,
+        /// Begins or ends.
+        maintenance: Maintenance,
+        /// Who.
+        by: UserName,
+    },
+    /// An attribute of a node is set, or what was set is forgotten.
+    SetAttribute {
+        /// Which node.
+        node: NodeName,
+        /// Which attribute.
+        key: String,
+        /// What it is from now on; none: as the spec says.
+        value: Option<String>,
+        /// Who.
+        by: UserName,
+    },
+    /// A ticket comes here, goes, or is about to go.
+    SetTicket {
+        /// Which.
+        ticket: TicketName,
+        /// How it stands from now on.
+        standing: TicketStanding,
+        /// Who.
+        by: UserName,
+    },
 }
 
 /// Whether a revoked node is barred for the service.
@@ -333,8 +363,10 @@ pub enum Command {
 pub enum BarNode {
     /// It may run it again.
     No,
-    /// Not until somebody clears it.
+    /// Not until somebody clears it, or it expires.
     UntilCleared,
+    /// No node may run it again until somebody starts or clears it.
+    Everywhere,
 }
 
 /// What operators can do to a service.

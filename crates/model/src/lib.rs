@@ -14,6 +14,7 @@ pub mod id;
 pub mod operation;
 pub mod plant;
 pub mod reason;
+pub mod rules;
 pub mod seen;
 pub mod spec;
 pub mod time;
@@ -22,7 +23,8 @@ pub use command::{Command, Rejected, Stamped};
 pub use history::{Happening, HistoryEntry};
 pub use id::{
     BootId, CardName, ClaimEpoch, DeviceName, Epoch, FenceId, Lineage, NetworkName, NodeId,
-    NodeName, OperationId, PlanId, ResourceName, ServiceName, UserName, WitnessId, WitnessName,
+    NodeName, OperationId, PlanId, ResourceName, ServiceName, TicketName, UserName, WitnessId,
+    WitnessName,
 };
 pub use reason::Reason;
 pub use seen::Seen;

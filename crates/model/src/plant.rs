@@ -63,6 +63,7 @@ plants! {
     FenceBrakeOff "fence-brake-off" "Nobody counts how often a node was fenced."
     EarlierBootHeard "earlier-boot-heard" "Heartbeats of an earlier run of a node count after a later one was heard."
     LeaseOutslept "lease-outslept" "A node whose clock has jumped over the end of its lease does not notice that it ended."
+    CopiesNotCounted "copies-not-counted" "Nobody counts how many copies of a service a node has."
     StartBesideStop "start-beside-stop" "A service is claimed for another node while the stop of the one before is not committed."
     TornVoteIsNone "torn-vote-is-none" "A record of a vote whose writing was torn is read as no vote (in the simulated disk)."
     FenceOnOldState "fence-on-old-state" "An executor does not ask whether the fence is still wanted before it begins."
