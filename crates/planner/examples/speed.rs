@@ -138,6 +138,7 @@ fn service(number: usize, nodes: &[NodeName]) -> ServiceSpec {
             times: 3,
             within: std::time::Duration::from_secs(3600),
         },
+        rules: Default::default(),
         resources: (0..RESOURCES_PER_SERVICE).map(resource).collect(),
     }
 }
@@ -175,6 +176,7 @@ impl Cluster {
                 networks: [].into(),
                 fence: vec![name("power")],
                 watchdog: None,
+                ..NodeSpec::default()
             };
             (node.clone(), spec)
         };
@@ -187,6 +189,7 @@ impl Cluster {
                 no_quorum: NoQuorumPolicy::Stop,
                 fence_race_delay: model::spec::FENCE_RACE_DELAY_DEFAULT,
                 ping_targets: Vec::new(),
+                rules: Default::default(),
             },
             networks: [].into(),
             nodes: self.nodes.iter().map(node).collect(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use model::command::{BarNode, Report};
 use model::history::Happening;
 use model::plant::{self, Plant};
+use model::rules::FailureAnswer;
 use model::seen::{
     Bar, Claim, FAILURES_MAX, Failure, Goal, Maintenance, NodeState, Phase, ResourceFailure,
     RestartScope, ServiceSeen, Standby, Wish,
@@ -30,12 +31,20 @@ impl State {
         self.require_ready(name, *boot)?;
         self.require_hands_on(service)?;
         self.require_proven_stopped(service, name)?;
+        self.require_place_for_copy(service, name)?;
+        let expires = self.wanted(service).and_then(|spec| spec.rules.bar_expires);
         let made_from = self.spec_version;
         let epoch = ClaimEpoch(place.index);
         let seen = self.seen.services.entry(service.clone()).or_default();
         if let Wish::Stop { by } = &seen.wish {
             return Err(Rejected::Refused(format!("{by} wants {service} stopped")));
         }
+        if seen.held.is_some() {
+            return Err(Rejected::Refused(format!(
+                "{service} is held after a failure"
+            )));
+        }
+        seen.barred.retain(|_, bar| bar.holds(expires, place.clock));
         seen.strays.remove(name);
         seen.moving = None;
         seen.last_end = None;
@@ -77,6 +86,12 @@ impl State {
                 state: "on standby".into(),
             });
         }
+        if node.maintenance == Maintenance::On {
+            return Err(Rejected::NodeNotReady {
+                node: name.clone(),
+                state: "in maintenance".into(),
+            });
+        }
         Ok(())
     }
 
@@ -85,11 +100,21 @@ impl State {
         if self.seen.maintenance == Maintenance::On {
             return Err(Rejected::Refused(Reason::Maintenance.to_string()));
         }
-        let frozen = self.seen.services.get(service).map(|seen| seen.frozen);
-        if frozen == Some(Maintenance::On) {
+        let seen = self.seen.services.get(service);
+        if seen.is_some_and(|seen| seen.frozen == Maintenance::On) {
             return Err(Rejected::Refused(format!("{service} is frozen")));
         }
-        Ok(())
+        let holder = seen
+            .and_then(|seen| seen.claim.as_ref())
+            .map(|claim| &claim.node);
+        let node = holder.and_then(|holder| self.seen.nodes.get_key_value(holder));
+        match node {
+            Some((node, seen)) if seen.maintenance == Maintenance::On => {
+                let because = Reason::NodeMaintenance { node: node.clone() };
+                Err(Rejected::Refused(because.to_string()))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// S1 and S2: no claim anywhere, and no other node that may run the service.
@@ -161,12 +186,15 @@ impl State {
             claim.because = because.clone();
             claim.since = place.at;
             seen.since = place.at;
-            if *bar == BarNode::UntilCleared {
-                let bar = Bar {
-                    at: place.at,
-                    because: because.clone(),
-                };
-                seen.barred.insert(claim.node.clone(), bar);
+            let of = Bar {
+                at: place.at,
+                clock: place.clock,
+                because: because.clone(),
+            };
+            match bar {
+                BarNode::No => {}
+                BarNode::UntilCleared => drop(seen.barred.insert(claim.node.clone(), of)),
+                BarNode::Everywhere => seen.held = Some(of),
             }
         });
         let because = because.clone();
@@ -255,8 +283,28 @@ impl State {
         Ok(())
     }
 
-    /// A person has mended what made a stop fail: the stop is tried again.
-    pub(crate) fn retry_stop(&mut self, place: Place, service: &ServiceName, because: &Reason) {
+    /// A person has mended what made a stop fail, or what was left failed for a person to
+    /// look at: it is tried again.
+    pub(crate) fn retry_after_clear(
+        &mut self,
+        place: Place,
+        service: &ServiceName,
+        because: &Reason,
+    ) {
+        let answers = self.wanted(service).map(|spec| spec.rules.on_failure);
+        let seen = self.seen.services.get(service);
+        let is_left = seen.and_then(|seen| seen.claim.as_ref()).filter(|claim| {
+            let Phase::Failed(failure) = &claim.phase else {
+                return false;
+            };
+            let answer = answers.map(|answers| answers.answer_to(failure));
+            let is_for_a_person =
+                matches!(answer, Some(FailureAnswer::Block | FailureAnswer::Ignore));
+            is_for_a_person && claim.goal == Goal::Run
+        });
+        if let Some(plan) = is_left.map(|claim| claim.plan) {
+            return self.begin_restart(place, service, (plan, because), RestartScope::All);
+        }
         self.change_claim(service, |seen, claim| {
             if matches!(claim.phase, Phase::StopFailed(_)) {
                 claim.incarnation = claim.incarnation.saturating_add(1);
@@ -400,9 +448,7 @@ impl State {
     }
 
     fn restart_window(&self, service: &ServiceName) -> Duration {
-        self.spec
-            .as_ref()
-            .and_then(|spec| spec.services.get(service))
+        self.wanted(service)
             .map(|spec| spec.restart.within)
             .unwrap_or_default()
     }

@@ -69,6 +69,12 @@ impl State {
         if self.seen.maintenance == Maintenance::On {
             return Err(Rejected::Refused(Reason::Maintenance.to_string()));
         }
+        if node.maintenance == Maintenance::On {
+            let because = Reason::NodeMaintenance {
+                node: target.clone(),
+            };
+            return Err(Rejected::Refused(because.to_string()));
+        }
         let asked = self.seen.fences.get(target);
         if asked.is_some_and(|fence| fence.standing == FenceStanding::Asked) {
             return Err(Rejected::Refused(format!(

@@ -11,10 +11,12 @@
 
 mod claims;
 mod contests;
+mod copies;
 mod fences;
 mod lies;
 mod members;
 mod orders;
+mod settings;
 mod snapshot;
 mod specs;
 mod witnesses;
@@ -24,6 +26,7 @@ use std::collections::{BTreeMap, VecDeque};
 use model::history::{Happening, HistoryEntry};
 use model::plant::{self, Plant};
 use model::seen::{FenceRecord, FenceResult, NodeSeen, NodeState};
+use model::spec::ServiceSpec;
 use model::{
     BootId, ClaimEpoch, ClusterTime, Command, Epoch, FenceId, NodeId, NodeName, Rejected, Seen,
     ServiceName, Spec, Stamped, UserName, WallTime, command::Joined,
@@ -231,6 +234,17 @@ impl State {
             Command::SetMaintenance { maintenance, by } => {
                 self.set_maintenance(place, *maintenance, by)
             }
+            Command::SetNodeMaintenance {
+                node,
+                maintenance,
+                by,
+            } => self.set_node_maintenance(place, node, *maintenance, by),
+            Command::SetAttribute { .. } => self.set_attribute(place, command),
+            Command::SetTicket {
+                ticket,
+                standing,
+                by,
+            } => self.set_ticket(place, ticket, *standing, by),
         }
     }
 
@@ -358,16 +372,20 @@ impl State {
         Ok(())
     }
 
+    /// It is described, and runs under this name.
     fn require_spec_of(&self, service: &ServiceName) -> Result<(), Rejected> {
-        let known = self
-            .spec
-            .as_ref()
-            .is_some_and(|spec| spec.services.contains_key(service));
-        if known {
+        if self.wanted(service).is_some() {
             Ok(())
         } else {
             Err(Rejected::NoSuchService(service.clone()))
         }
+    }
+}
+
+impl State {
+    /// What is described of a service, or of one copy of one that has copies.
+    fn wanted(&self, service: &ServiceName) -> Option<&ServiceSpec> {
+        self.spec.as_ref()?.service_of(service)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Commands about members: joining, coming up, being lost, leaving.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::command::Joined;
 use model::history::Happening;
@@ -94,6 +94,8 @@ impl State {
             run: 0,
             watchdog: None,
             watchdog_word: None,
+            attributes: BTreeMap::new(),
+            maintenance: Maintenance::Off,
         };
         self.seen.nodes.insert(name.clone(), node);
         self.give_places();

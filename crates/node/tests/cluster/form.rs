@@ -51,6 +51,7 @@ pub fn service(words: &[&str]) -> ServiceSpec {
         priority: 0,
         stickiness: 0,
         restart: RestartPolicy::default(),
+        rules: Default::default(),
         resources: Vec::new(),
     };
     let (mut resources, mut program) = (vec!["program"], "v1");
@@ -79,6 +80,7 @@ pub fn spec(nodes: &[&str], services: &[(&str, ServiceSpec)]) -> Spec {
             networks,
             fence,
             watchdog,
+            ..NodeSpec::default()
         };
         (name(node), spec)
     };
@@ -91,6 +93,7 @@ pub fn spec(nodes: &[&str], services: &[(&str, ServiceSpec)]) -> Spec {
             no_quorum: NoQuorumPolicy::Stop,
             fence_race_delay: model::spec::FENCE_RACE_DELAY_DEFAULT,
             ping_targets: Vec::new(),
+            rules: Default::default(),
         },
         networks: BTreeMap::new(),
         nodes: nodes.iter().map(device).collect(),
