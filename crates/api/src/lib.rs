@@ -33,7 +33,7 @@ pub use order::{Order, OrderReply, OrderRequest, Switch};
 pub use plan::{PlanView, StayView, StepView, WaitView};
 pub use status::{
     BarView, FenceView, LinkState, LinkStatus, NodeStatus, ResourceStatus, ServiceState,
-    ServiceStatus, Status,
+    ServiceStatus, Status, TicketView,
 };
 pub use time::Timestamp;
 pub use view::StatusExtra;

@@ -45,6 +45,8 @@ fn node(state: NodeState) -> NodeSeen {
         run: 0,
         watchdog: None,
         watchdog_word: None,
+        attributes: BTreeMap::new(),
+        maintenance: Maintenance::Off,
     }
 }
 
@@ -249,9 +251,11 @@ fn failures_bars_freezes_and_standby_are_told_with_the_way_out() {
         resource: name("ip"),
         node: name("b"),
         count: 4,
+        barred_for: None,
     };
     let at = WallTime(1);
-    web.barred.insert(name("b"), Bar { at, because });
+    let clock = model::ClusterTime(1);
+    web.barred.insert(name("b"), Bar { at, clock, because });
     let mut b = online();
     b.standby = Standby::On { by: name("ops") };
     check(
@@ -337,6 +341,7 @@ fn the_json_has_the_fields_that_scripts_rely_on() {
               "since": "1970-01-01T00:00:01.000Z",
               "because": null,
               "standby": false,
+              "maintenance": false,
               "fenced_last": null,
               "boot": "07070707070707070707070707070707",
               "version": null,
@@ -348,6 +353,7 @@ fn the_json_has_the_fields_that_scripts_rely_on() {
               "since": "1970-01-01T00:00:01.000Z",
               "because": null,
               "standby": false,
+              "maintenance": false,
               "fenced_last": null,
               "boot": "07070707070707070707070707070707",
               "version": null,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::witness::WitnessCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::spec::Attachment;
-use model::{DeviceName, NetworkName, NodeName, ResourceName, ServiceName};
+use model::{DeviceName, NetworkName, NodeName, ResourceName, ServiceName, TicketName};
 
 /// How long `--wait` waits without a time.
 const WAIT_DEFAULT: &str = "60s";
@@ -120,10 +120,11 @@ pub enum Command {
     #[command(after_help = "Example:
   mainstay online alpha")]
     Online(NodeArgs),
-    /// Keep Mainstay's hands off the whole cluster, or end that
+    /// Keep Mainstay's hands off the whole cluster or one node, or end that
     #[command(after_help = "Examples:
   mainstay maintenance on
-  mainstay maintenance off")]
+  mainstay maintenance off
+  mainstay maintenance on --node gamma")]
     Maintenance(MaintenanceArgs),
     /// Prove that a node does no more harm, and what was fenced
     #[command(after_help = "Examples:
@@ -131,6 +132,13 @@ pub enum Command {
   mainstay fence status           fences under way
   mainstay fence confirm gamma    vouch for it: it is off, I have seen it")]
     Fence(FenceArgs),
+
+    /// Attributes of nodes, which rules of services ask for
+    #[command(subcommand)]
+    Attr(AttrCommand),
+    /// Tickets: rights of which one of several clusters holds each
+    #[command(subcommand)]
+    Ticket(TicketCommand),
 
     /// Who may decide, and what a node waits for when half of them are gone
     #[command(subcommand)]
@@ -287,6 +295,9 @@ pub struct NodeArgs {
 pub struct MaintenanceArgs {
     /// Begin or end
     pub switch: OnOff,
+    /// Of this node only
+    #[arg(long, value_name = "NODE")]
+    pub node: Option<NodeName>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as help")]
     pub act: ActArgs,
@@ -344,6 +355,76 @@ runs, its services may run twice and destroy their data."
         #[allow(missing_docs, reason = "clap would show it as help")]
         act: ActArgs,
     },
+}
+
+/// `attr ...`.
+#[derive(Debug, Subcommand)]
+pub enum AttrCommand {
+    /// What is set, by the configuration or at run time
+    List {
+        /// Of which node; without, of every node
+        node: Option<NodeName>,
+    },
+    /// Set an attribute; it stands before what the configuration says
+    #[command(after_help = "Examples:
+  mainstay attr set gamma rack b
+  mainstay attr set gamma health-disk red   services leave it, if node_health says so")]
+    Set {
+        /// Of which node
+        node: NodeName,
+        /// Which attribute
+        key: String,
+        /// What it is from now on
+        value: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "clap would show it as help")]
+        act: ActArgs,
+    },
+    /// Forget what was set; what the configuration says holds again
+    #[command(after_help = "Example:
+  mainstay attr unset gamma health-disk")]
+    Unset {
+        /// Of which node
+        node: NodeName,
+        /// Which attribute
+        key: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "clap would show it as help")]
+        act: ActArgs,
+    },
+}
+
+/// `ticket ...`.
+#[derive(Debug, Subcommand)]
+pub enum TicketCommand {
+    /// How each ticket stands in this cluster
+    List,
+    /// It is here from now on: services that need it may run
+    #[command(
+        after_help = "Only do this when no other cluster holds it: else services run twice.
+
+Example:
+  mainstay ticket grant site-a"
+    )]
+    Grant(TicketArgs),
+    /// It is about to be given away: what needs it stops in peace
+    #[command(after_help = "Example:
+  mainstay ticket standby site-a")]
+    Standby(TicketArgs),
+    /// It is not here any more: services answer as their `on_ticket_loss` says
+    #[command(after_help = "Example:
+  mainstay ticket revoke site-a")]
+    Revoke(TicketArgs),
+}
+
+/// Orders about a ticket.
+#[derive(Debug, Args)]
+pub struct TicketArgs {
+    /// Which ticket
+    pub ticket: TicketName,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as help")]
+    pub act: ActArgs,
 }
 
 /// `quorum ...`.

@@ -20,6 +20,7 @@ mod plan_text;
 mod quorum;
 mod run;
 mod screen;
+mod settings;
 mod status_text;
 mod suggest;
 mod table;

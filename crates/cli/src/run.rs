@@ -9,10 +9,12 @@ use api::{
 };
 use clap::CommandFactory;
 use model::WallTime;
+use model::seen::TicketStanding;
 
 use crate::args::{
-    ActArgs, Cli, Command, DaemonArgs, FenceArgs, FenceCommand, Global, HistoryArgs, InitArgs,
-    JoinArgs, LogArgs, NodeArgs, NodeCommand, OnOff, StatusArgs, TokenArgs,
+    ActArgs, AttrCommand, Cli, Command, DaemonArgs, FenceArgs, FenceCommand, Global, HistoryArgs,
+    InitArgs, JoinArgs, LogArgs, NodeArgs, NodeCommand, OnOff, StatusArgs, TicketArgs,
+    TicketCommand, TokenArgs,
 };
 use crate::client::Client;
 use crate::exit::Exit;
@@ -20,7 +22,7 @@ use crate::screen::{Form, Screen};
 use crate::status_text::Look;
 use crate::suggest::nearest;
 use crate::witness::{HostCommand, WitnessCommand};
-use crate::{config_commands, history_text, order, quorum, status_text, top, witness};
+use crate::{config_commands, history_text, order, quorum, settings, status_text, top, witness};
 
 /// What is left to do for the binary.
 #[derive(Debug)]
@@ -105,6 +107,10 @@ impl Asker {
             Command::Token(args) => self.token(&args, screen),
             Command::Witness(command) => witness::run(client, screen, form, command),
             Command::Node(NodeCommand::Replace(args)) => self.replace(args, screen),
+            Command::Attr(AttrCommand::List { node }) => {
+                settings::attributes(client, (screen, form), node.as_ref())
+            }
+            Command::Ticket(TicketCommand::List) => settings::tickets(client, (screen, form)),
             Command::Completions { shell } => {
                 // Into memory first: the generator panics when its reader goes away.
                 let mut script = Vec::new();
@@ -151,19 +157,23 @@ impl Asker {
         (screen, form): (&mut Screen, Form),
     ) -> Result<(), ApiError> {
         let look = self.look(screen);
-        let service = status.services.iter().find(|s| s.name == name);
+        let services: Vec<_> = status.services.iter().filter(|s| s.is_of(name)).collect();
         let node = status.nodes.iter().find(|n| n.name == name);
-        if service.is_none() && node.is_none() {
+        if services.is_empty() && node.is_none() {
             let services = status.services.iter().map(|s| s.name.as_str());
             let nodes = status.nodes.iter().map(|n| n.name.as_str());
             let near = nearest(name, services.chain(nodes));
             let code = ErrorCode::NoSuchService;
             return Err(order::unknown(code, "service or node", name, near));
         }
-        if let Some(service) = service {
-            match form {
-                Form::Json => screen.print_json(service),
-                Form::Text => screen.print(status_text::service(service, status, look)),
+        match (services.as_slice(), form) {
+            ([], _) => {}
+            ([service], Form::Json) if service.name == name => screen.print_json(service),
+            (copies, Form::Json) => screen.print_json(&copies),
+            (services, Form::Text) => {
+                let texts = services.iter();
+                let texts = texts.map(|service| status_text::service(service, status, look));
+                screen.print(texts.collect::<Vec<_>>().join("\n"));
             }
         }
         if let Some(node) = node {
@@ -351,8 +361,25 @@ fn order_of(command: Command) -> (Order, ActArgs) {
                 OnOff::On => Switch::On,
                 OnOff::Off => Switch::Off,
             };
-            (Order::Maintenance { switch }, a.act)
+            let node = a.node;
+            (Order::Maintenance { switch, node }, a.act)
         }
+        Command::Attr(AttrCommand::Set {
+            node,
+            key,
+            value,
+            act,
+        }) => {
+            let value = Some(value);
+            (Order::Attribute { node, key, value }, act)
+        }
+        Command::Attr(AttrCommand::Unset { node, key, act }) => {
+            let value = None;
+            (Order::Attribute { node, key, value }, act)
+        }
+        Command::Ticket(TicketCommand::Grant(a)) => ticket(a, TicketStanding::Granted),
+        Command::Ticket(TicketCommand::Standby(a)) => ticket(a, TicketStanding::Standby),
+        Command::Ticket(TicketCommand::Revoke(a)) => ticket(a, TicketStanding::Revoked),
         Command::Leave(act) => (Order::Leave, act),
         Command::Halt(act) => (Order::Halt, act),
         Command::Node(NodeCommand::Remove(a)) => (Order::RemoveNode { node: a.node }, a.act),
@@ -364,6 +391,8 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         | Command::Explain { .. }
         | Command::Fence(_)
         | Command::Node(NodeCommand::Replace(_))
+        | Command::Attr(AttrCommand::List { .. })
+        | Command::Ticket(TicketCommand::List)
         | Command::Quorum(_)
         | Command::Check(_)
         | Command::Plan(_)
@@ -378,6 +407,11 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         | Command::Completions { .. }
         | Command::Version => unreachable!("no order: it has a function of its own"),
     }
+}
+
+fn ticket(args: TicketArgs, standing: TicketStanding) -> (Order, ActArgs) {
+    let ticket = args.ticket;
+    (Order::Ticket { ticket, standing }, args.act)
 }
 
 /// A time, or a span before `now`.

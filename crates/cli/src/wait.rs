@@ -48,6 +48,34 @@ pub(crate) enum Verdict {
 }
 
 impl Goal {
+    /// What the ends of an order look like: of one for a service with copies, one for each.
+    /// `before` is the status before it was given.
+    pub(crate) fn all_of_order(order: &Order, before: &Status) -> Vec<Self> {
+        let name = order.service().map(ToString::to_string).unwrap_or_default();
+        let mut goals = Vec::new();
+        for copy in before
+            .services
+            .iter()
+            .filter(|s| s.copy_of.as_ref() == Some(&name))
+        {
+            let Ok(service) = model::ServiceName::new(copy.name.clone()) else {
+                continue;
+            };
+            goals.extend(match order {
+                // Not every copy has a node at every time.
+                Order::Start { .. } => Some(Self::Calm {
+                    service: copy.name.clone(),
+                }),
+                Order::Restart { .. } if copy.node.is_none() => None,
+                order => Self::of_order(&order.with_service(service), before),
+            });
+        }
+        match goals.is_empty() {
+            true => Self::of_order(order, before).into_iter().collect(),
+            false => goals,
+        }
+    }
+
     /// What the end of an order looks like. `before` is the status before it was given.
     pub(crate) fn of_order(order: &Order, before: &Status) -> Option<Self> {
         let goal = match order {
@@ -90,6 +118,8 @@ impl Goal {
             | Order::Thaw { .. }
             | Order::Clear { .. }
             | Order::Maintenance { .. }
+            | Order::Attribute { .. }
+            | Order::Ticket { .. }
             | Order::TrustDevice { .. }
             | Order::TestFence { .. } => return None,
         };

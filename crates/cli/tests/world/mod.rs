@@ -16,7 +16,7 @@ use api::{
     ApiError, ApplyReply, ConfigVersion, ConfigVersions, ErrorCode, Explanation, FenceRecordView,
     FenceView, Fences, History, HistoryEntryView, LinkState, LinkStatus, LogLine, LogView,
     NodeStatus, NodeVerdict, Order, OrderReply, PlanView, ResourceStatus, ServiceState,
-    ServiceStatus, Status, StayView, StepView, Timestamp, TokenReply, WaitView,
+    ServiceStatus, Status, StayView, StepView, TicketView, Timestamp, TokenReply, WaitView,
 };
 use model::WallTime;
 use server::{ControlRequest, Mode};
@@ -87,6 +87,8 @@ impl World {
             "fence" => self.add_fence(rest),
             "link" => self.add_link(rest),
             "alarm" => self.status.alarms.push(rest.into()),
+            "attribute" => self.add_attribute(rest),
+            "ticket" => self.add_ticket(rest),
             "warning" => self.status.warnings.push(rest.into()),
             "no" => (self.status.quorate, self.status.leader) = (false, None),
             "refuse" => {
@@ -106,6 +108,7 @@ impl World {
             name: name.into(),
             state: state.split(',').next().unwrap().into(),
             standby: state.contains("standby"),
+            maintenance: state.contains("maintenance"),
             since: ago(7500),
             because,
             ..NodeStatus::default()
@@ -129,6 +132,7 @@ impl World {
         };
         self.status.services.push(ServiceStatus {
             name: name.into(),
+            copy_of: name.split_once(':').map(|(service, _)| service.into()),
             state,
             node,
             since: ago(125),
@@ -139,6 +143,23 @@ impl World {
             reason: reason.unwrap_or_else(|| "it should run".into()),
             wish: "spec".into(),
             ..ServiceStatus::default()
+        });
+    }
+
+    fn add_attribute(&mut self, rest: &str) {
+        let words: Vec<&str> = rest.split(' ').collect();
+        let node = self.status.nodes.iter_mut().find(|n| n.name == words[0]);
+        let attributes = &mut node.unwrap().attributes;
+        attributes.insert(words[1].into(), words[2].into());
+    }
+
+    fn add_ticket(&mut self, rest: &str) {
+        let (name, state) = rest.split_once(' ').unwrap();
+        self.status.tickets.push(TicketView {
+            name: name.into(),
+            state: state.into(),
+            since: ago(600),
+            by: "ops".into(),
         });
     }
 

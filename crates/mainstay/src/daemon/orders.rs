@@ -2,7 +2,7 @@
 
 use api::{ApiError, ApplyReply, ApplyRequest, ErrorCode, Order, OrderReply, PlanView, Switch};
 use model::command::ServiceOrder;
-use model::seen::Maintenance;
+use model::seen::{Maintenance, TicketStanding};
 use model::{Command, NodeName, Reason, ServiceName, UserName};
 use node::Lease;
 use server::{ControlRequest, Mode, Reply};
@@ -234,22 +234,21 @@ impl Control {
     /// A restart in place is carried out by the node that holds the service: no plan
     /// contains it, and it interrupts all the same.
     fn with_restart(&self, plan: PlanView, service: &ServiceName, by: &UserName) -> PlanView {
-        let seen = self.node.state().seen();
-        let claim = seen
-            .services
-            .get(service)
-            .and_then(|seen| seen.claim.as_ref());
-        let is_planned = plan
-            .steps
-            .iter()
-            .any(|s| s.service.as_deref() == Some(service.as_str()));
-        match claim {
-            Some(claim) if !is_planned => {
-                let because = Reason::AskedByOperator { user: by.clone() }.to_string();
-                plan.with_restart(service.as_str(), claim.node.as_str(), &because)
+        let state = self.node.state();
+        let names = state.spec().map(|spec| spec.names_of(service));
+        let because = Reason::AskedByOperator { user: by.clone() }.to_string();
+        let mut plan = plan;
+        for name in names.unwrap_or_default() {
+            let seen = state.seen().services.get(&*name);
+            let Some(claim) = seen.and_then(|seen| seen.claim.as_ref()) else {
+                continue;
+            };
+            let of_it = |s: &api::StepView| s.service.as_deref() == Some(name.as_str());
+            if !plan.steps.iter().any(of_it) {
+                plan = plan.with_restart(name.as_str(), claim.node.as_str(), &because);
             }
-            Some(_) | None => plan,
         }
+        plan
     }
 
     /// What it means for the votes when `target` is switched off.
@@ -342,8 +341,15 @@ impl Control {
             | Order::Standby { .. }
             | Order::Online { .. }
             | Order::Maintenance { .. }
+            | Order::Attribute { .. }
             | Order::TrustDevice { .. }
             | Order::TestFence { .. } => Vec::new(),
+            Order::Ticket { ticket, standing } => match standing {
+                TicketStanding::Granted => vec![format!(
+                    "only one cluster may hold {ticket}: make sure that it is revoked in all others"
+                )],
+                TicketStanding::Standby | TicketStanding::Revoked => Vec::new(),
+            },
         }
     }
 
@@ -373,13 +379,31 @@ impl Control {
                 standby: Maintenance::Off,
                 by,
             },
-            Order::Maintenance { switch } => {
+            Order::Maintenance { switch, node } => {
                 let maintenance = match switch {
                     Switch::On => Maintenance::On,
                     Switch::Off => Maintenance::Off,
                 };
-                Command::SetMaintenance { maintenance, by }
+                match node.clone() {
+                    None => Command::SetMaintenance { maintenance, by },
+                    Some(node) => Command::SetNodeMaintenance {
+                        node,
+                        maintenance,
+                        by,
+                    },
+                }
             }
+            Order::Attribute { node, key, value } => Command::SetAttribute {
+                node: node.clone(),
+                key: key.clone(),
+                value: value.clone(),
+                by,
+            },
+            Order::Ticket { ticket, standing } => Command::SetTicket {
+                ticket: ticket.clone(),
+                standing: *standing,
+                by,
+            },
             Order::Fence { node } => self.fence_command(node, by)?,
             Order::ConfirmFence { node } => Command::ConfirmFence {
                 target: node.clone(),

@@ -26,6 +26,7 @@ pub fn plan(preview: &Preview) -> PlanView {
         let (action, node) = match &step.action {
             planner::Action::Lose { node, .. } => ("lose", node),
             planner::Action::Fence { target, .. } => ("fence", target),
+            planner::Action::SetAside { node } => ("standby", node),
             planner::Action::Grant { node, .. } => ("start", node),
             planner::Action::Revoke { node, .. } => ("stop", node),
             planner::Action::Restart { node, .. } => ("restart", node),
@@ -202,10 +203,22 @@ fn waits_of(node: &Node) -> (BTreeMap<ServiceName, model::Reason>, Vec<String>) 
     (services, nodes)
 }
 
+/// Of a service with copies, one copy must be named.
+fn no_such_service(state: &State, service: &ServiceName) -> ApiError {
+    let error = ErrorCode::NoSuchService.error(format!("there is no service {service}"));
+    let spec = state.spec();
+    match spec.and_then(|spec| spec.copies_of(spec.services.get(service)?)) {
+        None => error,
+        Some(count) => ErrorCode::NoSuchService
+            .error(format!("{service} has {count} copies, each of its own"))
+            .with_help(format!("name one of them, like {}", service.with_copy(0))),
+    }
+}
+
 /// Why a service is where it is, and not elsewhere.
 pub fn explain(node: &Node, service: &ServiceName) -> Result<Explanation, ApiError> {
     let state = node.state();
-    let unknown = || ErrorCode::NoSuchService.error(format!("there is no service {service}"));
+    let unknown = || no_such_service(state, service);
     let spec = state.spec().ok_or_else(unknown)?;
     let me = node.config().name.clone();
     let mut extra = StatusExtra::new(me);
@@ -244,7 +257,7 @@ fn verdict_view((node, verdict): &(NodeName, Verdict)) -> NodeVerdict {
             preference,
             stickiness,
             ..
-        } => i64::try_from(preference + stickiness).ok(),
+        } => Some(preference + stickiness),
         Verdict::Not(_) => None,
     };
     NodeVerdict {
@@ -350,9 +363,9 @@ impl Control {
             .node
             .state()
             .spec()
-            .and_then(|spec| spec.services.get(&service));
+            .and_then(|spec| spec.service_of(&service));
         let Some(spec) = spec else {
-            let error = ErrorCode::NoSuchService.error(format!("there is no service {service}"));
+            let error = no_such_service(self.node.state(), &service);
             drop(reply.send(Err(error)));
             return;
         };
