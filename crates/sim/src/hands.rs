@@ -23,7 +23,10 @@ impl World {
         let jitter = Duration::from_micros(self.random.below(20_000));
         let operation = Box::new(operation);
         let machine = self.machine(on);
-        let wrong = machine.wrongs.get(&operation.address.service).copied();
+        let wrong = machine
+            .wrongs
+            .get(&operation.address.service.service())
+            .copied();
         let takes = jitter
             + match (operation.verb, wrong) {
                 (Verb::Start, Some(Wrong::StartHangs)) => operation.limit,
@@ -235,7 +238,7 @@ impl World {
 fn outcome(machine: &mut Machine, operation: &Operation) -> Outcome {
     debug_assert!(machine.power == Power::On, "only who runs comes to an end");
     let address = &operation.address;
-    let wrong = machine.wrongs.get(&address.service).copied();
+    let wrong = machine.wrongs.get(&address.service.service()).copied();
     match operation.verb {
         Verb::Probe | Verb::Status if machine.running.contains_key(address) => Outcome::Running,
         Verb::Probe | Verb::Status => Outcome::Stopped,

@@ -21,6 +21,7 @@ pub mod act;
 mod ballots;
 mod clients;
 mod clock;
+mod copies;
 mod daemons;
 mod deeds;
 mod disk;

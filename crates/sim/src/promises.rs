@@ -96,6 +96,7 @@ impl World {
     /// After a resource has begun to live.
     pub(crate) fn check_started(&mut self, on: NodeId, address: &ResourceAddress) {
         self.invariant_s1_one_node_per_service(on, address);
+        self.invariant_s1_copies_on_one_node(on, address);
         self.invariant_s2_starts_only_when_proven(on, address);
     }
 
@@ -391,11 +392,11 @@ impl World {
         let Some(spec) = state.spec() else {
             return Err("there is no spec".into());
         };
-        for (name, wanted) in &spec.services {
-            if Some(name) == without {
+        for (name, wanted) in spec.running_names() {
+            if Some(&*name) == without {
                 continue;
             }
-            let seen = state.seen().services.get(name);
+            let seen = state.seen().services.get(&*name);
             let claim = seen.and_then(|seen| seen.claim.as_ref());
             let Some(claim) = claim.filter(|c| c.phase == model::seen::Phase::Running) else {
                 return Err(format!("{name} does not run in the log"));

@@ -159,6 +159,7 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
     if scene.is_none() {
         crate::dogs::draw(&mut setup);
         crate::pings::draw(&mut setup);
+        crate::copies::draw(&mut setup);
     }
     let kinds = kinds_of(faults, &mut random);
     let mut acts = Acts {

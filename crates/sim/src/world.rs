@@ -461,13 +461,16 @@ impl World {
     /// Programs die by themselves; the daemon that watches them is told.
     pub fn kill_service(&mut self, on: NodeId, service: &ServiceName) {
         let machine = self.machine(on);
-        let found = machine.running.keys().find(|a| a.service == *service);
+        let found = machine
+            .running
+            .keys()
+            .find(|a| a.service.service() == *service);
         let Some(address) = found.cloned() else {
             return;
         };
         machine.running.remove(&address);
         let run = machine.daemon.as_ref().map(|daemon| daemon.run);
-        self.note_ended(service, on);
+        self.note_ended(&address.service, on);
         self.trace
             .tale(self.now, Some(on), || format!("{address} dies"));
         if let Some(run) = run {
