@@ -95,8 +95,15 @@ fn give_up<'a>(
 /// what a plan takes longest.
 fn to_be_given_up<'a>(input: &Input<'a>) -> BTreeMap<&'a NodeName, Reason> {
     let mut found = BTreeMap::new();
+    // Most claims are in none of these cases, and looking each up in the spec is what a plan
+    // would take longest.
+    let has_tickets = has_tickets(input);
     for (service, seen) in &input.seen.services {
         let Some(claim) = &seen.claim else { continue };
+        let has_failed = matches!(claim.phase, Phase::Failed(_) | Phase::StopFailed(_));
+        if !has_failed && !has_tickets {
+            continue;
+        }
         if let Some(because) = why_give_up(input, service, claim)
             && input.hands_off(service).is_none()
         {
@@ -104,6 +111,11 @@ fn to_be_given_up<'a>(input: &Input<'a>) -> BTreeMap<&'a NodeName, Reason> {
         }
     }
     found
+}
+
+fn has_tickets(input: &Input<'_>) -> bool {
+    let mut services = input.spec.services.values();
+    services.any(|spec| spec.rules.ticket.is_some())
 }
 
 fn why_give_up(input: &Input<'_>, service: &ServiceName, claim: &Claim) -> Option<Reason> {

@@ -109,14 +109,21 @@ pub(crate) fn fail_back(
     }
     let input = draft.input;
     let stays = points(input, spec, &claim.node) + i64::from(spec.stickiness);
-    let nodes = input.seen.nodes.keys();
-    let better = nodes
-        .map(|node| (points(input, spec, node), node))
-        .filter(|(points, node)| {
-            *node != &claim.node && stays < *points && draft.candidate((name, spec), node).is_ok()
-        })
-        .max_by_key(|(points, node)| (*points, Reverse(*node)));
-    let Some((_, node)) = better else {
+    let is_better = |node: &&NodeName| {
+        **node != claim.node
+            && stays < points(input, spec, node)
+            && draft.candidate((name, spec), node).is_ok()
+    };
+    let rules = &spec.rules;
+    let has_wishes = !rules.avoid.is_empty() || !rules.where_rules.is_empty();
+    // Without other wishes, only preferred nodes have points, the first of them the most.
+    let better = if has_wishes {
+        let better = input.seen.nodes.keys().filter(is_better);
+        better.max_by_key(|node| (points(input, spec, node), Reverse(*node)))
+    } else {
+        spec.prefer.iter().find(is_better)
+    };
+    let Some(node) = better else {
         return Decision::Nothing;
     };
     match blocked_elsewhere(input, name, &claim.node) {

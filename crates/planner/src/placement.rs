@@ -199,8 +199,11 @@ pub(crate) fn suits(
     spec: &ServiceSpec,
     (name, node): (&NodeName, &NodeSeen),
 ) -> Result<(), String> {
-    let described = input.spec.nodes.get(name);
     let policy = input.spec.cluster.rules.node_health;
+    if policy == NodeHealthPolicy::Ignore && spec.rules.where_rules.is_empty() {
+        return Ok(());
+    }
+    let described = input.spec.nodes.get(name);
     if policy != NodeHealthPolicy::Ignore {
         let attributes = node.all_attributes(described);
         if let Some((key, value)) = policy.objects_to(&attributes) {

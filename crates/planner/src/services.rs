@@ -7,7 +7,7 @@ use model::command::BarNode;
 use model::plant::{self, Plant};
 use model::rules::{StopFailureAnswer, TicketLoss};
 use model::seen::{Claim, Goal, NodeState, Phase, ServiceSeen, TicketStanding, Wish};
-use model::spec::Autostart;
+use model::spec::{Autostart, ServiceSpec};
 use model::{Reason, ServiceName};
 
 use crate::mend::answer;
@@ -20,10 +20,17 @@ use crate::{Action, Input, Subject};
 pub(crate) fn plan_services(draft: &mut Draft<'_>) {
     let input = draft.input;
     let needs = Needs::of(draft);
-    let named: Vec<_> = input.spec.running_names().map(|(name, _)| name).collect();
-    let names: BTreeSet<&ServiceName> = named
+    let with_copies = |spec: &ServiceSpec| spec.rules.copies.is_some();
+    let services = input.spec.services.iter();
+    let (copied, plain): (Vec<_>, Vec<_>) = services.partition(|(_, spec)| with_copies(spec));
+    let copies: Vec<_> = copied
         .iter()
-        .map(AsRef::as_ref)
+        .flat_map(|(name, _)| input.spec.names_of(name))
+        .collect();
+    let names: BTreeSet<&ServiceName> = plain
+        .into_iter()
+        .map(|(name, _)| name)
+        .chain(copies.iter().map(AsRef::as_ref))
         .chain(input.seen.services.keys())
         .collect();
     let mut ordered: Vec<&ServiceName> = names.into_iter().collect();
