@@ -52,28 +52,23 @@ impl Goal {
     /// `before` is the status before it was given.
     pub(crate) fn all_of_order(order: &Order, before: &Status) -> Vec<Self> {
         let name = order.service().map(ToString::to_string).unwrap_or_default();
-        let mut goals = Vec::new();
-        for copy in before
-            .services
-            .iter()
+        let services = before.services.iter();
+        let mut copies = services
             .filter(|s| s.copy_of.as_ref() == Some(&name))
-        {
-            let Ok(service) = model::ServiceName::new(copy.name.clone()) else {
-                continue;
-            };
-            goals.extend(match order {
-                // Not every copy has a node at every time.
-                Order::Start { .. } => Some(Self::Calm {
-                    service: copy.name.clone(),
-                }),
-                Order::Restart { .. } if copy.node.is_none() => None,
-                order => Self::of_order(&order.with_service(service), before),
-            });
+            .peekable();
+        if copies.peek().is_none() {
+            return Self::of_order(order, before).into_iter().collect();
         }
-        match goals.is_empty() {
-            true => Self::of_order(order, before).into_iter().collect(),
-            false => goals,
-        }
+        let of_copy = |copy: &api::ServiceStatus| match order {
+            // Not every copy has a node at every time: the plan says which ones start.
+            Order::Start { .. } => None,
+            Order::Restart { .. } if copy.node.is_none() => None,
+            order => {
+                let service = model::ServiceName::new(copy.name.clone()).ok()?;
+                Self::of_order(&order.with_service(service), before)
+            }
+        };
+        copies.filter_map(of_copy).collect()
     }
 
     /// What the end of an order looks like. `before` is the status before it was given.

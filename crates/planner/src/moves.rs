@@ -153,7 +153,13 @@ pub(crate) fn arranged_elsewhere(
     let is_wish = objection.is_none() && spec.failback == Failback::WhenPossible;
     let because = objection.unwrap_or_else(|| match target {
         Some(node) if is_wish => Reason::Failback { node: node.clone() },
-        Some(node) => Reason::BetterPlace { node: node.clone() },
+        Some(node) => match draft.places.follower_to(input, name, node) {
+            Some(service) => Reason::TogetherWith {
+                service,
+                node: Some(node.clone()),
+            },
+            None => Reason::BetterPlace { node: node.clone() },
+        },
         None => Reason::Displaced {
             node: claim.node.clone(),
         },

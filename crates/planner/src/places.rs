@@ -78,6 +78,22 @@ impl Places {
         self.0.as_ref()?.of.get(name)
     }
 
+    /// A service that goes to the same node and must be where this one is.
+    pub(crate) fn follower_to(
+        &self,
+        input: &Input<'_>,
+        name: &ServiceName,
+        node: &NodeName,
+    ) -> Option<ServiceName> {
+        let here = self.0.as_ref()?.on.get(node)?;
+        let own = name.service();
+        let follows = |other: &&ServiceName| {
+            let spec = input.spec.service_of(other);
+            spec.is_some_and(|spec| musts(&spec.rules.together_with).any(|with| *with == own))
+        };
+        here.iter().find(follows).cloned()
+    }
+
     /// Why the service cannot be on the node while all others are where they should be.
     pub(crate) fn objection(
         &self,

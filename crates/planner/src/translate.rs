@@ -39,6 +39,12 @@ pub struct Translation<'a> {
 
 /// Services that stay put weigh this much where they are: more than all wishes together.
 const STAYS_PUT: i64 = 400_000;
+/// What must be apart from a service and is placed after it is heard in the choice of its
+/// node with so much of its own points: enough for where it runs, nothing for what it
+/// prefers.
+const SAY_OF_THOSE_APART: i64 = 2_500;
+/// So much of `STAYS_PUT` is left of it then.
+const AVOIDED_FOR_ONE: i64 = STAYS_PUT * SAY_OF_THOSE_APART / 1_000_000;
 /// Wishes about nodes weigh so much at most, so that they never become commands.
 const WISHES_MAX: i64 = 150_000;
 
@@ -88,6 +94,8 @@ struct Maker<'a, 'i> {
     /// Priorities in use, each with its rank.
     ranks: BTreeMap<i32, i64>,
     behind: &'i BTreeSet<ServiceName>,
+    /// For each service, how many must be apart from it.
+    kept_apart: BTreeMap<&'a ServiceName, i64>,
     pairs: BTreeSet<(ResourceIx, ResourceIx)>,
 }
 
@@ -130,6 +138,7 @@ impl<'a, 'i> Maker<'a, 'i> {
             copies: CopyMap::of(input),
             ranks: ranks(input),
             behind,
+            kept_apart: kept_apart(input),
             pairs: BTreeSet::new(),
         };
         for (name, seen) in &input.seen.nodes {
@@ -347,7 +356,8 @@ impl<'a, 'i> Maker<'a, 'i> {
         let has_wishes = !spec.prefer.is_empty()
             || !rules.avoid.is_empty()
             || rules.where_rules.iter().any(|rule| rule.points.is_some());
-        if has_wishes || apart {
+        let said = self.kept_apart.get(name).copied().unwrap_or(0) * AVOIDED_FOR_ONE;
+        if has_wishes || apart || said != 0 {
             let all = self.places.iter().map(|(node, at)| {
                 let points = points(self.input, spec, node);
                 (*at, points.clamp(-WISHES_MAX, WISHES_MAX))
@@ -359,7 +369,7 @@ impl<'a, 'i> Maker<'a, 'i> {
                 .min()
                 .unwrap_or(0)
                 .min(0);
-            let raised = if apart { WISHES_MAX } else { 0 } - lowest;
+            let raised = if apart { WISHES_MAX } else { 0 } - lowest + said.min(WISHES_MAX);
             scores.extend(
                 all.into_iter()
                     .map(|(at, points)| (at, Score::new(points + raised))),
@@ -489,18 +499,41 @@ impl<'a, 'i> Maker<'a, 'i> {
         if is_known || dependent_ix == primary_ix {
             return;
         }
-        self.made.wanted.colocations.push(Colocation {
-            id: format!("{dependent} and {primary}"),
-            dependent: dependent_ix,
-            dependent_role: None,
-            primary: primary_ix,
-            primary_role: None,
-            score,
-            attribute: None,
-            // A wish to be apart must not forbid the other one a node.
-            influence: Score::ZERO < score || score.is_never(),
-        });
+        let mut push = |score: Score, influence: bool| {
+            self.made.wanted.colocations.push(Colocation {
+                id: format!("{dependent} and {primary}"),
+                dependent: dependent_ix,
+                dependent_role: None,
+                primary: primary_ix,
+                primary_role: None,
+                score,
+                attribute: None,
+                influence,
+            });
+        };
+        // A wish to be apart must not forbid the other one a node, and what it prefers is
+        // nothing to whom it must avoid; but where it runs is.
+        push(score, Score::ZERO < score);
+        if score.is_never() {
+            push(Score::new(-SAY_OF_THOSE_APART), true);
+        }
     }
+}
+
+fn kept_apart<'a>(input: &Input<'a>) -> BTreeMap<&'a ServiceName, i64> {
+    let mut kept: BTreeMap<&ServiceName, i64> = BTreeMap::new();
+    for (name, spec) in &input.spec.services {
+        for company in &spec.rules.apart_from {
+            if company.points.is_none() {
+                *kept.entry(&company.service).or_default() += 1;
+            }
+        }
+        if spec.rules.exclusive {
+            let others = input.spec.services.len().saturating_sub(1);
+            *kept.entry(name).or_default() += i64::try_from(others).unwrap_or(i64::MAX / 2);
+        }
+    }
+    kept
 }
 
 fn ranks(input: &Input<'_>) -> BTreeMap<i32, i64> {

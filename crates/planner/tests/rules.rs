@@ -443,6 +443,61 @@ fn services_that_must_be_apart_never_meet_not_even_after_a_loss() {
 }
 
 #[test]
+fn what_must_be_apart_does_not_choose_for_the_other_and_is_not_displaced_by_it() {
+    check(
+        "nodes a b c
+        operator maintenance on
+        service db prefer=a
+        service mail prefer=a,b apart=db
+        operator maintenance off
+        lost a
+        fenced a
+        up a
+        operator move db to b",
+        expect![[r#"
+            > operator maintenance on
+            ann: maintenance on
+            > service db prefer=a
+            configuration version 2 by ann
+              db: maintenance is on
+            > service mail prefer=a,b apart=db
+            configuration version 3 by ann
+              mail: maintenance is on
+            > operator maintenance off
+            ann: maintenance off
+            plan 1: start db on a: it should run and runs nowhere
+            plan 1: start mail on b: it should run and runs nowhere
+            db runs on a
+            mail runs on b
+            > lost a
+            a is lost: a silent for 800 ms, agreed by b and c
+            fence 22: b fences a: a silent for 800 ms, agreed by b and c
+              a: waits until a is proven off
+              db: waits until a is proven off
+            > fenced a
+            fence 22: a confirmed off by power
+            db stopped on a: a is proven off
+            a is down
+            plan 3: start db on c: a is proven off
+            db runs on c
+            > up a
+            a is starting
+            a is online
+            > operator move db to b
+            ann: move db to b
+            plan 4: stop db on c: asked by ann
+            plan 4: stop mail on b: it must not be where db is, on b
+            db stopped on c: asked by ann
+            mail stopped on b: it must not be where db is, on b
+            plan 5: start db on b: asked by ann
+            plan 5: start mail on a: it must not be where db is, on b
+            db runs on b
+            mail runs on a
+        "#]],
+    );
+}
+
+#[test]
 fn a_wish_to_be_apart_is_dropped_where_one_node_is_left() {
     check(
         "nodes a b
@@ -518,12 +573,12 @@ fn an_exclusive_service_is_alone_on_its_node() {
             mail runs on b
             > service web exclusive priority=10
             configuration version 4 by ann
-            plan 3: stop mail on b: it must not be where web is, on b
-            mail stopped on b: it must not be where web is, on b
-            plan 4: start web on b: it should run and runs nowhere
-            plan 4: start mail on a: it must not be where web is, on b
-            mail runs on a
-            web runs on b
+            plan 3: stop db on a: it must not be where web is, on a
+            db stopped on a: it must not be where web is, on a
+            plan 4: start web on a: it should run and runs nowhere
+            plan 4: start db on b: it must not be where web is, on a
+            db runs on b
+            web runs on a
         "#]],
     );
 }
