@@ -80,11 +80,11 @@ impl Scene<'_> {
         self.part_mut(at).busy = true;
         match &self.part(at).kind {
             PartKind::Single => {
-                self.assign_single(at, None);
+                self.assign_single(at, None, &[]);
             }
             PartKind::Group { members, .. } => {
                 for member in members.clone() {
-                    self.assign_single(member, None);
+                    self.assign_single(member, None, &[]);
                 }
                 self.part_mut(at).place = Place::Nowhere;
             }
@@ -93,15 +93,23 @@ impl Scene<'_> {
         self.part_mut(at).busy = false;
     }
 
-    /// Places a single part. With a wish, there or, if another node is better, not at all:
-    /// then it says where it would have gone.
-    pub fn assign_single(&mut self, at: PartIx, wished: Option<NodeIx>) -> Option<NodeIx> {
+    /// Places a single part, on no closed node. With a wish, there or, if another node is
+    /// better, not at all: then it says where it would have gone.
+    pub fn assign_single(
+        &mut self,
+        at: PartIx,
+        wished: Option<NodeIx>,
+        closed: &[NodeIx],
+    ) -> Option<NodeIx> {
         if self.part(at).place != Place::Undecided {
             return self.part(at).place.node();
         }
         self.part_mut(at).busy = true;
-        let scores = self.weighed(at);
+        let mut scores = self.weighed(at);
         self.part_mut(at).busy = false;
+        for node in closed {
+            scores[node.0] = Score::MINUS_INFINITY;
+        }
         let node = self.decide(at, &scores, wished);
         if wished.is_none() || node == wished {
             self.settle(at, node);
