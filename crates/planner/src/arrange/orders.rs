@@ -5,7 +5,7 @@ use super::relate::Link;
 use super::scene::{PartIx, Scene};
 use super::{Order, OrderKind, Placement, Role, SomeBefore, Verb};
 
-const BOTH: Means = Means::BLOCK.and(Means::FOLLOW);
+const BOTH: Means = Means::BLOCK.and(Means::FOLLOW_MANAGED);
 const BACK: Means = Means::BLOCK.and(Means::PULL_MANAGED);
 
 pub(super) fn orders(scene: &Scene<'_>, deeds: &mut Deeds) {
@@ -224,7 +224,7 @@ impl Pair<'_, '_> {
             }
             for from in of_verb(deeds, instance, self.order.first_verb, End::Completion) {
                 for to in of_verb(deeds, then, self.order.then_verb, End::Beginning) {
-                    deeds.edge(from, to, Means::FOLLOW);
+                    deeds.edge(from, to, Means::FOLLOW_MANAGED);
                 }
             }
         }
