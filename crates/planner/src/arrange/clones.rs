@@ -11,7 +11,8 @@ impl Scene<'_> {
         for link in self.links_followed_by(at) {
             self.assign(link.primary);
         }
-        let mut scores = self.part(at).scores.clone();
+        let own = self.part(at).scores.clone();
+        let mut scores = own.clone();
         self.heed_dependents(at, &mut scores);
         self.part_mut(at).scores = scores;
         let rules = self.clone_rules(at).expect("it is a clone");
@@ -35,7 +36,7 @@ impl Scene<'_> {
         }
         self.part_mut(at).place = Place::Nowhere;
         if rules.promotable.is_some() {
-            self.give_roles(at);
+            self.give_roles(at, &own);
         }
     }
 

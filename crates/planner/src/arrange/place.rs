@@ -105,11 +105,8 @@ impl Scene<'_> {
             return self.part(at).place.node();
         }
         self.part_mut(at).busy = true;
-        let mut scores = self.weighed(at);
+        let scores = self.weighed(at, closed);
         self.part_mut(at).busy = false;
-        for node in closed {
-            scores[node.0] = Score::MINUS_INFINITY;
-        }
         let node = self.decide(at, &scores, wished);
         if wished.is_none() || node == wished {
             self.settle(at, node);
@@ -117,8 +114,9 @@ impl Scene<'_> {
         node
     }
 
-    /// The scores of a single part with all colocations weighed.
-    pub fn weighed(&mut self, at: PartIx) -> Vec<Score> {
+    /// The scores of a single part with all colocations weighed. A wish to be with or apart
+    /// from something does not keep it from the last node that is open.
+    fn weighed(&mut self, at: PartIx, closed: &[NodeIx]) -> Vec<Score> {
         for link in self.links_followed_by(at) {
             self.assign(link.primary);
         }
@@ -133,6 +131,9 @@ impl Scene<'_> {
             self.heed_primary(at, &link, &mut scores);
         }
         self.heed_dependents(at, &mut scores);
+        for node in closed {
+            scores[node.0] = Score::MINUS_INFINITY;
+        }
         for link in wished {
             self.heed_primary(at, &link, &mut scores);
         }
