@@ -36,8 +36,6 @@ pub(super) struct Deed {
     pub enough: Option<usize>,
     pub because: StepReason,
     pub hindered: Option<WaitReason>,
-    pub out: Vec<Edge>,
-    pub into: Vec<DeedIx>,
 }
 
 /// What one deed means for a later one.
@@ -61,6 +59,8 @@ impl Means {
     pub const FOLLOW: Self = Self(4);
     /// If the later is needed, so is the earlier.
     pub const PULL: Self = Self(8);
+    /// As `FOLLOW`, but what nobody may touch does not follow.
+    pub const FOLLOW_MANAGED: Self = Self(64);
     /// As `PULL`, but what nobody may touch is not asked for.
     pub const PULL_MANAGED: Self = Self(32);
     /// It says nothing of the order.
@@ -97,9 +97,14 @@ pub(super) struct Own {
     pub demotes: Vec<(NodeIx, DeedIx)>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Deeds {
+    /// What changes while it is found out what is needed and possible.
     pub deeds: Vec<Deed>,
+    /// For each deed: what it means for later ones.
+    pub out: Vec<Vec<Edge>>,
+    /// For each deed: those that mean something for it.
+    pub into: Vec<Vec<DeedIx>>,
     /// By part: what single parts do.
     pub own: Vec<Own>,
     /// By part: the gates of groups and clones.
@@ -116,15 +121,15 @@ impl Deeds {
     }
 
     pub fn edge(&mut self, from: DeedIx, to: DeedIx, means: Means) {
-        self.deeds[from.0].out.push(Edge { to, means });
-        self.deeds[to.0].into.push(from);
+        self.out[from.0].push(Edge { to, means });
+        self.into[to.0].push(from);
     }
 
     /// Deeds that come before this one, if both are done.
     pub fn before(&self, at: DeedIx) -> Vec<DeedIx> {
-        let into = self.get(at).into.iter().copied();
+        let into = self.into[at.0].iter().copied();
         into.filter(|from| {
-            let edges = self.get(*from).out.iter().filter(|edge| edge.to == at);
+            let edges = self.out[from.0].iter().filter(|edge| edge.to == at);
             edges
                 .into_iter()
                 .any(|edge| !edge.means.has(Means::UNORDERED))
@@ -160,9 +165,9 @@ impl Deeds {
             enough,
             because: StepReason::Wanted,
             hindered: None,
-            out: Vec::new(),
-            into: Vec::new(),
         });
+        self.out.push(Vec::new());
+        self.into.push(Vec::new());
         at
     }
 
@@ -186,6 +191,8 @@ impl Deeds {
 pub(super) fn deeds(scene: &Scene<'_>) -> Deeds {
     let mut deeds = Deeds {
         deeds: Vec::new(),
+        out: Vec::new(),
+        into: Vec::new(),
         own: vec![Own::default(); scene.parts.len()],
         gates: vec![None; scene.parts.len()],
     };
@@ -524,7 +531,7 @@ impl Deeds {
     }
 }
 
-const BOTH: Means = Means::BLOCK.and(Means::FOLLOW);
+const BOTH: Means = Means::BLOCK.and(Means::FOLLOW_MANAGED);
 const BACK: Means = Means::BLOCK.and(Means::PULL);
 
 fn group_edges(deeds: &mut Deeds, at: PartIx, members: &[PartIx], ordered: bool) {
@@ -572,7 +579,8 @@ fn group_edges(deeds: &mut Deeds, at: PartIx, members: &[PartIx], ordered: bool)
 fn in_order(deeds: &mut Deeds, before: PartIx, after: PartIx) {
     let first = deeds.starts(before, End::Completion);
     let then = deeds.starts(after, End::Beginning);
-    deeds.edge(first, then, BOTH);
+    // Inside of a group even what nobody may touch holds up what it stands on.
+    deeds.edge(first, then, Means::BLOCK.and(Means::FOLLOW));
     let first = deeds.promotes(before, End::Completion);
     let then = deeds.promotes(after, End::Beginning);
     deeds.edge(first, then, Means::ORDER);
@@ -600,11 +608,11 @@ fn clone_edges(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, instances: &[Pa
         let begin = deeds.starts(*instance, End::Beginning);
         let end = deeds.starts(*instance, End::Completion);
         deeds.edge(gates.starting, begin, BOTH);
-        deeds.edge(end, gates.started, Means::BLOCK.and(Means::FOLLOW));
+        deeds.edge(end, gates.started, BOTH);
         let begin = deeds.promotes(*instance, End::Beginning);
         let end = deeds.promotes(*instance, End::Completion);
         deeds.edge(gates.promoting, begin, Means::BLOCK);
-        deeds.edge(end, gates.promoted, Means::BLOCK.and(Means::FOLLOW));
+        deeds.edge(end, gates.promoted, BOTH);
         for stop in deeds.stops(*instance, End::Beginning) {
             deeds.edge(gates.stopping, stop, Means::BLOCK);
         }

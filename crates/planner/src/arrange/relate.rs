@@ -242,13 +242,8 @@ impl<'a> Scene<'a> {
                 }
                 let mut places = Vec::new();
                 for instance in instances {
-                    // Of an instance that is a group, all must be up.
                     let singles = self.singles(*instance);
-                    let spokesman = if link.score.is_must() {
-                        singles.last()
-                    } else {
-                        singles.first()
-                    };
+                    let spokesman = singles.first();
                     let Some(spokesman) = spokesman else { continue };
                     // Nobody relies on what waits for a person.
                     if link.score.is_must() && self.part(*spokesman).blocked {
@@ -272,7 +267,7 @@ impl<'a> Scene<'a> {
 
     /// What those that follow a part wish for it.
     pub fn heed_dependents(&mut self, at: PartIx, scores: &mut Vec<Score>) {
-        let keeps_good = self.is_clone(at);
+        let keeps_good = self.is_clone(at) || self.clone_around(at).is_some();
         for link in self.links_following(at) {
             if !link.influence || matches!(link.dependent_role, Some(Role::Promoted)) {
                 continue;
@@ -312,7 +307,7 @@ impl<'a> Scene<'a> {
             return;
         }
         let mut work = scores.clone();
-        let mut hardest = scores.clone();
+        let mut leaves_a_node = false;
         let only = self.only_place(of, weighing);
         for node in 0..work.len() {
             let wish = if only == Some(NodeIx(node)) {
@@ -320,12 +315,17 @@ impl<'a> Scene<'a> {
             } else {
                 self.wish_at(of, NodeIx(node), weighing.attribute)
             };
-            if work[node].is_never() || (weighing.factor < 0.0 && wish < Score::ZERO) {
-                continue;
-            }
-            let added = work[node] + scaled(wish, weighing.factor);
+            let says_nothing = work[node].is_never()
+                || (weighing.factor < 0.0 && wish < Score::ZERO)
+                // One instance is enough for it, so the others may be where it cannot be.
+                || (weighing.keeps_good && 0.0 < weighing.factor && wish < Score::ZERO);
+            let added = if says_nothing {
+                work[node]
+            } else {
+                work[node] + scaled(wish, weighing.factor)
+            };
+            leaves_a_node |= Score::ZERO <= added && self.nodes[node].usable();
             let spoils = added < Score::ZERO && Score::ZERO < work[node];
-            hardest[node] = added;
             work[node] = if weighing.keeps_good && spoils {
                 Score::new(1)
             } else {
@@ -333,7 +333,7 @@ impl<'a> Scene<'a> {
             };
         }
         // What can be nowhere has no say.
-        if !self.any_node_left(&hardest) {
+        if !leaves_a_node {
             return;
         }
         *scores = work;
