@@ -323,9 +323,13 @@ fn a_service_stopped_by_a_person_is_no_trouble_and_a_cut_cable_is() {
     );
 }
 
+fn runs_on_a() -> ServiceSeen {
+    service(Some(claim("a", Phase::Running)))
+}
+
 #[test]
 fn the_json_has_the_fields_that_scripts_rely_on() {
-    let seen = seen(online(), service(Some(claim("a", Phase::Running))));
+    let seen = seen(online(), runs_on_a());
     let status = status(&seen, extra());
     let text = serde_json::to_string_pretty(&status).unwrap();
     expect![[r#"
@@ -393,7 +397,7 @@ fn the_json_has_the_fields_that_scripts_rely_on() {
           ]
         }"#]]
     .assert_eq(&text);
-    assert_eq!(serde_json::from_str::<Status>(&text).unwrap(), status);
+    assert_eq!(serde_json::from_str::<Status>(&text).ok(), Some(status));
 }
 
 #[test]

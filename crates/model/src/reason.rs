@@ -441,23 +441,11 @@ impl fmt::Display for Reason {
             Self::Maintenance => write!(f, "maintenance is on"),
             Self::NoFenceDevice { node } => write!(f, "no fence device is configured for {node}"),
             Self::FencedTooOften { node, times } => fmt_brake(f, node, *times),
-            Self::EveryNodeHasOne
-            | Self::TogetherWith { .. }
-            | Self::ApartFrom { .. }
-            | Self::BetterPlace { .. }
-            | Self::Displaced { .. }
-            | Self::NoRoom { .. }
-            | Self::NotAllowedThere { .. }
-            | Self::NeedsTicket { .. }
-            | Self::WaitsForStart { .. }
-            | Self::WaitsForCopy { .. }
-            | Self::HeldAfterFailure { .. }
-            | Self::FailureOfNode { .. }
-            | Self::NodeMaintenance { .. } => self.fmt_rule(f),
             Self::FenceFailed { node, device, how } => match device {
                 Some(device) => write!(f, "{device} could not fence {node}: {how}"),
                 None => write!(f, "{node} could not be fenced: {how}"),
             },
+            rule => rule.fmt_rule(f),
         }
     }
 }

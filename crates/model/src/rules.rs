@@ -76,10 +76,7 @@ impl NodeHealthPolicy {
 
     /// Of these attributes, the first by which services may not be on the node.
     #[must_use]
-    pub fn objects_to<'a>(
-        self,
-        attributes: &'a BTreeMap<String, String>,
-    ) -> Option<(&'a String, &'a String)> {
+    pub fn objects_to(self, attributes: &BTreeMap<String, String>) -> Option<(&String, &String)> {
         let is_bad = |value: &str| match self {
             Self::Ignore => false,
             Self::MoveOnRed => value == "red",

@@ -347,34 +347,7 @@ impl<'a, 'i> Maker<'a, 'i> {
         whole: ResourceIx,
         found: &[Found],
     ) {
-        let rules = &spec.rules;
-        let mut scores: BTreeMap<NodeIx, Score> = BTreeMap::new();
-        let apart = rules
-            .apart_from
-            .iter()
-            .any(|company| company.points.is_some());
-        let has_wishes = !spec.prefer.is_empty()
-            || !rules.avoid.is_empty()
-            || rules.where_rules.iter().any(|rule| rule.points.is_some());
-        let said = self.kept_apart.get(name).copied().unwrap_or(0) * AVOIDED_FOR_ONE;
-        if has_wishes || apart || said != 0 {
-            let all = self.places.iter().map(|(node, at)| {
-                let points = points(self.input, spec, node);
-                (*at, points.clamp(-WISHES_MAX, WISHES_MAX))
-            });
-            let all: Vec<(NodeIx, i64)> = all.collect();
-            let lowest = all
-                .iter()
-                .map(|(_, points)| *points)
-                .min()
-                .unwrap_or(0)
-                .min(0);
-            let raised = if apart { WISHES_MAX } else { 0 } - lowest + said.min(WISHES_MAX);
-            scores.extend(
-                all.into_iter()
-                    .map(|(at, points)| (at, Score::new(points + raised))),
-            );
-        }
+        let mut scores = self.wishes((name, spec));
         for copy in self
             .input
             .spec
@@ -405,6 +378,35 @@ impl<'a, 'i> Maker<'a, 'i> {
                 discovery: Discovery::Always,
             });
         }
+    }
+
+    /// Points of nodes. Where none speaks against a node, only those of preferred ones.
+    fn wishes(&self, (name, spec): (&'a ServiceName, &'a ServiceSpec)) -> BTreeMap<NodeIx, Score> {
+        let rules = &spec.rules;
+        let may_dislike =
+            !rules.avoid.is_empty() || rules.where_rules.iter().any(|rule| rule.points.is_some());
+        let apart = rules.apart_from.iter().any(|other| other.points.is_some());
+        let kept_apart = self.kept_apart.get(name).copied().unwrap_or(0);
+        let said = kept_apart.saturating_mul(AVOIDED_FOR_ONE).min(WISHES_MAX);
+        let raised = said + if apart { WISHES_MAX } else { 0 };
+        let limited =
+            |node: &NodeName| points(self.input, spec, node).clamp(-WISHES_MAX, WISHES_MAX);
+        let mut all: BTreeMap<NodeIx, i64> = BTreeMap::new();
+        if may_dislike {
+            all.extend(self.places.iter().map(|(node, at)| (*at, limited(node))));
+        } else {
+            if raised != 0 {
+                all.extend(self.places.values().map(|at| (*at, 0)));
+            }
+            let preferred = spec.prefer.iter();
+            let preferred = preferred.filter_map(|node| Some((node, self.places.get(node)?)));
+            all.extend(preferred.map(|(node, at)| (*at, limited(node))));
+        }
+        let lowest = all.values().copied().min().unwrap_or(0).min(0);
+        let scores = all.into_iter();
+        scores
+            .map(|(at, points)| (at, Score::new(points - lowest + raised)))
+            .collect()
     }
 
     /// Nodes that are out of the question.

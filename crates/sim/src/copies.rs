@@ -1,9 +1,11 @@
 //! A service with copies, in some clusters: each copy is a service of its own to all promises,
 //! and a node takes only so many of them.
 
-use model::NodeId;
 use model::operation::ResourceAddress;
 use model::plant::{self, Plant};
+use model::rules::Copies;
+use model::seen::{NodeSeen, NodeState, Standby};
+use model::{NodeId, ServiceName};
 
 use crate::form::{node_name, service};
 use crate::promises::Promise;
@@ -40,6 +42,29 @@ pub(crate) fn draw(setup: &mut Setup) {
 }
 
 impl World {
+    /// Whether no node is left for a service by its rules: all that are up have as many of its
+    /// copies as they take, or the only one has what it must be apart from.
+    pub(crate) fn has_no_place(&self, name: &ServiceName) -> bool {
+        let state = self.record.state();
+        let seen = state.seen();
+        let Some(spec) = state.spec().and_then(|spec| spec.service_of(name)) else {
+            return false;
+        };
+        let is_up = |node: &&NodeSeen| {
+            matches!(node.state, NodeState::Online { .. }) && node.standby == Standby::Off
+        };
+        let up = seen.nodes.values().filter(is_up).count();
+        let copies = seen.services.range(name.copies_range());
+        let held = copies.filter(|(_, seen)| seen.claim.is_some()).count();
+        let waits = seen
+            .services
+            .get(name)
+            .is_some_and(|seen| seen.claim.is_none());
+        let takes = |copies: &Copies| up * copies.per_node as usize <= held;
+        let is_full = spec.rules.copies.as_ref().is_some_and(takes);
+        waits && (is_full || (up < 2 && !spec.rules.apart_from.is_empty()))
+    }
+
     /// Copies of one service are so many on a node at most, and nothing runs beside them under
     /// the service's own name.
     pub(crate) fn invariant_s1_copies_on_one_node(

@@ -393,7 +393,7 @@ impl World {
             return Err("there is no spec".into());
         };
         for (name, wanted) in spec.running_names() {
-            if Some(&*name) == without {
+            if Some(&*name) == without || self.has_no_place(&name) {
                 continue;
             }
             let seen = state.seen().services.get(&*name);

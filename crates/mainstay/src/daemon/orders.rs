@@ -379,20 +379,7 @@ impl Control {
                 standby: Maintenance::Off,
                 by,
             },
-            Order::Maintenance { switch, node } => {
-                let maintenance = match switch {
-                    Switch::On => Maintenance::On,
-                    Switch::Off => Maintenance::Off,
-                };
-                match node.clone() {
-                    None => Command::SetMaintenance { maintenance, by },
-                    Some(node) => Command::SetNodeMaintenance {
-                        node,
-                        maintenance,
-                        by,
-                    },
-                }
-            }
+            Order::Maintenance { switch, node } => maintenance_command(*switch, node.clone(), by),
             Order::Attribute { node, key, value } => Command::SetAttribute {
                 node: node.clone(),
                 key: key.clone(),
@@ -528,6 +515,22 @@ impl Control {
         };
         let id = self.new_request(Pending::Own(Own::Removal));
         self.node.handle_request(id, command, host::clock::now());
+    }
+}
+
+/// Of one node, or of the whole cluster.
+fn maintenance_command(switch: Switch, node: Option<NodeName>, by: UserName) -> Command {
+    let maintenance = match switch {
+        Switch::On => Maintenance::On,
+        Switch::Off => Maintenance::Off,
+    };
+    match node {
+        None => Command::SetMaintenance { maintenance, by },
+        Some(node) => Command::SetNodeMaintenance {
+            node,
+            maintenance,
+            by,
+        },
     }
 }
 

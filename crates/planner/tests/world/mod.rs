@@ -209,6 +209,35 @@ fn garbled_wall(index: u64) -> WallTime {
     WallTime(index.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20)
 }
 
+/// `attr NODE KEY=VALUE`, `attr NODE KEY`, `ticket grant|standby|revoke TICKET`.
+fn setting(words: &[&str], by: UserName) -> Command {
+    match words {
+        ["attr", node, set] => {
+            let (key, value) = set.split_once('=').unwrap_or((set, ""));
+            Command::SetAttribute {
+                node: name(node),
+                key: key.into(),
+                value: (!value.is_empty()).then(|| value.into()),
+                by,
+            }
+        }
+        ["ticket", word, ticket] => {
+            let standing = match *word {
+                "grant" => TicketStanding::Granted,
+                "standby" => TicketStanding::Standby,
+                _ => TicketStanding::Revoked,
+            };
+            let ticket = name(ticket);
+            Command::SetTicket {
+                ticket,
+                standing,
+                by,
+            }
+        }
+        other => panic!("nothing is set by {other:?}"),
+    }
+}
+
 impl World {
     pub fn new() -> Self {
         Self {
@@ -405,28 +434,7 @@ impl World {
                 maintenance: switch(word),
                 by,
             },
-            ["attr", node, set] => {
-                let (key, value) = set.split_once('=').unwrap_or((set, ""));
-                Command::SetAttribute {
-                    node: name(node),
-                    key: key.into(),
-                    value: (!value.is_empty()).then(|| value.into()),
-                    by,
-                }
-            }
-            ["ticket", word, ticket] => {
-                let standing = match *word {
-                    "grant" => TicketStanding::Granted,
-                    "standby" => TicketStanding::Standby,
-                    _ => TicketStanding::Revoked,
-                };
-                let ticket = name(ticket);
-                Command::SetTicket {
-                    ticket,
-                    standing,
-                    by,
-                }
-            }
+            ["attr", ..] | ["ticket", ..] => setting(words, by),
             ["trusts", device] => Command::TrustDevice {
                 device: name(device),
                 by,
