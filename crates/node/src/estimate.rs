@@ -128,17 +128,17 @@ fn merged(one: &BTreeMap<Part, usize>, other: &BTreeMap<Part, usize>) -> BTreeMa
     all
 }
 
-/// `about 40 ms; measured 12 times`, `not measured yet, its limits allow 1 min`, or both.
+/// The time as one without answer: `about 40 ms without answer; measured 12 times`.
 impl fmt::Display for Estimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unmeasured: Vec<String> = self.unmeasured().map(ToString::to_string).collect();
         let about = say(self.about);
         if unmeasured.is_empty() {
-            write!(f, "about {about}")?;
+            write!(f, "about {about} without answer")?;
             return match self.measured() {
-                Some(1) => write!(f, ", measured once"),
-                Some(times) => write!(f, ", measured {times} times"),
-                None => write!(f, ", by the timings"),
+                Some(1) => write!(f, "; measured once"),
+                Some(times) => write!(f, "; measured {times} times"),
+                None => write!(f, "; by the timings"),
             };
         }
         let at_most = say(self.at_most);
@@ -148,7 +148,7 @@ impl fmt::Display for Estimate {
         } else {
             write!(
                 f,
-                "about {about} and {what}, not measured yet; the limits allow {at_most}"
+                "about {about} without answer, and {what}, not measured yet; the limits allow {at_most}"
             )
         }
     }
@@ -203,13 +203,13 @@ mod tests {
         assert_eq!(
             said,
             [
-                "about 40 ms, measured 2 times",
+                "about 40 ms without answer; measured 2 times",
                 "not measured yet: the start of web; the limits allow 60 s",
-                "about 800 ms and the start of web, not measured yet; the limits allow 60 s",
-                "about 10 ms, measured 3 times",
-                "about 800 ms, by the timings",
-                "about 800 ms and the start of web, not measured yet; the limits allow 60 s",
-                "about 1.5 s, by the timings",
+                "about 800 ms without answer, and the start of web, not measured yet; the limits allow 60 s",
+                "about 10 ms without answer; measured 3 times",
+                "about 800 ms without answer; by the timings",
+                "about 800 ms without answer, and the start of web, not measured yet; the limits allow 60 s",
+                "about 1.5 s without answer; by the timings",
             ]
         );
     }

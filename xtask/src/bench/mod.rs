@@ -5,6 +5,7 @@ mod failover;
 mod figures;
 mod idle;
 mod scale;
+mod what_if;
 mod witness;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -19,6 +20,8 @@ pub enum Bench {
     Idle(IdleArguments),
     /// What a witness of many clusters costs: memory, processor.
     Witness(WitnessArguments),
+    /// How long every single and every double failure takes to play ahead.
+    WhatIf(WhatIfArguments),
     /// Both by cluster size, and clusters of 48 and 64 in the simulator.
     Scale(ScaleArguments),
 }
@@ -58,6 +61,13 @@ pub struct WitnessArguments {
     #[arg(long, default_value_t = 10)]
     pub seconds: u64,
     /// One JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct WhatIfArguments {
+    /// One JSON object per cluster instead of a table.
     #[arg(long)]
     pub json: bool,
 }
@@ -104,6 +114,7 @@ pub fn run(which: &Bench) -> Result<(), Failure> {
         Bench::Failover(arguments) => failover::run(arguments),
         Bench::Idle(arguments) => idle::run(arguments),
         Bench::Scale(arguments) => scale::run(arguments),
+        Bench::WhatIf(arguments) => what_if::run(arguments),
         Bench::Witness(arguments) => witness::run(arguments),
     }
 }

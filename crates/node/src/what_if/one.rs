@@ -181,7 +181,13 @@ fn with_quorum(
         play.fail(service);
     }
     play.settle();
-    let fates = fates(&before, &play);
+    let mut fates = fates(&before, &play);
+    for service in &nowhere {
+        let resource = situation.failing[service].values().next();
+        if let (Some(Fate::Down { because }), Some(resource)) = (fates.get_mut(service), resource) {
+            *because = format!("{service}/{resource} fails on every node");
+        }
+    }
     let acted_on = play.steps.iter().filter_map(|step| step.action.service());
     let touched = families_of(what_if, fates.keys().chain(acted_on));
     Played {
