@@ -107,7 +107,10 @@ pub(crate) fn explanation(answer: &Explanation, colour: Colour) -> String {
     };
     let verb = if answer.at.is_some() { "was" } else { "is" };
     let when = answer.at.map(|at| format!(" at {at}")).unwrap_or_default();
-    let since = answer.since.map(|since| format!(", since {since}")).unwrap_or_default();
+    let since = answer
+        .since
+        .map(|since| format!(", since {since}"))
+        .unwrap_or_default();
     let mut text = format!(
         "{} {verb} {}{}{when}: {because}{since}\n",
         answer.service,
@@ -144,7 +147,10 @@ pub(crate) fn explanation(answer: &Explanation, colour: Colour) -> String {
         text.push_str(&why_not(not_on, &answer.service));
     }
     if !answer.happened.is_empty() {
-        text.push_str(&format!("{}\n", paint("what happened", Tone::Strong, colour)));
+        text.push_str(&format!(
+            "{}\n",
+            paint("what happened", Tone::Strong, colour)
+        ));
         for happened in &answer.happened {
             text.push_str(&format!("  {}", entry(happened, colour)));
         }

@@ -61,9 +61,16 @@ pub(crate) fn plan(plan: &PlanView, colour: Colour) -> String {
 
 /// Who does not answer for a while, and for how long.
 fn interrupted(plan: &PlanView, colour: Colour) -> String {
-    let told: Vec<&str> = plan.outages.iter().map(|one| one.service.as_str()).collect();
+    let told: Vec<&str> = plan
+        .outages
+        .iter()
+        .map(|one| one.service.as_str())
+        .collect();
     let untold = plan.interrupted();
-    let untold: Vec<&str> = untold.into_iter().filter(|name| !told.contains(name)).collect();
+    let untold: Vec<&str> = untold
+        .into_iter()
+        .filter(|name| !told.contains(name))
+        .collect();
     let mut text = String::new();
     for one in &plan.outages {
         let how_long = match &one.outage {

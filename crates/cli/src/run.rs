@@ -11,9 +11,8 @@ use clap::CommandFactory;
 use model::WallTime;
 
 use crate::args::{
-    ActArgs, Cli, Command, DaemonArgs, ExplainArgs, FenceArgs, FenceCommand, Global, HistoryArgs, InitArgs,
-    JoinArgs, LogArgs, NodeArgs, NodeCommand, OnOff, StatusArgs, TokenArgs,
-    WhatIfArgs,
+    ActArgs, Cli, Command, DaemonArgs, ExplainArgs, FenceArgs, FenceCommand, Global, HistoryArgs,
+    InitArgs, JoinArgs, LogArgs, NodeArgs, NodeCommand, OnOff, StatusArgs, TokenArgs, WhatIfArgs,
 };
 use crate::client::Client;
 use crate::exit::Exit;
@@ -239,7 +238,10 @@ impl Asker {
             None => None,
         };
         let request = WhatIfRequest {
-            file_name: file.as_ref().map(|(name, _)| name.clone()).unwrap_or_default(),
+            file_name: file
+                .as_ref()
+                .map(|(name, _)| name.clone())
+                .unwrap_or_default(),
             source: file.map(|(_, source)| source),
             fail: args.fail.clone(),
             double: args.double,

@@ -36,7 +36,10 @@ pub(crate) fn what_if(answer: &WhatIfReply, detail: Detail, colour: Colour) -> S
     let strong = |line: &str| format!("{}\n", paint(line, Tone::Strong, colour));
     if answer.singles.len() == 1 {
         let failure = &answer.singles[0];
-        text.push_str(&strong(&format!("if {} fails", failure.failures.join(" and "))));
+        text.push_str(&strong(&format!(
+            "if {} fails",
+            failure.failures.join(" and ")
+        )));
         text.push_str(&one(failure, colour));
     } else {
         let count = answer.singles.len();
@@ -144,7 +147,10 @@ fn list(failures: &[FailureView], detail: Detail, colour: Colour) -> String {
         .collect();
     let mut text = table(&[], &rows, 2, colour);
     if max < total {
-        text.push_str(&format!("  and {} other outcomes: --all shows them\n", total - max));
+        text.push_str(&format!(
+            "  and {} other outcomes: --all shows them\n",
+            total - max
+        ));
     }
     text
 }

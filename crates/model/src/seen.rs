@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::operation::{ResourceAddress, Verb};
 use crate::{
-    BootId, ClaimEpoch, ClusterTime, DeviceName, FenceId, Moment, NodeId, NodeName, PlanId, Reason,
-    OperationTimes, ResourceName, ServiceName, Spans, UserName, WallTime, WitnessId, WitnessName,
+    BootId, ClaimEpoch, ClusterTime, DeviceName, FenceId, Moment, NodeId, NodeName, OperationTimes,
+    PlanId, Reason, ResourceName, ServiceName, Spans, UserName, WallTime, WitnessId, WitnessName,
     duration,
 };
 

@@ -165,7 +165,8 @@ fn spec(services: usize, nodes: usize, shape: Shape) -> Spec {
         if number % 4 == 3 {
             service.after.push(name(&format!("s{:03}", number - 1)));
         }
-        spec.services.insert(name(&format!("s{number:03}")), service);
+        spec.services
+            .insert(name(&format!("s{number:03}")), service);
     }
     spec
 }

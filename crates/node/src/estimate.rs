@@ -76,7 +76,11 @@ impl Estimate {
     /// Both have to happen: the later one.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
-        let later = if self.about < other.about { other } else { self };
+        let later = if self.about < other.about {
+            other
+        } else {
+            self
+        };
         let unmeasured = |one: &Self| one.parts.values().any(|count| *count == 0);
         Self {
             about: later.about,

@@ -316,19 +316,24 @@ pub fn evidence<'a>(
     let entries: Vec<&HistoryEntry> = (state.history().iter())
         .filter(|entry| entry.at <= until)
         .collect();
-    let grants = entries.iter().enumerate().filter(|(_, entry)| {
-        matches!(&entry.what, Happening::Granted { service: of, .. } if of == service)
-    });
-    let from = grants.map(|(place, _)| place).rev().take(2).last().unwrap_or(0);
+    let grants = entries.iter().enumerate().filter(
+        |(_, entry)| matches!(&entry.what, Happening::Granted { service: of, .. } if of == service),
+    );
+    let from = grants
+        .map(|(place, _)| place)
+        .rev()
+        .take(2)
+        .last()
+        .unwrap_or(0);
     let nodes: BTreeSet<&NodeName> = entries[from..]
         .iter()
         .filter_map(|entry| match &entry.what {
-            Happening::Granted { service: of, node, .. }
-            | Happening::Stopped { service: of, node, .. }
-                if of == service =>
-            {
-                Some(node)
+            Happening::Granted {
+                service: of, node, ..
             }
+            | Happening::Stopped {
+                service: of, node, ..
+            } if of == service => Some(node),
             _other => None,
         })
         .collect();

@@ -124,7 +124,12 @@ impl Play {
     /// A node is lost, and all know. What it ran does not answer from the beginning on; nothing
     /// follows from the loss before `known_at`.
     pub fn lose(&mut self, node: &NodeName, (because, known_at): (Reason, Estimate)) {
-        let boot = self.state.seen().nodes.get(node).and_then(|seen| seen.state.boot());
+        let boot = self
+            .state
+            .seen()
+            .nodes
+            .get(node)
+            .and_then(|seen| seen.state.boot());
         for service in running(self.state.seen()).iter() {
             let seen = self.state.seen().services.get(service);
             let claim = seen.and_then(|seen| seen.claim.as_ref());
@@ -276,7 +281,10 @@ impl Play {
         seen.services.iter().filter_map(move |(service, of)| {
             let claim = of.claim.as_ref()?;
             let command = self.report_of(service, claim)?;
-            let spec = self.state.spec().and_then(|spec| spec.services.get(service));
+            let spec = self
+                .state
+                .spec()
+                .and_then(|spec| spec.services.get(service));
             let otherwise = match (claim.goal, claim.scope) {
                 (Goal::Stop, _) => Measured::Stop,
                 (Goal::Run, RestartScope::All) => Measured::Start,
@@ -377,9 +385,12 @@ impl Play {
             (Goal::Stop, Phase::StopFailed(_), _) | (Goal::Run, _, _) => return None,
             (Goal::Stop, _, _) => (Report::Stopped, ResourceState::Stopped),
         };
-        let is_there = self.state.seen().nodes.get(&claim.node).is_some_and(|node| {
-            !matches!(node.state, NodeState::Lost { .. } | NodeState::Down)
-        });
+        let is_there = self
+            .state
+            .seen()
+            .nodes
+            .get(&claim.node)
+            .is_some_and(|node| !matches!(node.state, NodeState::Lost { .. } | NodeState::Down));
         if self.mode == Mode::Failures && !is_there {
             return None;
         }

@@ -149,9 +149,20 @@ impl Way<'_> {
             (is_frozen, seen.barred.contains_key(self.node))
         });
         if is_frozen {
-            self.order(format!("mainstay thaw {}", self.service), ServiceOrder::Thaw);
+            self.order(
+                format!("mainstay thaw {}", self.service),
+                ServiceOrder::Thaw,
+            );
         }
-        if is_barred {
+        let claim = self.play.state.seen().services.get(self.service);
+        let claim = claim.and_then(|seen| seen.claim.as_ref());
+        if claim.is_some_and(|claim| matches!(claim.phase, Phase::StopFailed(_))) {
+            let said = format!(
+                "mainstay clear {}, once what keeps it from stopping is mended",
+                self.service
+            );
+            self.order(said, ServiceOrder::Clear);
+        } else if is_barred {
             let said = format!(
                 "mainstay clear {}, once what failed there is mended",
                 self.service
@@ -167,7 +178,10 @@ impl Way<'_> {
             Wish::Spec | Wish::Run { .. } => false,
         });
         if is_stopped {
-            self.order(format!("mainstay start {}", self.service), ServiceOrder::Start);
+            self.order(
+                format!("mainstay start {}", self.service),
+                ServiceOrder::Start,
+            );
         }
     }
 

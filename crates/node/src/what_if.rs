@@ -111,7 +111,10 @@ impl<'a> Cluster<'a> {
         let nodes = self.state.seen().nodes.values();
         nodes.clone().all(|node| !node.may_run_anything())
             && nodes.clone().all(|node| {
-                !matches!(node.state, NodeState::Lost { .. } | NodeState::DaemonDown { .. })
+                !matches!(
+                    node.state,
+                    NodeState::Lost { .. } | NodeState::DaemonDown { .. }
+                )
             })
     }
 }

@@ -103,7 +103,8 @@ fn add_network(spec: &mut Spec, network: &str) {
     let number = spec.networks.len();
     spec.networks.insert(name(network), NetworkSpec {});
     for (place, node) in spec.nodes.values_mut().enumerate() {
-        node.networks.insert(name(network), attachment(number, place));
+        node.networks
+            .insert(name(network), attachment(number, place));
     }
 }
 
@@ -206,14 +207,22 @@ fn check(text: &str, expected: Expect) {
         if !forecast.news_of(double).is_empty() {
             let names = [double.first, double.second].map(|place| &forecast.singles[place].0);
             let outcome = forecast.outcome_of(double);
-            told.push_str(&format!("{} + {}: {}\n", names[0], names[1], tell(&outcome)));
+            told.push_str(&format!(
+                "{} + {}: {}\n",
+                names[0],
+                names[1],
+                tell(&outcome)
+            ));
         }
     }
     for broken in what_if.broken_rules() {
         let by: Vec<String> = broken.by.iter().map(ToString::to_string).collect();
         let rule = broken.rule.word();
         let (service, times) = (&broken.service, broken.times);
-        told.push_str(&format!("{service} {rule}: broken by {} ({times})\n", by.join(" + ")));
+        told.push_str(&format!(
+            "{service} {rule}: broken by {} ({times})\n",
+            by.join(" + ")
+        ));
     }
     expected.assert_eq(&told);
 }
@@ -326,7 +335,10 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         (self.0 >> 33) % sides
     }
 
@@ -376,7 +388,13 @@ fn down(outcome: &Outcome) -> BTreeSet<&ServiceName> {
 
 /// Both say the same, but for where a choice between equals led.
 fn assert_alike(short: &Outcome, long: &Outcome, what: &str) {
-    assert_eq!(down(short), down(long), "{what}\n{}\n{}", tell(short), tell(long));
+    assert_eq!(
+        down(short),
+        down(long),
+        "{what}\n{}\n{}",
+        tell(short),
+        tell(long)
+    );
     for (service, fate) in &short.fates {
         let other = long.fates.get(service);
         let told = || format!("{what}\n{}\n{}", tell(short), tell(long));
@@ -404,7 +422,12 @@ fn assert_alike(short: &Outcome, long: &Outcome, what: &str) {
         }
     }
     let same: Vec<_> = short.fates.keys().collect();
-    assert!(long.fates.keys().eq(same), "{what}\n{}\n{}", tell(short), tell(long));
+    assert!(
+        long.fates.keys().eq(same),
+        "{what}\n{}\n{}",
+        tell(short),
+        tell(long)
+    );
 }
 
 #[test]

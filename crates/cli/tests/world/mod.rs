@@ -14,11 +14,10 @@
 use api::quorum::{ForceReply, ForceRequest};
 use api::{
     ApiError, ApplyReply, BackView, ConfigVersion, ConfigVersions, DownView, ErrorCode,
-    Explanation, FailureView, FenceRecordView, NotOn, OutageView, RuleView, ServiceOutage,
-    WhatIfReply, WhatIfRequest,
-    FenceView, Fences, History, HistoryEntryView, LinkState, LinkStatus, LogLine, LogView,
-    NodeStatus, NodeVerdict, Order, OrderReply, PlanView, ResourceStatus, ServiceState,
-    ServiceStatus, Status, StayView, StepView, Timestamp, TokenReply, WaitView,
+    Explanation, FailureView, FenceRecordView, FenceView, Fences, History, HistoryEntryView,
+    LinkState, LinkStatus, LogLine, LogView, NodeStatus, NodeVerdict, NotOn, Order, OrderReply,
+    OutageView, PlanView, ResourceStatus, RuleView, ServiceOutage, ServiceState, ServiceStatus,
+    Status, StayView, StepView, Timestamp, TokenReply, WaitView, WhatIfReply, WhatIfRequest,
 };
 use model::WallTime;
 use server::{ControlRequest, Mode};
@@ -559,7 +558,11 @@ fn what_if(request: &WhatIfRequest) -> Result<WhatIfReply, ApiError> {
         }
     }
     let nothing = |name: &str| failure(&[name], &[], &[]);
-    let lan = failure(&["network lan"], &[("db", no_quorum), ("web", no_quorum)], &[]);
+    let lan = failure(
+        &["network lan"],
+        &[("db", no_quorum), ("web", no_quorum)],
+        &[],
+    );
     Ok(WhatIfReply {
         version: 4,
         not_running: Vec::new(),
@@ -581,7 +584,11 @@ fn what_if(request: &WhatIfRequest) -> Result<WhatIfReply, ApiError> {
                 &[("db", no_quorum), ("web", no_quorum)],
                 &[],
             ),
-            failure(&["node alpha", "fence power-alpha"], &[("web", unproven)], &[]),
+            failure(
+                &["node alpha", "fence power-alpha"],
+                &[("web", unproven)],
+                &[],
+            ),
         ],
         rules: vec![rule(false)],
         took_ms: 1,

@@ -114,13 +114,23 @@ fn explain_past(node: &Node, service: &ServiceName, at: WallTime) -> Result<Expl
     let then = past(state, at, host::clock::wall()).map_err(|why| no_past(why, at))?;
     let (spec, mut unknown) = spec_of(node, &then)?;
     let version = then.spec_version.unwrap_or(state.spec_version());
+    if !spec.services.contains_key(service) && !then.seen.services.contains_key(service) {
+        return Err(not_yet(service, version));
+    }
+    if !spec.services.contains_key(service) && then.unknown_services.contains(service) {
+        return Err(not_yet(service, version));
+    }
     // Spans are not asked for: the plan of then is not made anew, only its reasons are.
     let clock = state.clock();
     let moment = Moment { at, clock };
     let mut explanation = explanation(node, (service, &then.seen), (&spec, version, moment))?;
     explanation.at = Some(Timestamp(at));
     for verdict in &mut explanation.nodes {
-        if then.unknown_nodes.iter().any(|node| node.as_str() == verdict.node) {
+        if then
+            .unknown_nodes
+            .iter()
+            .any(|node| node.as_str() == verdict.node)
+        {
             verdict.allowed = false;
             verdict.score = None;
             verdict.because = vec!["not known: what is kept does not reach so far".to_string()];
@@ -136,6 +146,14 @@ fn explain_past(node: &Node, service: &ServiceName, at: WallTime) -> Result<Expl
     Ok(explanation)
 }
 
+fn not_yet(service: &ServiceName, version: u64) -> ApiError {
+    ErrorCode::NoSuchService
+        .error(format!(
+            "there was no service {service} in version {version} of the configuration, which was live then"
+        ))
+        .with_help("`mainstay config history` shows when each version became live")
+}
+
 fn no_past(why: NoPast, at: WallTime) -> ApiError {
     let error = ErrorCode::BadRequest.error(format!("nothing is known of {at}: {why}"));
     match why {
@@ -149,7 +167,12 @@ fn no_past(why: NoPast, at: WallTime) -> ApiError {
 /// The spec that was live then, where its version is kept.
 fn spec_of(node: &Node, then: &Past) -> Result<(Spec, Vec<String>), ApiError> {
     let state = node.state();
-    let live = || state.spec().cloned().ok_or_else(|| ErrorCode::NoLeader.error("no spec yet"));
+    let live = || {
+        state
+            .spec()
+            .cloned()
+            .ok_or_else(|| ErrorCode::NoLeader.error("no spec yet"))
+    };
     let found = then.spec_version.and_then(|wanted| {
         let mut versions = state.versions().iter();
         versions.find(|version| version.version == wanted)
@@ -170,9 +193,8 @@ fn why_not(
     (question, not_on): (&ExplainQuestion, &NodeName),
 ) -> Result<NotOn, ApiError> {
     let verdict = explanation.nodes.iter().find(|v| v.node == not_on.as_str());
-    let verdict = verdict.ok_or_else(|| {
-        ErrorCode::NoSuchNode.error(format!("there is no node {not_on}"))
-    })?;
+    let verdict =
+        verdict.ok_or_else(|| ErrorCode::NoSuchNode.error(format!("there is no node {not_on}")))?;
     let mut answer = NotOn {
         node: not_on.to_string(),
         ..NotOn::default()
@@ -184,8 +206,17 @@ fn why_not(
         return Ok(answer);
     }
     answer.because.clone_from(&verdict.because);
-    if let (true, Some(here)) = (verdict.allowed, here) {
-        answer.because.push(stays_put(explanation, verdict, here));
+    match (explanation.state, here) {
+        (ServiceState::Running, Some(here)) if verdict.allowed => {
+            answer.because.push(stays_put(explanation, verdict, here));
+        }
+        (ServiceState::Running, _) => {}
+        (state, _) => {
+            let because = &explanation.because;
+            answer
+                .because
+                .push(format!("{} is {state}: {because}", explanation.service));
+        }
     }
     if question.at.is_none() {
         let ground = (node.state(), node.applied(), moment(node));

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{
-    ApiError, ConfigVersion, ConfigVersions, ErrorCode, FenceRecordView, Fences,
-    History, HistoryEntryView, LinkState, LinkStatus, LogLine, LogView, PlanView,
-    ServiceOutage, Status, StatusExtra, StayView, StepView, Timestamp, WaitView,
+    ApiError, ConfigVersion, ConfigVersions, ErrorCode, FenceRecordView, Fences, History,
+    HistoryEntryView, LinkState, LinkStatus, LogLine, LogView, PlanView, ServiceOutage, Status,
+    StatusExtra, StayView, StepView, Timestamp, WaitView,
 };
 use membership::LinkCondition;
 use model::spec::NoQuorumPolicy;

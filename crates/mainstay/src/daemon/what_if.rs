@@ -132,7 +132,11 @@ impl Control {
 
     /// The rules of a configuration are known.
     pub fn take_ruled(&mut self, ruled: Ruled) {
-        let news = ruled.answer.broken_rules.iter().filter(|rule| rule.is_news());
+        let news = ruled
+            .answer
+            .broken_rules
+            .iter()
+            .filter(|rule| rule.is_news());
         let news: Vec<String> = news.map(RuleView::sentence).collect();
         if ruled.mode == Mode::Preview {
             return drop(ruled.reply.send(Ok(ruled.answer)));
@@ -213,8 +217,11 @@ fn together(
         let both: Vec<&Failure> = asked.iter().copied().chain([other]).collect();
         let alone = what_if.outcome(&[other]);
         let outcome = what_if.outcome(&both);
-        let known: Vec<&model::ServiceName> =
-            first.down().chain(alone.down()).map(|(name, _)| name).collect();
+        let known: Vec<&model::ServiceName> = first
+            .down()
+            .chain(alone.down())
+            .map(|(name, _)| name)
+            .collect();
         let is_news = outcome.down().any(|(name, _)| !known.contains(&name));
         answer.doubles_count += 1;
         if request.all || is_news {

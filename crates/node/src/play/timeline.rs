@@ -164,13 +164,13 @@ impl Timeline {
 
     /// How long each service did not answer that does again, and those that do not.
     pub fn outages(&self) -> impl Iterator<Item = (&ServiceName, Option<&Estimate>)> {
-        self.tracks.iter().filter_map(|(name, track)| {
-            match (&track.down_since, &track.outage) {
+        self.tracks
+            .iter()
+            .filter_map(|(name, track)| match (&track.down_since, &track.outage) {
                 (Some(_), _) => Some((name, None)),
                 (None, Some(outage)) => Some((name, Some(outage))),
                 (None, None) => None,
-            }
-        })
+            })
     }
 }
 
@@ -204,13 +204,18 @@ pub(crate) fn fence_span(
             continue;
         }
         let part = Part::Fence(device.clone());
-        let limit = spec.fence_devices.get(device).map_or_else(
-            Duration::default,
-            |device| device.delay + device.limit * (device.retries + 1),
-        );
+        let limit = spec
+            .fence_devices
+            .get(device)
+            .map_or_else(Duration::default, |device| {
+                device.delay + device.limit * (device.retries + 1)
+            });
         if answers(device) {
             let times = seen.fence_times.get(device);
-            return Some((device.clone(), span.then(&Estimate::of_part(part, times, limit))));
+            return Some((
+                device.clone(),
+                span.then(&Estimate::of_part(part, times, limit)),
+            ));
         }
         span = span.then(&Estimate::of_part(part, None, limit));
     }

@@ -91,7 +91,10 @@ impl Failure {
         all.extend(seen.witnesses.keys().cloned().map(Self::Witness));
         all.extend(spec.fence_devices.keys().cloned().map(Self::Device));
         for (service, spec) in &spec.services {
-            let claim = seen.services.get(service).and_then(|seen| seen.claim.as_ref());
+            let claim = seen
+                .services
+                .get(service)
+                .and_then(|seen| seen.claim.as_ref());
             if claim.is_some() {
                 all.extend(spec.resources.iter().map(|resource| {
                     Self::Resource(ResourceAddress {
@@ -119,7 +122,10 @@ pub(super) fn cards<'a>(
     network: &'a NetworkName,
     attachment: &'a model::spec::Attachment,
 ) -> impl Iterator<Item = Card> + 'a {
-    let unnamed = attachment.cards.is_empty().then(|| Card::Of(network.clone()));
+    let unnamed = attachment
+        .cards
+        .is_empty()
+        .then(|| Card::Of(network.clone()));
     let named = attachment.cards.iter().cloned().map(Card::Named);
     named.chain(unnamed)
 }

@@ -211,7 +211,9 @@ fn families_of<'a>(
 /// Services with a resource that fails on every node that is left.
 fn nowhere(what_if: &WhatIf<'_>, situation: &Situation) -> BTreeSet<ServiceName> {
     let nodes = what_if.bare.seen().nodes.keys();
-    let left: Vec<&NodeName> = nodes.filter(|node| !situation.lost.contains(*node)).collect();
+    let left: Vec<&NodeName> = nodes
+        .filter(|node| !situation.lost.contains(*node))
+        .collect();
     let fails_everywhere =
         |nodes: &BTreeMap<NodeName, _>| left.iter().all(|node| nodes.contains_key(*node));
     let failing = situation.failing.iter();
@@ -244,7 +246,10 @@ fn cut_short(play: &mut Play, situation: &Situation, nowhere: &BTreeSet<ServiceN
         let seen = play.state.seen().services.get(name);
         let claim = seen.and_then(|seen| seen.claim.as_ref());
         let here = claim.map(|claim| &claim.node);
-        let left = situation.failing.get(name).and_then(|nodes| nodes.keys().next());
+        let left = situation
+            .failing
+            .get(name)
+            .and_then(|nodes| nodes.keys().next());
         let node = here.filter(|node| !situation.lost.contains(*node)).or(left);
         if let (Some(service), Some(node)) = (spec.services.get_mut(name), node) {
             service.restart.times = 0;

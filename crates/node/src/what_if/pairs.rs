@@ -55,7 +55,10 @@ impl Forecast {
     /// either is down.
     #[must_use]
     pub fn outcome_of(&self, double: &Double) -> Rc<Outcome> {
-        let (first, second) = (&self.singles[double.first].1, &self.singles[double.second].1);
+        let (first, second) = (
+            &self.singles[double.first].1,
+            &self.singles[double.second].1,
+        );
         match &double.joint {
             Joint::AsFirst => Rc::clone(first),
             Joint::AsSecond => Rc::clone(second),
@@ -243,7 +246,9 @@ fn sum(one: &Failing, other: &Failing, lost: &BTreeSet<NodeName>) -> Failing {
     let mut sum = one.clone();
     for (service, nodes) in other {
         let left = nodes.iter().filter(|(node, _)| !lost.contains(*node));
-        let mut left = left.map(|(node, name)| (node.clone(), name.clone())).peekable();
+        let mut left = left
+            .map(|(node, name)| (node.clone(), name.clone()))
+            .peekable();
         if left.peek().is_some() {
             sum.entry(service.clone()).or_default().extend(left);
         }

@@ -13,8 +13,10 @@ impl Families {
     pub fn of(spec: Option<&Spec>) -> Self {
         let services = spec.map(|spec| &spec.services);
         let names = services.into_iter().flatten().map(|(name, _)| name.clone());
-        let mut families: BTreeMap<ServiceName, usize> =
-            names.enumerate().map(|(number, name)| (name, number)).collect();
+        let mut families: BTreeMap<ServiceName, usize> = names
+            .enumerate()
+            .map(|(number, name)| (name, number))
+            .collect();
         for (name, spec) in services.into_iter().flatten() {
             for related in related(spec) {
                 join(&mut families, name, related);

@@ -45,7 +45,9 @@ impl WhatIf<'_> {
         for failures in self.failures_of(rule) {
             let outcome = self.outcome(&failures.iter().collect::<Vec<_>>());
             let because = outcome.down().find(|(name, _)| **name == service);
-            let Some((_, because)) = because else { continue };
+            let Some((_, because)) = because else {
+                continue;
+            };
             match &mut broken {
                 Some(broken) => broken.times += 1,
                 None => {
@@ -89,4 +91,3 @@ impl WhatIf<'_> {
 fn is_node(failure: &Failure) -> bool {
     matches!(failure, Failure::Node(_))
 }
-

@@ -203,7 +203,9 @@ fn note_first(
         let resources = spec.services.get(&address.service).map(|s| &s.resources);
         resources.and_then(|all| all.iter().position(|resource| resource.name == *name))
     };
-    let known = nodes.entry(node.clone()).or_insert_with(|| address.resource.clone());
+    let known = nodes
+        .entry(node.clone())
+        .or_insert_with(|| address.resource.clone());
     if place(&address.resource) < place(known) {
         known.clone_from(&address.resource);
     }

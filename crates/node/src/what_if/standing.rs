@@ -43,9 +43,7 @@ pub(crate) enum Verdict {
         proven: BTreeSet<NodeName>,
     },
     /// Nothing is decided any more.
-    Nobody {
-        because: String,
-    },
+    Nobody { because: String },
 }
 
 /// What fails besides nodes and networks.
@@ -206,7 +204,9 @@ fn facts(cluster: &Cluster<'_>, here: &BTreeSet<NodeId>) -> Facts {
             _one_is_missing => quorum::race::Turn::First,
         },
         reach: Reach::Unasked,
-        fence_race_delay: spec.map(|spec| spec.cluster.fence_race_delay).unwrap_or_default(),
+        fence_race_delay: spec
+            .map(|spec| spec.cluster.fence_race_delay)
+            .unwrap_or_default(),
         log_ends: here_ids.iter().map(|id| (*id, LogEnd::default())).collect(),
         others,
     }
@@ -240,9 +240,8 @@ fn other(cluster: &Cluster<'_>, id: NodeId, is_here: bool) -> Other {
     let spec = state.spec();
     let lately = node.map_or(0, |node| {
         let hour = Duration::from_secs(3600);
-        let is_late = |at: &&model::Moment| {
-            cluster.at.clock.saturating_duration_since(at.clock) < hour
-        };
+        let is_late =
+            |at: &&model::Moment| cluster.at.clock.saturating_duration_since(at.clock) < hour;
         node.fenced_at.iter().filter(is_late).count()
     });
     let max = spec.map_or(0, |spec| spec.cluster.fences_per_hour_max);
