@@ -235,8 +235,7 @@ fn follow(then: &mut ServiceSeen, entry: &HistoryEntry) {
             change(then, entry.at, (Goal::Stop, Phase::Stopping), Some(because));
         }
         Happening::Failed { failure, .. } => {
-            let phase = failed_phase(failure.clone());
-            change(then, entry.at, (Goal::Run, phase), None);
+            change(then, entry.at, failed(failure.clone()), None);
         }
         Happening::Stopped { because, .. } => {
             then.claim = None;
@@ -247,10 +246,10 @@ fn follow(then: &mut ServiceSeen, entry: &HistoryEntry) {
 }
 
 /// A stop that failed is told as a failure in `stop`.
-fn failed_phase(failure: ResourceFailure) -> Phase {
+fn failed(failure: ResourceFailure) -> (Goal, Phase) {
     match failure.verb {
-        Some(model::operation::Verb::Stop) => Phase::StopFailed(failure),
-        Some(_) | None => Phase::Failed(failure),
+        Some(model::operation::Verb::Stop) => (Goal::Stop, Phase::StopFailed(failure)),
+        Some(_) | None => (Goal::Run, Phase::Failed(failure)),
     }
 }
 
