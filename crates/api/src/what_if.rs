@@ -56,6 +56,9 @@ pub struct WhatIfReply {
     /// Of them those after which a service is down that is down after neither alone; with
     /// `all`, every one.
     pub doubles: Vec<FailureView>,
+    /// How many of those are left out, to keep the answer short.
+    #[serde(default)]
+    pub left_out: usize,
     /// The rules of the configuration.
     pub rules: Vec<RuleView>,
     /// How long it took.

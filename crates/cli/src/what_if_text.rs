@@ -61,6 +61,9 @@ pub(crate) fn what_if(answer: &WhatIfReply, detail: Detail, colour: Colour) -> S
         };
         text.push_str(&strong(&head));
         text.push_str(&list(&answer.doubles, detail, colour));
+        if 0 < answer.left_out {
+            text.push_str(&format!("  {} other pairs are left out\n", answer.left_out));
+        }
     }
     if answer.singles.len() != 1 {
         let points = match answer.single_points.as_slice() {

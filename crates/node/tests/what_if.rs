@@ -6,9 +6,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
+use model::seen::WitnessKind;
 use model::spec::*;
-use model::{ServiceName, Spec};
-use node::what_if::{Assumed, Deciders, Depth, Failure, Fate, Outcome, WhatIf};
+use model::{Command, ServiceName, Spec, Stamped, WallTime};
+use node::what_if::{Assumed, Cluster, Deciders, Depth, Failure, Fate, Outcome, WhatIf};
 
 fn name<T: FromStr>(text: &str) -> T
 where
@@ -328,6 +329,51 @@ fn a_network_that_is_the_only_one_is_a_single_point_of_failure() {
             resource db/program + resource web/program: db down: no node may run it: a: barred since 00:00: program failed once (it fails); b: not allowed by the configuration; c: not allowed by the configuration; web down: waits for db to run
         "#]],
     );
+}
+
+/// Two nodes, of which a witness decides between the halves.
+#[test]
+fn with_a_witness_a_half_goes_on_by_its_vote_and_services_still_wait_for_the_fence() {
+    let assumed = Assumed::new(&spec("nodes a b\nshare a b\nservice web prefer=a"));
+    let cluster = assumed.cluster();
+    let mut state = cluster.state.clone();
+    let index = cluster.applied + 1;
+    let stamped = Stamped {
+        at: WallTime(0),
+        clock: state.clock(),
+        command: Command::SetWitness {
+            name: name("office"),
+            kind: WitnessKind::Network {
+                address: "192.0.2.1:7412".parse().unwrap(),
+                key: [7; 32],
+            },
+            by: name("ann"),
+        },
+    };
+    state.apply(index, &stamped).unwrap();
+    let arbiter = node::arbiter_of(&state.seen().witnesses[&name("office")]);
+    let who = (cluster.voters.clone(), arbiter);
+    let mut what_if = WhatIf::new(Cluster::new(&state, (index, cluster.at), who));
+    let mut told = String::new();
+    for fails in [
+        &["a"][..],
+        &["a", "witness:office"],
+        &["a", "fence:shared"],
+        &["witness:office"],
+    ] {
+        let failures: Vec<Failure> = fails
+            .iter()
+            .map(|text| Failure::find(&state, text).unwrap())
+            .collect();
+        let outcome = what_if.outcome(&failures.iter().collect::<Vec<_>>());
+        told.push_str(&format!("{}: {}\n", fails.join(" + "), tell(&outcome)));
+    }
+    expect![[r#"
+        a: half goes on after 800 ms; web on b after 800 ms
+        a + witness:office: nobody decides (half of the voters are left, and the witness does not answer); web down: no quorum, so nothing starts elsewhere: half of the voters are left, and the witness does not answer
+        a + fence:shared: half goes on after 800 ms; web down: waits until a is proven off: shared: it does not answer
+        witness:office: -
+    "#]].assert_eq(&told);
 }
 
 /// A small generator: the same seed gives the same cluster.

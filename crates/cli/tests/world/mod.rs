@@ -590,6 +590,7 @@ fn what_if(request: &WhatIfRequest) -> Result<WhatIfReply, ApiError> {
                 &[],
             ),
         ],
+        left_out: 0,
         rules: vec![rule(false)],
         took_ms: 1,
     })

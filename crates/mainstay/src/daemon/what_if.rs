@@ -15,6 +15,9 @@ use state::State;
 
 use super::control::{Control, Input};
 
+/// Pairs that one answer lists: some megabytes. Whoever wants others asks with `fail`.
+const DOUBLES_MAX: usize = 10_000;
+
 /// What a play starts from.
 #[derive(Clone)]
 struct Ground {
@@ -181,18 +184,20 @@ fn everything(what_if: &mut WhatIf<'_>, all: &[Failure], request: &WhatIfRequest
         .iter()
         .map(|(failure, outcome)| failure_view(&[failure], outcome))
         .collect();
-    let doubles = forecast
+    let wanted: Vec<_> = forecast
         .doubles
         .iter()
         .filter(|double| request.all || !forecast.news_of(double).is_empty())
-        .map(|double| {
-            let failures = [double.first, double.second].map(|place| &forecast.singles[place].0);
-            failure_view(&failures, &forecast.outcome_of(double))
-        });
+        .collect();
+    let doubles = wanted.iter().take(DOUBLES_MAX).map(|double| {
+        let failures = [double.first, double.second].map(|place| &forecast.singles[place].0);
+        failure_view(&failures, &forecast.outcome_of(double))
+    });
     WhatIfReply {
         single_points: single_points(&singles),
         doubles_count: forecast.doubles.len(),
         doubles: doubles.collect(),
+        left_out: wanted.len().saturating_sub(DOUBLES_MAX),
         singles,
         ..WhatIfReply::default()
     }
