@@ -65,6 +65,12 @@ codes! {
     /// A service did not become what was waited for.
     WaitFailed = "E0206" 409 "it did not come to what was waited for",
         "`mainstay explain SERVICE` says why, `mainstay log SERVICE` what was printed";
+    /// A service would no longer survive what it must.
+    RuleBroken = "E0210" 409 "the change breaks a rule of the configuration",
+        "mend what is named above (`mainstay what-if --file FILE` shows all of it), or apply with `--break-rules`";
+    /// Nothing of this name can fail.
+    NoSuchFailure = "E0211" 404 "there is nothing of this name that could fail",
+        "write NODE, or KIND:NAME as `mainstay what-if` shows them, like `card:alpha/eth0`";
     /// No device for the node.
     NoFenceDevice = "E0301" 409 "no fence device is configured for the node",
         "add one to the configuration, or switch the node off by hand and `mainstay fence confirm NODE`";

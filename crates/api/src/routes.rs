@@ -16,7 +16,8 @@
 //! | `GET /v1/witnesses` | `Witnesses` |
 //! | `POST /v1/witnesses` (`WitnessRequest`) | `WitnessReply` |
 //! | `GET /v1/log/SERVICE?resource=` | `LogView` |
-//! | `GET /v1/explain/SERVICE` | `Explanation` |
+//! | `GET /v1/explain/SERVICE?not_on=&at=` | `Explanation` |
+//! | `POST /v1/what-if` (`WhatIfRequest`) | `WhatIfReply` |
 //!
 //! What goes wrong is answered with an HTTP status of 400 or more and an `ApiError`.
 
@@ -48,3 +49,5 @@ pub const WITNESSES: &str = "/v1/witnesses";
 pub const LOG: &str = "/v1/log";
 /// With `/SERVICE`: why it is where it is.
 pub const EXPLAIN: &str = "/v1/explain";
+/// What would happen if something failed.
+pub const WHAT_IF: &str = "/v1/what-if";

@@ -76,12 +76,19 @@ pub enum Command {
   mainstay log web --resource process-3")]
     Log(LogArgs),
     /// Why a service is where it is, and not elsewhere
-    #[command(after_help = "Example:
-  mainstay explain web")]
-    Explain {
-        /// Which service
-        service: ServiceName,
-    },
+    #[command(after_help = "Examples:
+  mainstay explain web
+  mainstay explain web --not-on beta
+  mainstay explain web --at 2026-11-20T03:00:00Z")]
+    Explain(ExplainArgs),
+    /// What would happen if something failed: every single and every double failure
+    #[command(after_help = "Examples:
+  mainstay what-if
+  mainstay what-if --file shop.toml
+  mainstay what-if --fail alpha
+  mainstay what-if --fail alpha --fail fence:power-alpha
+  mainstay what-if --fail network:lan --double")]
+    WhatIf(WhatIfArgs),
 
     /// Run a service
     #[command(after_help = "Example:
@@ -239,6 +246,36 @@ pub struct HistoryArgs {
     pub limit: usize,
 }
 
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Which service
+    pub service: ServiceName,
+    /// Why it is not on this node, and what would have to change
+    #[arg(long, value_name = "NODE")]
+    pub not_on: Option<NodeName>,
+    /// As it was then: `2026-11-20T03:00:00Z`, or a span before now like `1h`
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+}
+
+/// `what-if`.
+#[derive(Debug, Args)]
+pub struct WhatIfArgs {
+    /// This configuration instead of the live one; `-` reads the standard input
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Only this: a node, or KIND:NAME; with several, all at once
+    #[arg(long, value_name = "NODE|KIND:NAME")]
+    pub fail: Vec<String>,
+    /// With --fail: and then every other thing beside it
+    #[arg(long, requires = "fail")]
+    pub double: bool,
+    /// The whole list, not only what fits a screen
+    #[arg(long)]
+    pub all: bool,
+}
+
 /// `log`.
 #[derive(Debug, Args)]
 pub struct LogArgs {
@@ -391,6 +428,9 @@ pub struct ApplyArgs {
     /// Make it live although somebody else was faster
     #[arg(long)]
     pub force: bool,
+    /// Make it live although a service would no longer survive what it must
+    #[arg(long)]
+    pub break_rules: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as help")]
     pub act: ActArgs,

@@ -26,6 +26,7 @@ mod table;
 mod terminal;
 mod top;
 mod wait;
+mod what_if_text;
 pub mod witness;
 
 pub use args::{Cli, DaemonArgs, InitArgs, JoinArgs};

@@ -5,20 +5,21 @@ use std::time::Duration;
 
 use api::{
     ApiError, ErrorCode, Events, Explanation, Fences, History, LogView, Order, Status, Switch,
-    Timestamp, TokenReply, TokenRequest, routes,
+    Timestamp, TokenReply, TokenRequest, WhatIfReply, WhatIfRequest, routes,
 };
 use clap::CommandFactory;
 use model::WallTime;
 
 use crate::args::{
-    ActArgs, Cli, Command, DaemonArgs, FenceArgs, FenceCommand, Global, HistoryArgs, InitArgs,
-    JoinArgs, LogArgs, NodeArgs, NodeCommand, OnOff, StatusArgs, TokenArgs,
+    ActArgs, Cli, Command, DaemonArgs, ExplainArgs, FenceArgs, FenceCommand, Global, HistoryArgs,
+    InitArgs, JoinArgs, LogArgs, NodeArgs, NodeCommand, OnOff, StatusArgs, TokenArgs, WhatIfArgs,
 };
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::screen::{Form, Screen};
 use crate::status_text::Look;
 use crate::suggest::nearest;
+use crate::what_if_text::{self, Detail};
 use crate::witness::{HostCommand, WitnessCommand};
 use crate::{config_commands, history_text, order, quorum, status_text, top, witness};
 
@@ -95,7 +96,8 @@ impl Asker {
             Command::Watch => self.watch(screen),
             Command::History(args) => self.history(&args, screen),
             Command::Log(args) => self.log(&args, screen),
-            Command::Explain { service } => self.explain(service.as_str(), screen),
+            Command::Explain(args) => self.explain(&args, screen),
+            Command::WhatIf(args) => self.what_if(&args, screen),
             Command::Fence(args) => self.fence(args, screen),
             Command::Quorum(command) => quorum::run(client, screen, form, &command),
             Command::Check(args) => config_commands::check(screen, form, &args.file),
@@ -226,8 +228,53 @@ impl Asker {
         Ok(Exit::Done)
     }
 
-    fn explain(&self, service: &str, screen: &mut Screen) -> Done {
-        let answer = self.client.get(&format!("{}/{service}", routes::EXPLAIN));
+    /// Ends with 1 when a rule of the configuration does not hold.
+    fn what_if(&self, args: &WhatIfArgs, screen: &mut Screen) -> Done {
+        let file = match &args.file {
+            Some(path) => match config_commands::text_of(screen, self.form, path)? {
+                Some(file) => Some(file),
+                None => return Ok(Exit::Failed),
+            },
+            None => None,
+        };
+        let request = WhatIfRequest {
+            file_name: file
+                .as_ref()
+                .map(|(name, _)| name.clone())
+                .unwrap_or_default(),
+            source: file.map(|(_, source)| source),
+            fail: args.fail.clone(),
+            double: args.double,
+            all: args.all,
+        };
+        let answer: WhatIfReply = self.client.post(routes::WHAT_IF, &request)?;
+        match (self.form, args.all) {
+            (Form::Json, _) => screen.print_json(&answer),
+            (Form::Text, all) => {
+                let detail = if all { Detail::All } else { Detail::Screen };
+                screen.print(what_if_text::what_if(&answer, detail, screen.colour));
+            }
+        }
+        match answer.rules.iter().all(|rule| rule.holds) {
+            true => Ok(Exit::Done),
+            false => Ok(Exit::Failed),
+        }
+    }
+
+    fn explain(&self, args: &ExplainArgs, screen: &mut Screen) -> Done {
+        let service = args.service.as_str();
+        let mut questions = Vec::new();
+        if let Some(node) = &args.not_on {
+            questions.push(format!("not_on={node}"));
+        }
+        if let Some(at) = &args.at {
+            questions.push(format!("at={}", since_time(at, (screen.now)())?));
+        }
+        let mut path = format!("{}/{service}", routes::EXPLAIN);
+        if !questions.is_empty() {
+            path.push_str(&format!("?{}", questions.join("&")));
+        }
+        let answer = self.client.get(&path);
         let answer: Explanation = self.suggesting(service, answer)?;
         match self.form {
             Form::Json => screen.print_json(&answer),
@@ -361,7 +408,8 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         | Command::Watch
         | Command::History(_)
         | Command::Log(_)
-        | Command::Explain { .. }
+        | Command::Explain(_)
+        | Command::WhatIf(_)
         | Command::Fence(_)
         | Command::Node(NodeCommand::Replace(_))
         | Command::Quorum(_)

@@ -15,6 +15,7 @@ pub mod operation;
 pub mod plant;
 pub mod reason;
 pub mod seen;
+pub mod spans;
 pub mod spec;
 pub mod time;
 
@@ -26,5 +27,6 @@ pub use id::{
 };
 pub use reason::Reason;
 pub use seen::Seen;
+pub use spans::{Measured, OperationTimes, Spans};
 pub use spec::Spec;
 pub use time::{ClusterTime, Instant, Moment, WallTime};

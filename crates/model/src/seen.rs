@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::operation::{ResourceAddress, Verb};
 use crate::{
-    BootId, ClaimEpoch, ClusterTime, DeviceName, FenceId, Moment, NodeId, NodeName, PlanId, Reason,
-    ResourceName, ServiceName, UserName, WallTime, WitnessId, WitnessName, duration,
+    BootId, ClaimEpoch, ClusterTime, DeviceName, FenceId, Moment, NodeId, NodeName, OperationTimes,
+    PlanId, Reason, ResourceName, ServiceName, Spans, UserName, WallTime, WitnessId, WitnessName,
+    duration,
 };
 
 /// The picture of the cluster that all nodes share.
@@ -36,6 +37,9 @@ pub struct Seen {
     /// A quorum of another history that is heard although this one has a quorum too.
     #[serde(default)]
     pub contest: Option<ContestSeen>,
+    /// How long each device of the spec took to confirm a fence, from the question on.
+    #[serde(default)]
+    pub fence_times: BTreeMap<DeviceName, Spans>,
 }
 
 /// A forced change by a person.
@@ -313,6 +317,9 @@ pub struct ServiceSeen {
     pub changed_in: u64,
     /// Since when it is as it is.
     pub since: WallTime,
+    /// How long its operations took.
+    #[serde(default)]
+    pub times: OperationTimes,
 }
 
 /// Enough for any restart window that makes sense; more is noise.
@@ -528,6 +535,9 @@ pub struct FenceSeen {
     pub because: Reason,
     /// When it was asked for.
     pub at: WallTime,
+    /// When that was in the cluster's life.
+    #[serde(default)]
+    pub clock: ClusterTime,
     /// How it stands.
     #[serde(default)]
     pub standing: FenceStanding,

@@ -139,6 +139,7 @@ fn service(number: usize, nodes: &[NodeName]) -> ServiceSpec {
             within: std::time::Duration::from_secs(3600),
         },
         resources: (0..RESOURCES_PER_SERVICE).map(resource).collect(),
+        survive: None,
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use api::quorum::{ForceReply, ForceRequest, QuorumStatus};
 use api::{
     ApiError, ApplyReply, ApplyRequest, ConfigVersion, ConfigVersions, ErrorCode, Explanation,
-    Fences, History, LogView, Order, OrderReply, Status, TokenReply, WitnessReply, WitnessRequest,
-    Witnesses,
+    Fences, History, LogView, Order, OrderReply, Status, TokenReply, WhatIfReply, WhatIfRequest,
+    WitnessReply, WitnessRequest, Witnesses,
 };
-use model::{ResourceName, ServiceName, UserName, WallTime};
+use model::{NodeName, ResourceName, ServiceName, UserName, WallTime};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Requests that may wait for the control loop. It answers each within a millisecond, and
@@ -41,6 +41,17 @@ pub struct HistoryQuery {
     pub since: Option<WallTime>,
     /// How many at most.
     pub limit: usize,
+}
+
+/// What is to be explained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExplainQuestion {
+    /// Which service.
+    pub service: ServiceName,
+    /// Why it is not there, in detail.
+    pub not_on: Option<NodeName>,
+    /// As it was then.
+    pub at: Option<WallTime>,
 }
 
 /// A request to the control loop. A dropped `reply` is answered with "the daemon is
@@ -147,10 +158,17 @@ pub enum ControlRequest {
     },
     /// Why a service is where it is.
     Explain {
-        /// Which.
-        service: ServiceName,
+        /// What is asked.
+        question: ExplainQuestion,
         /// The answer.
         reply: Reply<Explanation>,
+    },
+    /// What would happen if something failed.
+    WhatIf {
+        /// What is asked.
+        request: WhatIfRequest,
+        /// The answer.
+        reply: Reply<WhatIfReply>,
     },
 }
 

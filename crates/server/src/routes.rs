@@ -15,11 +15,11 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use model::{ResourceName, ServiceName, UserName};
+use model::{NodeName, ResourceName, ServiceName, UserName};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::control::{ControlHandle, ControlRequest, HistoryQuery, Mode};
+use crate::control::{ControlHandle, ControlRequest, ExplainQuestion, HistoryQuery, Mode};
 use crate::peer::Peer;
 
 /// How long a body may take. It comes from a process on this machine.
@@ -56,6 +56,7 @@ pub(crate) fn router(control: ControlHandle, peer: Peer) -> Router {
         .route(paths::WITNESSES, get(witnesses).post(set_witness))
         .route(&format!("{}/{{service}}", paths::LOG), get(log))
         .route(&format!("{}/{{service}}", paths::EXPLAIN), get(explain))
+        .route(paths::WHAT_IF, post(what_if))
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(api::BODY_MAX))
@@ -382,13 +383,35 @@ async fn log(
     Ok(Json(answer))
 }
 
+#[derive(Deserialize)]
+struct ExplainParameters {
+    not_on: Option<NodeName>,
+    at: Option<Timestamp>,
+}
+
 async fn explain(
     State(control): State<ControlHandle>,
     Path(service): Path<String>,
+    query: Result<Query<ExplainParameters>, axum::extract::rejection::QueryRejection>,
 ) -> Answer<api::Explanation> {
-    let service = service_name(&service)?;
+    let Query(ExplainParameters { not_on, at }) = query.map_err(bad_query)?;
+    let question = ExplainQuestion {
+        service: service_name(&service)?,
+        not_on,
+        at: at.map(|at| at.0),
+    };
     let answer = control
-        .ask(|reply| ControlRequest::Explain { service, reply })
+        .ask(|reply| ControlRequest::Explain { question, reply })
+        .await?;
+    Ok(Json(answer))
+}
+
+async fn what_if(
+    State(control): State<ControlHandle>,
+    Json(request): Json<api::WhatIfRequest>,
+) -> Answer<api::WhatIfReply> {
+    let answer = control
+        .ask(|reply| ControlRequest::WhatIf { request, reply })
         .await?;
     Ok(Json(answer))
 }

@@ -93,6 +93,7 @@ pub fn service(line: &str) -> Result<(ServiceName, ServiceSpec), String> {
         stickiness: 0,
         restart: RestartPolicy::default(),
         resources: Vec::new(),
+        survive: None,
     };
     let (mut resources, mut program) = (vec!["program"], "v1");
     for word in words {

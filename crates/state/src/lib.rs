@@ -318,6 +318,48 @@ impl State {
         &self.tokens
     }
 
+    /// The same without what has happened: for those who play on a copy what will.
+    #[must_use]
+    pub fn without_past(&self) -> Self {
+        self.part_without_past(|_| true)
+    }
+
+    /// The same, with some services only, as if the others had never been.
+    #[must_use]
+    pub fn part_without_past(&self, keep: impl Fn(&ServiceName) -> bool) -> Self {
+        let spec = self.spec.as_ref().map(|spec| Spec {
+            cluster: spec.cluster.clone(),
+            networks: spec.networks.clone(),
+            nodes: spec.nodes.clone(),
+            fence_devices: spec.fence_devices.clone(),
+            services: kept(&spec.services, &keep),
+        });
+        let seen = Seen {
+            nodes: self.seen.nodes.clone(),
+            services: kept(&self.seen.services, &keep),
+            fences: self.seen.fences.clone(),
+            maintenance: self.seen.maintenance,
+            distrusted: self.seen.distrusted.clone(),
+            witnesses: self.seen.witnesses.clone(),
+            forced: self.seen.forced.clone(),
+            contest: self.seen.contest.clone(),
+            fence_times: self.seen.fence_times.clone(),
+        };
+        Self {
+            spec,
+            spec_version: self.spec_version,
+            versions: VecDeque::new(),
+            seen,
+            history: VecDeque::new(),
+            fence_records: VecDeque::new(),
+            tokens: BTreeMap::new(),
+            epoch: self.epoch,
+            next_node: self.next_node,
+            boots: self.boots.clone(),
+            clock: self.clock,
+        }
+    }
+
     fn record(&mut self, place: Place, what: Happening) {
         if matches!(what, Happening::Node { .. }) {
             self.epoch = Epoch(place.index);
@@ -369,6 +411,16 @@ impl State {
             Err(Rejected::NoSuchService(service.clone()))
         }
     }
+}
+
+fn kept<T: Clone>(
+    all: &BTreeMap<ServiceName, T>,
+    keep: impl Fn(&ServiceName) -> bool,
+) -> BTreeMap<ServiceName, T> {
+    all.iter()
+        .filter(|(name, _)| keep(name))
+        .map(|(name, one)| (name.clone(), one.clone()))
+        .collect()
 }
 
 fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, max: usize) {

@@ -6,6 +6,7 @@ mod figures;
 mod idle;
 mod planner;
 mod scale;
+mod what_if;
 mod witness;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -22,6 +23,8 @@ pub enum Bench {
     Witness(WitnessArguments),
     /// How long one plan takes, by size and state of the cluster.
     Planner(PlannerArguments),
+    /// How long every single and every double failure takes to play ahead.
+    WhatIf(WhatIfArguments),
     /// Both by cluster size, and clusters of 48 and 64 in the simulator.
     Scale(ScaleArguments),
 }
@@ -61,6 +64,13 @@ pub struct WitnessArguments {
     #[arg(long, default_value_t = 10)]
     pub seconds: u64,
     /// One JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct WhatIfArguments {
+    /// One JSON object per cluster instead of a table.
     #[arg(long)]
     pub json: bool,
 }
@@ -133,6 +143,7 @@ pub fn run(which: &Bench) -> Result<(), Failure> {
         Bench::Idle(arguments) => idle::run(arguments),
         Bench::Planner(arguments) => planner::run(arguments),
         Bench::Scale(arguments) => scale::run(arguments),
+        Bench::WhatIf(arguments) => what_if::run(arguments),
         Bench::Witness(arguments) => witness::run(arguments),
     }
 }

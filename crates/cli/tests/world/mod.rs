@@ -13,10 +13,11 @@
 
 use api::quorum::{ForceReply, ForceRequest};
 use api::{
-    ApiError, ApplyReply, ConfigVersion, ConfigVersions, ErrorCode, Explanation, FenceRecordView,
-    FenceView, Fences, History, HistoryEntryView, LinkState, LinkStatus, LogLine, LogView,
-    NodeStatus, NodeVerdict, Order, OrderReply, PlanView, ResourceStatus, ServiceState,
-    ServiceStatus, Status, StayView, StepView, Timestamp, TokenReply, WaitView,
+    ApiError, ApplyReply, BackView, ConfigVersion, ConfigVersions, DownView, ErrorCode,
+    Explanation, FailureView, FenceRecordView, FenceView, Fences, History, HistoryEntryView,
+    LinkState, LinkStatus, LogLine, LogView, NodeStatus, NodeVerdict, NotOn, Order, OrderReply,
+    OutageView, PlanView, ResourceStatus, RuleView, ServiceOutage, ServiceState, ServiceStatus,
+    Status, StayView, StepView, Timestamp, TokenReply, WaitView, WhatIfReply, WhatIfRequest,
 };
 use model::WallTime;
 use server::{ControlRequest, Mode};
@@ -226,14 +227,37 @@ impl World {
             ControlRequest::Log { service, reply, .. } => {
                 let _ = reply.send(self.known(service.as_str()).map(|_| log(service.as_str())));
             }
-            ControlRequest::Explain { service, reply } => {
-                let _ = reply.send(self.known(service.as_str()).map(explanation));
+            ControlRequest::Explain { question, reply } => {
+                let _ = reply.send(self.explain(&question));
+            }
+            ControlRequest::WhatIf { request, reply } => {
+                let _ = reply.send(what_if(&request));
             }
             ControlRequest::ForceQuorum { request, reply, .. } => {
                 let _ = reply.send(self.force(&request));
             }
             other => panic!("not a question: {other:?}"),
         }
+    }
+
+    fn explain(&self, question: &server::ExplainQuestion) -> Result<Explanation, ApiError> {
+        let mut answer = self.known(question.service.as_str()).map(explanation)?;
+        if let Some(at) = question.at {
+            answer.at = Some(Timestamp(at));
+            let note = "the configuration of that time; the live one is used";
+            answer.unknown = vec![note.into()];
+        }
+        answer.not_on = question.not_on.as_ref().map(|node| NotOn {
+            node: node.to_string(),
+            because: vec!["barred since 03:12: process-2 failed 4 times".into()],
+            changes: vec![
+                "mainstay clear web, once what failed there is mended".into(),
+                format!("mainstay move web --to {node}"),
+            ],
+            helps: true,
+            outage: Some(outage(40, Some(12))),
+        });
+        Ok(answer)
     }
 
     fn force(&self, request: &ForceRequest) -> Result<ForceReply, ApiError> {
@@ -323,7 +347,18 @@ impl World {
                 })
                 .collect(),
             waits: Vec::new(),
+            outages: self.outages(order),
         }
+    }
+
+    fn outages(&self, order: &Order) -> Vec<ServiceOutage> {
+        let (service, outage) = match order {
+            Order::Move { service, .. } => (service, Some(outage(40, Some(12)))),
+            Order::Stop { service } => (service, None),
+            _others => return Vec::new(),
+        };
+        let service = service.to_string();
+        vec![ServiceOutage { service, outage }]
     }
 
     fn apply(&mut self, request: &api::ApplyRequest, mode: Mode) -> Result<ApplyReply, ApiError> {
@@ -459,6 +494,108 @@ fn log(service: &str) -> LogView {
     }
 }
 
+fn outage(about_ms: u64, measured: Option<usize>) -> OutageView {
+    let times = measured.unwrap_or(0);
+    OutageView {
+        text: format!("about {about_ms} ms without answer; measured {times} times"),
+        about_ms,
+        at_most_ms: 2 * about_ms,
+        measured,
+        unmeasured: Vec::new(),
+    }
+}
+
+fn failure(names: &[&str], down: &[(&str, &str)], back: &[(&str, &str)]) -> FailureView {
+    FailureView {
+        failures: names.iter().map(ToString::to_string).collect(),
+        deciders: "majority".into(),
+        because: None,
+        down: down
+            .iter()
+            .map(|(service, because)| DownView {
+                service: (*service).into(),
+                because: (*because).into(),
+            })
+            .collect(),
+        back: back
+            .iter()
+            .map(|(service, node)| BackView {
+                service: (*service).into(),
+                node: (*node).into(),
+                equals: Vec::new(),
+                outage: outage(860, Some(7)),
+            })
+            .collect(),
+    }
+}
+
+/// Three nodes with one network, as a daemon would tell of them.
+fn what_if(request: &WhatIfRequest) -> Result<WhatIfReply, ApiError> {
+    let unproven = "waits until alpha is proven off: power-alpha: it does not answer";
+    let no_quorum = "no quorum, so it stops (policy stop): 1 of 3 voters are left";
+    let rule = |holds: bool| RuleView {
+        service: "web".into(),
+        rule: "any-one".into(),
+        holds,
+        broken_by: vec!["network lan".into()],
+        because: Some(no_quorum.into()),
+        times: 1,
+        broken_before: false,
+    };
+    let alpha = failure(&["node alpha"], &[], &[("web", "beta")]);
+    match request.fail.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => {}
+        ["alpha"] => {
+            return Ok(WhatIfReply {
+                singles: vec![alpha],
+                rules: vec![rule(true)],
+                ..WhatIfReply::default()
+            });
+        }
+        [other, ..] => {
+            let message = format!("there is no `{other}` that could fail");
+            return Err(ErrorCode::NoSuchFailure.error(message));
+        }
+    }
+    let nothing = |name: &str| failure(&[name], &[], &[]);
+    let lan = failure(
+        &["network lan"],
+        &[("db", no_quorum), ("web", no_quorum)],
+        &[],
+    );
+    Ok(WhatIfReply {
+        version: 4,
+        not_running: Vec::new(),
+        singles: vec![
+            alpha,
+            nothing("node beta"),
+            failure(&["node gamma"], &[], &[("db", "alpha")]),
+            lan,
+            nothing("fence power-alpha"),
+            nothing("fence power-beta"),
+            nothing("fence power-gamma"),
+            failure(&["resource web/process-2"], &[], &[("web", "beta")]),
+        ],
+        single_points: vec!["network lan".into()],
+        doubles_count: 28,
+        doubles: vec![
+            failure(
+                &["node alpha", "node beta"],
+                &[("db", no_quorum), ("web", no_quorum)],
+                &[],
+            ),
+            failure(
+                &["node alpha", "fence power-alpha"],
+                &[("web", unproven)],
+                &[],
+            ),
+        ],
+        left_out: 0,
+        rules: vec![rule(false)],
+        took_ms: 1,
+    })
+}
+
 fn explanation(service: &ServiceStatus) -> Explanation {
     let verdict = |node: &str, score: Option<i64>, because: &str| NodeVerdict {
         node: node.into(),
@@ -477,5 +614,16 @@ fn explanation(service: &ServiceStatus) -> Explanation {
             verdict("gamma", None, "gamma is lost"),
         ],
         waits: Vec::new(),
+        since: Some(service.since),
+        happened: vec![HistoryEntryView {
+            index: 31,
+            at: ago(125),
+            kind: "granted".into(),
+            text: format!("plan 30: start {} on alpha: it should run", service.name),
+            ..HistoryEntryView::default()
+        }],
+        at: None,
+        unknown: Vec::new(),
+        not_on: None,
     }
 }

@@ -7,6 +7,7 @@
 mod control;
 mod disk;
 mod dog;
+mod explain;
 mod fences;
 mod joining;
 mod members;
@@ -19,6 +20,7 @@ mod relays;
 mod unheard;
 mod views;
 mod wall;
+mod what_if;
 mod witness;
 
 use std::path::PathBuf;

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{
-    ApiError, ConfigVersion, ConfigVersions, ErrorCode, Explanation, FenceRecordView, Fences,
-    History, HistoryEntryView, LinkState, LinkStatus, LogLine, LogView, NodeVerdict, PlanView,
-    Status, StatusExtra, StayView, StepView, Timestamp, WaitView,
+    ApiError, ConfigVersion, ConfigVersions, ErrorCode, FenceRecordView, Fences, History,
+    HistoryEntryView, LinkState, LinkStatus, LogLine, LogView, PlanView, ServiceOutage, Status,
+    StatusExtra, StayView, StepView, Timestamp, WaitView,
 };
 use membership::LinkCondition;
 use model::spec::NoQuorumPolicy;
 use model::{Instant, NodeName, PlanId, ResourceName, ServiceName};
 use node::{Lease, Node, Preview};
-use planner::{Subject, Verdict};
+use planner::Subject;
 use server::{HistoryQuery, Reply};
 use state::State;
 
@@ -55,6 +55,14 @@ pub fn plan(preview: &Preview) -> PlanView {
             .iter()
             .filter(|wait| is_news(wait, preview))
             .map(wait)
+            .collect(),
+        outages: preview
+            .outages
+            .iter()
+            .map(|(service, outage)| ServiceOutage {
+                service: service.to_string(),
+                outage: outage.as_ref().map(super::what_if::outage_view),
+            })
             .collect(),
     }
 }
@@ -200,59 +208,6 @@ fn waits_of(node: &Node) -> (BTreeMap<ServiceName, model::Reason>, Vec<String>) 
         }
     }
     (services, nodes)
-}
-
-/// Why a service is where it is, and not elsewhere.
-pub fn explain(node: &Node, service: &ServiceName) -> Result<Explanation, ApiError> {
-    let state = node.state();
-    let unknown = || ErrorCode::NoSuchService.error(format!("there is no service {service}"));
-    let spec = state.spec().ok_or_else(unknown)?;
-    let me = node.config().name.clone();
-    let mut extra = StatusExtra::new(me);
-    extra.waits = waits_of(node).0;
-    let wait = extra.waits.get(service).map(ToString::to_string);
-    let status = Status::from_seen(spec, state.seen(), extra);
-    let shown = status
-        .services
-        .iter()
-        .find(|shown| shown.name == service.as_str());
-    let shown = shown.ok_or_else(unknown)?;
-    let verdicts = planner::placement(
-        &planner::Input {
-            spec,
-            spec_version: state.spec_version(),
-            seen: state.seen(),
-            id: PlanId(node.applied()),
-            now: node.cluster_time(host::clock::now()),
-            wall: host::clock::wall(),
-        },
-        service,
-    );
-    Ok(Explanation {
-        service: service.to_string(),
-        state: shown.state,
-        node: shown.node.clone(),
-        because: shown.reason.clone(),
-        nodes: verdicts.iter().map(verdict_view).collect(),
-        waits: wait.into_iter().collect(),
-    })
-}
-
-fn verdict_view((node, verdict): &(NodeName, Verdict)) -> NodeVerdict {
-    let score = match verdict {
-        Verdict::Ready {
-            preference,
-            stickiness,
-            ..
-        } => i64::try_from(preference + stickiness).ok(),
-        Verdict::Not(_) => None,
-    };
-    NodeVerdict {
-        node: node.to_string(),
-        allowed: score.is_some(),
-        score,
-        because: vec![verdict.to_string()],
-    }
 }
 
 impl Control {

@@ -50,6 +50,7 @@ fn spec() -> Spec {
         stickiness: 0,
         restart: RestartPolicy::default(),
         resources: vec![resource("disk"), resource("program")],
+        survive: None,
     };
     let node = NodeSpec {
         networks: BTreeMap::new(),

@@ -52,6 +52,7 @@ pub fn service(words: &[&str]) -> ServiceSpec {
         stickiness: 0,
         restart: RestartPolicy::default(),
         resources: Vec::new(),
+        survive: None,
     };
     let (mut resources, mut program) = (vec!["program"], "v1");
     for word in words {

@@ -103,6 +103,7 @@ pub fn service_spec(words: &[&str]) -> ServiceSpec {
             within: Duration::from_secs(3600),
         },
         resources: vec![process("/bin/true")],
+        survive: None,
     };
     for word in words {
         match word.split_once('=').unwrap_or((word, "")) {

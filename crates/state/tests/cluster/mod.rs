@@ -41,6 +41,7 @@ pub fn spec() -> Spec {
         stickiness: 0,
         restart: RestartPolicy::default(),
         resources: Vec::new(),
+        survive: None,
     };
     let node = NodeSpec {
         networks: BTreeMap::new(),

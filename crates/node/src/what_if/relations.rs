@@ -1,0 +1,67 @@
+//! Which services act on each other.
+
+use std::collections::BTreeMap;
+
+use model::spec::ServiceSpec;
+use model::{ServiceName, Spec};
+
+/// Services that are related, directly or over others, are one family.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Families(BTreeMap<ServiceName, usize>);
+
+impl Families {
+    pub fn of(spec: Option<&Spec>) -> Self {
+        let services = spec.map(|spec| &spec.services);
+        let names = services.into_iter().flatten().map(|(name, _)| name.clone());
+        let mut families: BTreeMap<ServiceName, usize> = names
+            .enumerate()
+            .map(|(number, name)| (name, number))
+            .collect();
+        for (name, spec) in services.into_iter().flatten() {
+            for related in related(spec) {
+                join(&mut families, name, related);
+            }
+        }
+        Self(families)
+    }
+
+    /// The family of a service; none of one that is not in the spec.
+    pub fn of_service(&self, name: &ServiceName) -> Option<usize> {
+        self.0.get(name).copied()
+    }
+
+    /// The members of a family.
+    pub fn members(&self, family: usize) -> impl Iterator<Item = &ServiceName> {
+        let members = self.0.iter().filter(move |(_, number)| **number == family);
+        members.map(|(name, _)| name)
+    }
+}
+
+/// The services that this one names. Each field is named here: whoever adds one says whether it
+/// relates services.
+fn related(spec: &ServiceSpec) -> &[ServiceName] {
+    let ServiceSpec {
+        prefer: _,
+        elsewhere: _,
+        failback: _,
+        after,
+        autostart: _,
+        priority: _,
+        stickiness: _,
+        restart: _,
+        resources: _,
+        survive: _,
+    } = spec;
+    after
+}
+
+fn join(families: &mut BTreeMap<ServiceName, usize>, one: &ServiceName, other: &ServiceName) {
+    let (Some(one), Some(other)) = (families.get(one).copied(), families.get(other).copied())
+    else {
+        return;
+    };
+    let (to, from) = (one.min(other), one.max(other));
+    for family in families.values_mut().filter(|family| **family == from) {
+        *family = to;
+    }
+}
