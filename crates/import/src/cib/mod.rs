@@ -41,7 +41,7 @@ use std::fmt;
 pub use carry::{Carried, carry};
 
 use planner::arrange::{Observed, Wanted};
-use planner::rule::UnixSeconds;
+pub use planner::rule::UnixSeconds;
 
 /// The largest text that is read. The CIB of a cluster with 64 nodes and a thousand
 /// resources has about 10 MB.
