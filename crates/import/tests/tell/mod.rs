@@ -14,7 +14,10 @@ pub fn tell(cluster: &Cluster) -> String {
     teller.policy(&mut out);
     teller.nodes(&mut out);
     teller.resources(&mut out);
-    teller.constraints(&mut out);
+    teller.locations(&mut out);
+    teller.colocations(&mut out);
+    teller.orders(&mut out);
+    teller.tickets(&mut out);
     teller.found(&mut out);
     for note in &cluster.notes {
         line(&mut out, format!("note {}: {}", note.place, note.text));
@@ -161,7 +164,7 @@ impl Teller<'_> {
         }
     }
 
-    fn constraints(&self, out: &mut String) {
+    fn locations(&self, out: &mut String) {
         let wanted = &self.0.wanted;
         for location in &wanted.locations {
             let scores: Vec<String> = location
@@ -184,7 +187,10 @@ impl Teller<'_> {
                 ]),
             );
         }
-        for colocation in &wanted.colocations {
+    }
+
+    fn colocations(&self, out: &mut String) {
+        for colocation in &self.0.wanted.colocations {
             line(
                 out,
                 words(&[
@@ -205,7 +211,10 @@ impl Teller<'_> {
                 ]),
             );
         }
-        for order in &wanted.orders {
+    }
+
+    fn orders(&self, out: &mut String) {
+        for order in &self.0.wanted.orders {
             line(
                 out,
                 words(&[
@@ -227,7 +236,7 @@ impl Teller<'_> {
                 .collect();
             ends.join(", ")
         };
-        for some in &wanted.some_before {
+        for some in &self.0.wanted.some_before {
             line(
                 out,
                 format!(
@@ -238,6 +247,10 @@ impl Teller<'_> {
                 ),
             );
         }
+    }
+
+    fn tickets(&self, out: &mut String) {
+        let wanted = &self.0.wanted;
         for rule in &wanted.ticket_rules {
             let on_loss = match rule.on_loss {
                 TicketLoss::Stop => "stops",
