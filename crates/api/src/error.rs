@@ -203,6 +203,15 @@ codes! {
     /// What was typed.
     WrongUsage = "E0519" 400 "the command line cannot be understood",
         "`mainstay COMMAND --help` shows what can be typed";
+    /// No XML where a CIB was wanted.
+    NotXml = "E0701" 400 "the file is not XML",
+        "write it anew on the old cluster: `cibadmin --query > cluster.xml`";
+    /// XML, but no CIB.
+    NotACib = "E0702" 400 "the file is no CIB",
+        "write the whole of it on the old cluster: `cibadmin --query > cluster.xml`";
+    /// More bytes than any CIB has.
+    CibTooLarge = "E0703" 400 "the file is too large",
+        "look whether it is the right file";
 }
 
 impl ErrorCode {

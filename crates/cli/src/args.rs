@@ -159,6 +159,9 @@ pub enum Command {
     /// The live configuration and its versions
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Make a configuration file from that of another cluster manager (needs no daemon)
+    #[command(subcommand)]
+    Import(ImportCommand),
 
     /// Start a new cluster with this node
     #[command(after_help = "Examples:
@@ -415,6 +418,15 @@ pub struct ForceArgs {
 pub struct FileArgs {
     /// The file; `-` reads the standard input
     pub file: PathBuf,
+}
+
+/// `import`.
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// From Pacemaker: the output of `cibadmin --query`
+    #[command(after_help = "Example:
+  mainstay import cib cluster.xml > shop.toml")]
+    Cib(FileArgs),
 }
 
 /// `apply`.

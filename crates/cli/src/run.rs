@@ -21,7 +21,9 @@ use crate::status_text::Look;
 use crate::suggest::nearest;
 use crate::what_if_text::{self, Detail};
 use crate::witness::{HostCommand, WitnessCommand};
-use crate::{config_commands, history_text, order, quorum, status_text, top, witness};
+use crate::{
+    config_commands, history_text, import_command, order, quorum, status_text, top, witness,
+};
 
 /// What is left to do for the binary.
 #[derive(Debug)]
@@ -104,6 +106,7 @@ impl Asker {
             Command::Plan(args) => config_commands::plan(client, screen, form, &args.file),
             Command::Apply(args) => config_commands::apply(client, screen, form, &args),
             Command::Config(command) => config_commands::config(client, screen, form, &command),
+            Command::Import(command) => import_command::run(screen, form, &command),
             Command::Token(args) => self.token(&args, screen),
             Command::Witness(command) => witness::run(client, screen, form, command),
             Command::Node(NodeCommand::Replace(args)) => self.replace(args, screen),
@@ -407,6 +410,7 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         | Command::Top
         | Command::Watch
         | Command::History(_)
+        | Command::Import(_)
         | Command::Log(_)
         | Command::Explain(_)
         | Command::WhatIf(_)
