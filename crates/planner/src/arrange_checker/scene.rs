@@ -1,0 +1,467 @@
+//! What may be active where before the round, what is told of it after the round, and who
+//! may be touched: everything that the rules speak of, read once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::tree::Tree;
+use crate::arrange::{
+    Action, Arrangement, FailedVerb, Found, MultipleActive, NoQuorum, NodeIx, NodeObserved,
+    NodeState, Observed, OnFail, Order, OrderKind, Placed, ResourceIx, Role, Step, TicketLoss,
+    UnderWay, Verb, Wanted,
+};
+
+/// One thing on one node. Instances that are alike are one thing on each node, whatever
+/// their numbers; others are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Slot {
+    pub resource: ResourceIx,
+    /// Of instances that differ; otherwise 0.
+    pub number: u32,
+    pub node: NodeIx,
+}
+
+impl Slot {
+    /// Whether it is the same thing (perhaps on another node).
+    pub fn is_same_thing(self, other: Self) -> bool {
+        (self.resource, self.number) == (other.resource, other.number)
+    }
+}
+
+/// What may be active in a slot before the round.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Before {
+    /// The highest role in which it was found.
+    pub role: Option<Role>,
+    /// Whether it may lead.
+    pub may_lead: bool,
+    /// Whether something failed or is under way there, so that the role is hearsay.
+    pub hearsay: bool,
+    /// Whether nobody may act on it.
+    pub hands_off: bool,
+    /// Whether it cannot be stopped in this round, so that it may stay where it is: nobody
+    /// may act on it, its node cannot be reached, or something that must stop before it is
+    /// stuck.
+    pub stuck: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Scene<'a> {
+    pub tree: Tree<'a>,
+    pub wanted: &'a Wanted,
+    pub observed: &'a Observed,
+    pub arrangement: &'a Arrangement,
+    pub before: BTreeMap<Slot, Before>,
+    pub after: BTreeMap<Slot, Role>,
+    pub placed: BTreeMap<Slot, Role>,
+    fenced: BTreeSet<NodeIx>,
+    /// For each step: the steps that have ended before it, and the nodes confirmed fenced.
+    reach: Vec<(BTreeSet<usize>, BTreeSet<NodeIx>)>,
+}
+
+impl<'a> Scene<'a> {
+    pub fn new(wanted: &'a Wanted, observed: &'a Observed, arrangement: &'a Arrangement) -> Self {
+        let tree = Tree::new(wanted);
+        let slots = |places: &[Placed]| {
+            let mut slots = BTreeMap::new();
+            for placed in places {
+                let slot = slot_of(tree, (placed.resource, placed.instance, placed.node));
+                slots.insert(slot, placed.role);
+            }
+            slots
+        };
+        let mut scene = Self {
+            tree,
+            wanted,
+            observed,
+            arrangement,
+            before: BTreeMap::new(),
+            after: slots(&arrangement.after),
+            placed: slots(&arrangement.placed),
+            fenced: arrangement.fences.iter().map(|fence| fence.node).collect(),
+            reach: reach(arrangement),
+        };
+        scene.read_found();
+        scene.mark_hands_off();
+        scene.mark_stuck();
+        scene
+    }
+
+    pub fn show(&self, slot: Slot) -> String {
+        let name = self.tree.name(slot.resource);
+        let node = self.tree.node_name(slot.node);
+        if self.tree.is_unique(slot.resource) {
+            format!("{name}:{} on {node}", slot.number)
+        } else {
+            format!("{name} on {node}")
+        }
+    }
+
+    pub fn node(&self, at: NodeIx) -> &'a NodeObserved {
+        &self.observed.nodes[at.0]
+    }
+
+    pub fn nodes(&self) -> impl Iterator<Item = NodeIx> + use<> {
+        (0..self.observed.nodes.len()).map(NodeIx)
+    }
+
+    pub fn is_fenced(&self, node: NodeIx) -> bool {
+        self.fenced.contains(&node)
+    }
+
+    /// Whether a node may run anything, for all that is known: it is lost, or was never
+    /// seen. Without fencing there is no such thing: the configuration says that what is
+    /// lost is dead.
+    pub fn is_unproven(&self, node: NodeIx) -> bool {
+        let seen = self.node(node);
+        let policy = &self.wanted.policy;
+        let never_seen = !seen.seen && policy.startup_fencing && seen.state == NodeState::Offline;
+        policy.fencing && (seen.unclean || never_seen)
+    }
+
+    /// Whether nothing is active there any more, whatever was found: it has left in peace,
+    /// or it is lost and taken for dead.
+    pub fn is_gone(&self, node: NodeIx) -> bool {
+        self.node(node).state == NodeState::Offline && !self.is_unproven(node)
+    }
+
+    /// Whether an agent can be run there.
+    pub fn can_act(&self, node: NodeIx) -> bool {
+        let seen = self.node(node);
+        seen.state == NodeState::Online && !seen.maintenance
+    }
+
+    pub fn has_quorum(&self) -> bool {
+        self.observed.quorate || self.wanted.policy.no_quorum == NoQuorum::Ignore
+    }
+
+    /// Whether the configuration forbids to touch it, wherever it is.
+    pub fn is_left_alone(&self, resource: ResourceIx) -> bool {
+        let settings = self.tree.settings(resource);
+        let policy = &self.wanted.policy;
+        let kept_orphan = self.tree.resource(resource).removed && !policy.stop_removed;
+        policy.maintenance || !settings.managed || settings.maintenance || kept_orphan
+    }
+
+    pub fn steps(&self) -> impl Iterator<Item = (usize, &'a Step, Slot)> + use<'a> {
+        let tree = self.tree;
+        let steps = self.arrangement.steps.iter().enumerate();
+        steps.map(move |(at, step)| {
+            (
+                at,
+                step,
+                slot_of(tree, (step.resource, step.instance, step.node)),
+            )
+        })
+    }
+
+    pub fn step_in(&self, slot: Slot, action: Action) -> Option<usize> {
+        self.steps()
+            .find(|(_, step, of)| *of == slot && step.action == action)
+            .map(|(at, _, _)| at)
+    }
+
+    /// Whether `first` has ended when `then` begins, in every order that is allowed.
+    pub fn precedes(&self, first: usize, then: usize) -> bool {
+        self.reach[then].0.contains(&first)
+    }
+
+    /// Whether a node is confirmed fenced when a step begins.
+    pub fn fenced_before(&self, node: NodeIx, step: usize) -> bool {
+        self.reach[step].1.contains(&node)
+    }
+
+    /// Whether something comes to be active in a slot in this round.
+    pub fn begins(&self, slot: Slot) -> bool {
+        [Action::Start, Action::MigrateFrom]
+            .into_iter()
+            .any(|action| self.step_in(slot, action).is_some())
+    }
+
+    pub fn is_stuck(&self, slot: Slot) -> bool {
+        self.before.get(&slot).is_some_and(|before| before.stuck)
+    }
+
+    /// What is active after the round and could have been otherwise.
+    pub fn free_after(&self) -> impl Iterator<Item = (Slot, Role)> + '_ {
+        let all = self.after.iter().map(|(slot, role)| (*slot, *role));
+        all.filter(|(slot, _)| !self.is_stuck(*slot) || self.begins(*slot))
+    }
+
+    /// What is meant to be active and can be.
+    pub fn free_placed(&self) -> impl Iterator<Item = (Slot, Role)> + '_ {
+        let all = self.placed.iter().map(|(slot, role)| (*slot, *role));
+        all.filter(|(slot, _)| !self.is_stuck(*slot))
+    }
+
+    /// Whether two slots belong to the same instance of a clone, or to none.
+    pub fn is_same_instance(&self, one: Slot, other: Slot) -> bool {
+        if self.tree.is_unique(one.resource) && self.tree.is_unique(other.resource) {
+            return (one.number, one.node) == (other.number, other.node);
+        }
+        one.node == other.node
+    }
+
+    fn read_found(&mut self) {
+        for found in &self.observed.found {
+            if !is_maybe_active(found) {
+                continue;
+            }
+            let key = (found.resource, found.instance.unwrap_or(0), found.node);
+            self.note(key, before_of(found));
+            let elsewhere = match found.under_way {
+                Some(UnderWay::MigrateTo { target }) => target,
+                Some(UnderWay::MigrateFrom { source }) => source,
+                Some(UnderWay::Start | UnderWay::Stop | UnderWay::Promote | UnderWay::Demote)
+                | None => continue,
+            };
+            let hearsay = Before {
+                hearsay: true,
+                ..Before::default()
+            };
+            self.note((key.0, key.1, elsewhere), hearsay);
+        }
+    }
+
+    fn note(&mut self, key: (ResourceIx, u32, NodeIx), new: Before) {
+        if self.is_gone(key.2) {
+            return;
+        }
+        let known = self.before.entry(slot_of(self.tree, key)).or_default();
+        known.role = known.role.max(new.role);
+        known.may_lead |= new.may_lead;
+        known.hearsay |= new.hearsay;
+        known.hands_off |= new.hands_off;
+    }
+
+    /// Nobody may act on what is unmanaged, in maintenance (itself, its node or the
+    /// cluster), blocked after a failure, active twice where that blocks, or frozen because
+    /// its ticket is lost. One place where that is so holds for all places of a thing: to
+    /// act on one of them is to decide which of them lives.
+    fn mark_hands_off(&mut self) {
+        let slots: Vec<Slot> = self.before.keys().copied().collect();
+        let mut marked: BTreeSet<Slot> = BTreeSet::new();
+        for &slot in &slots {
+            let twin = slots
+                .iter()
+                .any(|other| other.is_same_thing(slot) && other.node != slot.node);
+            let counted = self.is_counted(slot.resource);
+            let settings = self.tree.settings(slot.resource);
+            let twice = !counted && twin && settings.multiple_active == MultipleActive::Block;
+            let held = self.before[&slot].hands_off
+                || self.node(slot.node).maintenance
+                || self.is_left_alone(slot.resource)
+                || self.is_frozen(slot.resource)
+                || twice;
+            if held {
+                let also = slots
+                    .iter()
+                    .filter(|other| !counted && other.is_same_thing(slot));
+                marked.extend(also.copied().chain([slot]));
+            }
+        }
+        for slot in marked {
+            self.before.entry(slot).or_default().hands_off = true;
+        }
+    }
+
+    /// Whether instances are counted rather than told apart.
+    pub fn is_counted(&self, resource: ResourceIx) -> bool {
+        self.tree.is_cloned(resource) && !self.tree.is_unique(resource)
+    }
+
+    fn is_frozen(&self, resource: ResourceIx) -> bool {
+        let chain = self.tree.chain(resource);
+        self.wanted.ticket_rules.iter().any(|rule| {
+            rule.on_loss == TicketLoss::Freeze
+                && chain.contains(&rule.resource)
+                && !self.observed.tickets[rule.ticket.0].granted
+        })
+    }
+
+    /// What cannot be stopped may stay; and what must stop after it stays too. A member of
+    /// a group with a member that is active twice and blocked may be left alone with it.
+    fn mark_stuck(&mut self) {
+        let slots: Vec<Slot> = self.before.keys().copied().collect();
+        let failed_stops: BTreeSet<Slot> = self
+            .observed
+            .found
+            .iter()
+            .filter(|found| {
+                found
+                    .failed
+                    .is_some_and(|failed| failed.in_what == FailedVerb::Stop)
+            })
+            .map(|found| {
+                let key = (found.resource, found.instance.unwrap_or(0), found.node);
+                slot_of(self.tree, key)
+            })
+            .collect();
+        let mut stuck: BTreeSet<Slot> = slots
+            .iter()
+            .copied()
+            .filter(|slot| {
+                !self.is_fenced(slot.node)
+                    && (self.before[slot].hands_off
+                        || !self.can_act(slot.node)
+                        || failed_stops.contains(slot))
+            })
+            .collect();
+        loop {
+            let more: Vec<Slot> = slots
+                .iter()
+                .copied()
+                .filter(|slot| !stuck.contains(slot) && !self.is_fenced(slot.node))
+                .filter(|slot| {
+                    self.has_late_undoing(*slot)
+                        || stuck.iter().any(|other| self.undone_after(*slot, *other))
+                })
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            stuck.extend(more);
+        }
+        for slot in stuck {
+            self.before.entry(slot).or_default().stuck = true;
+        }
+    }
+
+    /// Whether `slot` can be undone (stopped, demoted) only after `other` was.
+    fn undone_after(&self, slot: Slot, other: Slot) -> bool {
+        let holds = |whole: ResourceIx, part: ResourceIx| self.tree.chain(part).contains(&whole);
+        let by_order = self.wanted.orders.iter().any(|order| {
+            order.kind == OrderKind::Mandatory
+                && order.symmetrical
+                && holds(order.first, slot.resource)
+                && holds(order.then, other.resource)
+        });
+        let by_set = self.wanted.some_before.iter().any(|some| {
+            some.symmetrical
+                && some
+                    .firsts
+                    .iter()
+                    .any(|(first, _)| holds(*first, slot.resource))
+                && some
+                    .thens
+                    .iter()
+                    .any(|(then, _)| holds(*then, other.resource))
+        });
+        // Members of one group: the later ones stop first (a parent stands before its
+        // children, and its children in start order is how `members` lists them); one that is
+        // active twice and blocked may keep all.
+        let blocks = self.tree.settings(other.resource).multiple_active == MultipleActive::Block;
+        let by_group = self
+            .tree
+            .members_around(slot.resource)
+            .is_some_and(|members| {
+                let place = |at: ResourceIx| members.iter().position(|member| *member == at);
+                match (place(slot.resource), place(other.resource)) {
+                    (Some(own), Some(of_other)) => own < of_other || (blocks && own != of_other),
+                    (None, _) | (_, None) => false,
+                }
+            });
+        let near = !self.tree.is_cloned(slot.resource) || self.is_same_instance(slot, other);
+        by_order || by_set || (by_group && near)
+    }
+
+    /// Whether an order lets it stop (or be demoted) only after something else was done,
+    /// which may be impossible.
+    fn has_late_undoing(&self, slot: Slot) -> bool {
+        let chain = self.tree.chain(slot.resource);
+        let undoes = |verb: Verb| matches!(verb, Verb::Stop | Verb::Demote);
+        let by_order = |order: &Order| {
+            let forward = undoes(order.then_verb) && chain.contains(&order.then);
+            let reverse = order.symmetrical
+                && !undoes(order.first_verb)
+                && undoes(order.then_verb)
+                && chain.contains(&order.first);
+            order.kind == OrderKind::Mandatory && (forward || reverse)
+        };
+        let by_set = self.wanted.some_before.iter().any(|some| {
+            some.thens
+                .iter()
+                .any(|(then, verb)| undoes(*verb) && chain.contains(then))
+        });
+        by_set || self.wanted.orders.iter().any(by_order)
+    }
+}
+
+pub(super) fn slot_of(tree: Tree<'_>, key: (ResourceIx, u32, NodeIx)) -> Slot {
+    let (resource, instance, node) = key;
+    Slot {
+        resource,
+        number: if tree.is_unique(resource) {
+            instance
+        } else {
+            0
+        },
+        node,
+    }
+}
+
+/// Whether it may be active there: it was found active, it is on its way in or out, or it
+/// failed to stop or to leave.
+fn is_maybe_active(found: &Found) -> bool {
+    let failed_to_go = found.failed.is_some_and(|failed| {
+        failed.answer != OnFail::Ignore
+            && matches!(failed.in_what, FailedVerb::Stop | FailedVerb::Migrate)
+    });
+    found.role.is_some() || found.under_way.is_some() || failed_to_go
+}
+
+fn before_of(found: &Found) -> Before {
+    let role_failed = found
+        .failed
+        .is_some_and(|failed| matches!(failed.in_what, FailedVerb::Promote | FailedVerb::Demote));
+    let role_under_way = matches!(found.under_way, Some(UnderWay::Promote | UnderWay::Demote));
+    Before {
+        role: found.role,
+        may_lead: found.role == Some(Role::Promoted) || role_failed || role_under_way,
+        hearsay: found.failed.is_some() || found.under_way.is_some(),
+        hands_off: found
+            .failed
+            .is_some_and(|failed| failed.answer == OnFail::Block),
+        stuck: false,
+    }
+}
+
+/// What has ended when each step begins. A step that is true because a node is fenced is
+/// true no sooner than that fence is confirmed. (Links were found to make no circle.)
+fn reach(arrangement: &Arrangement) -> Vec<(BTreeSet<usize>, BTreeSet<NodeIx>)> {
+    let steps = &arrangement.steps;
+    let mut reach: Vec<Option<(BTreeSet<usize>, BTreeSet<NodeIx>)>> = vec![None; steps.len()];
+    let mut stack: Vec<usize> = (0..steps.len()).collect();
+    while let Some(&at) = stack.last() {
+        if reach[at].is_some() {
+            stack.pop();
+            continue;
+        }
+        let open: Vec<usize> = steps[at]
+            .after
+            .iter()
+            .copied()
+            .filter(|&before| reach[before].is_none())
+            .collect();
+        if !open.is_empty() {
+            stack.extend(open);
+            continue;
+        }
+        let mut ended: BTreeSet<usize> = steps[at].after.iter().copied().collect();
+        let mut fenced: BTreeSet<NodeIx> = steps[at].after_fences.iter().copied().collect();
+        for &before in &steps[at].after {
+            let (steps_before, fences_before) =
+                reach[before].as_ref().expect("it was asked for above");
+            ended.extend(steps_before);
+            fenced.extend(fences_before);
+            if steps[before].implied {
+                fenced.insert(steps[before].node);
+            }
+        }
+        reach[at] = Some((ended, fenced));
+        stack.pop();
+    }
+    reach
+        .into_iter()
+        .map(|done| done.expect("each was on the stack"))
+        .collect()
+}
