@@ -17,6 +17,10 @@ impl Score {
     pub const INFINITY: Self = Self(1_000_000);
     /// Never.
     pub const MINUS_INFINITY: Self = Self(-1_000_000);
+    /// A mark for "not spoken of" that no sum gets to; only inside of the planner.
+    pub(super) const UNNAMED: Self = Self(i32::MIN);
+    /// Of an instance that never said how much it wants to lead.
+    pub(super) const NOT_ASKED: Self = Self(-1);
     /// Neither for nor against.
     pub const ZERO: Self = Self(0);
 

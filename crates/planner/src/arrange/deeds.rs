@@ -1,0 +1,558 @@
+//! Deeds: what could be done with each part, and what that means for other deeds.
+//!
+//! Every single part has a start where it goes and a stop where it is, and the like for
+//! roles. Groups and clones have gates: moments like "all of it is started". Edges say what
+//! follows from one deed for another. `settle` then finds out which are needed and possible.
+
+use super::scene::{Part, PartIx, PartKind, Place, Scene};
+use super::{
+    FailedVerb, MultipleActive, NoQuorum, NodeIx, OnFail, Requires, Role, StepReason, UnderWay,
+    WaitReason,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct DeedIx(pub usize);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    Start(PartIx, Option<NodeIx>),
+    Stop(PartIx, NodeIx),
+    Promote(PartIx, Option<NodeIx>),
+    Demote(PartIx, NodeIx),
+    /// A moment of a group or a clone.
+    Gate,
+}
+
+#[derive(Debug)]
+pub(super) struct Deed {
+    pub what: What,
+    /// It has to be done in this round.
+    pub needed: bool,
+    /// It can be done in this round.
+    pub possible: bool,
+    /// Of gates: how many of those before it are enough; none: all.
+    pub enough: Option<usize>,
+    pub because: StepReason,
+    pub hindered: Option<WaitReason>,
+    pub out: Vec<Edge>,
+    pub into: Vec<DeedIx>,
+}
+
+/// What one deed means for a later one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Edge {
+    pub to: DeedIx,
+    pub means: Means,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Means(u8);
+
+impl Means {
+    /// Only the order, if both are done.
+    pub const ORDER: Self = Self(0);
+    /// The later cannot be done, or stay done, unless the earlier holds.
+    pub const BLOCK: Self = Self(1);
+    /// The later cannot be done unless the earlier holds; what is done stays.
+    pub const BLOCK_NEW: Self = Self(2);
+    /// If the earlier is needed, so is the later.
+    pub const FOLLOW: Self = Self(4);
+    /// If the later is needed, so is the earlier.
+    pub const PULL: Self = Self(8);
+
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// The moments of a group or a clone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Gates {
+    pub starting: DeedIx,
+    pub started: DeedIx,
+    pub stopping: DeedIx,
+    pub stopped: DeedIx,
+    pub promoting: DeedIx,
+    pub promoted: DeedIx,
+    pub demoting: DeedIx,
+    pub demoted: DeedIx,
+}
+
+/// The deeds of a single part.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Own {
+    pub start: Option<DeedIx>,
+    pub promote: Option<DeedIx>,
+    pub stops: Vec<(NodeIx, DeedIx)>,
+    pub demotes: Vec<(NodeIx, DeedIx)>,
+}
+
+#[derive(Debug)]
+pub(super) struct Deeds {
+    pub deeds: Vec<Deed>,
+    /// By part: what single parts do.
+    pub own: Vec<Own>,
+    /// By part: the gates of groups and clones.
+    pub gates: Vec<Option<Gates>>,
+}
+
+impl Deeds {
+    pub fn get(&self, at: DeedIx) -> &Deed {
+        &self.deeds[at.0]
+    }
+
+    pub fn get_mut(&mut self, at: DeedIx) -> &mut Deed {
+        &mut self.deeds[at.0]
+    }
+
+    pub fn edge(&mut self, from: DeedIx, to: DeedIx, means: Means) {
+        self.deeds[from.0].out.push(Edge { to, means });
+        self.deeds[to.0].into.push(from);
+    }
+
+    pub fn gate(&mut self, enough: Option<usize>) -> DeedIx {
+        self.push(What::Gate, true, enough)
+    }
+
+    fn push(&mut self, what: What, possible: bool, enough: Option<usize>) -> DeedIx {
+        let at = DeedIx(self.deeds.len());
+        self.deeds.push(Deed {
+            what,
+            needed: false,
+            possible,
+            enough,
+            because: StepReason::Wanted,
+            hindered: None,
+            out: Vec::new(),
+            into: Vec::new(),
+        });
+        at
+    }
+
+    pub fn need(&mut self, at: DeedIx, because: StepReason) {
+        let deed = self.get_mut(at);
+        if !deed.needed {
+            deed.needed = true;
+            deed.because = because;
+        }
+    }
+
+    pub fn hinder(&mut self, at: DeedIx, because: WaitReason) {
+        let deed = self.get_mut(at);
+        if deed.possible {
+            deed.possible = false;
+            deed.hindered = Some(because);
+        }
+    }
+}
+
+pub(super) fn deeds(scene: &mut Scene<'_>) -> Deeds {
+    let mut deeds = Deeds {
+        deeds: Vec::new(),
+        own: vec![Own::default(); scene.parts.len()],
+        gates: vec![None; scene.parts.len()],
+    };
+    for at in (0..scene.parts.len()).map(PartIx) {
+        match &scene.part(at).kind {
+            PartKind::Single => single(scene, &mut deeds, at),
+            PartKind::Group { .. } => deeds.gates[at.0] = Some(gates(&mut deeds, None)),
+            PartKind::Clone { .. } => {
+                let enough = scene.clone_rules(at).map_or(0, |rules| rules.enough) as usize;
+                deeds.gates[at.0] = Some(gates(&mut deeds, Some(enough.max(1))));
+            }
+        }
+    }
+    for at in (0..scene.parts.len()).map(PartIx) {
+        match &scene.part(at).kind {
+            PartKind::Single => {}
+            PartKind::Group {
+                members, ordered, ..
+            } => group_edges(&mut deeds, at, members, *ordered),
+            PartKind::Clone { instances, .. } => clone_edges(scene, &mut deeds, at, instances),
+        }
+    }
+    deeds
+}
+
+fn gates(deeds: &mut Deeds, enough: Option<usize>) -> Gates {
+    Gates {
+        starting: deeds.gate(None),
+        started: deeds.gate(enough),
+        stopping: deeds.gate(None),
+        stopped: deeds.gate(None),
+        promoting: deeds.gate(None),
+        promoted: deeds.gate(enough.map(|_| 1)),
+        demoting: deeds.gate(None),
+        demoted: deeds.gate(None),
+    }
+}
+
+fn single(scene: &mut Scene<'_>, deeds: &mut Deeds, at: PartIx) {
+    if 1 < scene.part(at).here.len() && !is_half_migrated(scene.part(at)) {
+        doubles(scene, at);
+    }
+    let part = scene.part(at);
+    let target = part.place.node();
+    let start = deeds.push(What::Start(at, target), target.is_some(), None);
+    let stops: Vec<(NodeIx, DeedIx)> = part
+        .here
+        .iter()
+        .map(|here| (here.node, deeds.push(What::Stop(at, here.node), true, None)))
+        .collect();
+    let promote = deeds.push(What::Promote(at, target), target.is_some(), None);
+    let demotes: Vec<(NodeIx, DeedIx)> = part
+        .here
+        .iter()
+        .map(|here| {
+            (
+                here.node,
+                deeds.push(What::Demote(at, here.node), true, None),
+            )
+        })
+        .collect();
+    deeds.edge(start, promote, Means::BLOCK);
+    for (node, demote) in &demotes {
+        for (_, stop) in stops.iter().filter(|(other, _)| other == node) {
+            deeds.edge(*demote, *stop, Means::BLOCK);
+        }
+        deeds.edge(*demote, promote, Means::ORDER);
+    }
+    for (_, stop) in &stops {
+        deeds.edge(*stop, start, Means::ORDER);
+    }
+    deeds.own[at.0] = Own {
+        start: Some(start),
+        promote: Some(promote),
+        stops,
+        demotes,
+    };
+    hindrances(scene, deeds, at);
+    needs(scene, deeds, at);
+}
+
+/// Active on several nodes although it should not be.
+fn doubles(scene: &mut Scene<'_>, at: PartIx) {
+    if scene.settings(at).multiple_active == MultipleActive::Block {
+        let part = scene.part_mut(at);
+        part.blocked = true;
+    }
+}
+
+/// A live migration that stands between its two ends is active on both, rightly.
+pub(super) fn is_half_migrated(part: &Part) -> bool {
+    part.here.iter().any(|here| {
+        matches!(
+            here.under_way,
+            Some(UnderWay::MigrateTo { .. } | UnderWay::MigrateFrom { .. })
+        )
+    })
+}
+
+/// What cannot be done, whatever is needed.
+fn hindrances(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
+    let part = scene.part(at);
+    let own = deeds.own[at.0].clone();
+    let (start, promote) = (
+        own.start.expect("single parts have one"),
+        own.promote.expect("single parts have one"),
+    );
+    let left_alone = if part.blocked {
+        Some(WaitReason::Blocked)
+    } else if !part.managed {
+        Some(WaitReason::Unmanaged)
+    } else {
+        None
+    };
+    if let Some(because) = &left_alone {
+        let is_there = part
+            .here
+            .iter()
+            .any(|here| Some(here.node) == part.place.node());
+        if !is_there || part.blocked {
+            deeds.hinder(start, because.clone());
+        }
+        deeds.hinder(promote, because.clone());
+    }
+    if part.place.node().is_none() {
+        deeds.hinder(start, WaitReason::NoNode);
+        deeds.hinder(promote, WaitReason::NoNode);
+    }
+    for (node, deed) in own.stops.iter().chain(&own.demotes) {
+        let facts = &scene.nodes[node.0];
+        if facts.fenced {
+            continue;
+        }
+        if !facts.reachable() {
+            deeds.hinder(*deed, WaitReason::Unproven(*node));
+        } else if let Some(because) = &left_alone {
+            deeds.hinder(*deed, because.clone());
+        }
+    }
+    without_quorum(scene, deeds, at, (start, promote));
+}
+
+fn without_quorum(
+    scene: &Scene<'_>,
+    deeds: &mut Deeds,
+    at: PartIx,
+    (start, promote): (DeedIx, DeedIx),
+) {
+    if scene.observed.quorate || scene.settings(at).requires == Requires::Nothing {
+        return;
+    }
+    let part = scene.part(at);
+    let leads = part.here.iter().any(|here| here.role == Role::Promoted);
+    match scene.wanted.policy.no_quorum {
+        NoQuorum::Ignore => {}
+        NoQuorum::Stop | NoQuorum::Fence => {
+            deeds.hinder(start, WaitReason::NoQuorum);
+            deeds.hinder(promote, WaitReason::NoQuorum);
+        }
+        NoQuorum::Demote => {
+            let has_roles = scene
+                .clone_around(at)
+                .and_then(|clone| scene.clone_rules(clone))
+                .is_some_and(|rules| rules.promotable.is_some());
+            if !has_roles || part.here.is_empty() {
+                deeds.hinder(start, WaitReason::NoQuorum);
+            }
+            deeds.hinder(promote, WaitReason::NoQuorum);
+        }
+        NoQuorum::Freeze => {
+            if part.here.is_empty() {
+                deeds.hinder(start, WaitReason::NoQuorum);
+            }
+            if !leads {
+                deeds.hinder(promote, WaitReason::NoQuorum);
+            }
+        }
+    }
+}
+
+/// What has to be done for the part's own sake.
+fn needs(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
+    let part = scene.part(at);
+    let own = deeds.own[at.0].clone();
+    let (start, promote) = (
+        own.start.expect("single parts have one"),
+        own.promote.expect("single parts have one"),
+    );
+    for (node, stop) in &own.stops {
+        if scene.nodes[node.0].fenced {
+            deeds.need(*stop, StepReason::NodeFenced(*node));
+        }
+    }
+    let Place::On(target) = part.place else {
+        if part.managed && !part.blocked && !scene.is_kept(at) {
+            for (_, stop) in &own.stops {
+                deeds.need(*stop, StepReason::Unwanted);
+            }
+        }
+        return;
+    };
+    if part.blocked {
+        return;
+    }
+    let stay = part.here.iter().find(|here| here.node == target);
+    let Some(stay) = stay else {
+        let because = if part.here.is_empty() {
+            StepReason::Wanted
+        } else {
+            StepReason::Moves
+        };
+        deeds.need(start, because);
+        for (_, stop) in &own.stops {
+            deeds.need(*stop, StepReason::Moves);
+        }
+        if part.next_role == Some(Role::Promoted) {
+            deeds.need(promote, StepReason::Role);
+        }
+        return;
+    };
+    if !part.managed {
+        return;
+    }
+    let demote = own.demotes.iter().find(|(node, _)| *node == target);
+    match stay.failed.map(|failed| (failed.answer, failed.in_what)) {
+        Some((OnFail::Restart | OnFail::Move | OnFail::Fence | OnFail::Standby, _))
+        | Some((OnFail::Demote, FailedVerb::Stop | FailedVerb::Start)) => {
+            deeds.need(start, StepReason::Failed);
+        }
+        Some((OnFail::Demote, _)) if stay.role == Role::Promoted => {
+            if let Some((_, demote)) = demote {
+                deeds.need(*demote, StepReason::Failed);
+            }
+        }
+        Some((OnFail::Demote | OnFail::Ignore | OnFail::Block | OnFail::Stop, _)) | None => {}
+    }
+    if matches!(stay.under_way, Some(UnderWay::Start | UnderWay::Stop)) {
+        deeds.need(start, StepReason::Wanted);
+    }
+    if 1 < part.here.len() && !is_half_migrated(part) {
+        let keeps = scene.settings(at).multiple_active == MultipleActive::StopUnexpected;
+        if !keeps {
+            deeds.need(start, StepReason::ActiveTwice);
+        }
+        for (node, stop) in &own.stops {
+            if !keeps || *node != target {
+                deeds.need(*stop, StepReason::ActiveTwice);
+            }
+        }
+    }
+    match (part.next_role, stay.role) {
+        (Some(Role::Promoted), Role::Started | Role::Unpromoted) => {
+            deeds.need(promote, StepReason::Role);
+        }
+        (Some(Role::Unpromoted | Role::Started), Role::Promoted) => {
+            if let Some((_, demote)) = demote {
+                deeds.need(*demote, StepReason::Role);
+            }
+        }
+        (_, _) => {}
+    }
+}
+
+impl Scene<'_> {
+    /// Removed, but the policy is to leave such things as they are.
+    fn is_kept(&self, at: PartIx) -> bool {
+        let removed = self.wanted.resources[self.part(at).resource.0].removed;
+        removed && !self.wanted.policy.stop_removed
+    }
+}
+
+/// The deed that a verb means for a part: its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Beginning,
+    Completion,
+}
+
+impl Deeds {
+    pub fn starts(&self, at: PartIx, end: End) -> DeedIx {
+        match (&self.gates[at.0], end) {
+            (Some(gates), End::Beginning) => gates.starting,
+            (Some(gates), End::Completion) => gates.started,
+            (None, _) => self.own[at.0].start.expect("single parts have one"),
+        }
+    }
+
+    pub fn promotes(&self, at: PartIx, end: End) -> DeedIx {
+        match (&self.gates[at.0], end) {
+            (Some(gates), End::Beginning) => gates.promoting,
+            (Some(gates), End::Completion) => gates.promoted,
+            (None, _) => self.own[at.0].promote.expect("single parts have one"),
+        }
+    }
+
+    pub fn stops(&self, at: PartIx, end: End) -> Vec<DeedIx> {
+        match (&self.gates[at.0], end) {
+            (Some(gates), End::Beginning) => vec![gates.stopping],
+            (Some(gates), End::Completion) => vec![gates.stopped],
+            (None, _) => self.own[at.0].stops.iter().map(|(_, deed)| *deed).collect(),
+        }
+    }
+
+    pub fn demotes(&self, at: PartIx, end: End) -> Vec<DeedIx> {
+        match (&self.gates[at.0], end) {
+            (Some(gates), End::Beginning) => vec![gates.demoting],
+            (Some(gates), End::Completion) => vec![gates.demoted],
+            (None, _) => self.own[at.0]
+                .demotes
+                .iter()
+                .map(|(_, deed)| *deed)
+                .collect(),
+        }
+    }
+}
+
+const BOTH: Means = Means::BLOCK.and(Means::FOLLOW);
+const BACK: Means = Means::BLOCK.and(Means::PULL);
+
+fn group_edges(deeds: &mut Deeds, at: PartIx, members: &[PartIx], ordered: bool) {
+    let gates = deeds.gates[at.0].expect("groups have them");
+    for (place, member) in members.iter().enumerate() {
+        let begin = deeds.starts(*member, End::Beginning);
+        let end = deeds.starts(*member, End::Completion);
+        deeds.edge(gates.starting, begin, BOTH);
+        deeds.edge(end, gates.started, BOTH);
+        let begin = deeds.promotes(*member, End::Beginning);
+        let end = deeds.promotes(*member, End::Completion);
+        deeds.edge(gates.promoting, begin, Means::BLOCK);
+        deeds.edge(end, gates.promoted, BOTH);
+        for stop in deeds.stops(*member, End::Beginning) {
+            deeds.edge(gates.stopping, stop, BACK);
+        }
+        for stop in deeds.stops(*member, End::Completion) {
+            deeds.edge(stop, gates.stopped, BACK);
+        }
+        for demote in deeds.demotes(*member, End::Beginning) {
+            deeds.edge(gates.demoting, demote, BACK);
+        }
+        for demote in deeds.demotes(*member, End::Completion) {
+            deeds.edge(demote, gates.demoted, BACK);
+        }
+        if !ordered || place == 0 {
+            continue;
+        }
+        let before = members[place - 1];
+        in_order(deeds, before, *member);
+    }
+}
+
+/// A later member needs the earlier one.
+fn in_order(deeds: &mut Deeds, before: PartIx, after: PartIx) {
+    let first = deeds.starts(before, End::Completion);
+    let then = deeds.starts(after, End::Beginning);
+    deeds.edge(first, then, BOTH);
+    let first = deeds.promotes(before, End::Completion);
+    let then = deeds.promotes(after, End::Beginning);
+    deeds.edge(first, then, Means::ORDER);
+    for then in deeds.stops(after, End::Completion) {
+        for first in deeds.stops(before, End::Beginning) {
+            deeds.edge(then, first, BACK);
+        }
+    }
+    for then in deeds.demotes(after, End::Completion) {
+        for first in deeds.demotes(before, End::Beginning) {
+            deeds.edge(then, first, Means::ORDER);
+        }
+    }
+}
+
+fn clone_edges(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, instances: &[PartIx]) {
+    let gates = deeds.gates[at.0].expect("clones have them");
+    let ordered = scene.clone_rules(at).is_some_and(|rules| rules.ordered);
+    let mut before: Option<PartIx> = None;
+    for instance in instances {
+        let begin = deeds.starts(*instance, End::Beginning);
+        let end = deeds.starts(*instance, End::Completion);
+        deeds.edge(gates.starting, begin, BOTH);
+        deeds.edge(end, gates.started, Means::BLOCK.and(Means::FOLLOW));
+        let begin = deeds.promotes(*instance, End::Beginning);
+        let end = deeds.promotes(*instance, End::Completion);
+        deeds.edge(gates.promoting, begin, Means::BLOCK);
+        deeds.edge(end, gates.promoted, Means::BLOCK.and(Means::FOLLOW));
+        for stop in deeds.stops(*instance, End::Beginning) {
+            deeds.edge(gates.stopping, stop, Means::BLOCK);
+        }
+        for stop in deeds.stops(*instance, End::Completion) {
+            deeds.edge(stop, gates.stopped, BACK);
+        }
+        for demote in deeds.demotes(*instance, End::Beginning) {
+            deeds.edge(gates.demoting, demote, Means::BLOCK);
+        }
+        for demote in deeds.demotes(*instance, End::Completion) {
+            deeds.edge(demote, gates.demoted, BACK);
+        }
+        if let Some(before) = before.filter(|_| ordered) {
+            let first = deeds.starts(before, End::Completion);
+            let then = deeds.starts(*instance, End::Beginning);
+            deeds.edge(first, then, Means::ORDER);
+        }
+        before = Some(*instance);
+    }
+}

@@ -1,0 +1,225 @@
+//! Orders between resources, as edges between deeds.
+
+use super::deeds::{DeedIx, Deeds, End, Means};
+use super::scene::{PartIx, PartKind, Scene};
+use super::{Order, OrderKind, SomeBefore, Verb};
+
+const BOTH: Means = Means::BLOCK.and(Means::FOLLOW);
+const BACK: Means = Means::BLOCK.and(Means::PULL);
+
+pub(super) fn orders(scene: &Scene<'_>, deeds: &mut Deeds) {
+    for order in &scene.wanted.orders {
+        let first = scene.spoken_of(order.first);
+        let then = scene.spoken_of(order.then);
+        if let (Some(first), Some(then)) = (first, then) {
+            if first != then {
+                Pair {
+                    scene,
+                    order,
+                    first,
+                    then,
+                }
+                .edges(deeds);
+            }
+        }
+    }
+    for some in &scene.wanted.some_before {
+        some_before(scene, deeds, some);
+    }
+}
+
+struct Pair<'s, 'a> {
+    scene: &'s Scene<'a>,
+    order: &'s Order,
+    first: PartIx,
+    then: PartIx,
+}
+
+impl Pair<'_, '_> {
+    fn edges(&self, deeds: &mut Deeds) {
+        if self.order.kind == OrderKind::Serialize {
+            return;
+        }
+        if self.is_interleaved() {
+            self.interleaved(deeds);
+            return;
+        }
+        let (first, then) = (self.first, self.then);
+        self.forward(deeds, first, then);
+        if self.order.symmetrical {
+            self.backward(deeds, first, then);
+        }
+    }
+
+    fn mandatory(&self) -> bool {
+        self.order.kind == OrderKind::Mandatory
+    }
+
+    /// Two clones of which each instance needs only the one on its own node.
+    fn is_interleaved(&self) -> bool {
+        let then = self.scene.clone_rules(self.then);
+        self.scene.is_clone(self.first) && then.is_some_and(|rules| rules.interleave)
+    }
+
+    fn forward(&self, deeds: &mut Deeds, first: PartIx, then: PartIx) {
+        let (first_verb, then_verb) = (self.order.first_verb, self.order.then_verb);
+        let means = self.forward_means(first);
+        for from in of_verb(deeds, first, first_verb, End::Completion) {
+            for to in of_verb(deeds, then, then_verb, End::Beginning) {
+                deeds.edge(from, to, means);
+            }
+        }
+        if self.mandatory() && self.order.symmetrical {
+            self.follow_same_node(deeds, first, then);
+        }
+    }
+
+    fn forward_means(&self, first: PartIx) -> Means {
+        if !self.mandatory() {
+            return Means::ORDER;
+        }
+        let brings_up = matches!(self.order.first_verb, Verb::Start | Verb::Promote);
+        match (brings_up, self.order.symmetrical) {
+            (true, false) => Means::BLOCK_NEW,
+            // A clone is not needed anew by all that depends on it when one instance is.
+            (true, true) if self.scene.is_clone(first) && !self.scene.is_clone(self.then) => {
+                Means::BLOCK
+            }
+            (true, true) => BOTH,
+            (false, _) => Means::BLOCK_NEW,
+        }
+    }
+
+    /// What needs a clone starts anew with the instance on its own node.
+    fn follow_same_node(&self, deeds: &mut Deeds, first: PartIx, then: PartIx) {
+        if !self.scene.is_clone(first) || self.scene.is_clone(then) {
+            return;
+        }
+        let Some(node) = self.scene.node_of(then) else {
+            return;
+        };
+        for instance in self.scene.instances(first).to_vec() {
+            if self.scene.node_of(instance) != Some(node) {
+                continue;
+            }
+            for from in of_verb(deeds, instance, self.order.first_verb, End::Completion) {
+                for to in of_verb(deeds, then, self.order.then_verb, End::Beginning) {
+                    deeds.edge(from, to, Means::FOLLOW);
+                }
+            }
+        }
+    }
+
+    fn backward(&self, deeds: &mut Deeds, first: PartIx, then: PartIx) {
+        let means = match (self.mandatory(), self.scene.is_clone(first)) {
+            (false, _) | (true, true) => Means::ORDER,
+            (true, false) => BACK,
+        };
+        let (first_verb, then_verb) = (
+            opposite(self.order.first_verb),
+            opposite(self.order.then_verb),
+        );
+        for from in of_verb(deeds, then, then_verb, End::Completion) {
+            for to in of_verb(deeds, first, first_verb, End::Beginning) {
+                deeds.edge(from, to, means);
+            }
+        }
+    }
+
+    /// Each instance with the one of the other clone on the same node.
+    fn interleaved(&self, deeds: &mut Deeds) {
+        let scene = self.scene;
+        for then in scene.instances(self.then).to_vec() {
+            let target = scene.node_of(then);
+            let mut partner = None;
+            for first in scene.instances(self.first).to_vec() {
+                let together = target.is_some() && scene.node_of(first) == target;
+                if together {
+                    partner = Some(first);
+                    self.forward(deeds, first, then);
+                }
+                if self.order.symmetrical {
+                    self.backward_on_nodes(deeds, first, then);
+                }
+            }
+            if partner.is_none() && self.mandatory() {
+                self.without_partner(deeds, then);
+            }
+        }
+        // Who waits for the whole clone waits for it still.
+        let _ = PartKind::Single;
+    }
+
+    fn backward_on_nodes(&self, deeds: &mut Deeds, first: PartIx, then: PartIx) {
+        let shared: Vec<_> = self
+            .scene
+            .active_nodes(first)
+            .into_iter()
+            .filter(|node| self.scene.active_nodes(then).contains(node))
+            .collect();
+        if !shared.is_empty() {
+            self.backward(deeds, first, then);
+        }
+    }
+
+    /// On a node without an instance of the first clone, one of the second cannot be.
+    fn without_partner(&self, deeds: &mut Deeds, then: PartIx) {
+        let never = deeds.gate(Some(1));
+        let means = if self.order.symmetrical {
+            Means::BLOCK
+        } else {
+            Means::BLOCK_NEW
+        };
+        if matches!(self.order.first_verb, Verb::Start | Verb::Promote) {
+            for to in of_verb(deeds, then, self.order.then_verb, End::Beginning) {
+                deeds.edge(never, to, means);
+            }
+        }
+    }
+}
+
+pub(super) fn of_verb(deeds: &Deeds, at: PartIx, verb: Verb, end: End) -> Vec<DeedIx> {
+    match verb {
+        Verb::Start => vec![deeds.starts(at, end)],
+        Verb::Promote => vec![deeds.promotes(at, end)],
+        Verb::Stop => deeds.stops(at, end),
+        Verb::Demote => deeds.demotes(at, end),
+    }
+}
+
+fn opposite(verb: Verb) -> Verb {
+    match verb {
+        Verb::Start => Verb::Stop,
+        Verb::Stop => Verb::Start,
+        Verb::Promote => Verb::Demote,
+        Verb::Demote => Verb::Promote,
+    }
+}
+
+fn some_before(scene: &Scene<'_>, deeds: &mut Deeds, some: &SomeBefore) {
+    if some.kind == OrderKind::Serialize {
+        return;
+    }
+    let gate = deeds.gate(Some(some.enough));
+    for (first, verb) in &some.firsts {
+        let Some(first) = scene.spoken_of(*first) else {
+            continue;
+        };
+        for from in of_verb(deeds, first, *verb, End::Completion) {
+            deeds.edge(from, gate, Means::BLOCK);
+        }
+    }
+    let means = match (some.kind, some.symmetrical) {
+        (OrderKind::Mandatory, true) => Means::BLOCK,
+        (OrderKind::Mandatory, false) => Means::BLOCK_NEW,
+        (OrderKind::Optional | OrderKind::Serialize, _) => Means::ORDER,
+    };
+    for (then, verb) in &some.thens {
+        let Some(then) = scene.spoken_of(*then) else {
+            continue;
+        };
+        for to in of_verb(deeds, then, *verb, End::Beginning) {
+            deeds.edge(gate, to, means);
+        }
+    }
+}

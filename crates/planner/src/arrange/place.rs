@@ -1,0 +1,161 @@
+//! Placing: parts in order of priority, each after those that it follows.
+
+use std::cmp::Reverse;
+
+use super::relate::Weighing;
+use super::scene::{PartIx, PartKind, Place, Scene};
+use super::{MultipleActive, NodeIx, OnFail, Placement, Role, Score, Target};
+
+pub(super) fn place(scene: &mut Scene<'_>) {
+    for root in order(scene) {
+        scene.assign(root);
+    }
+}
+
+/// Higher priority first. Where room counts, those that have most to lose by waiting follow.
+fn order(scene: &mut Scene<'_>) -> Vec<PartIx> {
+    let mut roots = scene.roots.clone();
+    roots.sort_by_key(|root| Reverse(scene.settings(*root).priority));
+    if scene.wanted.policy.placement == Placement::Count {
+        return roots;
+    }
+    let keys: Vec<(Vec<Score>, Option<NodeIx>)> = roots
+        .iter()
+        .map(|root| {
+            let mut scores = vec![Score::ZERO; scene.nodes.len()];
+            let weighing = Weighing {
+                attribute: None,
+                factor: 1.0,
+                keeps_good: false,
+            };
+            scene.add_wishes(*root, &mut scores, weighing);
+            let here = scene.active_nodes(*root).first().copied();
+            (scores, here)
+        })
+        .collect();
+    let mut nodes: Vec<NodeIx> = (0..scene.nodes.len()).map(NodeIx).collect();
+    nodes.sort_by_key(|node| (!scene.nodes[node.0].usable(), scene.nodes[node.0].rank));
+    let mut ranked: Vec<usize> = (0..roots.len()).collect();
+    ranked.sort_by(|a, b| {
+        let priority = |at: usize| Reverse(scene.settings(roots[at]).priority);
+        let at_home = |at: usize| {
+            let (scores, here) = &keys[at];
+            Reverse(here.map(|here| scores[here.0]))
+        };
+        let by_node = || {
+            nodes
+                .iter()
+                .map(|node| Reverse(keys[*a].0[node.0]).cmp(&Reverse(keys[*b].0[node.0])))
+                .find(|order| order.is_ne())
+                .unwrap_or(std::cmp::Ordering::Equal)
+        };
+        priority(*a)
+            .cmp(&priority(*b))
+            .then_with(|| at_home(*a).cmp(&at_home(*b)))
+            .then_with(by_node)
+    });
+    ranked.into_iter().map(|at| roots[at]).collect()
+}
+
+impl Scene<'_> {
+    /// Places a part, whatever around it has to be placed with it, and before it whatever it
+    /// follows.
+    pub fn assign(&mut self, at: PartIx) {
+        if self.part(at).place != Place::Undecided || self.part(at).busy {
+            return;
+        }
+        if let Some(parent) = self.part(at).parent {
+            if !self.part(parent).busy && self.part(parent).place == Place::Undecided {
+                self.assign(parent);
+                return;
+            }
+        }
+        self.part_mut(at).busy = true;
+        match &self.part(at).kind {
+            PartKind::Single => {
+                self.assign_single(at, None);
+            }
+            PartKind::Group { members, .. } => {
+                for member in members.clone() {
+                    self.assign_single(member, None);
+                }
+                self.part_mut(at).place = Place::Nowhere;
+            }
+            PartKind::Clone { .. } => self.assign_clone(at),
+        }
+        self.part_mut(at).busy = false;
+    }
+
+    /// Places a single part. With a wish, there or, if another node is better, not at all:
+    /// then it says where it would have gone.
+    pub fn assign_single(&mut self, at: PartIx, wished: Option<NodeIx>) -> Option<NodeIx> {
+        if self.part(at).place != Place::Undecided {
+            return self.part(at).place.node();
+        }
+        self.part_mut(at).busy = true;
+        let scores = self.weighed(at);
+        self.part_mut(at).busy = false;
+        let node = self.decide(at, &scores, wished);
+        if wished.is_none() || node == wished {
+            self.settle(at, node);
+        }
+        node
+    }
+
+    /// The scores of a single part with all colocations weighed.
+    pub fn weighed(&mut self, at: PartIx) -> Vec<Score> {
+        for link in self.links_followed_by(at) {
+            self.assign(link.primary);
+        }
+        let mut scores = self.part(at).scores.clone();
+        for link in self.links_followed_by(at) {
+            if !matches!(link.dependent_role, Some(Role::Promoted)) {
+                self.heed_primary(&link, &mut scores);
+            }
+        }
+        self.heed_dependents(at, &mut scores);
+        scores
+    }
+
+    fn decide(&self, at: PartIx, scores: &[Score], wished: Option<NodeIx>) -> Option<NodeIx> {
+        let part = self.part(at);
+        if !part.managed || part.blocked {
+            return part.here.first().map(|here| here.node);
+        }
+        if self.is_wanted_nowhere(at) {
+            return None;
+        }
+        self.choose(at, scores, wished)
+    }
+
+    /// Whether a single part is not to run, whatever the scores.
+    pub fn is_wanted_nowhere(&self, at: PartIx) -> bool {
+        let settings = self.settings(at);
+        let part = self.part(at);
+        let failed_for_good = part.here.iter().any(|here| {
+            here.failed
+                .is_some_and(|failed| failed.answer == OnFail::Stop)
+        });
+        let stops_doubles =
+            1 < part.here.len() && settings.multiple_active == MultipleActive::StopOnly;
+        settings.target == Target::Stopped
+            || self.wanted.policy.stop_all
+            || part.surplus
+            || failed_for_good
+            || stops_doubles
+    }
+
+    fn settle(&mut self, at: PartIx, node: Option<NodeIx>) {
+        let Some(node) = node else {
+            self.part_mut(at).place = Place::Nowhere;
+            return;
+        };
+        self.part_mut(at).place = Place::On(node);
+        let utilization = &self.settings(at).utilization;
+        let facts = &mut self.nodes[node.0];
+        facts.placed += 1;
+        for (good, amount) in utilization {
+            *facts.room.entry(good.clone()).or_default() -= amount;
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! Which deeds are needed, and which are possible: what follows from each for the others,
+//! until nothing changes any more.
+//!
+//! `needed` only ever becomes true and `possible` only ever becomes false, so this ends.
+
+use std::collections::VecDeque;
+
+use super::deeds::{DeedIx, Deeds, Means, What};
+use super::scene::{PartIx, Scene};
+use super::{Role, StepReason, WaitReason};
+
+pub(super) fn settle(scene: &Scene<'_>, deeds: &mut Deeds) {
+    let mut queue: VecDeque<DeedIx> = (0..deeds.deeds.len()).map(DeedIx).collect();
+    let mut queued = vec![true; deeds.deeds.len()];
+    while let Some(at) = queue.pop_front() {
+        queued[at.0] = false;
+        let mut changed = Vec::new();
+        inside(scene, deeds, at, &mut changed);
+        outgoing(scene, deeds, at, &mut changed);
+        incoming(scene, deeds, at, &mut changed);
+        for change in changed {
+            // Whatever depends on it, and whatever is of the same part, is looked at again.
+            let mut again = vec![change];
+            again.extend(deeds.get(change).out.iter().map(|edge| edge.to));
+            again.extend(deeds.get(change).into.iter().copied());
+            if let Some(part) = part_of(deeds.get(change).what) {
+                let own = &deeds.own[part.0];
+                again.extend(own.start);
+                again.extend(own.promote);
+                again.extend(own.stops.iter().chain(&own.demotes).map(|(_, deed)| *deed));
+            }
+            for deed in again {
+                if !queued[deed.0] {
+                    queued[deed.0] = true;
+                    queue.push_back(deed);
+                }
+            }
+        }
+    }
+}
+
+fn part_of(what: What) -> Option<PartIx> {
+    match what {
+        What::Start(part, _)
+        | What::Stop(part, _)
+        | What::Promote(part, _)
+        | What::Demote(part, _) => Some(part),
+        What::Gate => None,
+    }
+}
+
+/// The changes that a rule makes, so that what depends on them is looked at again.
+struct Change<'d> {
+    deeds: &'d mut Deeds,
+    changed: &'d mut Vec<DeedIx>,
+}
+
+impl Change<'_> {
+    fn need(&mut self, at: DeedIx, because: StepReason) {
+        if !self.deeds.get(at).needed {
+            self.deeds.need(at, because);
+            self.changed.push(at);
+        }
+    }
+
+    fn hinder(&mut self, at: DeedIx, because: WaitReason) {
+        if self.deeds.get(at).possible {
+            self.deeds.hinder(at, because);
+            self.changed.push(at);
+        }
+    }
+}
+
+/// Whether what a deed brings about is so at the end of the round.
+pub(super) fn holds(scene: &Scene<'_>, deeds: &Deeds, at: DeedIx) -> bool {
+    let deed = deeds.get(at);
+    match deed.what {
+        What::Start(part, _) => active_after(scene, deeds, part),
+        What::Promote(part, _) => leads_after(scene, deeds, part),
+        What::Stop(..) | What::Demote(..) => !deed.needed || deed.possible,
+        What::Gate => deed.possible,
+    }
+}
+
+/// Whether a single part is active where it should be at the end of the round.
+pub(super) fn active_after(scene: &Scene<'_>, deeds: &Deeds, at: PartIx) -> bool {
+    let part = scene.part(at);
+    let Some(target) = part.place.node() else {
+        return false;
+    };
+    let own = &deeds.own[at.0];
+    let start = deeds.get(own.start.expect("single parts have one"));
+    let stop = own.stops.iter().find(|(node, _)| *node == target);
+    match stop {
+        Some(_) if scene.nodes[target.0].fenced => false,
+        Some(_) if part.blocked => false,
+        Some((_, stop)) => {
+            let stop = deeds.get(*stop);
+            if stop.needed && stop.possible {
+                start.possible
+            } else {
+                true
+            }
+        }
+        None => start.possible,
+    }
+}
+
+fn leads_after(scene: &Scene<'_>, deeds: &Deeds, at: PartIx) -> bool {
+    let part = scene.part(at);
+    if !active_after(scene, deeds, at) || part.next_role != Some(Role::Promoted) {
+        return false;
+    }
+    let own = &deeds.own[at.0];
+    let target = part.place.node();
+    let leads_now = part
+        .here
+        .iter()
+        .any(|here| Some(here.node) == target && here.role == Role::Promoted);
+    let given_up = own
+        .demotes
+        .iter()
+        .chain(&own.stops)
+        .any(|(node, deed)| Some(*node) == target && deeds.get(*deed).needed);
+    if leads_now && !given_up {
+        return true;
+    }
+    deeds
+        .get(own.promote.expect("single parts have one"))
+        .possible
+}
+
+/// What follows for the other deeds of the same part.
+fn inside(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<DeedIx>) {
+    let Some(at) = part_of(deeds.get(at).what) else {
+        return;
+    };
+    let part = scene.part(at);
+    let own = deeds.own[at.0].clone();
+    let (start, promote) = (
+        own.start.expect("single parts have one"),
+        own.promote.expect("single parts have one"),
+    );
+    let target = part.place.node();
+    let stop_there = own.stops.iter().find(|(node, _)| Some(*node) == target);
+    let demote_there = own.demotes.iter().find(|(node, _)| Some(*node) == target);
+    let mut change = Change { deeds, changed };
+    if let Some((_, stop)) = stop_there {
+        let because = change.deeds.get(start).because;
+        if change.deeds.get(start).needed {
+            change.need(*stop, because);
+        }
+        // What may not be started may not run on either.
+        if !change.deeds.get(start).possible && part.managed && !part.blocked {
+            let hindered = change.deeds.get(start).hindered.clone();
+            change.need(*stop, unwanted_because(hindered));
+        }
+        let because = change.deeds.get(*stop).because;
+        if change.deeds.get(*stop).needed && change.deeds.get(start).possible {
+            change.need(start, because);
+        }
+    }
+    let stuck = own.stops.iter().find(|(_, stop)| {
+        let stop = change.deeds.get(*stop);
+        stop.needed && !stop.possible
+    });
+    if let Some((node, stop)) = stuck {
+        if Some(*node) != target || stop_there.is_some_and(|(_, there)| there == stop) {
+            let because = change
+                .deeds
+                .get(*stop)
+                .hindered
+                .clone()
+                .unwrap_or(WaitReason::Blocked);
+            if Some(*node) != target {
+                change.hinder(start, because);
+            }
+        }
+    }
+    for (node, stop) in &own.stops {
+        let leads = part
+            .here
+            .iter()
+            .any(|here| here.node == *node && here.role == Role::Promoted);
+        let because = change.deeds.get(*stop).because;
+        if leads && change.deeds.get(*stop).needed {
+            for (_, demote) in own.demotes.iter().filter(|(other, _)| other == node) {
+                change.need(*demote, because);
+            }
+        }
+    }
+    if part.next_role == Some(Role::Promoted) {
+        let because = change.deeds.get(start).because;
+        if change.deeds.get(start).needed {
+            change.need(promote, because);
+        }
+        if let Some((_, demote)) = demote_there {
+            let because = change.deeds.get(*demote).because;
+            if change.deeds.get(*demote).needed {
+                change.need(promote, because);
+            }
+            let leads = part
+                .here
+                .iter()
+                .any(|here| Some(here.node) == target && here.role == Role::Promoted);
+            if leads && !change.deeds.get(promote).possible && part.managed && !part.blocked {
+                change.need(*demote, StepReason::Role);
+            }
+        }
+    }
+}
+
+fn unwanted_because(hindered: Option<WaitReason>) -> StepReason {
+    match hindered {
+        Some(WaitReason::Needs(resource)) => StepReason::Needs(resource),
+        _ => StepReason::Unwanted,
+    }
+}
+
+/// What a deed means for later ones.
+fn outgoing(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<DeedIx>) {
+    let needed = deeds.get(at).needed;
+    let held = holds(scene, deeds, at);
+    let because = needs_reason(scene, deeds, at);
+    for edge in deeds.get(at).out.clone() {
+        let mut change = Change { deeds, changed };
+        if edge.means.has(Means::FOLLOW) && needed {
+            change.need(edge.to, because);
+        }
+        if change.deeds.get(edge.to).enough.is_some() {
+            continue;
+        }
+        if !held {
+            let is_new = match change.deeds.get(edge.to).what {
+                What::Start(part, _) => !active_now(scene, part),
+                What::Promote(part, _) => !leads_now(scene, part),
+                What::Stop(..) | What::Demote(..) | What::Gate => true,
+            };
+            let blocks =
+                edge.means.has(Means::BLOCK) || (edge.means.has(Means::BLOCK_NEW) && is_new);
+            if blocks {
+                let why = match because {
+                    StepReason::Needs(resource) => WaitReason::Needs(resource),
+                    _ => WaitReason::Blocked,
+                };
+                change.hinder(edge.to, why);
+            }
+        }
+    }
+}
+
+fn active_now(scene: &Scene<'_>, at: PartIx) -> bool {
+    let part = scene.part(at);
+    part.here
+        .iter()
+        .any(|here| Some(here.node) == part.place.node())
+}
+
+fn leads_now(scene: &Scene<'_>, at: PartIx) -> bool {
+    let part = scene.part(at);
+    part.here
+        .iter()
+        .any(|here| Some(here.node) == part.place.node() && here.role == Role::Promoted)
+}
+
+fn needs_reason(scene: &Scene<'_>, deeds: &Deeds, at: DeedIx) -> StepReason {
+    match part_of(deeds.get(at).what) {
+        Some(part) => StepReason::Needs(scene.part(part).resource),
+        None => match (&deeds.get(at).hindered, deeds.get(at).because) {
+            (Some(WaitReason::Needs(resource)), _) => StepReason::Needs(*resource),
+            (_, because) => because,
+        },
+    }
+}
+
+/// What a later deed means for this one's predecessors, and whether a gate still opens.
+fn incoming(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<DeedIx>) {
+    let needed = deeds.get(at).needed;
+    let because = needs_reason(scene, deeds, at);
+    let before = deeds.get(at).into.clone();
+    if needed {
+        for from in &before {
+            let pulls = deeds
+                .get(*from)
+                .out
+                .iter()
+                .any(|edge| edge.to == at && edge.means.has(Means::PULL));
+            if pulls {
+                Change { deeds, changed }.need(*from, because);
+            }
+        }
+    }
+    if let Some(enough) = deeds.get(at).enough {
+        let held = before
+            .iter()
+            .filter(|from| {
+                let counts = deeds
+                    .get(**from)
+                    .out
+                    .iter()
+                    .any(|edge| edge.to == at && edge.means.has(Means::BLOCK));
+                counts && holds(scene, deeds, **from)
+            })
+            .count();
+        if held < enough {
+            let why = before.first().map(|from| needs_reason(scene, deeds, *from));
+            let why = match why {
+                Some(StepReason::Needs(resource)) => WaitReason::Needs(resource),
+                _ => WaitReason::Blocked,
+            };
+            Change { deeds, changed }.hinder(at, why);
+        }
+    }
+}
