@@ -61,7 +61,10 @@ fn check_good(scene: &Scene<'_>, (node, good): (NodeIx, &str), violations: &mut 
         .map(|(slot, _)| slot)
         .filter(here)
         .collect();
-    let begun = told.iter().any(|slot| scene.begins(*slot));
+    // What needs nothing of it may come to a node that is full beyond its room.
+    let begun = told
+        .iter()
+        .any(|slot| scene.begins(*slot) && 0 < needs(scene, *slot, good));
     if begun && capacity < sum(&told) {
         complain("afterwards", sum(&told));
     }
@@ -80,6 +83,7 @@ fn most(scene: &Scene<'_>, (node, good): (NodeIx, &str), told: &[Slot]) -> i64 {
             slot.node == node
                 && matches!(step.action, Action::Start | Action::MigrateFrom)
                 && !scene.before.contains_key(slot)
+                && 0 < needs(scene, *slot, good)
         })
         .map(|(at, _, slot)| (at, slot))
         .collect();

@@ -130,6 +130,18 @@ impl<'a> Scene<'a> {
         seen.state == NodeState::Online && !seen.maintenance
     }
 
+    /// Whether a node should be fenced: if it cannot be, nothing is expected of it either.
+    pub fn is_condemned(&self, node: NodeIx) -> bool {
+        let seen = self.node(node);
+        let failed = self.observed.found.iter().any(|found| {
+            found.node == node
+                && found
+                    .failed
+                    .is_some_and(|failed| failed.answer == OnFail::Fence)
+        });
+        seen.unclean || seen.asked_to_fence || failed
+    }
+
     pub fn has_quorum(&self) -> bool {
         self.observed.quorate || self.wanted.policy.no_quorum == NoQuorum::Ignore
     }
@@ -189,8 +201,12 @@ impl<'a> Scene<'a> {
 
     /// What is meant to be active and can be.
     pub fn free_placed(&self) -> impl Iterator<Item = (Slot, Role)> + '_ {
+        let held = |slot: &Slot| {
+            let before = self.before.get(slot);
+            before.is_some_and(|before| before.stuck || before.hands_off)
+        };
         let all = self.placed.iter().map(|(slot, role)| (*slot, *role));
-        all.filter(|(slot, _)| !self.is_stuck(*slot))
+        all.filter(move |(slot, _)| !held(slot))
     }
 
     /// Whether two slots belong to the same instance of a clone, or to none.
@@ -303,6 +319,7 @@ impl<'a> Scene<'a> {
                 !self.is_fenced(slot.node)
                     && (self.before[slot].hands_off
                         || !self.can_act(slot.node)
+                        || self.is_condemned(slot.node)
                         || failed_stops.contains(slot))
             })
             .collect();

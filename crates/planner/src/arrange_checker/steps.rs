@@ -323,7 +323,8 @@ impl Course {
 }
 
 /// Inaction has a reason: where the round does not bring a thing to where it should be,
-/// something is said of it. (Of what was under way nothing need be said: it may be arriving.)
+/// something is said of it. Of what was under way nothing need be said: it may be arriving;
+/// nor of what must not be touched: that is the reason.
 fn check_reasons(scene: &Scene<'_>, violations: &mut Vec<Violation>) {
     let explained: BTreeSet<ResourceIx> = scene
         .arrangement
@@ -337,13 +338,16 @@ fn check_reasons(scene: &Scene<'_>, violations: &mut Vec<Violation>) {
         let leads = |role: Option<&Role>| role.map(|role| *role == Role::Promoted);
         let wished = leads(scene.placed.get(&slot));
         let reached = leads(scene.after.get(&slot));
-        let hearsay = scene.before.get(&slot).is_some_and(|before| before.hearsay);
+        let excused = scene
+            .before
+            .get(&slot)
+            .is_some_and(|before| before.hearsay || before.hands_off);
         let said = scene
             .tree
             .chain(slot.resource)
             .iter()
             .any(|resource| explained.contains(resource));
-        if wished != reached && !hearsay && !said {
+        if wished != reached && !excused && !said {
             violations.push(Violation::new(
                 Rule::Reason,
                 format!(
