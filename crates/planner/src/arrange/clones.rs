@@ -125,7 +125,9 @@ impl Scene<'_> {
             for single in &singles[1..] {
                 self.assign_single(*single, None);
             }
-            self.part_mut(instance).place = Place::Nowhere;
+            if !self.members(instance).is_empty() {
+                self.part_mut(instance).place = Place::Nowhere;
+            }
         }
         self.part_mut(instance).busy = false;
         for (single, scores) in singles.iter().zip(saved) {
