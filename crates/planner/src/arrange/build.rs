@@ -86,6 +86,7 @@ impl Builder<'_, '_> {
             managed: resource.settings.managed,
             surplus: resource.removed,
             busy: false,
+            asked: false,
         });
         self.scene.parts_of[at.0].push(place);
         match &resource.kind {
@@ -254,9 +255,10 @@ fn mark_blocked(scene: &mut Scene<'_>) {
             .here
             .iter()
             .any(|here| scene.nodes[here.node.0].maintenance);
+        // A node that is fenced settles what a person would have to look at.
         let blocks = scene.part(at).here.iter().any(|here| {
-            here.failed
-                .is_some_and(|failed| failed.answer == OnFail::Block)
+            let answer = here.failed.map(|failed| failed.answer);
+            answer == Some(OnFail::Block) && !scene.nodes[here.node.0].fenced
         });
         let part = scene.part_mut(at);
         part.managed &= !on_hold && !held_node;

@@ -115,6 +115,29 @@ impl Scene<'_> {
                 scores[node] = Score::MINUS_INFINITY;
             }
         }
+        if !any_for_all && 1 < with_it.len() {
+            self.forbid_all_but_roomiest(scores);
+        }
+    }
+
+    /// Where nothing has room for all that should be together, most of it fits where there is
+    /// most room.
+    fn forbid_all_but_roomiest(&self, scores: &mut [Score]) {
+        let open = |node: NodeIx, scores: &[Score]| {
+            self.nodes[node.0].usable() && Score::ZERO <= scores[node.0]
+        };
+        let nodes = (0..scores.len()).map(NodeIx);
+        let Some(best) = nodes
+            .filter(|node| open(*node, scores))
+            .min_by(|a, b| self.compare_room(*a, *b))
+        else {
+            return;
+        };
+        for node in (0..scores.len()).map(NodeIx) {
+            if self.compare_room(best, node).is_lt() {
+                scores[node.0] = Score::MINUS_INFINITY;
+            }
+        }
     }
 
     /// Everything that must be on the same node, in either direction.
@@ -130,8 +153,12 @@ impl Scene<'_> {
             }
             let singles = match &self.part(companion).kind {
                 PartKind::Single | PartKind::Group { .. } => self.singles(companion),
-                // One instance comes along, and it is on the node already or fits nobody.
-                PartKind::Clone { .. } => continue,
+                // One instance comes along.
+                PartKind::Clone { instances, .. } => instances
+                    .iter()
+                    .map(|instance| self.singles(*instance))
+                    .find(|singles| self.part(singles[0]).place == Place::Undecided)
+                    .unwrap_or_default(),
             };
             for single in singles {
                 if found.insert(single) {

@@ -59,6 +59,8 @@ impl Means {
     pub const FOLLOW: Self = Self(4);
     /// If the later is needed, so is the earlier.
     pub const PULL: Self = Self(8);
+    /// It says nothing of the order.
+    pub const UNORDERED: Self = Self(16);
 
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -112,6 +114,18 @@ impl Deeds {
     pub fn edge(&mut self, from: DeedIx, to: DeedIx, means: Means) {
         self.deeds[from.0].out.push(Edge { to, means });
         self.deeds[to.0].into.push(from);
+    }
+
+    /// Deeds that come before this one, if both are done.
+    pub fn before(&self, at: DeedIx) -> Vec<DeedIx> {
+        let into = self.get(at).into.iter().copied();
+        into.filter(|from| {
+            let edges = self.get(*from).out.iter().filter(|edge| edge.to == at);
+            edges
+                .into_iter()
+                .any(|edge| !edge.means.has(Means::UNORDERED))
+        })
+        .collect()
     }
 
     pub fn gate(&mut self, enough: Option<usize>) -> DeedIx {

@@ -129,7 +129,7 @@ fn tickets(scene: &mut Scene<'_>) {
         let Some(part) = scene.spoken_of(rule.resource) else {
             continue;
         };
-        for node in scene.active_nodes(part) {
+        for node in scene.nodes_in_role(part, rule.role) {
             let facts = &mut scene.nodes[node.0];
             if facts.unclean.is_none() {
                 facts.unclean = Some(FenceReason::TicketLost(rule.resource));

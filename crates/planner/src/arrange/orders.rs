@@ -1,8 +1,9 @@
 //! Orders between resources, as edges between deeds.
 
 use super::deeds::{DeedIx, Deeds, End, Means};
-use super::scene::{PartIx, PartKind, Scene};
-use super::{Order, OrderKind, SomeBefore, Verb};
+use super::relate::Link;
+use super::scene::{PartIx, Scene};
+use super::{Order, OrderKind, Role, SomeBefore, Verb};
 
 const BOTH: Means = Means::BLOCK.and(Means::FOLLOW);
 const BACK: Means = Means::BLOCK.and(Means::PULL);
@@ -11,20 +12,81 @@ pub(super) fn orders(scene: &Scene<'_>, deeds: &mut Deeds) {
     for order in &scene.wanted.orders {
         let first = scene.spoken_of(order.first);
         let then = scene.spoken_of(order.then);
-        if let (Some(first), Some(then)) = (first, then) {
-            if first != then {
-                Pair {
-                    scene,
-                    order,
-                    first,
-                    then,
-                }
-                .edges(deeds);
+        let (Some(first), Some(then)) = (first, then) else {
+            continue;
+        };
+        if first != then {
+            Pair {
+                scene,
+                order: &ascending(order),
+                first: if is_descending(order) { then } else { first },
+                then: if is_descending(order) { first } else { then },
             }
+            .edges(deeds);
         }
     }
     for some in &scene.wanted.some_before {
         some_before(scene, deeds, some);
+    }
+    for part in (0..scene.parts.len()).map(PartIx) {
+        for link in scene.links_of(part) {
+            together(scene, deeds, &link);
+        }
+    }
+}
+
+/// What must be with something that cannot run cannot run either.
+fn together(scene: &Scene<'_>, deeds: &mut Deeds, link: &Link<'_>) {
+    if !link.score.is_must() || link.attribute.is_some() {
+        return;
+    }
+    let means = Means::BLOCK.and(Means::UNORDERED);
+    let verb_of = |role: Option<Role>| match role {
+        Some(Role::Promoted) => Some(Verb::Promote),
+        None | Some(Role::Started) => Some(Verb::Start),
+        Some(Role::Unpromoted) => None,
+    };
+    let (Some(first_verb), Some(then_verb)) =
+        (verb_of(link.primary_role), verb_of(link.dependent_role))
+    else {
+        return;
+    };
+    let of = |at: PartIx| match scene.is_clone(at) {
+        true => scene.instances(at).to_vec(),
+        false => vec![at],
+    };
+    for first in of(link.primary) {
+        for then in of(link.dependent) {
+            let node = scene.node_of(then);
+            if scene.is_clone(link.primary) && (node.is_none() || scene.node_of(first) != node) {
+                continue;
+            }
+            for from in of_verb(deeds, first, first_verb, End::Completion) {
+                for to in of_verb(deeds, then, then_verb, End::Beginning) {
+                    deeds.edge(from, to, means);
+                }
+            }
+        }
+    }
+}
+
+/// Whether an order is told by its way down although it holds both ways.
+fn is_descending(order: &Order) -> bool {
+    let is_down = |verb: Verb| matches!(verb, Verb::Stop | Verb::Demote);
+    order.symmetrical && is_down(order.first_verb) && is_down(order.then_verb)
+}
+
+/// The same order, told by its way up.
+fn ascending(order: &Order) -> Order {
+    if !is_descending(order) {
+        return order.clone();
+    }
+    Order {
+        first: order.then,
+        first_verb: opposite(order.then_verb),
+        then: order.first,
+        then_verb: opposite(order.first_verb),
+        ..order.clone()
     }
 }
 
@@ -146,8 +208,6 @@ impl Pair<'_, '_> {
                 self.without_partner(deeds, then);
             }
         }
-        // Who waits for the whole clone waits for it still.
-        let _ = PartKind::Single;
     }
 
     fn backward_on_nodes(&self, deeds: &mut Deeds, first: PartIx, then: PartIx) {

@@ -245,7 +245,7 @@ fn link_steps(deeds: &Deeds, step_of: &[Option<usize>], arrangement: &mut Arrang
         let Some(step) = *step else { continue };
         let mut before = Vec::new();
         let mut seen = vec![DeedIx(at)];
-        let mut open: Vec<DeedIx> = deeds.deeds[at].into.clone();
+        let mut open: Vec<DeedIx> = deeds.before(DeedIx(at));
         while let Some(from) = open.pop() {
             if seen.contains(&from) {
                 continue;
@@ -253,7 +253,7 @@ fn link_steps(deeds: &Deeds, step_of: &[Option<usize>], arrangement: &mut Arrang
             seen.push(from);
             match step_of[from.0] {
                 Some(earlier) => before.push(earlier),
-                None => open.extend(deeds.get(from).into.iter().copied()),
+                None => open.extend(deeds.before(from)),
             }
         }
         before.sort_unstable();

@@ -108,12 +108,19 @@ impl Scene<'_> {
             self.assign(link.primary);
         }
         let mut scores = self.part(at).scores.clone();
-        for link in self.links_followed_by(at) {
-            if !matches!(link.dependent_role, Some(Role::Promoted)) {
-                self.heed_primary(&link, &mut scores);
-            }
+        let links = self.links_followed_by(at);
+        // Who follows only in a role has its say when roles are given.
+        let (absolute, wished): (Vec<_>, Vec<_>) = links
+            .into_iter()
+            .filter(|link| matches!(link.dependent_role, None | Some(Role::Started)))
+            .partition(super::relate::Link::is_absolute);
+        for link in absolute {
+            self.heed_primary(at, &link, &mut scores);
         }
         self.heed_dependents(at, &mut scores);
+        for link in wished {
+            self.heed_primary(at, &link, &mut scores);
+        }
         scores
     }
 

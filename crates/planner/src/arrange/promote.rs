@@ -147,12 +147,21 @@ impl Scene<'_> {
             }
         }
         for link in self.links_followed_by(clone) {
-            if link.dependent_role != Some(Role::Promoted) {
-                continue;
-            }
             let mut scores = vec![Score::ZERO; self.nodes.len()];
-            self.heed_primary(&link, &mut scores);
-            score += scores[node.0];
+            match link.dependent_role {
+                Some(Role::Promoted) => {
+                    self.heed_primary(clone, &link, &mut scores);
+                    score += scores[node.0];
+                }
+                // Who is to be there in the subordinate role does not lead there.
+                Some(Role::Unpromoted) => {
+                    self.heed_primary(clone, &link, &mut scores);
+                    if !scores[node.0].is_never() {
+                        score += -link.score;
+                    }
+                }
+                None | Some(Role::Started) => {}
+            }
         }
         score
     }

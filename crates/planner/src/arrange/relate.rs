@@ -1,7 +1,7 @@
 //! Colocations: what a placed part means to those that follow it, and what those that
 //! follow mean to a part that is not placed yet.
 
-use super::scene::{PartIx, PartKind, Scene};
+use super::scene::{PartIx, PartKind, Place, Scene};
 use super::{NodeIx, Role, Score};
 
 /// A colocation between two parts, written in the file or implied by a group.
@@ -19,6 +19,11 @@ pub(super) struct Link<'a> {
 }
 
 impl Link<'_> {
+    /// Whether it must hold, whatever else is wished.
+    pub fn is_absolute(&self) -> bool {
+        self.score.is_must() || self.score.is_never()
+    }
+
     fn factor(&self) -> f64 {
         f64::from(self.score.value()) / f64::from(Score::INFINITY.value())
     }
@@ -55,6 +60,11 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// The colocations of the file in which a part follows.
+    pub fn links_of(&self, at: PartIx) -> Vec<Link<'a>> {
+        self.follows[at.0].iter().map(|c| self.link(*c)).collect()
+    }
+
     /// Whom a part follows. A group's first member speaks for the group, an instance for
     /// its clone.
     pub fn links_followed_by(&self, at: PartIx) -> Vec<Link<'a>> {
@@ -67,11 +77,20 @@ impl<'a> Scene<'a> {
                     ..
                 } => {
                     let place = members.iter().position(|member| *member == at);
+                    let of_group = self.links_followed_by(parent);
                     match place {
                         Some(place) if place > 0 => {
                             links.push(self.inner_link(at, members[place - 1]));
+                            links.extend(of_group.into_iter().filter(Link::is_absolute));
                         }
-                        _ => links.extend(self.links_followed_by(parent)),
+                        _ => {
+                            links.extend(of_group);
+                            // Where the first goes, the others go.
+                            for later in &members[1..] {
+                                let own = self.follows[later.0].iter();
+                                links.extend(own.map(|c| self.link(*c)));
+                            }
+                        }
                     }
                 }
                 PartKind::Group { .. } | PartKind::Clone { .. } => {
@@ -152,7 +171,7 @@ impl<'a> Scene<'a> {
     }
 
     /// What a placed primary means for the scores of a part that follows it.
-    pub fn heed_primary(&self, link: &Link<'a>, scores: &mut Vec<Score>) {
+    pub fn heed_primary(&self, at: PartIx, link: &Link<'a>, scores: &mut Vec<Score>) {
         let Some(places) = self.places_of(link) else {
             return;
         };
@@ -172,16 +191,25 @@ impl<'a> Scene<'a> {
                 }
             }
         }
-        let is_absolute = link.score.is_must() || link.score.is_never();
-        if is_absolute || self.any_node_left(&work) {
+        // What only a later member of a group needs does not keep the first from running.
+        let speaks_for_all = !self.is_of_later_member(at, link.dependent);
+        if (link.is_absolute() && speaks_for_all) || self.any_node_left(&work) {
             *scores = work;
         }
+    }
+
+    fn is_of_later_member(&self, at: PartIx, dependent: PartIx) -> bool {
+        let group = self.part(at).parent;
+        at != dependent && group.is_some() && self.part(dependent).parent == group
     }
 
     /// Where the primary is, in the role that is asked for; none: it says nothing.
     fn places_of(&self, link: &Link<'a>) -> Option<Vec<NodeIx>> {
         match &self.part(link.primary).kind {
-            PartKind::Single => Some(self.place_of_single(link.primary, link.primary_role)),
+            PartKind::Single => {
+                let is_open = self.part(link.primary).place == Place::Undecided;
+                (!is_open).then(|| self.place_of_single(link.primary, link.primary_role))
+            }
             PartKind::Group {
                 members, together, ..
             } => {
@@ -193,7 +221,8 @@ impl<'a> Scene<'a> {
                         members.first()
                     };
                     let spokesman = *spokesman?;
-                    Some(self.place_of_single(spokesman, link.primary_role))
+                    let is_open = self.part(spokesman).place == Place::Undecided;
+                    (!is_open).then(|| self.place_of_single(spokesman, link.primary_role))
                 } else {
                     let places = members
                         .iter()
@@ -212,6 +241,10 @@ impl<'a> Scene<'a> {
                         singles.first()
                     };
                     let Some(spokesman) = spokesman else { continue };
+                    // Nobody relies on what waits for a person.
+                    if link.score.is_must() && self.part(*spokesman).blocked {
+                        continue;
+                    }
                     places.extend(self.place_of_single(*spokesman, link.primary_role));
                 }
                 Some(places)
@@ -266,7 +299,7 @@ impl<'a> Scene<'a> {
     }
 
     fn add_wishes_of(&mut self, of: PartIx, scores: &mut Vec<Score>, weighing: Weighing<'a>) {
-        if self.part(of).busy {
+        if self.part(of).asked {
             return;
         }
         let mut work = scores.clone();
@@ -287,7 +320,7 @@ impl<'a> Scene<'a> {
             return;
         }
         *scores = work;
-        self.part_mut(of).busy = true;
+        self.part_mut(of).asked = true;
         for link in self.links_following(of) {
             if link.influence {
                 let further = Weighing {
@@ -298,7 +331,7 @@ impl<'a> Scene<'a> {
                 self.add_wishes(link.dependent, scores, further);
             }
         }
-        self.part_mut(of).busy = false;
+        self.part_mut(of).asked = false;
     }
 
     fn wish_at(&self, of: PartIx, node: NodeIx, attribute: Option<&String>) -> Score {

@@ -34,8 +34,10 @@ pub(super) struct Part {
     pub managed: bool,
     /// Wanted no more: a removed resource, or an instance beyond the number that is wanted.
     pub surplus: bool,
-    /// A guard against relations that go in circles.
+    /// A guard against relations that go in circles: it is being placed.
     pub busy: bool,
+    /// The same, while the wishes of those that follow are added up.
+    pub asked: bool,
 }
 
 #[derive(Debug)]
@@ -189,6 +191,20 @@ impl<'a> Scene<'a> {
         nodes.sort_unstable();
         nodes.dedup();
         nodes
+    }
+
+    /// Nodes on which something of a part was found in a role; none: in any.
+    pub fn nodes_in_role(&self, at: PartIx, role: Option<Role>) -> Vec<NodeIx> {
+        let fits = |found: Role| match role {
+            None | Some(Role::Started) => true,
+            Some(role) => found == role,
+        };
+        self.singles(at)
+            .iter()
+            .flat_map(|single| &self.part(*single).here)
+            .filter(|here| fits(here.role))
+            .map(|here| here.node)
+            .collect()
     }
 
     /// Where a part goes: of a group, where its first placed member goes.

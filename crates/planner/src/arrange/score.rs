@@ -46,6 +46,11 @@ impl Score {
         self == Self::MINUS_INFINITY
     }
 
+    /// "Never" stays; anything else is neither for nor against.
+    pub(super) fn floor_to_never(self) -> Self {
+        if self.is_never() { self } else { Self::ZERO }
+    }
+
     /// Whether it says by all means.
     #[must_use]
     pub fn is_must(self) -> bool {

@@ -58,7 +58,8 @@ fn locate(scene: &mut Scene<'_>, at: PartIx, location: &Location, reset: Reset) 
     for (node, score) in &location.scores {
         let score = match reset {
             Reset::No => *score,
-            Reset::ToZero => Score::ZERO,
+            // "Never" holds for each member.
+            Reset::ToZero => score.floor_to_never(),
         };
         let known = &mut scene.part_mut(at).scores[node.0];
         *known = if *known == UNNAMED {
@@ -174,7 +175,14 @@ fn failures(scene: &mut Scene<'_>) {
             }
             None => count.count.is_must(),
         };
-        if too_many || count.hopeless {
+        let ignored = observed.found.iter().any(|found| {
+            found.resource == count.resource
+                && found.node == count.node
+                && found
+                    .failed
+                    .is_some_and(|failed| failed.answer == OnFail::Ignore)
+        });
+        if (too_many && !ignored) || count.hopeless {
             bar(scene, (count.resource, count.instance), count.node);
         }
     }
