@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::deeds::is_half_migrated;
 use super::scene::{Here, Part, PartIx, PartKind, Place, Scene};
 use super::{
-    CloneRules, Found, Kind, NodeIx, Observed, OnFail, ResourceIx, Role, Score, UnderWay, Wanted,
-    nodes,
+    CloneRules, Found, Kind, MultipleActive, NodeIx, Observed, OnFail, ResourceIx, Role, Score,
+    UnderWay, Wanted, nodes,
 };
 
 /// Unfolds everything; scores are still empty.
@@ -260,9 +261,24 @@ fn mark_blocked(scene: &mut Scene<'_>) {
             let answer = here.failed.map(|failed| failed.answer);
             answer == Some(OnFail::Block) && !scene.nodes[here.node.0].fenced
         });
+        let doubled = 1 < scene.part(at).here.len()
+            && settings.multiple_active == MultipleActive::Block
+            && !is_half_migrated(scene.part(at));
         let part = scene.part_mut(at);
         part.managed &= !on_hold && !held_node;
         part.blocked |= blocks;
+        if doubled {
+            block_with_group(scene, at);
+        }
+    }
+}
+
+/// What is active twice and waits for a person keeps its whole group waiting.
+fn block_with_group(scene: &mut Scene<'_>, at: PartIx) {
+    let group = scene.part(at).parent.filter(|up| !scene.is_clone(*up));
+    let all = group.map_or_else(|| vec![at], |group| scene.singles(group));
+    for single in all {
+        scene.part_mut(single).blocked = true;
     }
 }
 

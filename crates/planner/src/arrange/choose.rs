@@ -25,7 +25,8 @@ impl Scene<'_> {
         if let Some(wished) = wished {
             return Some(wished).filter(|node| ties(*node)).or(Some(best));
         }
-        if Score::ZERO < scores[best.0] {
+        let is_instance = self.clone_around(at).is_some();
+        if Score::ZERO < scores[best.0] && !is_instance {
             if let Some(here) = here.filter(|node| ties(*node)) {
                 return Some(here);
             }

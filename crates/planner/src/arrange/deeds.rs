@@ -164,7 +164,7 @@ impl Deeds {
     }
 }
 
-pub(super) fn deeds(scene: &mut Scene<'_>) -> Deeds {
+pub(super) fn deeds(scene: &Scene<'_>) -> Deeds {
     let mut deeds = Deeds {
         deeds: Vec::new(),
         own: vec![Own::default(); scene.parts.len()],
@@ -205,10 +205,7 @@ fn gates(deeds: &mut Deeds, enough: Option<usize>) -> Gates {
     }
 }
 
-fn single(scene: &mut Scene<'_>, deeds: &mut Deeds, at: PartIx) {
-    if 1 < scene.part(at).here.len() && !is_half_migrated(scene.part(at)) {
-        doubles(scene, at);
-    }
+fn single(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
     let part = scene.part(at);
     let target = part.place.node();
     let start = deeds.push(What::Start(at, target), target.is_some(), None);
@@ -246,14 +243,6 @@ fn single(scene: &mut Scene<'_>, deeds: &mut Deeds, at: PartIx) {
     };
     hindrances(scene, deeds, at);
     needs(scene, deeds, at);
-}
-
-/// Active on several nodes although it should not be.
-fn doubles(scene: &mut Scene<'_>, at: PartIx) {
-    if scene.settings(at).multiple_active == MultipleActive::Block {
-        let part = scene.part_mut(at);
-        part.blocked = true;
-    }
 }
 
 /// A live migration that stands between its two ends is active on both, rightly.
@@ -529,6 +518,9 @@ fn in_order(deeds: &mut Deeds, before: PartIx, after: PartIx) {
         for first in deeds.stops(before, End::Beginning) {
             deeds.edge(then, first, BACK);
         }
+        // The later one is not left running while the earlier one starts below it.
+        let first = deeds.starts(before, End::Beginning);
+        deeds.edge(then, first, Means::BLOCK);
     }
     for then in deeds.demotes(after, End::Completion) {
         for first in deeds.demotes(before, End::Beginning) {

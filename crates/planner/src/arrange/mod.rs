@@ -52,7 +52,7 @@ pub fn arrange(wanted: &Wanted, observed: &Observed) -> Arrangement {
     let mut scene = build::build(wanted, observed);
     scores::score(&mut scene);
     place::place(&mut scene);
-    let mut deeds = deeds::deeds(&mut scene);
+    let mut deeds = deeds::deeds(&scene);
     orders::orders(&scene, &mut deeds);
     settle::settle(&scene, &mut deeds);
     outcome::outcome(&scene, &deeds)

@@ -119,16 +119,26 @@ impl Pair<'_, '_> {
 
     /// Two clones of which each instance needs only the one on its own node.
     fn is_interleaved(&self) -> bool {
+        let first = self.scene.clone_rules(self.first);
         let then = self.scene.clone_rules(self.then);
-        self.scene.is_clone(self.first) && then.is_some_and(|rules| rules.interleave)
+        // Where some instances are enough, it does not matter on which nodes they are.
+        first.is_some_and(|rules| rules.enough == 0) && then.is_some_and(|rules| rules.interleave)
     }
 
     fn forward(&self, deeds: &mut Deeds, first: PartIx, then: PartIx) {
         let (first_verb, then_verb) = (self.order.first_verb, self.order.then_verb);
         let means = self.forward_means(first);
+        // What is done stays: so each single part is asked, and not the whole.
+        let thens = if means.has(Means::BLOCK_NEW) {
+            self.scene.singles(then)
+        } else {
+            vec![then]
+        };
         for from in of_verb(deeds, first, first_verb, End::Completion) {
-            for to in of_verb(deeds, then, then_verb, End::Beginning) {
-                deeds.edge(from, to, means);
+            for then in &thens {
+                for to in of_verb(deeds, *then, then_verb, End::Beginning) {
+                    deeds.edge(from, to, means);
+                }
             }
         }
         if self.mandatory() && self.order.symmetrical {

@@ -68,7 +68,16 @@ impl Scene<'_> {
         self.heed_followers_of_leader(clone, &mut ranked);
         ranked.sort_by_key(|(instance, _, priority, weight)| {
             let leads = self.leads_already(*instance);
-            (Reverse(*weight), Reverse(*priority), !leads, *instance)
+            let node = self
+                .node_of(*instance)
+                .map(|node| self.part(clone).scores[node.0]);
+            (
+                Reverse(*weight),
+                Reverse(*priority),
+                !leads,
+                Reverse(node),
+                *instance,
+            )
         });
         let mut given = 0;
         let mut on_node = vec![0; self.nodes.len()];

@@ -48,11 +48,16 @@ impl<'a> Scene<'a> {
         let primary = self
             .spoken_of(colocation.primary)
             .expect("only relations between parts are listed");
+        // A role of what has none means nothing.
+        let role = |part: PartIx, role: Option<Role>| {
+            let rules = self.clone_rules(part);
+            role.filter(|_| rules.is_some_and(|rules| rules.promotable.is_some()))
+        };
         Link {
             dependent,
-            dependent_role: colocation.dependent_role,
+            dependent_role: role(dependent, colocation.dependent_role),
             primary,
-            primary_role: colocation.primary_role,
+            primary_role: role(primary, colocation.primary_role),
             score: colocation.score,
             attribute: colocation.attribute.as_ref(),
             influence: colocation.influence,
@@ -303,8 +308,13 @@ impl<'a> Scene<'a> {
             return;
         }
         let mut work = scores.clone();
+        let only = self.only_place(of, weighing);
         for node in 0..work.len() {
-            let wish = self.wish_at(of, NodeIx(node), weighing.attribute);
+            let wish = if only == Some(NodeIx(node)) {
+                Score::INFINITY
+            } else {
+                self.wish_at(of, NodeIx(node), weighing.attribute)
+            };
             if work[node].is_never() || (weighing.factor < 0.0 && wish < Score::ZERO) {
                 continue;
             }
@@ -332,6 +342,22 @@ impl<'a> Scene<'a> {
             }
         }
         self.part_mut(of).asked = false;
+    }
+
+    /// The one place that is left to a part which would rather be apart: there, it has more
+    /// to lose than its score tells.
+    fn only_place(&self, of: PartIx, weighing: Weighing<'a>) -> Option<NodeIx> {
+        let would_rather = -1.0 < weighing.factor && weighing.factor < 0.0;
+        if !would_rather || weighing.attribute.is_some() {
+            return None;
+        }
+        let scores = &self.part(of).scores;
+        let mut open = (0..scores.len())
+            .filter(|node| self.nodes[*node].usable() && Score::ZERO <= scores[*node]);
+        let only = open.next()?;
+        let others_are_usable =
+            (0..scores.len()).any(|node| node != only && self.nodes[node].usable());
+        (open.next().is_none() && others_are_usable).then_some(NodeIx(only))
     }
 
     fn wish_at(&self, of: PartIx, node: NodeIx, attribute: Option<&String>) -> Score {

@@ -232,8 +232,13 @@ fn outgoing(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<
         }
         if !held {
             let is_new = match change.deeds.get(edge.to).what {
-                What::Start(part, _) => !active_now(scene, part),
-                What::Promote(part, _) => !leads_now(scene, part),
+                // What starts anew is as good as new.
+                What::Start(part, _) => {
+                    !active_now(scene, part) || change.deeds.get(edge.to).needed
+                }
+                What::Promote(part, _) => {
+                    !leads_now(scene, part) || change.deeds.get(edge.to).needed
+                }
                 What::Stop(..) | What::Demote(..) | What::Gate => true,
             };
             let blocks =
