@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::ground;
 use super::scene::{Scene, Slot};
 use super::tree::count;
 use super::violation::{Rule, Violation};
@@ -81,8 +82,12 @@ fn check_ended_elsewhere(
 /// S2 for nodes of which nobody knows what they run. What asks for fencing waits for all lost
 /// nodes; what asks for a quorum waits for those that were never seen, since they alone may
 /// run what was not found there; what asks for nothing waits for neither (where it was found
-/// is another matter, above).
+/// is another matter, above). What a partition without quorum goes on with waits for nobody:
+/// it may not fence the others, and has what it starts.
 fn check_lost_nodes(scene: &Scene<'_>, (at, slot): (usize, Slot), violations: &mut Vec<Violation>) {
+    if ground::goes_on(scene, slot.resource) {
+        return;
+    }
     let waits_for = |node: NodeIx| match scene.tree.settings(slot.resource).requires {
         Requires::Nothing => false,
         Requires::Quorum => !scene.node(node).seen,
@@ -138,7 +143,11 @@ fn check_counts(scene: &Scene<'_>, violations: &mut Vec<Violation>) {
         };
         let all = scene.tree.instances_max(rules);
         let limit = Limit::new(scene, single, Tally::Active);
-        limit.check(None, all, violations);
+        if rules.unique {
+            check_numbers(scene, (single, all), violations);
+        } else {
+            limit.check(None, all, violations);
+        }
         for node in scene.nodes() {
             limit.check(Some(node), count(rules.per_node), violations);
         }
@@ -148,6 +157,23 @@ fn check_counts(scene: &Scene<'_>, violations: &mut Vec<Violation>) {
             for node in scene.nodes() {
                 limit.check(Some(node), count(promoted.per_node), violations);
             }
+        }
+    }
+}
+
+/// Instances that are told apart are as many as their numbers allow: one that is found twice
+/// is not two of them (that is judged above).
+fn check_numbers(
+    scene: &Scene<'_>,
+    (single, all): (ResourceIx, usize),
+    violations: &mut Vec<Violation>,
+) {
+    for slot in scene.after.keys().filter(|slot| slot.resource == single) {
+        if all <= count(slot.number) && (scene.begins(*slot) || !scene.is_stuck(*slot)) {
+            violations.push(Violation::new(
+                Rule::Count,
+                format!("{} has a number beyond the last", scene.show(*slot)),
+            ));
         }
     }
 }
@@ -204,12 +230,11 @@ impl<'s, 'a> Limit<'s, 'a> {
             .filter(|(slot, role)| self.counts(node, **slot) && self.counts_role(**role))
             .map(|(slot, _)| *slot)
             .collect();
-        // What is stuck counts, but is nobody's fault: beyond the limit there must be no
-        // free one beside it.
-        let free = told
-            .iter()
-            .any(|slot| !scene.is_stuck(*slot) || scene.begins(*slot));
-        if limit < told.len() && free {
+        // What is stuck counts, but is nobody's fault: nothing may be added to it, and what
+        // is free must keep to the limit by itself.
+        let free = told.iter().filter(|slot| !scene.is_stuck(**slot)).count();
+        let begun = told.iter().any(|slot| scene.begins(*slot));
+        if limit < told.len() && (begun || limit < free) {
             complain("afterwards", told.len());
         }
         let meant = scene

@@ -87,31 +87,41 @@ fn is_touched_wrongly(scene: &Scene<'_>, slot: Slot) -> bool {
     held_here || scene.is_left_alone(slot.resource)
 }
 
-/// S6. Without quorum nothing begins but what asks for none. Under "freeze" the partition
-/// goes on with what it runs: it may stop it and start it again, here or there, because
-/// nobody else can have it; but it begins nothing new, and gives no leading role.
+/// S6. Without quorum nothing begins but what asks for none, and what only goes on within
+/// the partition.
 fn is_without_quorum(scene: &Scene<'_>, step: &Step, slot: Slot) -> bool {
-    let begins = match step.action {
-        Action::Start | Action::MigrateFrom => true,
-        Action::Promote => {
-            // Taken back up after a restart or a failed demotion.
-            !(is_frozen(scene) && led_here(scene, slot.resource))
-        }
-        Action::Stop | Action::Demote | Action::MigrateTo => false,
-    };
     let asks = scene.tree.settings(slot.resource).requires != Requires::Nothing;
-    if !begins || !asks || scene.has_quorum() {
+    if !asks || scene.has_quorum() {
         return false;
     }
-    let runs_here = scene.before.keys().any(|other| {
-        other.resource == slot.resource && scene.node(other.node).state == NodeState::Online
-    });
-    let live = step.action == Action::MigrateFrom && runs_here;
-    !(runs_here && (is_frozen(scene) || live))
+    match step.action {
+        Action::Stop | Action::Demote | Action::MigrateTo => false,
+        Action::Start => !goes_on(scene, slot.resource),
+        // It runs here, and runs here afterwards: nothing begins.
+        Action::MigrateFrom => !runs_here(scene, slot.resource),
+        // Taken back up after a restart or a failed demotion.
+        Action::Promote => {
+            scene.wanted.policy.no_quorum != NoQuorum::Freeze || !led_here(scene, slot.resource)
+        }
+    }
 }
 
-fn is_frozen(scene: &Scene<'_>) -> bool {
-    scene.wanted.policy.no_quorum == NoQuorum::Freeze
+/// Under "freeze" a partition without quorum goes on with what it runs: it may stop it and
+/// start it again, here or there, because nobody else can have it. So may it under "demote"
+/// with what has roles, for that is what the policy keeps.
+pub(super) fn goes_on(scene: &Scene<'_>, resource: ResourceIx) -> bool {
+    let keeps = match scene.wanted.policy.no_quorum {
+        NoQuorum::Freeze => true,
+        NoQuorum::Demote => scene.tree.is_promotable(resource),
+        NoQuorum::Stop | NoQuorum::Fence | NoQuorum::Ignore => false,
+    };
+    !scene.has_quorum() && keeps && runs_here(scene, resource)
+}
+
+fn runs_here(scene: &Scene<'_>, resource: ResourceIx) -> bool {
+    scene.before.keys().any(|other| {
+        other.resource == resource && scene.node(other.node).state == NodeState::Online
+    })
 }
 
 fn led_here(scene: &Scene<'_>, resource: ResourceIx) -> bool {

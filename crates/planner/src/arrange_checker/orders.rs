@@ -136,7 +136,11 @@ impl Relation {
         let same = scene.tree.top(order.first) == scene.tree.top(order.then);
         let (near_links, near_needs) = match (first_rules, then_rules) {
             (Some(_), Some(_)) if same => (true, true),
-            (Some(first), Some(then)) => (first.interleave || then.interleave, then.interleave),
+            // A number that is enough is one for the whole clone.
+            (Some(first), Some(then)) => (
+                first.interleave || then.interleave,
+                then.interleave && first.enough == 0,
+            ),
             (None, _) | (_, None) => (false, false),
         };
         let enough = |rules: &CloneRules| count(rules.enough);

@@ -38,6 +38,10 @@ pub(super) struct Before {
     pub hearsay: bool,
     /// Whether nobody may act on it.
     pub hands_off: bool,
+    /// Whether nobody need act on it: as `hands_off`, and also where the place that was
+    /// blocked is fenced in this round. What was blocked there is gone and may be had
+    /// elsewhere; but a person who was to look may still look first.
+    pub excused: bool,
     /// Whether it cannot be stopped in this round, so that it may stay where it is: nobody
     /// may act on it, its node cannot be reached, or something that must stop before it is
     /// stuck.
@@ -202,8 +206,10 @@ impl<'a> Scene<'a> {
     /// What is meant to be active and can be.
     pub fn free_placed(&self) -> impl Iterator<Item = (Slot, Role)> + '_ {
         let held = |slot: &Slot| {
-            let before = self.before.get(slot);
-            before.is_some_and(|before| before.stuck || before.hands_off)
+            let mut twins = self.before.iter().filter(|(other, _)| {
+                *other == slot || (!self.is_counted(slot.resource) && other.is_same_thing(*slot))
+            });
+            self.is_stuck(*slot) || twins.any(|(_, before)| before.excused)
         };
         let all = self.placed.iter().map(|(slot, role)| (*slot, *role));
         all.filter(move |(slot, _)| !held(slot))
@@ -255,29 +261,39 @@ impl<'a> Scene<'a> {
     /// act on one of them is to decide which of them lives.
     fn mark_hands_off(&mut self) {
         let slots: Vec<Slot> = self.before.keys().copied().collect();
-        let mut marked: BTreeSet<Slot> = BTreeSet::new();
-        for &slot in &slots {
-            let twin = slots
-                .iter()
-                .any(|other| other.is_same_thing(slot) && other.node != slot.node);
-            let counted = self.is_counted(slot.resource);
-            let settings = self.tree.settings(slot.resource);
-            let twice = !counted && twin && settings.multiple_active == MultipleActive::Block;
-            let held = self.before[&slot].hands_off
-                || self.node(slot.node).maintenance
-                || self.is_left_alone(slot.resource)
-                || self.is_frozen(slot.resource)
-                || twice;
-            if held {
-                let also = slots
-                    .iter()
-                    .filter(|other| !counted && other.is_same_thing(slot));
-                marked.extend(also.copied().chain([slot]));
-            }
+        let everywhere =
+            |slot: &Slot| self.is_left_alone(slot.resource) || self.is_frozen(slot.resource);
+        let with_twins = |held: &dyn Fn(&Slot) -> bool| -> BTreeSet<Slot> {
+            let holds = |slot: &&Slot| {
+                let counted = self.is_counted(slot.resource);
+                let twin = |other: &&Slot| !counted && other.is_same_thing(**slot);
+                everywhere(slot) || held(slot) || slots.iter().filter(twin).any(held)
+            };
+            slots.iter().filter(holds).copied().collect()
+        };
+        let hands_off = with_twins(&|slot| !self.is_fenced(slot.node) && self.is_held(slot, false));
+        let excused = with_twins(&|slot| self.is_held(slot, true));
+        for slot in slots {
+            let before = self.before.entry(slot).or_default();
+            before.hands_off = hands_off.contains(&slot);
+            before.excused = excused.contains(&slot);
         }
-        for slot in marked {
-            self.before.entry(slot).or_default().hands_off = true;
-        }
+    }
+
+    /// Whether something about this place forbids to act on it.
+    fn is_held(&self, slot: &Slot, with_fenced: bool) -> bool {
+        let before = &self.before[slot];
+        let found = before.role.is_some();
+        let settings = self.tree.settings(slot.resource);
+        let twice = settings.multiple_active == MultipleActive::Block
+            && !self.is_counted(slot.resource)
+            && self.before.iter().any(|(other, twin)| {
+                other.is_same_thing(*slot)
+                    && other.node != slot.node
+                    && twin.role.is_some()
+                    && (with_fenced || !self.is_fenced(other.node))
+            });
+        before.hands_off || (found && self.node(slot.node).maintenance) || (found && twice)
     }
 
     /// Whether instances are counted rather than told apart.
@@ -317,7 +333,7 @@ impl<'a> Scene<'a> {
             .copied()
             .filter(|slot| {
                 !self.is_fenced(slot.node)
-                    && (self.before[slot].hands_off
+                    && (self.before[slot].excused
                         || !self.can_act(slot.node)
                         || self.is_condemned(slot.node)
                         || failed_stops.contains(slot))
@@ -438,6 +454,7 @@ fn before_of(found: &Found) -> Before {
         hands_off: found
             .failed
             .is_some_and(|failed| failed.answer == OnFail::Block),
+        excused: false,
         stuck: false,
     }
 }

@@ -300,7 +300,9 @@ impl Course {
         if !arrives && !leaves {
             match (self.before, told) {
                 (None, Some(_)) => wrong.push("becomes active without a step".to_string()),
-                (Some(before), None) if !before.hearsay || before.hands_off => {
+                (Some(before), None)
+                    if !before.hearsay || (before.hands_off && before.role.is_some()) =>
+                {
                     wrong.push("vanishes without a step".to_string());
                 }
                 (None | Some(_), _) => {}
@@ -341,7 +343,7 @@ fn check_reasons(scene: &Scene<'_>, violations: &mut Vec<Violation>) {
         let excused = scene
             .before
             .get(&slot)
-            .is_some_and(|before| before.hearsay || before.hands_off);
+            .is_some_and(|before| before.hearsay || before.excused);
         let said = scene
             .tree
             .chain(slot.resource)

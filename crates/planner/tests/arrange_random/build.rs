@@ -380,12 +380,21 @@ fn add_colocation(
     });
 }
 
-fn verb(wanted: &Wanted, at: ResourceIx, number: u8) -> Verb {
+fn verb_up(wanted: &Wanted, at: ResourceIx, number: u8) -> Verb {
+    if number < 3 && is_promotable(wanted, at) {
+        Verb::Promote
+    } else {
+        Verb::Start
+    }
+}
+
+/// Sometimes it is a stop or a demotion that comes first. (A stop that comes after
+/// something else is not made up: with other orders it goes in circles.)
+fn verb_first(wanted: &Wanted, at: ResourceIx, number: u8) -> Verb {
     match number {
-        0 | 1 if is_promotable(wanted, at) => Verb::Promote,
-        2 => Verb::Stop,
-        3 if is_promotable(wanted, at) => Verb::Demote,
-        _ => Verb::Start,
+        10 => Verb::Stop,
+        11 if is_promotable(wanted, at) => Verb::Demote,
+        _ => verb_up(wanted, at, number),
     }
 }
 
@@ -395,9 +404,8 @@ fn add_order(
     (first, then): (ResourceIx, ResourceIx),
     draft: &RelationDraft,
 ) {
-    // Usually both start; sometimes one of them has another verb.
-    let first_verb = verb(wanted, first, draft.role);
-    let then_verb = verb(wanted, then, draft.variant.saturating_sub(12));
+    let first_verb = verb_first(wanted, first, draft.role);
+    let then_verb = verb_up(wanted, then, draft.variant.saturating_sub(12));
     wanted.orders.push(Order {
         id,
         first,
@@ -409,7 +417,7 @@ fn add_order(
             2 => OrderKind::Serialize,
             _ => OrderKind::Mandatory,
         },
-        symmetrical: draft.score.rem_euclid(5) != 0 || first_verb == Verb::Stop,
+        symmetrical: draft.score.rem_euclid(5) != 0,
     });
 }
 

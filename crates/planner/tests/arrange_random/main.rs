@@ -54,4 +54,3 @@ proptest! {
         checked(&wanted, &observed)?;
     }
 }
-mod survey;
