@@ -273,8 +273,8 @@ impl<'a> Scene<'a> {
             if !link.influence || matches!(link.dependent_role, Some(Role::Promoted)) {
                 continue;
             }
-            // Who follows only the leading role has its say when roles are given.
-            if matches!(link.primary_role, Some(Role::Promoted)) {
+            // Who stays away from the leader only has its say when roles are given.
+            if matches!(link.primary_role, Some(Role::Promoted)) && link.score < Score::ZERO {
                 continue;
             }
             let weighing = Weighing {

@@ -242,9 +242,11 @@ fn tickets(scene: &mut Scene<'_>) {
             continue;
         }
         match rule.on_loss {
-            TicketLoss::Stop | TicketLoss::Fence => forbid_everywhere(scene, part),
-            TicketLoss::Demote if !role_only => forbid_everywhere(scene, part),
-            TicketLoss::Demote => {}
+            TicketLoss::Stop => forbid_everywhere(scene, part),
+            TicketLoss::Fence | TicketLoss::Demote if !role_only => {
+                forbid_everywhere(scene, part);
+            }
+            TicketLoss::Fence | TicketLoss::Demote => {}
             TicketLoss::Freeze => freeze(scene, part),
         }
     }
