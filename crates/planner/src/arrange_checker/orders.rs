@@ -143,7 +143,11 @@ impl Relation {
             ),
             (None, _) | (_, None) => (false, false),
         };
-        let enough = |rules: &CloneRules| count(rules.enough);
+        // How many are enough is said of those that run, not of those that lead.
+        let enough = |rules: &CloneRules| match order.first_verb {
+            Verb::Start => count(rules.enough),
+            Verb::Promote | Verb::Stop | Verb::Demote => 1,
+        };
         Self {
             id: order.id.clone(),
             firsts: scene.tree.leaves(order.first),

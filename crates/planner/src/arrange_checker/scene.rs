@@ -143,7 +143,8 @@ impl<'a> Scene<'a> {
                     .failed
                     .is_some_and(|failed| failed.answer == OnFail::Fence)
         });
-        seen.unclean || seen.asked_to_fence || failed
+        let by_policy = !self.observed.quorate && self.wanted.policy.no_quorum == NoQuorum::Fence;
+        seen.unclean || seen.asked_to_fence || failed || by_policy
     }
 
     pub fn has_quorum(&self) -> bool {
