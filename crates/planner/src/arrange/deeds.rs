@@ -59,6 +59,8 @@ impl Means {
     pub const FOLLOW: Self = Self(4);
     /// If the later is needed, so is the earlier.
     pub const PULL: Self = Self(8);
+    /// As `PULL`, but what nobody may touch is not asked for.
+    pub const PULL_MANAGED: Self = Self(32);
     /// It says nothing of the order.
     pub const UNORDERED: Self = Self(16);
 
@@ -280,6 +282,9 @@ fn hindrances(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
         }
         deeds.hinder(promote, because.clone());
     }
+    if let Some(fenced) = part.place.node().filter(|node| scene.nodes[node.0].fenced) {
+        deeds.hinder(start, WaitReason::Unproven(fenced));
+    }
     if part.place.node().is_none() {
         deeds.hinder(start, WaitReason::NoNode);
         deeds.hinder(promote, WaitReason::NoNode);
@@ -404,6 +409,11 @@ fn needs(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
             if !keeps || *node != target {
                 deeds.need(*stop, StepReason::ActiveTwice);
             }
+        }
+    }
+    if is_half_migrated(part) {
+        for (_, stop) in own.stops.iter().filter(|(node, _)| *node != target) {
+            deeds.need(*stop, StepReason::Moves);
         }
     }
     match (part.next_role, stay.role) {

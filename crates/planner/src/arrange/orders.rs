@@ -6,7 +6,7 @@ use super::scene::{PartIx, Scene};
 use super::{Order, OrderKind, Role, SomeBefore, Verb};
 
 const BOTH: Means = Means::BLOCK.and(Means::FOLLOW);
-const BACK: Means = Means::BLOCK.and(Means::PULL);
+const BACK: Means = Means::BLOCK.and(Means::PULL_MANAGED);
 
 pub(super) fn orders(scene: &Scene<'_>, deeds: &mut Deeds) {
     for order in &scene.wanted.orders {
@@ -184,7 +184,9 @@ impl Pair<'_, '_> {
 
     fn backward(&self, deeds: &mut Deeds, first: PartIx, then: PartIx) {
         let means = match (self.mandatory(), self.scene.is_clone(first)) {
-            (false, _) | (true, true) => Means::ORDER,
+            (false, _) => Means::ORDER,
+            // Another instance may do as well, so what depends on a clone need not stop.
+            (true, true) => Means::BLOCK,
             (true, false) => BACK,
         };
         let (first_verb, then_verb) = (

@@ -29,6 +29,12 @@ fn order(scene: &mut Scene<'_>) -> Vec<PartIx> {
                 keeps_good: false,
             };
             scene.add_wishes(*root, &mut scores, weighing);
+            // What it must be with says where it can be.
+            for link in scene.links_followed_by(*root) {
+                if link.score.is_must() && link.attribute.is_none() {
+                    scene.add_wishes(link.primary, &mut scores, weighing);
+                }
+            }
             let here = scene.active_nodes(*root).first().copied();
             (scores, here)
         })

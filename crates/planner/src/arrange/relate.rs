@@ -308,6 +308,7 @@ impl<'a> Scene<'a> {
             return;
         }
         let mut work = scores.clone();
+        let mut hardest = scores.clone();
         let only = self.only_place(of, weighing);
         for node in 0..work.len() {
             let wish = if only == Some(NodeIx(node)) {
@@ -320,13 +321,15 @@ impl<'a> Scene<'a> {
             }
             let added = work[node] + scaled(wish, weighing.factor);
             let spoils = added < Score::ZERO && Score::ZERO < work[node];
+            hardest[node] = added;
             work[node] = if weighing.keeps_good && spoils {
                 Score::new(1)
             } else {
                 added
             };
         }
-        if !self.any_node_left(&work) {
+        // What can be nowhere has no say.
+        if !self.any_node_left(&hardest) {
             return;
         }
         *scores = work;

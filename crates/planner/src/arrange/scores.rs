@@ -153,8 +153,11 @@ fn stick(scene: &mut Scene<'_>) {
         let stickiness = scene.settings(at).stickiness;
         let part = scene.part_mut(at);
         if let [here] = part.here.as_slice() {
-            if part.managed && stickiness != Score::ZERO {
-                let node = here.node.0;
+            let node = here.node.0;
+            if !part.managed || part.blocked {
+                // It cannot go anywhere else.
+                part.scores[node] += Score::INFINITY;
+            } else if stickiness != Score::ZERO {
                 part.scores[node] += stickiness;
             }
         }
@@ -247,17 +250,22 @@ fn tickets(scene: &mut Scene<'_>) {
                 forbid_everywhere(scene, part);
             }
             TicketLoss::Fence | TicketLoss::Demote => {}
-            TicketLoss::Freeze => freeze(scene, part),
+            TicketLoss::Freeze => freeze(scene, part, rule.role),
         }
     }
 }
 
 /// What is active stays as it is; what is not does not start.
-fn freeze(scene: &mut Scene<'_>, at: PartIx) {
+fn freeze(scene: &mut Scene<'_>, at: PartIx, role: Option<Role>) {
+    let in_role = |found: Role| match role {
+        None | Some(Role::Started) => true,
+        Some(role) => found == role,
+    };
     for single in scene.singles(at) {
-        if scene.part(single).here.is_empty() {
+        let here = &scene.part(single).here;
+        if here.is_empty() && role.is_none() {
             forbid_everywhere(scene, single);
-        } else {
+        } else if here.iter().any(|here| in_role(here.role)) {
             let part = scene.part_mut(single);
             part.managed = false;
             part.blocked = true;

@@ -50,12 +50,13 @@ fn part_of(what: What) -> Option<PartIx> {
 }
 
 /// The changes that a rule makes, so that what depends on them is looked at again.
-struct Change<'d> {
+struct Change<'d, 's> {
+    scene: &'d Scene<'s>,
     deeds: &'d mut Deeds,
     changed: &'d mut Vec<DeedIx>,
 }
 
-impl Change<'_> {
+impl Change<'_, '_> {
     fn need(&mut self, at: DeedIx, because: StepReason) {
         if !self.deeds.get(at).needed {
             self.deeds.need(at, because);
@@ -64,6 +65,12 @@ impl Change<'_> {
     }
 
     fn hinder(&mut self, at: DeedIx, because: WaitReason) {
+        // What a fence brings about, nothing hinders.
+        if let What::Stop(_, node) | What::Demote(_, node) = self.deeds.get(at).what {
+            if self.scene.nodes[node.0].fenced {
+                return;
+            }
+        }
         if self.deeds.get(at).possible {
             self.deeds.hinder(at, because);
             self.changed.push(at);
@@ -144,7 +151,11 @@ fn inside(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<De
     let target = part.place.node();
     let stop_there = own.stops.iter().find(|(node, _)| Some(*node) == target);
     let demote_there = own.demotes.iter().find(|(node, _)| Some(*node) == target);
-    let mut change = Change { deeds, changed };
+    let mut change = Change {
+        scene,
+        deeds,
+        changed,
+    };
     if let Some((_, stop)) = stop_there {
         let because = change.deeds.get(start).because;
         if change.deeds.get(start).needed {
@@ -223,7 +234,11 @@ fn outgoing(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<
     let held = holds(scene, deeds, at);
     let because = needs_reason(scene, deeds, at);
     for edge in deeds.get(at).out.clone() {
-        let mut change = Change { deeds, changed };
+        let mut change = Change {
+            scene,
+            deeds,
+            changed,
+        };
         if edge.means.has(Means::FOLLOW) && needed {
             change.need(edge.to, because);
         }
@@ -285,13 +300,23 @@ fn incoming(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<
     let before = deeds.get(at).into.clone();
     if needed {
         for from in &before {
-            let pulls = deeds
-                .get(*from)
-                .out
-                .iter()
-                .any(|edge| edge.to == at && edge.means.has(Means::PULL));
-            if pulls {
-                Change { deeds, changed }.need(*from, because);
+            let pulls = |means: Means| {
+                let edges = deeds.get(*from).out.iter();
+                edges
+                    .filter(|edge| edge.to == at)
+                    .any(|edge| edge.means.has(means))
+            };
+            // What nobody may touch is none of ours, unless a person must look at it.
+            let left_alone = part_of(deeds.get(*from).what)
+                .map(|part| scene.part(part))
+                .is_some_and(|part| !part.managed && !part.blocked);
+            if pulls(Means::PULL) || (pulls(Means::PULL_MANAGED) && !left_alone) {
+                Change {
+                    scene,
+                    deeds,
+                    changed,
+                }
+                .need(*from, because);
             }
         }
     }
@@ -313,7 +338,12 @@ fn incoming(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<
                 Some(StepReason::Needs(resource)) => WaitReason::Needs(resource),
                 _ => WaitReason::Blocked,
             };
-            Change { deeds, changed }.hinder(at, why);
+            Change {
+                scene,
+                deeds,
+                changed,
+            }
+            .hinder(at, why);
         }
     }
 }
