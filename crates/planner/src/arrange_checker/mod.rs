@@ -20,6 +20,7 @@
 
 mod alone;
 mod ground;
+mod held;
 mod orders;
 mod places;
 mod room;

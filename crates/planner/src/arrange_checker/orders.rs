@@ -83,6 +83,9 @@ fn check_one_by_one(
     }
 }
 
+/// Single resources, and what is done with them.
+type Acts<'r> = (&'r [ResourceIx], Verb);
+
 /// An order between single resources.
 struct Relation {
     id: String,
@@ -190,10 +193,10 @@ impl Relation {
     fn check_links(
         &self,
         scene: &Scene<'_>,
-        (first, then): ((&[ResourceIx], Verb), (&[ResourceIx], Verb)),
+        (first, then): (Acts<'_>, Acts<'_>),
         violations: &mut Vec<Violation>,
     ) {
-        let acting = |(resources, verb): (&[ResourceIx], Verb)| -> Vec<(usize, Slot)> {
+        let acting = |(resources, verb): Acts<'_>| -> Vec<(usize, Slot)> {
             scene
                 .steps()
                 .filter(|(_, step, slot)| {
@@ -288,7 +291,9 @@ impl Relation {
 
     /// Nothing is stopped (or demoted) beneath what needs it and stays, even to come back:
     /// what needs it stops first. A fence asks nobody; a live migration hides it; and of
-    /// several instances one may go while others are there.
+    /// several instances one may go while others are there. Who keeps his hands on something
+    /// (unmanaged, in maintenance) answers for what it needs, too; and what is on a node that
+    /// should be fenced and cannot be is past helping.
     fn check_beneath(&self, scene: &Scene<'_>, violations: &mut Vec<Violation>) {
         for (_, step, slot) in scene.steps() {
             if !self.takes_away(scene, step, slot) {
@@ -297,8 +302,10 @@ impl Relation {
             for (then, before) in &scene.before {
                 let near = scene.is_same_instance(slot, *then);
                 let several = scene.tree.is_cloned(slot.resource) && !self.near_needs;
+                let others_affair = is_others_affair(scene, *then) || scene.is_condemned(then.node);
                 if !self.thens.contains(&then.resource)
                     || before.hearsay
+                    || others_affair
                     || several
                     || (self.near_needs && !near)
                     || *then == slot
@@ -348,6 +355,13 @@ impl Relation {
         });
         self.firsts.contains(&slot.resource) && undone && !step.implied && !live && !other_stays
     }
+}
+
+/// Whether it, or another place of it, is in the hands of a person by configuration.
+fn is_others_affair(scene: &Scene<'_>, slot: Slot) -> bool {
+    let mut places = scene.before.keys();
+    scene.is_left_alone(slot.resource)
+        || places.any(|other| other.is_same_thing(slot) && scene.node(other.node).maintenance)
 }
 
 /// Some of these before that: what follows has enough of them when it begins, and is not

@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::tree::Tree;
 use crate::arrange::{
-    Action, Arrangement, FailedVerb, Found, MultipleActive, NoQuorum, NodeIx, NodeObserved,
-    NodeState, Observed, OnFail, Order, OrderKind, Placed, ResourceIx, Role, Step, TicketLoss,
-    UnderWay, Verb, Wanted,
+    Action, Arrangement, FailedVerb, Found, NoQuorum, NodeIx, NodeObserved, NodeState, Observed,
+    OnFail, Placed, ResourceIx, Role, Step, UnderWay, Wanted,
 };
 
 /// One thing on one node. Instances that are alike are one thing on each node, whatever
@@ -36,6 +35,8 @@ pub(super) struct Before {
     pub may_lead: bool,
     /// Whether something failed or is under way there, so that the role is hearsay.
     pub hearsay: bool,
+    /// Whether it was on its way from one node to another, so that it is rightly on both.
+    pub migrating: bool,
     /// Whether nobody may act on it.
     pub hands_off: bool,
     /// Whether nobody need act on it: as `hands_off`, and also where the place that was
@@ -216,12 +217,12 @@ impl<'a> Scene<'a> {
         all.filter(move |(slot, _)| !held(slot))
     }
 
-    /// Whether two slots belong to the same instance of a clone, or to none.
+    /// Whether two slots belong to the same instance of a clone, or, of different clones, to
+    /// instances that are neighbours: on one node.
     pub fn is_same_instance(&self, one: Slot, other: Slot) -> bool {
-        if self.tree.is_unique(one.resource) && self.tree.is_unique(other.resource) {
-            return (one.number, one.node) == (other.number, other.node);
-        }
-        one.node == other.node
+        let one_clone = self.tree.top(one.resource) == self.tree.top(other.resource);
+        let told_apart = one_clone && self.tree.is_unique(one.resource);
+        one.node == other.node && (!told_apart || one.number == other.number)
     }
 
     fn read_found(&mut self) {
@@ -239,6 +240,7 @@ impl<'a> Scene<'a> {
             };
             let hearsay = Before {
                 hearsay: true,
+                migrating: true,
                 ..Before::default()
             };
             self.note((key.0, key.1, elsewhere), hearsay);
@@ -253,170 +255,13 @@ impl<'a> Scene<'a> {
         known.role = known.role.max(new.role);
         known.may_lead |= new.may_lead;
         known.hearsay |= new.hearsay;
+        known.migrating |= new.migrating;
         known.hands_off |= new.hands_off;
-    }
-
-    /// Nobody may act on what is unmanaged, in maintenance (itself, its node or the
-    /// cluster), blocked after a failure, active twice where that blocks, or frozen because
-    /// its ticket is lost. One place where that is so holds for all places of a thing: to
-    /// act on one of them is to decide which of them lives.
-    fn mark_hands_off(&mut self) {
-        let slots: Vec<Slot> = self.before.keys().copied().collect();
-        let everywhere =
-            |slot: &Slot| self.is_left_alone(slot.resource) || self.is_frozen(slot.resource);
-        let with_twins = |held: &dyn Fn(&Slot) -> bool| -> BTreeSet<Slot> {
-            let holds = |slot: &&Slot| {
-                let counted = self.is_counted(slot.resource);
-                let twin = |other: &&Slot| !counted && other.is_same_thing(**slot);
-                everywhere(slot) || held(slot) || slots.iter().filter(twin).any(held)
-            };
-            slots.iter().filter(holds).copied().collect()
-        };
-        let hands_off = with_twins(&|slot| !self.is_fenced(slot.node) && self.is_held(slot, false));
-        let excused = with_twins(&|slot| self.is_held(slot, true));
-        for slot in slots {
-            let before = self.before.entry(slot).or_default();
-            before.hands_off = hands_off.contains(&slot);
-            before.excused = excused.contains(&slot);
-        }
-    }
-
-    /// Whether something about this place forbids to act on it.
-    fn is_held(&self, slot: &Slot, with_fenced: bool) -> bool {
-        let before = &self.before[slot];
-        let found = before.role.is_some();
-        let settings = self.tree.settings(slot.resource);
-        let twice = settings.multiple_active == MultipleActive::Block
-            && !self.is_counted(slot.resource)
-            && self.before.iter().any(|(other, twin)| {
-                other.is_same_thing(*slot)
-                    && other.node != slot.node
-                    && twin.role.is_some()
-                    && (with_fenced || !self.is_fenced(other.node))
-            });
-        before.hands_off || (found && self.node(slot.node).maintenance) || (found && twice)
     }
 
     /// Whether instances are counted rather than told apart.
     pub fn is_counted(&self, resource: ResourceIx) -> bool {
         self.tree.is_cloned(resource) && !self.tree.is_unique(resource)
-    }
-
-    fn is_frozen(&self, resource: ResourceIx) -> bool {
-        let chain = self.tree.chain(resource);
-        self.wanted.ticket_rules.iter().any(|rule| {
-            rule.on_loss == TicketLoss::Freeze
-                && chain.contains(&rule.resource)
-                && !self.observed.tickets[rule.ticket.0].granted
-        })
-    }
-
-    /// What cannot be stopped may stay; and what must stop after it stays too. A member of
-    /// a group with a member that is active twice and blocked may be left alone with it.
-    fn mark_stuck(&mut self) {
-        let slots: Vec<Slot> = self.before.keys().copied().collect();
-        let failed_stops: BTreeSet<Slot> = self
-            .observed
-            .found
-            .iter()
-            .filter(|found| {
-                found
-                    .failed
-                    .is_some_and(|failed| failed.in_what == FailedVerb::Stop)
-            })
-            .map(|found| {
-                let key = (found.resource, found.instance.unwrap_or(0), found.node);
-                slot_of(self.tree, key)
-            })
-            .collect();
-        let mut stuck: BTreeSet<Slot> = slots
-            .iter()
-            .copied()
-            .filter(|slot| {
-                !self.is_fenced(slot.node)
-                    && (self.before[slot].excused
-                        || !self.can_act(slot.node)
-                        || self.is_condemned(slot.node)
-                        || failed_stops.contains(slot))
-            })
-            .collect();
-        loop {
-            let more: Vec<Slot> = slots
-                .iter()
-                .copied()
-                .filter(|slot| !stuck.contains(slot) && !self.is_fenced(slot.node))
-                .filter(|slot| {
-                    self.has_late_undoing(*slot)
-                        || stuck.iter().any(|other| self.undone_after(*slot, *other))
-                })
-                .collect();
-            if more.is_empty() {
-                break;
-            }
-            stuck.extend(more);
-        }
-        for slot in stuck {
-            self.before.entry(slot).or_default().stuck = true;
-        }
-    }
-
-    /// Whether `slot` can be undone (stopped, demoted) only after `other` was.
-    fn undone_after(&self, slot: Slot, other: Slot) -> bool {
-        let holds = |whole: ResourceIx, part: ResourceIx| self.tree.chain(part).contains(&whole);
-        let by_order = self.wanted.orders.iter().any(|order| {
-            order.kind == OrderKind::Mandatory
-                && order.symmetrical
-                && holds(order.first, slot.resource)
-                && holds(order.then, other.resource)
-        });
-        let by_set = self.wanted.some_before.iter().any(|some| {
-            some.symmetrical
-                && some
-                    .firsts
-                    .iter()
-                    .any(|(first, _)| holds(*first, slot.resource))
-                && some
-                    .thens
-                    .iter()
-                    .any(|(then, _)| holds(*then, other.resource))
-        });
-        // Members of one group: the later ones stop first (a parent stands before its
-        // children, and its children in start order is how `members` lists them); one that is
-        // active twice and blocked may keep all.
-        let blocks = self.tree.settings(other.resource).multiple_active == MultipleActive::Block;
-        let by_group = self
-            .tree
-            .members_around(slot.resource)
-            .is_some_and(|members| {
-                let place = |at: ResourceIx| members.iter().position(|member| *member == at);
-                match (place(slot.resource), place(other.resource)) {
-                    (Some(own), Some(of_other)) => own < of_other || (blocks && own != of_other),
-                    (None, _) | (_, None) => false,
-                }
-            });
-        let near = !self.tree.is_cloned(slot.resource) || self.is_same_instance(slot, other);
-        by_order || by_set || (by_group && near)
-    }
-
-    /// Whether an order lets it stop (or be demoted) only after something else was done,
-    /// which may be impossible.
-    fn has_late_undoing(&self, slot: Slot) -> bool {
-        let chain = self.tree.chain(slot.resource);
-        let undoes = |verb: Verb| matches!(verb, Verb::Stop | Verb::Demote);
-        let by_order = |order: &Order| {
-            let forward = undoes(order.then_verb) && chain.contains(&order.then);
-            let reverse = order.symmetrical
-                && !undoes(order.first_verb)
-                && undoes(order.then_verb)
-                && chain.contains(&order.first);
-            order.kind == OrderKind::Mandatory && (forward || reverse)
-        };
-        let by_set = self.wanted.some_before.iter().any(|some| {
-            some.thens
-                .iter()
-                .any(|(then, verb)| undoes(*verb) && chain.contains(then))
-        });
-        by_set || self.wanted.orders.iter().any(by_order)
     }
 }
 
@@ -448,10 +293,15 @@ fn before_of(found: &Found) -> Before {
         .failed
         .is_some_and(|failed| matches!(failed.in_what, FailedVerb::Promote | FailedVerb::Demote));
     let role_under_way = matches!(found.under_way, Some(UnderWay::Promote | UnderWay::Demote));
+    let migrating = matches!(
+        found.under_way,
+        Some(UnderWay::MigrateTo { .. } | UnderWay::MigrateFrom { .. })
+    );
     Before {
         role: found.role,
         may_lead: found.role == Some(Role::Promoted) || role_failed || role_under_way,
         hearsay: found.failed.is_some() || found.under_way.is_some(),
+        migrating,
         hands_off: found
             .failed
             .is_some_and(|failed| failed.answer == OnFail::Block),

@@ -231,10 +231,10 @@ impl Course {
             ),
         ];
         for (first, then, text) in pairs {
-            if let (Some(first), Some(then)) = (first, then) {
-                if !scene.precedes(first, then) {
-                    wrong.push(text.to_string());
-                }
+            if let (Some(first), Some(then)) = (first, then)
+                && !scene.precedes(first, then)
+            {
+                wrong.push(text.to_string());
             }
         }
         let leads = self
