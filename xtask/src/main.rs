@@ -4,6 +4,7 @@
 //! rest.
 
 mod bench;
+mod cases;
 mod run;
 mod scan;
 mod sim;
@@ -32,6 +33,8 @@ enum Task {
     Tidy,
     /// Explores the small models of the forced change; prints the table of docs/models.md.
     Models,
+    /// Compares with what Pacemaker's scheduler decided in the cases of its own suite.
+    PacemakerCases(cases::CasesArguments),
     /// Measures; prints figures.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
                 "models",
             ],
         ),
+        Task::PacemakerCases(arguments) => cases::run(&arguments),
         Task::Bench(which) => bench::run(&which),
     };
     match result {

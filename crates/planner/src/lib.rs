@@ -21,6 +21,7 @@ pub mod checker;
 mod fences;
 mod mend;
 mod placement;
+pub mod rule;
 mod services;
 mod step;
 mod strays;
