@@ -37,14 +37,16 @@ impl Scene<'_> {
         let before = &self.before[slot];
         let found = before.role.is_some();
         let settings = self.tree.settings(slot.resource);
+        let twins = || {
+            let all = self.before.iter();
+            all.filter(|(other, _)| other.is_same_thing(*slot) && other.node != slot.node)
+        };
+        let moving = before.migrating || twins().any(|(_, twin)| twin.migrating);
         let twice = settings.multiple_active == MultipleActive::Block
+            && !moving
             && !self.is_counted(slot.resource)
-            && self.before.iter().any(|(other, twin)| {
-                other.is_same_thing(*slot)
-                    && other.node != slot.node
-                    && twin.role.is_some()
-                    && !(twin.migrating || before.migrating)
-                    && (with_fenced || !self.is_fenced(other.node))
+            && twins().any(|(other, twin)| {
+                twin.role.is_some() && (with_fenced || !self.is_fenced(other.node))
             });
         before.hands_off || (found && self.node(slot.node).maintenance) || (found && twice)
     }

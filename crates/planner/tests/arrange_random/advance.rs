@@ -4,7 +4,7 @@ use planner::arrange::{
     Action, Arrangement, FailedVerb, Found, NodeIx, NodeState, Observed, OnFail, Placed, Wanted,
 };
 
-use super::build::rules_of;
+use super::tree::rules_of;
 
 /// Every step ended well, every fence was confirmed, and what was under way has come to its
 /// end. A fenced node is off, has forgotten its failures and wishes, and returns some other

@@ -14,6 +14,7 @@ use super::draft::{
     Condition, Draft, FoundDraft, NodeDraft, Pick, PolicyDraft, RelationDraft, RulesDraft,
     SettingsDraft, Shape, TopDraft,
 };
+use super::tree::{leaves, rules_of, top_of};
 
 /// What is wanted, and what is observed.
 pub fn build(draft: &Draft) -> (Wanted, Observed) {
@@ -263,23 +264,6 @@ impl Index {
     }
 }
 
-/// The top resource that it is in.
-pub fn top_of(wanted: &Wanted, at: ResourceIx) -> ResourceIx {
-    let mut top = at;
-    while let Some(parent) = wanted.resources[top.0].parent {
-        top = parent;
-    }
-    top
-}
-
-/// The clone around it.
-pub fn rules_of(wanted: &Wanted, at: ResourceIx) -> Option<CloneRules> {
-    match &wanted.resources[top_of(wanted, at).0].kind {
-        Kind::Clone { rules, .. } => Some(rules.clone()),
-        Kind::Single | Kind::Group { .. } => None,
-    }
-}
-
 fn is_promotable(wanted: &Wanted, at: ResourceIx) -> bool {
     rules_of(wanted, at).is_some_and(|rules| rules.promotable.is_some())
 }
@@ -441,18 +425,6 @@ fn add_some_before(
         kind: OrderKind::Mandatory,
         symmetrical: true,
     });
-}
-
-/// The single resources in a resource.
-pub fn leaves(wanted: &Wanted, at: ResourceIx) -> Vec<ResourceIx> {
-    match &wanted.resources[at.0].kind {
-        Kind::Single => vec![at],
-        Kind::Group { members, .. } => members
-            .iter()
-            .flat_map(|one| leaves(wanted, *one))
-            .collect(),
-        Kind::Clone { child, .. } => leaves(wanted, *child),
-    }
 }
 
 fn add_found(wanted: &Wanted, observed: &mut Observed, index: &Index, draft: &FoundDraft) {

@@ -11,6 +11,7 @@ mod advance;
 mod build;
 mod draft;
 mod permute;
+mod tree;
 
 use std::time::Duration;
 
