@@ -136,6 +136,7 @@ impl Builder<'_, '_> {
                 None => here.push(new),
             }
         }
+        here.sort_by_key(|here| here.node);
         here
     }
 
@@ -288,11 +289,12 @@ fn relate(scene: &mut Scene<'_>) {
     for (at, colocation) in scene.wanted.colocations.iter().enumerate() {
         let dependent = scene.spoken_of(colocation.dependent);
         let primary = scene.spoken_of(colocation.primary);
-        if let (Some(dependent), Some(primary)) = (dependent, primary) {
-            if dependent != primary && colocation.score != Score::ZERO {
-                scene.follows[dependent.0].push(at);
-                scene.followed[primary.0].push(at);
-            }
+        if let (Some(dependent), Some(primary)) = (dependent, primary)
+            && dependent != primary
+            && colocation.score != Score::ZERO
+        {
+            scene.follows[dependent.0].push(at);
+            scene.followed[primary.0].push(at);
         }
     }
 }

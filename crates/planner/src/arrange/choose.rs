@@ -26,10 +26,11 @@ impl Scene<'_> {
             return Some(wished).filter(|node| ties(*node)).or(Some(best));
         }
         let is_instance = self.clone_around(at).is_some();
-        if Score::ZERO < scores[best.0] && !is_instance {
-            if let Some(here) = here.filter(|node| ties(*node)) {
-                return Some(here);
-            }
+        if Score::ZERO < scores[best.0]
+            && !is_instance
+            && let Some(here) = here.filter(|node| ties(*node))
+        {
+            return Some(here);
         }
         Some(best)
     }
@@ -111,9 +112,9 @@ impl Scene<'_> {
         let any_for_all =
             (0..scores.len()).any(|node| open(node, scores) && has_room(node, &needs));
         let needs = if any_for_all { &needs } else { &own };
-        for node in 0..scores.len() {
+        for (node, score) in scores.iter_mut().enumerate() {
             if !has_room(node, needs) {
-                scores[node] = Score::MINUS_INFINITY;
+                *score = Score::MINUS_INFINITY;
             }
         }
         if !any_for_all && 1 < with_it.len() {

@@ -28,6 +28,7 @@ impl Scene<'_> {
             left: max,
         };
         let instances = self.sorted_instances(at, instances);
+        self.count_what_is_stuck(&instances, &mut round);
         self.keep_where_they_are(&instances, &mut round, max);
         for instance in instances {
             self.place_instance(instance, &mut round);
@@ -38,15 +39,26 @@ impl Scene<'_> {
         }
     }
 
-    /// First those that stay where they are: an instance stays if the nodes that it likes
+    /// What nobody may touch stays, and takes its share.
+    fn count_what_is_stuck(&mut self, instances: &[PartIx], round: &mut Round) {
+        for instance in instances {
+            let here = self.active_nodes(*instance);
+            if here.is_empty() || self.is_managed_all(*instance) {
+                continue;
+            }
+            self.try_instance(*instance, None, round, &[]);
+            round.left = round.left.saturating_sub(1);
+            for node in here {
+                round.counts[node.0] += 1;
+            }
+        }
+    }
+
+    /// Then those that stay where they are: an instance stays if the nodes that it likes
     /// better can be served by instances that are still to be placed.
     fn keep_where_they_are(&mut self, instances: &[PartIx], round: &mut Round, max: usize) {
         let usable = self.nodes.iter().filter(|node| node.usable()).count();
-        let share = if usable == 0 {
-            1
-        } else {
-            (max / usable).max(1)
-        };
+        let share = max.checked_div(usable).unwrap_or(1).max(1);
         for instance in instances {
             let [here] = self.active_nodes(*instance)[..] else {
                 continue;

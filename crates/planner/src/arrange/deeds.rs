@@ -4,10 +4,12 @@
 //! roles. Groups and clones have gates: moments like "all of it is started". Edges say what
 //! follows from one deed for another. `settle` then finds out which are needed and possible.
 
-use super::scene::{Part, PartIx, PartKind, Place, Scene};
+use std::collections::BTreeMap;
+
+use super::scene::{Here, Part, PartIx, PartKind, Place, Scene};
 use super::{
-    FailedVerb, MultipleActive, NoQuorum, NodeIx, OnFail, Requires, Role, StepReason, UnderWay,
-    WaitReason,
+    FailedVerb, MultipleActive, NoQuorum, NodeIx, OnFail, Requires, ResourceIx, Role, StepReason,
+    UnderWay, WaitReason,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +25,7 @@ pub(super) enum What {
     Gate,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Deed {
     pub what: What,
     /// It has to be done in this round.
@@ -95,7 +97,7 @@ pub(super) struct Own {
     pub demotes: Vec<(NodeIx, DeedIx)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Deeds {
     pub deeds: Vec<Deed>,
     /// By part: what single parts do.
@@ -128,6 +130,21 @@ impl Deeds {
                 .any(|edge| !edge.means.has(Means::UNORDERED))
         })
         .collect()
+    }
+
+    /// Whether an order leads from one deed to another already.
+    pub fn comes_before(&self, first: DeedIx, then: DeedIx) -> bool {
+        let mut seen = vec![false; self.deeds.len()];
+        let mut open = vec![then];
+        while let Some(at) = open.pop() {
+            if at == first {
+                return true;
+            }
+            if !std::mem::replace(&mut seen[at.0], true) {
+                open.extend(self.before(at));
+            }
+        }
+        false
     }
 
     pub fn gate(&mut self, enough: Option<usize>) -> DeedIx {
@@ -309,7 +326,15 @@ fn without_quorum(
     at: PartIx,
     (start, promote): (DeedIx, DeedIx),
 ) {
-    if scene.observed.quorate || scene.settings(at).requires == Requires::Nothing {
+    if scene.observed.quorate {
+        return;
+    }
+    // Nothing starts where the fence is on its way.
+    if scene.wanted.policy.no_quorum == NoQuorum::Fence && scene.wanted.policy.fencing {
+        deeds.hinder(start, WaitReason::NoQuorum);
+        deeds.hinder(promote, WaitReason::NoQuorum);
+    }
+    if scene.settings(at).requires == Requires::Nothing {
         return;
     }
     let part = scene.part(at);
@@ -344,47 +369,55 @@ fn without_quorum(
 /// What has to be done for the part's own sake.
 fn needs(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
     let part = scene.part(at);
-    let own = deeds.own[at.0].clone();
-    let (start, promote) = (
-        own.start.expect("single parts have one"),
-        own.promote.expect("single parts have one"),
-    );
-    for (node, stop) in &own.stops {
+    for (node, stop) in &deeds.own[at.0].stops.clone() {
         if scene.nodes[node.0].fenced {
             deeds.need(*stop, StepReason::NodeFenced(*node));
         }
     }
     let Place::On(target) = part.place else {
         if part.managed && !part.blocked && !scene.is_kept(at) {
-            for (_, stop) in &own.stops {
-                deeds.need(*stop, StepReason::Unwanted);
-            }
+            stop_all(deeds, at, StepReason::Unwanted);
         }
         return;
     };
     if part.blocked {
         return;
     }
-    let stay = part.here.iter().find(|here| here.node == target);
-    let Some(stay) = stay else {
-        let because = if part.here.is_empty() {
-            StepReason::Wanted
-        } else {
-            StepReason::Moves
-        };
-        deeds.need(start, because);
-        for (_, stop) in &own.stops {
-            deeds.need(*stop, StepReason::Moves);
-        }
-        if part.next_role == Some(Role::Promoted) {
-            deeds.need(promote, StepReason::Role);
-        }
-        return;
-    };
-    if !part.managed {
-        return;
+    match part.here.iter().find(|here| here.node == target) {
+        None => needs_to_come(scene, deeds, at),
+        Some(stay) if part.managed => needs_where_it_is(scene, deeds, at, stay),
+        Some(_) => {}
     }
-    let demote = own.demotes.iter().find(|(node, _)| *node == target);
+}
+
+fn stop_all(deeds: &mut Deeds, at: PartIx, because: StepReason) {
+    for (_, stop) in &deeds.own[at.0].stops.clone() {
+        deeds.need(*stop, because);
+    }
+}
+
+/// It is not where it should be.
+fn needs_to_come(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
+    let part = scene.part(at);
+    let because = if part.here.is_empty() {
+        StepReason::Wanted
+    } else {
+        StepReason::Moves
+    };
+    deeds.need(deeds.starts(at, End::Beginning), because);
+    stop_all(deeds, at, StepReason::Moves);
+    if part.next_role == Some(Role::Promoted) {
+        deeds.need(deeds.promotes(at, End::Beginning), StepReason::Role);
+    }
+}
+
+/// It is where it should be: is it well, alone, and in the right role?
+fn needs_where_it_is(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, stay: &Here) {
+    let part = scene.part(at);
+    let own = deeds.own[at.0].clone();
+    let start = deeds.starts(at, End::Beginning);
+    let promote = deeds.promotes(at, End::Beginning);
+    let demote = own.demotes.iter().find(|(node, _)| *node == stay.node);
     match stay.failed.map(|failed| (failed.answer, failed.in_what)) {
         Some((OnFail::Restart | OnFail::Move | OnFail::Fence | OnFail::Standby, _))
         | Some((OnFail::Demote, FailedVerb::Stop | FailedVerb::Start)) => {
@@ -400,22 +433,7 @@ fn needs(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
     if matches!(stay.under_way, Some(UnderWay::Start | UnderWay::Stop)) {
         deeds.need(start, StepReason::Wanted);
     }
-    if 1 < part.here.len() && !is_half_migrated(part) {
-        let keeps = scene.settings(at).multiple_active == MultipleActive::StopUnexpected;
-        if !keeps {
-            deeds.need(start, StepReason::ActiveTwice);
-        }
-        for (node, stop) in &own.stops {
-            if !keeps || *node != target {
-                deeds.need(*stop, StepReason::ActiveTwice);
-            }
-        }
-    }
-    if is_half_migrated(part) {
-        for (_, stop) in own.stops.iter().filter(|(node, _)| *node != target) {
-            deeds.need(*stop, StepReason::Moves);
-        }
-    }
+    needs_to_be_alone(scene, deeds, at, stay);
     match (part.next_role, stay.role) {
         (Some(Role::Promoted), Role::Started | Role::Unpromoted) => {
             deeds.need(promote, StepReason::Role);
@@ -426,6 +444,30 @@ fn needs(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
             }
         }
         (_, _) => {}
+    }
+}
+
+/// What is active elsewhere too stops there; by most policies it then starts anew.
+fn needs_to_be_alone(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, stay: &Here) {
+    let part = scene.part(at);
+    let is_half = is_half_migrated(part);
+    if part.here.len() < 2 && !is_half {
+        return;
+    }
+    let keeps = scene.settings(at).multiple_active == MultipleActive::StopUnexpected;
+    let because = if is_half {
+        StepReason::Moves
+    } else {
+        StepReason::ActiveTwice
+    };
+    if !keeps && !is_half {
+        deeds.need(deeds.starts(at, End::Beginning), because);
+    }
+    for (node, stop) in &deeds.own[at.0].stops.clone() {
+        let stays = *node == stay.node && (keeps || is_half);
+        if !stays {
+            deeds.need(*stop, because);
+        }
     }
 }
 
@@ -511,8 +553,18 @@ fn group_edges(deeds: &mut Deeds, at: PartIx, members: &[PartIx], ordered: bool)
         if !ordered || place == 0 {
             continue;
         }
-        let before = members[place - 1];
-        in_order(deeds, before, *member);
+        in_order(deeds, members[place - 1], *member);
+        // It needs all that stand before it, whatever the one just before it does.
+        for earlier in &members[..place - 1] {
+            let first = deeds.starts(*earlier, End::Completion);
+            let then = deeds.starts(*member, End::Beginning);
+            deeds.edge(first, then, Means::BLOCK);
+            for then in deeds.stops(*member, End::Completion) {
+                for first in deeds.stops(*earlier, End::Beginning) {
+                    deeds.edge(then, first, Means::ORDER);
+                }
+            }
+        }
     }
 }
 
@@ -543,6 +595,7 @@ fn clone_edges(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, instances: &[Pa
     let gates = deeds.gates[at.0].expect("clones have them");
     let ordered = scene.clone_rules(at).is_some_and(|rules| rules.ordered);
     let mut before: Option<PartIx> = None;
+    let mut surplus = Vec::new();
     for instance in instances {
         let begin = deeds.starts(*instance, End::Beginning);
         let end = deeds.starts(*instance, End::Completion);
@@ -564,11 +617,48 @@ fn clone_edges(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, instances: &[Pa
         for demote in deeds.demotes(*instance, End::Completion) {
             deeds.edge(demote, gates.demoted, BACK);
         }
+        if scene.part(*instance).surplus {
+            surplus.extend(deeds.stops(*instance, End::Completion));
+        }
         if let Some(before) = before.filter(|_| ordered) {
             let first = deeds.starts(before, End::Completion);
             let then = deeds.starts(*instance, End::Beginning);
             deeds.edge(first, then, Means::ORDER);
         }
         before = Some(*instance);
+    }
+    // Nobody leads before whoever led does not any more.
+    deeds.edge(gates.demoted, gates.promoting, Means::BLOCK);
+    // There are never more than are wanted.
+    for stop in surplus {
+        deeds.edge(stop, gates.starting, Means::BLOCK_NEW);
+    }
+    one_after_another_on_a_node(scene, deeds, instances);
+}
+
+/// An instance starts on a node after another one stopped there.
+fn one_after_another_on_a_node(scene: &Scene<'_>, deeds: &mut Deeds, instances: &[PartIx]) {
+    let singles: Vec<PartIx> = instances
+        .iter()
+        .flat_map(|instance| scene.singles(*instance))
+        .collect();
+    let mut stops: BTreeMap<(ResourceIx, NodeIx), Vec<(PartIx, DeedIx)>> = BTreeMap::new();
+    for single in &singles {
+        for (node, stop) in &deeds.own[single.0].stops {
+            let key = (scene.part(*single).resource, *node);
+            stops.entry(key).or_default().push((*single, *stop));
+        }
+    }
+    for single in &singles {
+        let Some(node) = scene.part(*single).place.node() else {
+            continue;
+        };
+        let others = stops.get(&(scene.part(*single).resource, node));
+        for (other, stop) in others.into_iter().flatten() {
+            if other != single {
+                let start = deeds.starts(*single, End::Beginning);
+                deeds.edge(*stop, start, Means::BLOCK_NEW);
+            }
+        }
     }
 }

@@ -40,6 +40,14 @@ fn candidate(scene: &Scene<'_>, deeds: &Deeds, at: PartIx) -> Option<Migration> 
         return None;
     }
     let to = part.place.node()?;
+    // It has arrived: only the source has to let go.
+    let has_arrived = part
+        .here
+        .iter()
+        .any(|here| here.node == to && here.under_way.is_none());
+    if has_arrived {
+        return None;
+    }
     let own = &deeds.own[at.0];
     let start = deeds.get(own.start?);
     if !start.possible {

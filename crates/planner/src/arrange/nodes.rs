@@ -66,7 +66,7 @@ pub(super) fn facts(wanted: &Wanted, observed: &Observed) -> Vec<NodeFacts> {
                 Some(FenceReason::Asked)
             } else if never_seen && policy.fencing {
                 Some(FenceReason::NeverSeen)
-            } else if seen.unclean {
+            } else if seen.unclean && (policy.fencing || seen.state == NodeState::Online) {
                 Some(FenceReason::Lost)
             } else {
                 None

@@ -3,7 +3,7 @@
 use super::deeds::{DeedIx, Deeds, End, Means};
 use super::relate::Link;
 use super::scene::{PartIx, Scene};
-use super::{Order, OrderKind, Role, SomeBefore, Verb};
+use super::{Order, OrderKind, Placement, Role, SomeBefore, Verb};
 
 const BOTH: Means = Means::BLOCK.and(Means::FOLLOW);
 const BACK: Means = Means::BLOCK.and(Means::PULL_MANAGED);
@@ -31,6 +31,49 @@ pub(super) fn orders(scene: &Scene<'_>, deeds: &mut Deeds) {
     for part in (0..scene.parts.len()).map(PartIx) {
         for link in scene.links_of(part) {
             together(scene, deeds, &link);
+        }
+    }
+    room(scene, deeds);
+    for order in &scene.wanted.orders {
+        if order.kind == OrderKind::Serialize {
+            serialized(scene, deeds, order);
+        }
+    }
+}
+
+/// Where room counts, what comes to a node waits for what goes.
+fn room(scene: &Scene<'_>, deeds: &mut Deeds) {
+    if scene.wanted.policy.placement == Placement::Count {
+        return;
+    }
+    let gates: Vec<DeedIx> = scene.nodes.iter().map(|_| deeds.gate(None)).collect();
+    for at in (0..scene.parts.len()).map(PartIx) {
+        if scene.settings(at).utilization.is_empty() {
+            continue;
+        }
+        let own = deeds.own[at.0].clone();
+        for (node, stop) in own.stops {
+            deeds.edge(stop, gates[node.0], Means::BLOCK);
+        }
+        if let (Some(start), Some(node)) = (own.start, scene.part(at).place.node()) {
+            deeds.edge(gates[node.0], start, Means::BLOCK_NEW);
+        }
+    }
+}
+
+/// Not both at once: in whichever way agrees with all other orders.
+fn serialized(scene: &Scene<'_>, deeds: &mut Deeds, order: &Order) {
+    let (Some(first), Some(then)) = (scene.spoken_of(order.first), scene.spoken_of(order.then))
+    else {
+        return;
+    };
+    for one in of_verb(deeds, first, order.first_verb, End::Completion) {
+        for other in of_verb(deeds, then, order.then_verb, End::Beginning) {
+            if deeds.comes_before(other, one) {
+                deeds.edge(other, one, Means::ORDER);
+            } else {
+                deeds.edge(one, other, Means::ORDER);
+            }
         }
     }
 }

@@ -13,17 +13,19 @@ pub(super) fn outcome(scene: &Scene<'_>, deeds: &Deeds) -> Arrangement {
     };
     let mut step_of: Vec<Option<usize>> = vec![None; deeds.deeds.len()];
     let migrating = migrations(scene, deeds);
+    let mut live: Vec<LiveSteps> = Vec::new();
     for at in (0..scene.parts.len()).map(PartIx) {
         if matches!(scene.part(at).kind, PartKind::Single) {
             match migrating[at.0] {
                 Some(migration) => {
-                    migrate(
+                    let steps = migrate(
                         scene,
                         deeds,
                         (at, migration),
                         &mut arrangement,
                         &mut step_of,
                     );
+                    live.push(steps);
                 }
                 None => steps_of(scene, deeds, at, &mut arrangement, &mut step_of),
             }
@@ -32,7 +34,7 @@ pub(super) fn outcome(scene: &Scene<'_>, deeds: &Deeds) -> Arrangement {
             arrangement.waits.extend(wait(scene, deeds, at));
         }
     }
-    link_steps(deeds, &step_of, &mut arrangement);
+    link_steps(deeds, &step_of, &live, &mut arrangement);
     arrangement
 }
 
@@ -83,6 +85,16 @@ fn steps_of(
     }
 }
 
+/// The steps of a live migration: places in the list.
+#[derive(Debug, Clone, Copy)]
+struct LiveSteps {
+    /// Absent where the source has sent already.
+    send: Option<usize>,
+    receive: usize,
+    /// The stop at the source.
+    release: usize,
+}
+
 /// The source sends, the target receives, then the source lets go.
 fn migrate(
     scene: &Scene<'_>,
@@ -90,34 +102,35 @@ fn migrate(
     (at, migration): (PartIx, Migration),
     arrangement: &mut Arrangement,
     step_of: &mut [Option<usize>],
-) {
+) -> LiveSteps {
     let own = &deeds.own[at.0];
     let part = scene.part(at);
-    let mut push = |action, node, after: Vec<usize>| {
+    let mut push = |action, node| {
         arrangement.steps.push(Step {
             action,
             resource: part.resource,
             instance: part.instance,
             node,
             implied: false,
-            after,
+            after: Vec::new(),
             after_fences: Vec::new(),
             because: StepReason::Moves,
         });
         arrangement.steps.len() - 1
     };
-    let mut last = Vec::new();
-    if !migration.half_done {
-        last = vec![push(Action::MigrateTo, migration.from, last)];
-    }
-    last = vec![push(Action::MigrateFrom, migration.to, last)];
+    let send = (!migration.half_done).then(|| push(Action::MigrateTo, migration.from));
+    let receive = push(Action::MigrateFrom, migration.to);
+    let release = push(Action::Stop, migration.from);
     if let Some(start) = own.start {
-        step_of[start.0] = Some(last[0]);
+        step_of[start.0] = Some(receive);
     }
-    for (node, stop) in &own.stops {
-        if *node != migration.to {
-            step_of[stop.0] = Some(push(Action::Stop, *node, last.clone()));
-        }
+    for (_, stop) in own.stops.iter().filter(|(node, _)| *node == migration.from) {
+        step_of[stop.0] = Some(release);
+    }
+    LiveSteps {
+        send,
+        receive,
+        release,
     }
 }
 
@@ -128,7 +141,14 @@ fn carried_out(scene: &Scene<'_>, deeds: &Deeds, at: DeedIx) -> Option<(Action, 
         return None;
     }
     match deed.what {
-        What::Start(_, Some(node)) => Some((Action::Start, node)),
+        // Where it is active it starts only after its stop.
+        What::Start(part, Some(node)) => {
+            let stops = deeds.own[part.0].stops.iter();
+            let stays_up = stops
+                .filter(|(other, _)| *other == node)
+                .any(|(_, stop)| carried_out(scene, deeds, *stop).is_none());
+            (!stays_up).then_some((Action::Start, node))
+        }
         What::Stop(_, node) => Some((Action::Stop, node)),
         What::Promote(part, Some(node)) => {
             active_after(scene, deeds, part).then_some((Action::Promote, node))
@@ -221,17 +241,7 @@ fn resting_role(scene: &Scene<'_>, at: PartIx) -> Role {
 
 fn wait(scene: &Scene<'_>, deeds: &Deeds, at: PartIx) -> Option<Wait> {
     let part = scene.part(at);
-    if part.surplus || active_after(scene, deeds, at) {
-        return None;
-    }
-    let start = deeds.get(deeds.own[at.0].start?);
-    let because = if part.place.node().is_none() && scene.is_wanted_nowhere(at) {
-        return None;
-    } else if part.blocked {
-        WaitReason::Blocked
-    } else {
-        start.hindered.clone()?
-    };
+    let because = why_it_stays(deeds, at).or_else(|| why_it_is_down(scene, deeds, at))?;
     Some(Wait {
         resource: part.resource,
         instance: part.instance,
@@ -239,30 +249,87 @@ fn wait(scene: &Scene<'_>, deeds: &Deeds, at: PartIx) -> Option<Wait> {
     })
 }
 
+/// Why something is active that should not be.
+fn why_it_stays(deeds: &Deeds, at: PartIx) -> Option<WaitReason> {
+    let own = &deeds.own[at.0];
+    let mut downs = own.stops.iter().chain(&own.demotes);
+    downs.find_map(|(_, deed)| {
+        let deed = deeds.get(*deed);
+        let is_stuck = deed.needed && !deed.possible;
+        is_stuck.then(|| deed.hindered.clone().unwrap_or(WaitReason::Blocked))
+    })
+}
+
+/// Why something is not active that should be.
+fn why_it_is_down(scene: &Scene<'_>, deeds: &Deeds, at: PartIx) -> Option<WaitReason> {
+    let part = scene.part(at);
+    if part.surplus || active_after(scene, deeds, at) {
+        return None;
+    }
+    let is_wanted = part.place.node().is_some() || !scene.is_wanted_nowhere(at);
+    let start = deeds.get(deeds.own[at.0].start?);
+    if !is_wanted {
+        None
+    } else if part.blocked {
+        Some(WaitReason::Blocked)
+    } else {
+        start.hindered.clone()
+    }
+}
+
 /// Steps that must have ended before a step: along the edges, through gates.
-fn link_steps(deeds: &Deeds, step_of: &[Option<usize>], arrangement: &mut Arrangement) {
+fn link_steps(
+    deeds: &Deeds,
+    step_of: &[Option<usize>],
+    live: &[LiveSteps],
+    arrangement: &mut Arrangement,
+) {
     for (at, step) in step_of.iter().enumerate() {
-        let Some(step) = *step else { continue };
-        let mut before = Vec::new();
-        let mut seen = vec![DeedIx(at)];
-        let mut open: Vec<DeedIx> = deeds.before(DeedIx(at));
-        while let Some(from) = open.pop() {
-            if seen.contains(&from) {
-                continue;
-            }
-            seen.push(from);
-            match step_of[from.0] {
-                Some(earlier) => before.push(earlier),
-                None => open.extend(deeds.before(from)),
-            }
-        }
-        before.sort_unstable();
-        before.dedup();
-        before.retain(|earlier| *earlier != step);
-        // A migration lets go of the source last, although the target counts as started.
-        let own = &mut arrangement.steps[step].after;
-        if own.is_empty() {
-            *own = before;
+        if let Some(step) = *step {
+            arrangement.steps[step].after = steps_before(deeds, step_of, DeedIx(at));
         }
     }
+    let releases: Vec<usize> = live.iter().map(|steps| steps.release).collect();
+    for steps in live {
+        // What it is sent for must be there, and what needs it must be down; but what moves
+        // the same way lets go of its source later.
+        let mut before = std::mem::take(&mut arrangement.steps[steps.receive].after);
+        before.extend(&arrangement.steps[steps.release].after);
+        before.retain(|earlier| !releases.contains(earlier));
+        before.retain(|earlier| *earlier != steps.receive);
+        before.sort_unstable();
+        before.dedup();
+        match steps.send {
+            Some(send) => {
+                arrangement.steps[send].after = before;
+                arrangement.steps[steps.receive].after = vec![send];
+            }
+            None => arrangement.steps[steps.receive].after = before,
+        }
+        let release = &mut arrangement.steps[steps.release].after;
+        release.push(steps.receive);
+        release.sort_unstable();
+        release.dedup();
+    }
+}
+
+fn steps_before(deeds: &Deeds, step_of: &[Option<usize>], at: DeedIx) -> Vec<usize> {
+    let mut before = Vec::new();
+    let mut seen = std::collections::BTreeSet::from([at]);
+    let mut open = deeds.before(at);
+    while let Some(from) = open.pop() {
+        if !seen.insert(from) {
+            continue;
+        }
+        match (step_of[from.0], deeds.get(from).what) {
+            (Some(earlier), _) => before.push(earlier),
+            (None, What::Gate) => open.extend(deeds.before(from)),
+            // What is not done holds nobody up.
+            (None, What::Start(..) | What::Stop(..) | What::Promote(..) | What::Demote(..)) => {}
+        }
+    }
+    before.sort_unstable();
+    before.dedup();
+    before.retain(|earlier| Some(*earlier) != step_of[at.0]);
+    before
 }

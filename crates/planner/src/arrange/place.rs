@@ -70,11 +70,12 @@ impl Scene<'_> {
         if self.part(at).place != Place::Undecided || self.part(at).busy {
             return;
         }
-        if let Some(parent) = self.part(at).parent {
-            if !self.part(parent).busy && self.part(parent).place == Place::Undecided {
-                self.assign(parent);
-                return;
-            }
+        if let Some(parent) = self.part(at).parent
+            && !self.part(parent).busy
+            && self.part(parent).place == Place::Undecided
+        {
+            self.assign(parent);
+            return;
         }
         self.part_mut(at).busy = true;
         match &self.part(at).kind {
@@ -133,7 +134,8 @@ impl Scene<'_> {
     fn decide(&self, at: PartIx, scores: &[Score], wished: Option<NodeIx>) -> Option<NodeIx> {
         let part = self.part(at);
         if !part.managed || part.blocked {
-            return part.here.first().map(|here| here.node);
+            let mut here = part.here.iter().map(|here| here.node);
+            return here.find(|node| !self.nodes[node.0].fenced);
         }
         if self.is_wanted_nowhere(at) {
             return None;

@@ -85,7 +85,8 @@ impl<'a> Scene<'a> {
                     let of_group = self.links_followed_by(parent);
                     match place {
                         Some(place) if place > 0 => {
-                            links.push(self.inner_link(at, members[place - 1]));
+                            let earlier = members[..place].iter().rev();
+                            links.extend(earlier.map(|earlier| self.inner_link(at, *earlier)));
                             links.extend(of_group.into_iter().filter(Link::is_absolute));
                         }
                         _ => {

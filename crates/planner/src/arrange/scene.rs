@@ -110,10 +110,6 @@ impl<'a> Scene<'a> {
         &self.wanted.resources[self.part(at).resource.0].settings
     }
 
-    pub fn name(&self, at: PartIx) -> &'a str {
-        &self.wanted.resources[self.part(at).resource.0].name
-    }
-
     pub fn clone_rules(&self, at: PartIx) -> Option<&'a CloneRules> {
         match &self.wanted.resources[self.part(at).resource.0].kind {
             Kind::Clone { rules, .. } => Some(rules),

@@ -10,10 +10,10 @@ pub(super) fn score(scene: &mut Scene<'_>) {
     let wanted = scene.wanted;
     for location in &wanted.locations {
         // What is for one role is weighed when roles are given.
-        if matches!(location.role, None | Some(Role::Started)) {
-            if let Some(part) = scene.spoken_of(location.resource) {
-                locate(scene, part, location, Reset::No);
-            }
+        if matches!(location.role, None | Some(Role::Started))
+            && let Some(part) = scene.spoken_of(location.resource)
+        {
+            locate(scene, part, location, Reset::No);
         }
     }
     if !wanted.policy.opt_out {
@@ -117,11 +117,11 @@ fn exclusive(scene: &mut Scene<'_>) {
     let mut by_part: std::collections::BTreeMap<PartIx, Vec<NodeIx>> =
         std::collections::BTreeMap::new();
     for location in &wanted.locations {
-        if location.discovery == Discovery::Exclusive {
-            if let Some(part) = scene.spoken_of(location.resource) {
-                let nodes = location.scores.iter().map(|(node, _)| *node);
-                by_part.entry(part).or_default().extend(nodes);
-            }
+        if location.discovery == Discovery::Exclusive
+            && let Some(part) = scene.spoken_of(location.resource)
+        {
+            let nodes = location.scores.iter().map(|(node, _)| *node);
+            by_part.entry(part).or_default().extend(nodes);
         }
     }
     for (part, nodes) in by_part {
@@ -192,7 +192,7 @@ fn failures(scene: &mut Scene<'_>) {
     for found in &observed.found {
         if found
             .failed
-            .is_some_and(|failed| failed.answer == OnFail::Move)
+            .is_some_and(|failed| matches!(failed.answer, OnFail::Move | OnFail::Stop))
         {
             bar(scene, (found.resource, found.instance), found.node);
         }

@@ -5,31 +5,69 @@
 
 use std::collections::VecDeque;
 
-use super::deeds::{DeedIx, Deeds, Means, What};
+use super::deeds::{DeedIx, Deeds, Means, Own, What};
 use super::scene::{PartIx, Scene};
 use super::{Role, StepReason, WaitReason};
 
-pub(super) fn settle(scene: &Scene<'_>, deeds: &mut Deeds) {
+/// Each pass takes back what was needed only for the sake of something that cannot be done;
+/// a chain of such things is short, and what is left is only more careful than it must be.
+const PASSES_MAX: usize = 4;
+
+pub(super) fn settle(scene: &Scene<'_>, fresh: Deeds) -> Deeds {
+    let mut idle = vec![false; fresh.deeds.len()];
+    let mut base = fresh;
+    let mut pass = 0;
+    loop {
+        let mut deeds = base.clone();
+        spread(scene, &mut deeds, &idle);
+        pass += 1;
+        let mut is_known = true;
+        for (at, deed) in deeds.deeds.iter().enumerate() {
+            let is_idle = deed.needed && !is_done(&deeds, DeedIx(at));
+            is_known &= !is_idle || idle[at];
+            idle[at] |= is_idle;
+            // What could not be done cannot be done because nothing follows from it.
+            if is_idle && !deed.possible {
+                base.deeds[at].possible = false;
+                base.deeds[at].hindered = deed.hindered.clone();
+            }
+        }
+        if is_known || pass == PASSES_MAX {
+            return deeds;
+        }
+    }
+}
+
+/// Whether a needed deed is done in this round. Where something is active, it starts only
+/// after its stop.
+fn is_done(deeds: &Deeds, at: DeedIx) -> bool {
+    let deed = deeds.get(at);
+    match deed.what {
+        What::Start(part, Some(node)) => {
+            let mut stops = deeds.own[part.0].stops.iter();
+            let stays_up = stops.any(|(other, stop)| *other == node && !deeds.get(*stop).possible);
+            deed.possible && !stays_up
+        }
+        What::Start(_, None)
+        | What::Stop(..)
+        | What::Promote(..)
+        | What::Demote(..)
+        | What::Gate => deed.possible,
+    }
+}
+
+/// What follows from each deed for the others. Nothing is needed for the sake of what is idle.
+fn spread(scene: &Scene<'_>, deeds: &mut Deeds, idle: &[bool]) {
     let mut queue: VecDeque<DeedIx> = (0..deeds.deeds.len()).map(DeedIx).collect();
     let mut queued = vec![true; deeds.deeds.len()];
     while let Some(at) = queue.pop_front() {
         queued[at.0] = false;
         let mut changed = Vec::new();
         inside(scene, deeds, at, &mut changed);
-        outgoing(scene, deeds, at, &mut changed);
+        outgoing(scene, deeds, (at, idle[at.0]), &mut changed);
         incoming(scene, deeds, at, &mut changed);
         for change in changed {
-            // Whatever depends on it, and whatever is of the same part, is looked at again.
-            let mut again = vec![change];
-            again.extend(deeds.get(change).out.iter().map(|edge| edge.to));
-            again.extend(deeds.get(change).into.iter().copied());
-            if let Some(part) = part_of(deeds.get(change).what) {
-                let own = &deeds.own[part.0];
-                again.extend(own.start);
-                again.extend(own.promote);
-                again.extend(own.stops.iter().chain(&own.demotes).map(|(_, deed)| *deed));
-            }
-            for deed in again {
+            for deed in touched(deeds, change) {
                 if !queued[deed.0] {
                     queued[deed.0] = true;
                     queue.push_back(deed);
@@ -37,6 +75,25 @@ pub(super) fn settle(scene: &Scene<'_>, deeds: &mut Deeds) {
             }
         }
     }
+}
+
+/// Whatever depends on a deed, and whatever is of the same part.
+fn touched(deeds: &Deeds, at: DeedIx) -> Vec<DeedIx> {
+    let mut touched = vec![at];
+    touched.extend(deeds.get(at).out.iter().map(|edge| edge.to));
+    touched.extend(deeds.get(at).into.iter().copied());
+    if let Some(part) = part_of(deeds.get(at).what) {
+        let own = &deeds.own[part.0];
+        touched.extend(own.start);
+        touched.extend(own.promote);
+        touched.extend(own.stops.iter().chain(&own.demotes).map(|(_, deed)| *deed));
+        // What starts or stops here opens or shuts what waits for it.
+        let ends = own.start.iter().chain(&own.promote);
+        for end in ends {
+            touched.extend(deeds.get(*end).out.iter().map(|edge| edge.to));
+        }
+    }
+    touched
 }
 
 fn part_of(what: What) -> Option<PartIx> {
@@ -66,10 +123,10 @@ impl Change<'_, '_> {
 
     fn hinder(&mut self, at: DeedIx, because: WaitReason) {
         // What a fence brings about, nothing hinders.
-        if let What::Stop(_, node) | What::Demote(_, node) = self.deeds.get(at).what {
-            if self.scene.nodes[node.0].fenced {
-                return;
-            }
+        if let What::Stop(_, node) | What::Demote(_, node) = self.deeds.get(at).what
+            && self.scene.nodes[node.0].fenced
+        {
+            return;
         }
         if self.deeds.get(at).possible {
             self.deeds.hinder(at, because);
@@ -142,52 +199,60 @@ fn inside(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<De
     let Some(at) = part_of(deeds.get(at).what) else {
         return;
     };
-    let part = scene.part(at);
     let own = deeds.own[at.0].clone();
-    let (start, promote) = (
-        own.start.expect("single parts have one"),
-        own.promote.expect("single parts have one"),
-    );
-    let target = part.place.node();
-    let stop_there = own.stops.iter().find(|(node, _)| Some(*node) == target);
-    let demote_there = own.demotes.iter().find(|(node, _)| Some(*node) == target);
     let mut change = Change {
         scene,
         deeds,
         changed,
     };
-    if let Some((_, stop)) = stop_there {
-        let because = change.deeds.get(start).because;
-        if change.deeds.get(start).needed {
-            change.need(*stop, because);
-        }
-        // What may not be started may not run on either.
-        if !change.deeds.get(start).possible && part.managed && !part.blocked {
-            let hindered = change.deeds.get(start).hindered.clone();
-            change.need(*stop, unwanted_because(hindered));
-        }
-        let because = change.deeds.get(*stop).because;
-        if change.deeds.get(*stop).needed && change.deeds.get(start).possible {
-            change.need(start, because);
-        }
+    restart_where_it_is(&mut change, at, &own);
+    wait_for_stuck_stops(&mut change, at, &own);
+    demote_before_stops(&mut change, at, &own);
+    if scene.part(at).next_role == Some(Role::Promoted) {
+        promote_anew(&mut change, at, &own);
     }
-    let stuck = own.stops.iter().find(|(_, stop)| {
+}
+
+/// What starts where it is stops there first; what stops where it should be starts again;
+/// and what may not start may not run on either.
+fn restart_where_it_is(change: &mut Change<'_, '_>, at: PartIx, own: &Own) {
+    let part = change.scene.part(at);
+    let start = own.start.expect("single parts have one");
+    let target = part.place.node();
+    let Some((_, stop)) = own.stops.iter().find(|(node, _)| Some(*node) == target) else {
+        return;
+    };
+    let because = change.deeds.get(start).because;
+    if change.deeds.get(start).needed {
+        change.need(*stop, because);
+    }
+    if !change.deeds.get(start).possible && part.managed && !part.blocked {
+        let hindered = change.deeds.get(start).hindered.clone();
+        change.need(*stop, unwanted_because(hindered));
+    }
+    let because = change.deeds.get(*stop).because;
+    if change.deeds.get(*stop).needed && change.deeds.get(start).possible {
+        change.need(start, because);
+    }
+}
+
+/// Nothing starts while it cannot be stopped elsewhere.
+fn wait_for_stuck_stops(change: &mut Change<'_, '_>, at: PartIx, own: &Own) {
+    let target = change.scene.part(at).place.node();
+    let stuck = own.stops.iter().find(|(node, stop)| {
         let stop = change.deeds.get(*stop);
-        stop.needed && !stop.possible
+        Some(*node) != target && stop.needed && !stop.possible
     });
-    if let Some((node, stop)) = stuck {
-        if Some(*node) != target || stop_there.is_some_and(|(_, there)| there == stop) {
-            let because = change
-                .deeds
-                .get(*stop)
-                .hindered
-                .clone()
-                .unwrap_or(WaitReason::Blocked);
-            if Some(*node) != target {
-                change.hinder(start, because);
-            }
-        }
+    if let Some((_, stop)) = stuck {
+        let hindered = change.deeds.get(*stop).hindered.clone();
+        let start = own.start.expect("single parts have one");
+        change.hinder(start, hindered.unwrap_or(WaitReason::Blocked));
     }
+}
+
+/// What leads is demoted before it stops.
+fn demote_before_stops(change: &mut Change<'_, '_>, at: PartIx, own: &Own) {
+    let part = change.scene.part(at);
     for (node, stop) in &own.stops {
         let leads = part
             .here
@@ -200,24 +265,31 @@ fn inside(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<De
             }
         }
     }
-    if part.next_role == Some(Role::Promoted) {
-        let because = change.deeds.get(start).because;
-        if change.deeds.get(start).needed {
-            change.need(promote, because);
-        }
-        if let Some((_, demote)) = demote_there {
-            let because = change.deeds.get(*demote).because;
-            if change.deeds.get(*demote).needed {
-                change.need(promote, because);
-            }
-            let leads = part
-                .here
-                .iter()
-                .any(|here| Some(here.node) == target && here.role == Role::Promoted);
-            if leads && !change.deeds.get(promote).possible && part.managed && !part.blocked {
-                change.need(*demote, StepReason::Role);
-            }
-        }
+}
+
+/// What should lead and starts, or was demoted, is promoted; what may not be promoted may
+/// not lead on either.
+fn promote_anew(change: &mut Change<'_, '_>, at: PartIx, own: &Own) {
+    let part = change.scene.part(at);
+    let (start, promote) = (
+        own.start.expect("single parts have one"),
+        own.promote.expect("single parts have one"),
+    );
+    let because = change.deeds.get(start).because;
+    if change.deeds.get(start).needed {
+        change.need(promote, because);
+    }
+    let target = part.place.node();
+    let Some((_, demote)) = own.demotes.iter().find(|(node, _)| Some(*node) == target) else {
+        return;
+    };
+    let because = change.deeds.get(*demote).because;
+    if change.deeds.get(*demote).needed {
+        change.need(promote, because);
+    }
+    let may_lead = change.deeds.get(promote).possible;
+    if leads_now(change.scene, at) && !may_lead && part.managed && !part.blocked {
+        change.need(*demote, StepReason::Role);
     }
 }
 
@@ -229,8 +301,13 @@ fn unwanted_because(hindered: Option<WaitReason>) -> StepReason {
 }
 
 /// What a deed means for later ones.
-fn outgoing(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<DeedIx>) {
-    let needed = deeds.get(at).needed;
+fn outgoing(
+    scene: &Scene<'_>,
+    deeds: &mut Deeds,
+    (at, is_idle): (DeedIx, bool),
+    changed: &mut Vec<DeedIx>,
+) {
+    let needed = deeds.get(at).needed && !is_idle;
     let held = holds(scene, deeds, at);
     let because = needs_reason(scene, deeds, at);
     for edge in deeds.get(at).out.clone() {
