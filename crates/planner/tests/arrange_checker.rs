@@ -1060,6 +1060,12 @@ fn a_live_migration_leaves_arrives_and_ends() {
     "#]],
     );
     wrong(
+        &format!("{world}{steps}").replace("stop vm on a after 1\n", ""),
+        expect![[r#"
+            account: vm on a leaves and is not ended here
+        "#]],
+    );
+    wrong(
         &format!("{world} migrate-to vm on a"),
         expect![[r#"
         account: vm on a leaves and arrives nowhere

@@ -267,10 +267,11 @@ impl Course {
             let arrival = twin_steps(Action::MigrateFrom).find(|&at| scene.precedes(leave, at));
             match (arrival, self.stop) {
                 (None, _) => wrong.push("leaves and arrives nowhere".to_string()),
+                (Some(_), None) => wrong.push("leaves and is not ended here".to_string()),
                 (Some(arrival), Some(stop)) if !scene.precedes(arrival, stop) => {
                     wrong.push("stops before it has arrived elsewhere".to_string());
                 }
-                (Some(_), _) => {}
+                (Some(_), Some(_)) => {}
             }
         }
         if let Some(arrive) = self.arrive {

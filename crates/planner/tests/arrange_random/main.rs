@@ -11,6 +11,7 @@ mod advance;
 mod build;
 mod draft;
 mod permute;
+mod spoil;
 mod tree;
 
 use std::time::Duration;
@@ -25,6 +26,7 @@ use planner::arrange::{
 };
 use planner::arrange_checker::check;
 use proptest::prelude::*;
+use spoil::{another_outcome, one_start_too_early, one_step_less};
 
 /// Rounds after which nothing is left to do.
 ///
@@ -243,6 +245,28 @@ proptest! {
         // Each single resource does a few things on each node at most.
         let most = 6 * wanted.resources.len() * wanted.nodes.len();
         prop_assert!(one.steps.len() <= most);
+    }
+
+    #[test]
+    fn the_checker_notices_what_is_spoilt(draft in draft()) {
+        let (wanted, observed) = build(&draft);
+        let arrangement = arrange(&wanted, &observed);
+        if !check(&wanted, &observed, &arrangement).is_empty() {
+            // It has something to say already.
+            return Ok(());
+        }
+        let spoilt = one_step_less(&observed, &arrangement)
+            .into_iter()
+            .chain(one_start_too_early(&wanted, &observed, &arrangement))
+            .chain(another_outcome(&wanted, &arrangement));
+        for wrong in spoilt {
+            prop_assert!(
+                !check(&wanted, &observed, &wrong).is_empty(),
+                "nothing noticed\n{}--- spoilt ---\n{}",
+                told(&wanted, &observed, &arrangement),
+                show_arrangement(&wanted, &wrong)
+            );
+        }
     }
 
     #[test]
