@@ -11,7 +11,8 @@ impl Scene<'_> {
         for link in self.links_followed_by(at) {
             self.assign(link.primary);
         }
-        let mut scores = self.part(at).scores.clone();
+        let own = self.part(at).scores.clone();
+        let mut scores = own.clone();
         self.heed_dependents(at, &mut scores);
         self.part_mut(at).scores = scores;
         let rules = self.clone_rules(at).expect("it is a clone");
@@ -35,7 +36,7 @@ impl Scene<'_> {
         }
         self.part_mut(at).place = Place::Nowhere;
         if rules.promotable.is_some() {
-            self.give_roles(at);
+            self.give_roles(at, &own);
         }
     }
 
@@ -119,32 +120,20 @@ impl Scene<'_> {
         reserved: &[NodeIx],
     ) -> Option<NodeIx> {
         let singles = self.singles(instance);
-        let saved: Vec<Vec<Score>> = singles
-            .iter()
-            .map(|single| self.part(*single).scores.clone())
-            .collect();
-        for single in &singles {
-            for node in (0..self.nodes.len()).map(NodeIx) {
-                let full = round.per_node <= round.counts[node.0];
-                if full || reserved.contains(&node) {
-                    self.part_mut(*single).scores[node.0] = Score::MINUS_INFINITY;
-                }
-            }
-        }
+        let mut closed = reserved.to_vec();
+        let nodes = (0..self.nodes.len()).map(NodeIx);
+        closed.extend(nodes.filter(|node| round.per_node <= round.counts[node.0]));
         self.part_mut(instance).busy = true;
-        let node = self.assign_single(singles[0], wished);
+        let node = self.assign_single(singles[0], wished, &closed);
         if wished.is_none() || node == wished {
             for single in &singles[1..] {
-                self.assign_single(*single, None);
+                self.assign_single(*single, None, &closed);
             }
             if !self.members(instance).is_empty() {
                 self.part_mut(instance).place = Place::Nowhere;
             }
         }
         self.part_mut(instance).busy = false;
-        for (single, scores) in singles.iter().zip(saved) {
-            self.part_mut(*single).scores = scores;
-        }
         node
     }
 

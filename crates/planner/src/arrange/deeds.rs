@@ -61,6 +61,8 @@ impl Means {
     pub const FOLLOW: Self = Self(4);
     /// If the later is needed, so is the earlier.
     pub const PULL: Self = Self(8);
+    /// As `FOLLOW`, but what nobody may touch does not follow.
+    pub const FOLLOW_MANAGED: Self = Self(64);
     /// As `PULL`, but what nobody may touch is not asked for.
     pub const PULL_MANAGED: Self = Self(32);
     /// It says nothing of the order.
@@ -524,7 +526,7 @@ impl Deeds {
     }
 }
 
-const BOTH: Means = Means::BLOCK.and(Means::FOLLOW);
+const BOTH: Means = Means::BLOCK.and(Means::FOLLOW_MANAGED);
 const BACK: Means = Means::BLOCK.and(Means::PULL);
 
 fn group_edges(deeds: &mut Deeds, at: PartIx, members: &[PartIx], ordered: bool) {
@@ -572,7 +574,8 @@ fn group_edges(deeds: &mut Deeds, at: PartIx, members: &[PartIx], ordered: bool)
 fn in_order(deeds: &mut Deeds, before: PartIx, after: PartIx) {
     let first = deeds.starts(before, End::Completion);
     let then = deeds.starts(after, End::Beginning);
-    deeds.edge(first, then, BOTH);
+    // Inside of a group even what nobody may touch holds up what it stands on.
+    deeds.edge(first, then, Means::BLOCK.and(Means::FOLLOW));
     let first = deeds.promotes(before, End::Completion);
     let then = deeds.promotes(after, End::Beginning);
     deeds.edge(first, then, Means::ORDER);
@@ -600,11 +603,11 @@ fn clone_edges(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, instances: &[Pa
         let begin = deeds.starts(*instance, End::Beginning);
         let end = deeds.starts(*instance, End::Completion);
         deeds.edge(gates.starting, begin, BOTH);
-        deeds.edge(end, gates.started, Means::BLOCK.and(Means::FOLLOW));
+        deeds.edge(end, gates.started, BOTH);
         let begin = deeds.promotes(*instance, End::Beginning);
         let end = deeds.promotes(*instance, End::Completion);
         deeds.edge(gates.promoting, begin, Means::BLOCK);
-        deeds.edge(end, gates.promoted, Means::BLOCK.and(Means::FOLLOW));
+        deeds.edge(end, gates.promoted, BOTH);
         for stop in deeds.stops(*instance, End::Beginning) {
             deeds.edge(gates.stopping, stop, Means::BLOCK);
         }

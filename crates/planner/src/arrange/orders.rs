@@ -5,7 +5,7 @@ use super::relate::Link;
 use super::scene::{PartIx, Scene};
 use super::{Order, OrderKind, Placement, Role, SomeBefore, Verb};
 
-const BOTH: Means = Means::BLOCK.and(Means::FOLLOW);
+const BOTH: Means = Means::BLOCK.and(Means::FOLLOW_MANAGED);
 const BACK: Means = Means::BLOCK.and(Means::PULL_MANAGED);
 
 pub(super) fn orders(scene: &Scene<'_>, deeds: &mut Deeds) {
@@ -104,6 +104,11 @@ fn together(scene: &Scene<'_>, deeds: &mut Deeds, link: &Link<'_>) {
             if scene.is_clone(link.primary) && (node.is_none() || scene.node_of(first) != node) {
                 continue;
             }
+            // An instance is there as soon as its first part is.
+            let first = match scene.is_clone(link.primary) {
+                true => scene.singles(first)[0],
+                false => first,
+            };
             for from in of_verb(deeds, first, first_verb, End::Completion) {
                 for to in of_verb(deeds, then, then_verb, End::Beginning) {
                     deeds.edge(from, to, means);
@@ -219,7 +224,7 @@ impl Pair<'_, '_> {
             }
             for from in of_verb(deeds, instance, self.order.first_verb, End::Completion) {
                 for to in of_verb(deeds, then, self.order.then_verb, End::Beginning) {
-                    deeds.edge(from, to, Means::FOLLOW);
+                    deeds.edge(from, to, Means::FOLLOW_MANAGED);
                 }
             }
         }
@@ -259,7 +264,7 @@ impl Pair<'_, '_> {
                     self.backward_on_nodes(deeds, first, then);
                 }
             }
-            if partner.is_none() && self.mandatory() {
+            if partner.is_none() && self.mandatory() && self.order.symmetrical {
                 self.without_partner(deeds, then);
             }
         }
@@ -280,14 +285,9 @@ impl Pair<'_, '_> {
     /// On a node without an instance of the first clone, one of the second cannot be.
     fn without_partner(&self, deeds: &mut Deeds, then: PartIx) {
         let never = deeds.gate(Some(1));
-        let means = if self.order.symmetrical {
-            Means::BLOCK
-        } else {
-            Means::BLOCK_NEW
-        };
         if matches!(self.order.first_verb, Verb::Start | Verb::Promote) {
             for to in of_verb(deeds, then, self.order.then_verb, End::Beginning) {
-                deeds.edge(never, to, means);
+                deeds.edge(never, to, Means::BLOCK);
             }
         }
     }

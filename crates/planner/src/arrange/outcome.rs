@@ -1,5 +1,7 @@
 //! What comes of it: the steps, and where everything is afterwards.
 
+use std::collections::BTreeSet;
+
 use super::deeds::{DeedIx, Deeds, What};
 use super::live::{Migration, migrations};
 use super::scene::{PartIx, PartKind, Scene};
@@ -297,6 +299,8 @@ fn link_steps(
         before.extend(&arrangement.steps[steps.release].after);
         before.retain(|earlier| !releases.contains(earlier));
         before.retain(|earlier| *earlier != steps.receive);
+        // Who waits for the source to let go is not waited for.
+        before.retain(|earlier| !waits_for(&arrangement.steps, *earlier, steps.release));
         before.sort_unstable();
         before.dedup();
         match steps.send {
@@ -313,9 +317,24 @@ fn link_steps(
     }
 }
 
+/// Whether a step waits for another, directly or by way of others.
+fn waits_for(steps: &[Step], at: usize, other: usize) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut open = vec![at];
+    while let Some(step) = open.pop() {
+        if step == other {
+            return true;
+        }
+        if seen.insert(step) {
+            open.extend(&steps[step].after);
+        }
+    }
+    false
+}
+
 fn steps_before(deeds: &Deeds, step_of: &[Option<usize>], at: DeedIx) -> Vec<usize> {
     let mut before = Vec::new();
-    let mut seen = std::collections::BTreeSet::from([at]);
+    let mut seen = BTreeSet::from([at]);
     let mut open = deeds.before(at);
     while let Some(from) = open.pop() {
         if !seen.insert(from) {

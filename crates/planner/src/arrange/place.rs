@@ -80,11 +80,11 @@ impl Scene<'_> {
         self.part_mut(at).busy = true;
         match &self.part(at).kind {
             PartKind::Single => {
-                self.assign_single(at, None);
+                self.assign_single(at, None, &[]);
             }
             PartKind::Group { members, .. } => {
                 for member in members.clone() {
-                    self.assign_single(member, None);
+                    self.assign_single(member, None, &[]);
                 }
                 self.part_mut(at).place = Place::Nowhere;
             }
@@ -93,14 +93,19 @@ impl Scene<'_> {
         self.part_mut(at).busy = false;
     }
 
-    /// Places a single part. With a wish, there or, if another node is better, not at all:
-    /// then it says where it would have gone.
-    pub fn assign_single(&mut self, at: PartIx, wished: Option<NodeIx>) -> Option<NodeIx> {
+    /// Places a single part, on no closed node. With a wish, there or, if another node is
+    /// better, not at all: then it says where it would have gone.
+    pub fn assign_single(
+        &mut self,
+        at: PartIx,
+        wished: Option<NodeIx>,
+        closed: &[NodeIx],
+    ) -> Option<NodeIx> {
         if self.part(at).place != Place::Undecided {
             return self.part(at).place.node();
         }
         self.part_mut(at).busy = true;
-        let scores = self.weighed(at);
+        let scores = self.weighed(at, closed);
         self.part_mut(at).busy = false;
         let node = self.decide(at, &scores, wished);
         if wished.is_none() || node == wished {
@@ -109,8 +114,9 @@ impl Scene<'_> {
         node
     }
 
-    /// The scores of a single part with all colocations weighed.
-    pub fn weighed(&mut self, at: PartIx) -> Vec<Score> {
+    /// The scores of a single part with all colocations weighed. A wish to be with or apart
+    /// from something does not keep it from the last node that is open.
+    fn weighed(&mut self, at: PartIx, closed: &[NodeIx]) -> Vec<Score> {
         for link in self.links_followed_by(at) {
             self.assign(link.primary);
         }
@@ -125,6 +131,9 @@ impl Scene<'_> {
             self.heed_primary(at, &link, &mut scores);
         }
         self.heed_dependents(at, &mut scores);
+        for node in closed {
+            scores[node.0] = Score::MINUS_INFINITY;
+        }
         for link in wished {
             self.heed_primary(at, &link, &mut scores);
         }

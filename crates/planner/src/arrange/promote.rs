@@ -54,7 +54,8 @@ impl Scene<'_> {
     }
 
     /// Gives the leading role to as many instances as are wanted, the best ones first.
-    pub fn give_roles(&mut self, clone: PartIx) {
+    /// `own` is what speaks for each node for the clone's own sake.
+    pub fn give_roles(&mut self, clone: PartIx, own: &[Score]) {
         let rules = self.clone_rules(clone).expect("it is a clone");
         let promotable = rules.promotable.expect("it is promotable");
         let mut ranked: Vec<(PartIx, NodeIx, Score, Score)> = Vec::new();
@@ -65,7 +66,7 @@ impl Scene<'_> {
             let priority = self.priority_to_lead(clone, instance, node);
             ranked.push((instance, node, priority, priority));
         }
-        self.heed_followers_of_leader(clone, &mut ranked);
+        self.heed_followers_of_leader(clone, own, &mut ranked);
         ranked.sort_by_key(|(instance, _, priority, weight)| {
             let leads = self.leads_already(*instance);
             let node = self
@@ -179,6 +180,7 @@ impl Scene<'_> {
     fn heed_followers_of_leader(
         &mut self,
         clone: PartIx,
+        own: &[Score],
         ranked: &mut [(PartIx, NodeIx, Score, Score)],
     ) {
         let mut scores = vec![Score::MINUS_INFINITY; self.nodes.len()];
@@ -198,7 +200,7 @@ impl Scene<'_> {
             self.add_wishes(link.dependent, &mut scores, weighing);
         }
         for (_, node, _, weight) in ranked {
-            *weight = scores[node.0];
+            *weight = scores[node.0] + own[node.0];
         }
     }
 }

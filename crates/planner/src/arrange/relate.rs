@@ -237,15 +237,13 @@ impl<'a> Scene<'a> {
                 }
             }
             PartKind::Clone { instances, .. } => {
+                if self.part(link.primary).place == Place::Undecided {
+                    return None;
+                }
                 let mut places = Vec::new();
                 for instance in instances {
-                    // Of an instance that is a group, all must be up.
                     let singles = self.singles(*instance);
-                    let spokesman = if link.score.is_must() {
-                        singles.last()
-                    } else {
-                        singles.first()
-                    };
+                    let spokesman = singles.first();
                     let Some(spokesman) = spokesman else { continue };
                     // Nobody relies on what waits for a person.
                     if link.score.is_must() && self.part(*spokesman).blocked {
@@ -269,7 +267,7 @@ impl<'a> Scene<'a> {
 
     /// What those that follow a part wish for it.
     pub fn heed_dependents(&mut self, at: PartIx, scores: &mut Vec<Score>) {
-        let keeps_good = self.is_clone(at);
+        let keeps_good = self.is_clone(at) || self.clone_around(at).is_some();
         for link in self.links_following(at) {
             if !link.influence || matches!(link.dependent_role, Some(Role::Promoted)) {
                 continue;
@@ -317,7 +315,11 @@ impl<'a> Scene<'a> {
             } else {
                 self.wish_at(of, NodeIx(node), weighing.attribute)
             };
-            if work[node].is_never() || (weighing.factor < 0.0 && wish < Score::ZERO) {
+            let says_nothing = work[node].is_never()
+                || (weighing.factor < 0.0 && wish < Score::ZERO)
+                // One instance is enough for it, so the others may be where it cannot be.
+                || (weighing.keeps_good && 0.0 < weighing.factor && wish < Score::ZERO);
+            if says_nothing {
                 continue;
             }
             let added = work[node] + scaled(wish, weighing.factor);

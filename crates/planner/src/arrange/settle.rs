@@ -316,7 +316,10 @@ fn outgoing(
             deeds,
             changed,
         };
-        if edge.means.has(Means::FOLLOW) && needed {
+        let follows = edge.means.has(Means::FOLLOW)
+            || (edge.means.has(Means::FOLLOW_MANAGED)
+                && !is_left_alone(scene, change.deeds, edge.to));
+        if follows && needed {
             change.need(edge.to, because);
         }
         if change.deeds.get(edge.to).enough.is_some() {
@@ -360,6 +363,12 @@ fn leads_now(scene: &Scene<'_>, at: PartIx) -> bool {
         .any(|here| Some(here.node) == part.place.node() && here.role == Role::Promoted)
 }
 
+/// What nobody may touch is none of ours, unless a person must look at it.
+fn is_left_alone(scene: &Scene<'_>, deeds: &Deeds, at: DeedIx) -> bool {
+    let part = part_of(deeds.get(at).what).map(|part| scene.part(part));
+    part.is_some_and(|part| !part.managed && !part.blocked)
+}
+
 fn needs_reason(scene: &Scene<'_>, deeds: &Deeds, at: DeedIx) -> StepReason {
     match part_of(deeds.get(at).what) {
         Some(part) => StepReason::Needs(scene.part(part).resource),
@@ -383,11 +392,8 @@ fn incoming(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<
                     .filter(|edge| edge.to == at)
                     .any(|edge| edge.means.has(means))
             };
-            // What nobody may touch is none of ours, unless a person must look at it.
-            let left_alone = part_of(deeds.get(*from).what)
-                .map(|part| scene.part(part))
-                .is_some_and(|part| !part.managed && !part.blocked);
-            if pulls(Means::PULL) || (pulls(Means::PULL_MANAGED) && !left_alone) {
+            let asks_managed = || !is_left_alone(scene, deeds, *from);
+            if pulls(Means::PULL) || (pulls(Means::PULL_MANAGED) && asks_managed()) {
                 Change {
                     scene,
                     deeds,
