@@ -269,9 +269,11 @@ impl<'s, 'a> Limit<'s, 'a> {
             Tally::Active => ([Action::Start, Action::MigrateFrom], [Action::Stop; 2]),
             Tally::Leading => ([Action::Promote; 2], [Action::Demote, Action::Stop]),
         };
-        let ends_before = |at: usize| -> Vec<usize> {
+        // What begins where it may be already is not one more.
+        let ends_before = |at: usize, own: Slot| -> Vec<usize> {
             let ended = found.iter().enumerate().filter(|(_, slot)| {
-                scene.fenced_before(slot.node, at)
+                **slot == own
+                    || scene.fenced_before(slot.node, at)
                     || end.iter().any(|action| {
                         scene
                             .step_in(**slot, *action)
@@ -283,7 +285,7 @@ impl<'s, 'a> Limit<'s, 'a> {
         let begins: Vec<Vec<usize>> = scene
             .steps()
             .filter(|(_, step, slot)| begin.contains(&step.action) && self.counts(node, *slot))
-            .map(|(at, _, _)| ends_before(at))
+            .map(|(at, _, slot)| ends_before(at, slot))
             .collect();
         let unmatched = begins.len() - matching(&begins, found.len());
         (found.len(), found.len() + unmatched)

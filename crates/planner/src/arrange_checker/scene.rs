@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::tree::Tree;
 use crate::arrange::{
     Action, Arrangement, FailedVerb, Found, NoQuorum, NodeIx, NodeObserved, NodeState, Observed,
-    OnFail, Placed, ResourceIx, Role, Step, UnderWay, Wanted,
+    OnFail, Placed, ResourceIx, Role, Step, TicketLoss, UnderWay, Wanted,
 };
 
 /// One thing on one node. Instances that are alike are one thing on each node, whatever
@@ -145,7 +145,15 @@ impl<'a> Scene<'a> {
                     .is_some_and(|failed| failed.answer == OnFail::Fence)
         });
         let by_policy = !self.observed.quorate && self.wanted.policy.no_quorum == NoQuorum::Fence;
-        seen.unclean || seen.asked_to_fence || failed || by_policy
+        let by_ticket = self.wanted.ticket_rules.iter().any(|rule| {
+            let active = |slot: &Slot| {
+                slot.node == node && self.tree.chain(slot.resource).contains(&rule.resource)
+            };
+            rule.on_loss == TicketLoss::Fence
+                && !self.observed.tickets[rule.ticket.0].granted
+                && self.before.keys().any(active)
+        });
+        seen.unclean || seen.asked_to_fence || failed || by_policy || by_ticket
     }
 
     pub fn has_quorum(&self) -> bool {
