@@ -36,8 +36,6 @@ pub(super) struct Deed {
     pub enough: Option<usize>,
     pub because: StepReason,
     pub hindered: Option<WaitReason>,
-    pub out: Vec<Edge>,
-    pub into: Vec<DeedIx>,
 }
 
 /// What one deed means for a later one.
@@ -99,9 +97,14 @@ pub(super) struct Own {
     pub demotes: Vec<(NodeIx, DeedIx)>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Deeds {
+    /// What changes while it is found out what is needed and possible.
     pub deeds: Vec<Deed>,
+    /// For each deed: what it means for later ones.
+    pub out: Vec<Vec<Edge>>,
+    /// For each deed: those that mean something for it.
+    pub into: Vec<Vec<DeedIx>>,
     /// By part: what single parts do.
     pub own: Vec<Own>,
     /// By part: the gates of groups and clones.
@@ -118,15 +121,15 @@ impl Deeds {
     }
 
     pub fn edge(&mut self, from: DeedIx, to: DeedIx, means: Means) {
-        self.deeds[from.0].out.push(Edge { to, means });
-        self.deeds[to.0].into.push(from);
+        self.out[from.0].push(Edge { to, means });
+        self.into[to.0].push(from);
     }
 
     /// Deeds that come before this one, if both are done.
     pub fn before(&self, at: DeedIx) -> Vec<DeedIx> {
-        let into = self.get(at).into.iter().copied();
+        let into = self.into[at.0].iter().copied();
         into.filter(|from| {
-            let edges = self.get(*from).out.iter().filter(|edge| edge.to == at);
+            let edges = self.out[from.0].iter().filter(|edge| edge.to == at);
             edges
                 .into_iter()
                 .any(|edge| !edge.means.has(Means::UNORDERED))
@@ -162,9 +165,9 @@ impl Deeds {
             enough,
             because: StepReason::Wanted,
             hindered: None,
-            out: Vec::new(),
-            into: Vec::new(),
         });
+        self.out.push(Vec::new());
+        self.into.push(Vec::new());
         at
     }
 
@@ -188,6 +191,8 @@ impl Deeds {
 pub(super) fn deeds(scene: &Scene<'_>) -> Deeds {
     let mut deeds = Deeds {
         deeds: Vec::new(),
+        out: Vec::new(),
+        into: Vec::new(),
         own: vec![Own::default(); scene.parts.len()],
         gates: vec![None; scene.parts.len()],
     };

@@ -85,7 +85,7 @@ fn needs_a_start(deeds: &Deeds, at: PartIx, migrating: &[Option<Migration>]) -> 
     let mut seen = vec![start];
     let mut open = vec![start];
     while let Some(to) = open.pop() {
-        for from in &deeds.get(to).into {
+        for from in &deeds.into[to.0] {
             if seen.contains(from) || !blocks(deeds, *from, to) {
                 continue;
             }
@@ -106,7 +106,7 @@ fn needs_a_start(deeds: &Deeds, at: PartIx, migrating: &[Option<Migration>]) -> 
 }
 
 fn blocks(deeds: &Deeds, from: DeedIx, to: DeedIx) -> bool {
-    let edges = deeds.get(from).out.iter();
+    let edges = deeds.out[from.0].iter();
     edges
         .filter(|edge| edge.to == to)
         .any(|edge| edge.means.has(Means::BLOCK) || edge.means.has(Means::BLOCK_NEW))

@@ -54,6 +54,6 @@ pub fn arrange(wanted: &Wanted, observed: &Observed) -> Arrangement {
     place::place(&mut scene);
     let mut deeds = deeds::deeds(&scene);
     orders::orders(&scene, &mut deeds);
-    let deeds = settle::settle(&scene, deeds);
+    settle::settle(&scene, &mut deeds);
     outcome::outcome(&scene, &deeds)
 }

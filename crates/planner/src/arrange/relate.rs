@@ -307,7 +307,7 @@ impl<'a> Scene<'a> {
             return;
         }
         let mut work = scores.clone();
-        let mut hardest = scores.clone();
+        let mut leaves_a_node = false;
         let only = self.only_place(of, weighing);
         for node in 0..work.len() {
             let wish = if only == Some(NodeIx(node)) {
@@ -319,12 +319,13 @@ impl<'a> Scene<'a> {
                 || (weighing.factor < 0.0 && wish < Score::ZERO)
                 // One instance is enough for it, so the others may be where it cannot be.
                 || (weighing.keeps_good && 0.0 < weighing.factor && wish < Score::ZERO);
-            if says_nothing {
-                continue;
-            }
-            let added = work[node] + scaled(wish, weighing.factor);
+            let added = if says_nothing {
+                work[node]
+            } else {
+                work[node] + scaled(wish, weighing.factor)
+            };
+            leaves_a_node |= Score::ZERO <= added && self.nodes[node].usable();
             let spoils = added < Score::ZERO && Score::ZERO < work[node];
-            hardest[node] = added;
             work[node] = if weighing.keeps_good && spoils {
                 Score::new(1)
             } else {
@@ -332,7 +333,7 @@ impl<'a> Scene<'a> {
             };
         }
         // What can be nowhere has no say.
-        if !self.any_node_left(&hardest) {
+        if !leaves_a_node {
             return;
         }
         *scores = work;

@@ -13,27 +13,27 @@ use super::{Role, StepReason, WaitReason};
 /// a chain of such things is short, and what is left is only more careful than it must be.
 const PASSES_MAX: usize = 4;
 
-pub(super) fn settle(scene: &Scene<'_>, fresh: Deeds) -> Deeds {
-    let mut idle = vec![false; fresh.deeds.len()];
-    let mut base = fresh;
+pub(super) fn settle(scene: &Scene<'_>, deeds: &mut Deeds) {
+    let mut idle = vec![false; deeds.deeds.len()];
+    let mut fresh = deeds.deeds.clone();
     let mut pass = 0;
     loop {
-        let mut deeds = base.clone();
-        spread(scene, &mut deeds, &idle);
+        deeds.deeds.clone_from(&fresh);
+        spread(scene, deeds, &idle);
         pass += 1;
         let mut is_known = true;
         for (at, deed) in deeds.deeds.iter().enumerate() {
-            let is_idle = deed.needed && !is_done(&deeds, DeedIx(at));
+            let is_idle = deed.needed && !is_done(deeds, DeedIx(at));
             is_known &= !is_idle || idle[at];
             idle[at] |= is_idle;
             // What could not be done cannot be done because nothing follows from it.
             if is_idle && !deed.possible {
-                base.deeds[at].possible = false;
-                base.deeds[at].hindered = deed.hindered.clone();
+                fresh[at].possible = false;
+                fresh[at].hindered.clone_from(&deed.hindered);
             }
         }
         if is_known || pass == PASSES_MAX {
-            return deeds;
+            return;
         }
     }
 }
@@ -80,8 +80,8 @@ fn spread(scene: &Scene<'_>, deeds: &mut Deeds, idle: &[bool]) {
 /// Whatever depends on a deed, and whatever is of the same part.
 fn touched(deeds: &Deeds, at: DeedIx) -> Vec<DeedIx> {
     let mut touched = vec![at];
-    touched.extend(deeds.get(at).out.iter().map(|edge| edge.to));
-    touched.extend(deeds.get(at).into.iter().copied());
+    touched.extend(deeds.out[at.0].iter().map(|edge| edge.to));
+    touched.extend(deeds.into[at.0].iter().copied());
     if let Some(part) = part_of(deeds.get(at).what) {
         let own = &deeds.own[part.0];
         touched.extend(own.start);
@@ -90,7 +90,7 @@ fn touched(deeds: &Deeds, at: DeedIx) -> Vec<DeedIx> {
         // What starts or stops here opens or shuts what waits for it.
         let ends = own.start.iter().chain(&own.promote);
         for end in ends {
-            touched.extend(deeds.get(*end).out.iter().map(|edge| edge.to));
+            touched.extend(deeds.out[end.0].iter().map(|edge| edge.to));
         }
     }
     touched
@@ -199,7 +199,8 @@ fn inside(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<De
     let Some(at) = part_of(deeds.get(at).what) else {
         return;
     };
-    let own = deeds.own[at.0].clone();
+    // Lent out, so that the list need not be copied.
+    let own = std::mem::take(&mut deeds.own[at.0]);
     let mut change = Change {
         scene,
         deeds,
@@ -211,6 +212,7 @@ fn inside(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<De
     if scene.part(at).next_role == Some(Role::Promoted) {
         promote_anew(&mut change, at, &own);
     }
+    deeds.own[at.0] = own;
 }
 
 /// What starts where it is stops there first; what stops where it should be starts again;
@@ -309,8 +311,11 @@ fn outgoing(
 ) {
     let needed = deeds.get(at).needed && !is_idle;
     let held = holds(scene, deeds, at);
+    if held && !needed {
+        return;
+    }
     let because = needs_reason(scene, deeds, at);
-    for edge in deeds.get(at).out.clone() {
+    for edge in deeds.out[at.0].clone() {
         let mut change = Change {
             scene,
             deeds,
@@ -382,12 +387,15 @@ fn needs_reason(scene: &Scene<'_>, deeds: &Deeds, at: DeedIx) -> StepReason {
 /// What a later deed means for this one's predecessors, and whether a gate still opens.
 fn incoming(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<DeedIx>) {
     let needed = deeds.get(at).needed;
+    if !needed && deeds.get(at).enough.is_none() {
+        return;
+    }
     let because = needs_reason(scene, deeds, at);
-    let before = deeds.get(at).into.clone();
+    let before = deeds.into[at.0].clone();
     if needed {
         for from in &before {
             let pulls = |means: Means| {
-                let edges = deeds.get(*from).out.iter();
+                let edges = deeds.out[from.0].iter();
                 edges
                     .filter(|edge| edge.to == at)
                     .any(|edge| edge.means.has(means))
@@ -407,9 +415,7 @@ fn incoming(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<
         let held = before
             .iter()
             .filter(|from| {
-                let counts = deeds
-                    .get(**from)
-                    .out
+                let counts = deeds.out[from.0]
                     .iter()
                     .any(|edge| edge.to == at && edge.means.has(Means::BLOCK));
                 counts && holds(scene, deeds, **from)
