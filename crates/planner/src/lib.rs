@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arrange;
+pub mod arrange_checker;
 pub mod checker;
 mod fences;
 mod mend;
