@@ -15,6 +15,7 @@ mod config_commands;
 mod config_file;
 mod exit;
 mod history_text;
+pub mod lock;
 mod order;
 mod plan_text;
 mod quorum;

@@ -20,7 +20,7 @@ use crate::screen::{Form, Screen};
 use crate::status_text::Look;
 use crate::suggest::nearest;
 use crate::witness::{HostCommand, WitnessCommand};
-use crate::{config_commands, history_text, order, quorum, status_text, top, witness};
+use crate::{config_commands, history_text, lock, order, quorum, status_text, top, witness};
 
 /// What is left to do for the binary.
 #[derive(Debug)]
@@ -103,6 +103,7 @@ impl Asker {
             Command::Apply(args) => config_commands::apply(client, screen, form, &args),
             Command::Config(command) => config_commands::config(client, screen, form, &command),
             Command::Token(args) => self.token(&args, screen),
+            Command::Lock(command) => lock::run(client, screen, form, command),
             Command::Witness(command) => witness::run(client, screen, form, command),
             Command::Node(NodeCommand::Replace(args)) => self.replace(args, screen),
             Command::Completions { shell } => {
@@ -365,6 +366,7 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         | Command::Fence(_)
         | Command::Node(NodeCommand::Replace(_))
         | Command::Quorum(_)
+        | Command::Lock(_)
         | Command::Check(_)
         | Command::Plan(_)
         | Command::Apply(_)

@@ -36,6 +36,10 @@ pub struct Seen {
     /// A quorum of another history that is heard although this one has a quorum too.
     #[serde(default)]
     pub contest: Option<ContestSeen>,
+    /// The witness that decides between two halves, as history knows it; none: confirmed
+    /// fencing. What counts is the configuration of the log, which changes before this.
+    #[serde(default)]
+    pub arbiter: Option<WitnessName>,
 }
 
 /// A forced change by a person.

@@ -21,6 +21,7 @@ mod dog;
 mod duties;
 mod executor;
 mod lies;
+mod locks;
 mod message;
 mod node;
 mod outlive;

@@ -9,6 +9,7 @@ mod disk;
 mod dog;
 mod fences;
 mod joining;
+mod locks;
 mod members;
 mod network;
 mod orders;
