@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use model::duration::{format, parse};
-use model::{NodeId, NodeName, ServiceName};
+use model::{LockName, NodeId, NodeName, ServiceName, SessionName};
 
 use crate::form::{node_id, node_name};
 
@@ -106,6 +106,10 @@ pub enum Act {
     WitnessHeal,
     /// Old heartbeats of a node that somebody has recorded are sent again.
     Replay(NodeId),
+    /// A program on a node asks for a lock with a lease, and keeps it once it has it.
+    Lock(NodeId, SessionName, LockName, Duration),
+    /// It gives the lock back, or its place in the queue.
+    Unlock(SessionName),
     /// A person gives an order to a node.
     Order(NodeId, Order),
 }
@@ -267,6 +271,8 @@ impl Act {
             Self::Replay(_) => Some(Kind::Replay),
             Self::WitnessKill | Self::WitnessTrap | Self::WitnessCut(_) => Some(Kind::Witness),
             Self::Boot(_)
+            | Self::Lock(..)
+            | Self::Unlock(_)
             | Self::Start(_)
             | Self::Heal
             | Self::Weather(_)
@@ -337,6 +343,10 @@ impl fmt::Display for Act {
             Self::WitnessCut(on) => write!(f, "witness-cut {}", name(on)),
             Self::WitnessHeal => f.write_str("witness-heal"),
             Self::Replay(of) => write!(f, "replay {}", name(of)),
+            Self::Lock(on, session, lock, lease) => {
+                write!(f, "lock {} {session} {lock} {}", name(on), format(*lease))
+            }
+            Self::Unlock(session) => write!(f, "unlock {session}"),
             Self::Order(at, order) => write!(f, "order {} {order}", name(at)),
         }
     }
@@ -417,6 +427,13 @@ fn read(line: &str) -> Option<Act> {
         ["witness-cut", on] => Act::WitnessCut(node_id(on)?),
         ["witness-heal"] => Act::WitnessHeal,
         ["replay", of] => Act::Replay(node_id(of)?),
+        ["lock", on, session, lock, lease] => Act::Lock(
+            node_id(on)?,
+            SessionName::new(session).ok()?,
+            LockName::new(lock).ok()?,
+            span(lease)?,
+        ),
+        ["unlock", session] => Act::Unlock(SessionName::new(session).ok()?),
         ["order", at, ref order @ ..] => Act::Order(node_id(at)?, read_order(order)?),
         _ => return None,
     })

@@ -68,6 +68,8 @@ impl World {
             }
             Act::WitnessHeal => self.witness.cut.clear(),
             Act::Replay(of) => self.replay(*of),
+            Act::Lock(on, session, lock, lease) => self.begin_lock(*on, (session, lock), *lease),
+            Act::Unlock(session) => self.end_lock(session),
             Act::Order(at, order) => self.order(*at, order),
         }
     }

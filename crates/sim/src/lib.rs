@@ -28,6 +28,7 @@ pub mod dogs;
 pub mod form;
 mod hands;
 pub mod linear;
+mod lockers;
 mod machine;
 mod mender;
 mod outside;

@@ -115,6 +115,8 @@ pub struct Setup {
     pub slow: Option<ServiceName>,
     /// Whether a witness votes between two halves.
     pub witness: bool,
+    /// Programs that take locks.
+    pub lockers: u64,
     /// How many echoes to a ping target are answered, of 1000.
     pub echoes: u64,
     /// What becomes of orders to power switches.
@@ -139,6 +141,7 @@ impl Setup {
             compact_every: 1000,
             slow: None,
             witness: false,
+            lockers: 0,
             echoes: 0,
             devices: Devices::Work,
             dog_bites_at: 1000,
@@ -160,6 +163,7 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
         crate::dogs::draw(&mut setup);
         crate::pings::draw(&mut setup);
     }
+    crate::lockers::draw(&mut setup);
     let kinds = kinds_of(faults, &mut random);
     let mut acts = Acts {
         random: Random::new(seed, OF_ACTS),
@@ -229,6 +233,7 @@ fn setup(seed: u64, scene: Option<&Scene>, random: &mut Random) -> Setup {
         compact_every: random.pick(&[10, 30, 30, 100, 1000]),
         slow,
         witness,
+        lockers: 0,
         echoes: 0,
         devices: Devices::Work,
         dog_bites_at: 1000,

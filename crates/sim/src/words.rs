@@ -37,6 +37,7 @@ pub(crate) fn of_event(event: &Event, word: &str) -> String {
         | Event::Granted { .. }
         | Event::Echoes
         | Event::Dog { .. }
+        | Event::Locker { .. }
         | Event::DogNews { .. }
         | Event::Outlive { .. }
         | Event::Resume { .. }

@@ -136,6 +136,10 @@ pub(crate) enum Event {
         on: NodeId,
         number: u64,
     },
+    /// A program that takes locks looks around.
+    Locker {
+        locker: usize,
+    },
     /// What became of the order to open one.
     DogNews {
         on: NodeId,
@@ -184,6 +188,7 @@ impl Event {
             Self::StartDaemon { .. }
             | Self::Trap { .. }
             | Self::Dog { .. }
+            | Self::Locker { .. }
             | Self::Echoes
             | Self::Pings
             | Self::WitnessTrap
@@ -223,6 +228,7 @@ impl Event {
             Self::Granted { number, .. } => ("the witness answers", *number),
             Self::Echoes => ("echoes", 0),
             Self::Dog { on, .. } => ("watchdog", on.0),
+            Self::Locker { locker } => ("turn of a program with locks", *locker as u64),
             Self::DogNews { on, .. } => ("word of a watchdog", on.0),
             Self::Outlive { by, .. } => ("wait for a watchdog", by.0),
             Self::Resume { on, .. } => ("resume", on.0),
@@ -296,11 +302,12 @@ pub(crate) struct World {
     pub acts: Vec<(Instant, crate::act::Act)>,
     pub mender: crate::mender::Mender,
     pub witness: crate::outside::Witness,
+    pub lockers: crate::lockers::Lockers,
     pub ballots: crate::ballots::Ballots,
     /// Watchdogs that were opened.
     pub dogs_opened: u64,
     moment: (Instant, u64),
-    event_counts: [u64; 17],
+    event_counts: [u64; 18],
 }
 
 impl World {
@@ -329,10 +336,11 @@ impl World {
             acts,
             mender: crate::mender::Mender::default(),
             witness: crate::outside::Witness::default(),
+            lockers: crate::lockers::Lockers::new(setup),
             ballots: crate::ballots::Ballots::default(),
             dogs_opened: 0,
             moment: (Instant::ZERO, 0),
-            event_counts: [0; 17],
+            event_counts: [0; 18],
             setup: setup.clone(),
         };
         for place in 0..world.acts.len() {
@@ -344,6 +352,7 @@ impl World {
         if !setup.spec.cluster.ping_targets.is_empty() {
             world.put(Duration::from_millis(100), Event::Echoes);
         }
+        world.begin_lockers();
         if setup.witness {
             world.start_witness();
             world.put(Duration::from_millis(100), Event::Pings);
@@ -442,6 +451,7 @@ impl World {
             self.note_ended(&service, id);
         }
         self.machine(id).power_off();
+        self.end_lockers(id);
         self.trace
             .tale(self.now, Some(id), || "has no power".into());
     }
@@ -575,6 +585,7 @@ impl World {
             } => self.granted((by, run), (arbiter, number), answer),
             Event::Echoes => self.echoes(),
             Event::Dog { on, number } => self.dog_turn(on, number),
+            Event::Locker { locker } => self.locker_turn(locker),
             Event::DogNews { on, run, news } => self.take_dog_news(on, run, news),
             Event::Outlive { by, run, id, what } => self.outlive((by, run), id, what),
             Event::Resume { on, pauses } if pauses <= self.pauses => self.resume(on),
@@ -606,6 +617,7 @@ impl World {
             Event::Act { .. } => 13,
             Event::Mend => 14,
             Event::Dog { .. } | Event::DogNews { .. } | Event::Outlive { .. } => 16,
+            Event::Locker { .. } => 17,
             Event::Echoes
             | Event::Pings
             | Event::WitnessTrap
@@ -619,7 +631,7 @@ impl World {
 
     /// What was counted so far.
     pub fn counts(&self) -> Counts {
-        const WORDS: [&str; 17] = [
+        const WORDS: [&str; 18] = [
             "heartbeats",
             "refusals",
             "messages",
@@ -637,6 +649,7 @@ impl World {
             "looks of people",
             "words with the witness",
             "turns of watchdogs",
+            "turns of programs with locks",
         ];
         let mut counts = self.counts.clone();
         counts.events = WORDS.into_iter().zip(self.event_counts).collect();
