@@ -28,6 +28,9 @@ const LEASE_DEFAULT: &str = "30s";
 /// A lease is renewed when a third of it is over: two renewals may fail.
 const RENEWALS_PER_LEASE: u32 = 3;
 
+/// After a request that failed, the next one: a failover takes about a second.
+const AGAIN_AFTER: Duration = Duration::from_millis(500);
+
 /// `lock ...`.
 #[derive(Debug, Subcommand)]
 pub enum LockCommand {
@@ -42,11 +45,11 @@ It is ended when the lock is lost.")]
     Acquire(AcquireArgs),
     /// Keep a lock that was taken without a command
     #[command(after_help = "Example:
-  mainstay lock renew backup --session alpha-6f0001")]
+  mainstay lock renew backup --session cli-5e3fa012")]
     Renew(SessionArgs),
     /// Give a lock back, or leave its queue
     #[command(after_help = "Example:
-  mainstay lock release backup --session alpha-6f0001")]
+  mainstay lock release backup --session cli-5e3fa012")]
     Release(SessionArgs),
     /// Want a lock back from its holder: it is not renewed any more
     #[command(
@@ -240,14 +243,31 @@ fn acquire(client: &Client, (screen, form): (&mut Screen, Form), args: AcquireAr
 /// Takes the lock, and waits for it if that is wanted.
 fn take(client: &Client, args: &AcquireArgs) -> Result<Held, ApiError> {
     let began = Instant::now();
+    let session = own_session();
     let request = LockRequest::Take {
         lock: args.lock.to_string(),
-        session: None,
+        session: session.clone(),
         lease_ms: u64::try_from(args.lease.as_millis()).ok(),
         wait: args.wait.is_some(),
     };
     let mut asked = began;
-    let mut reply: LockReply = client.post(routes::LOCKS, &request)?;
+    let first: Result<LockReply, ApiError> = client.post(routes::LOCKS, &request);
+    let mut reply = match (first, session) {
+        (Ok(reply), _) => reply,
+        (Err(error), Some(session)) if error.is(ErrorCode::TimedOut) => {
+            // It may have been taken all the same, for nobody.
+            let (lock, token) = (args.lock.to_string(), None);
+            let request = LockRequest::Release {
+                lock,
+                session,
+                token,
+            };
+            let _nothing: Result<LockReply, ApiError> = client.post(routes::LOCKS, &request);
+            return Err(error);
+        }
+        (Err(error), _) => return Err(error),
+    };
+    // Ends when the lock is held, the place is lost, or the time of `--wait` is over.
     loop {
         let held = Held { reply, asked };
         match held.reply.standing {
@@ -259,13 +279,33 @@ fn take(client: &Client, args: &AcquireArgs) -> Result<Held, ApiError> {
             }
         }
         let until = began + args.wait.unwrap_or_default();
-        wait_until_held(client, &held, until)?;
+        match wait_until_held(client, &held, until) {
+            Err(error) if !error.retryable => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
         if until <= Instant::now() {
             return Err(still_held(client, &held, args));
         }
-        asked = Instant::now();
-        reply = client.post(routes::LOCKS, &held.renewal())?;
+        let now = Instant::now();
+        reply = match client.post(routes::LOCKS, &held.renewal()) {
+            Ok(reply) => {
+                asked = now;
+                reply
+            }
+            // A failover passes; a place that lapses meanwhile is told as lost.
+            Err(error) if error.is(ErrorCode::TimedOut) || error.retryable => {
+                std::thread::sleep(AGAIN_AFTER);
+                held.reply
+            }
+            Err(error) => return Err(error),
+        };
     }
+}
+
+/// A name that no other run has; where the kernel gives none, the daemon does.
+fn own_session() -> Option<String> {
+    let unique = std::fs::read_to_string("/proc/sys/kernel/random/uuid").ok()?;
+    Some(format!("cli-{}", unique.get(..8)?))
 }
 
 /// Until the session holds the lock, its place must be renewed, or the time is over.

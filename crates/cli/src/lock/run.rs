@@ -15,13 +15,10 @@ use serde_json::json;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Held;
+use super::{AGAIN_AFTER, Held};
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::screen::{Form, Screen};
-
-/// After a renewal that failed, the next try: a failover takes about a second.
-const AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// A command that shall end is asked to at first, while there is time.
 const ASKED_FOR_MAX: Duration = Duration::from_secs(10);

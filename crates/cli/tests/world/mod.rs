@@ -294,9 +294,8 @@ impl World {
             ControlRequest::Locks { only, reply } => {
                 let wanted = |lock: &&LockView| only.is_none() || only.as_ref() == Some(&lock.name);
                 let locks: Vec<LockView> = self.locks.iter().filter(wanted).cloned().collect();
-                let free = |name: String| {
-                    ErrorCode::LockIsFree.error(format!("nobody holds lock {name}"))
-                };
+                let free =
+                    |name: String| ErrorCode::LockIsFree.error(format!("nobody holds lock {name}"));
                 let _ = reply.send(match only.filter(|_| locks.is_empty()) {
                     Some(name) => Err(free(name)),
                     None => Ok(Locks {

@@ -72,7 +72,10 @@ impl Control {
                 let session = match session {
                     Some(session) => of(session)?,
                     // No two requests of a node have the same number.
-                    None => of(&format!("{}-{:x}", self.identity.name, self.next_request))?,
+                    None => {
+                        let node: String = self.identity.name.as_str().chars().take(40).collect();
+                        of(&format!("{node}-{:x}", self.next_request))?
+                    }
                 };
                 let owner = LockOwner {
                     session: session.clone(),
