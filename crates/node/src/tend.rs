@@ -495,10 +495,7 @@ impl Node {
         let is_too_early = self.is_outlived_too_early(&result, &target, now);
         if let Some((_, sent)) = self.tending.results.get_mut(&id) {
             // Told before, and too early now: a leader has changed since. Then it is told anew.
-            let keeps_old = plant::is(Plant::OldDeadlineKept);
-            *sent = (!is_too_early)
-                .then_some(now)
-                .or(sent.filter(|_| keeps_old));
+            *sent = (!is_too_early).then_some(now);
         }
         if is_too_early {
             return;

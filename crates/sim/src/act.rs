@@ -104,6 +104,8 @@ pub enum Act {
     WitnessCut(NodeId),
     /// All nodes reach it.
     WitnessHeal,
+    /// Each read and write of the shared disk takes so much longer.
+    SlowShared(Duration),
     /// Old heartbeats of a node that somebody has recorded are sent again.
     Replay(NodeId),
     /// A program on a node asks for a lock with a lease, and keeps it once it has it.
@@ -270,8 +272,10 @@ impl Act {
             Self::Order(..) => Some(Kind::Operator),
             Self::Replay(_) => Some(Kind::Replay),
             Self::WitnessKill | Self::WitnessTrap | Self::WitnessCut(_) => Some(Kind::Witness),
+            Self::SlowShared(by) if !by.is_zero() => Some(Kind::Witness),
             Self::Boot(_)
             | Self::Lock(..)
+            | Self::SlowShared(_)
             | Self::Unlock(_)
             | Self::Start(_)
             | Self::Heal
@@ -342,6 +346,7 @@ impl fmt::Display for Act {
             Self::WitnessStart => f.write_str("witness-start"),
             Self::WitnessCut(on) => write!(f, "witness-cut {}", name(on)),
             Self::WitnessHeal => f.write_str("witness-heal"),
+            Self::SlowShared(by) => write!(f, "slow-shared {}", format(*by)),
             Self::Replay(of) => write!(f, "replay {}", name(of)),
             Self::Lock(on, session, lock, lease) => {
                 write!(f, "lock {} {session} {lock} {}", name(on), format(*lease))
@@ -426,6 +431,7 @@ fn read(line: &str) -> Option<Act> {
         ["witness-start"] => Act::WitnessStart,
         ["witness-cut", on] => Act::WitnessCut(node_id(on)?),
         ["witness-heal"] => Act::WitnessHeal,
+        ["slow-shared", by] => Act::SlowShared(span(by)?),
         ["replay", of] => Act::Replay(node_id(of)?),
         ["lock", on, session, lock, lease] => Act::Lock(
             node_id(on)?,

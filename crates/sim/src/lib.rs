@@ -42,6 +42,7 @@ mod replay;
 pub mod scenario;
 mod scene;
 pub mod schedule;
+mod shared;
 pub mod shrink;
 pub mod trace;
 mod wires;

@@ -115,6 +115,10 @@ pub struct Setup {
     pub slow: Option<ServiceName>,
     /// Whether a witness votes between two halves.
     pub witness: bool,
+    /// Whether sectors of shared storage vote between two halves.
+    pub shared: bool,
+    /// Whether power switches do not answer, and poison pills fence.
+    pub pills: bool,
     /// Programs that take locks.
     pub lockers: u64,
     /// How many echoes to a ping target are answered, of 1000.
@@ -141,6 +145,8 @@ impl Setup {
             compact_every: 1000,
             slow: None,
             witness: false,
+            shared: false,
+            pills: false,
             lockers: 0,
             echoes: 0,
             devices: Devices::Work,
@@ -163,6 +169,7 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
         crate::dogs::draw(&mut setup);
         crate::pings::draw(&mut setup);
     }
+    crate::shared::draw(&mut setup, scene.is_none());
     crate::lockers::draw(&mut setup);
     let kinds = kinds_of(faults, &mut random);
     let mut acts = Acts {
@@ -233,6 +240,8 @@ fn setup(seed: u64, scene: Option<&Scene>, random: &mut Random) -> Setup {
         compact_every: random.pick(&[10, 30, 30, 100, 1000]),
         slow,
         witness,
+        shared: false,
+        pills: false,
         lockers: 0,
         echoes: 0,
         devices: Devices::Work,
@@ -365,7 +374,7 @@ impl Acts<'_> {
 
     /// When the faults begin.
     fn begins(&self) -> Instant {
-        begins(u32::from(self.setup.witness))
+        begins(u32::from(self.setup.witness || self.setup.shared))
     }
 
     pub(crate) fn any_node(&mut self) -> NodeId {
@@ -458,7 +467,18 @@ impl Acts<'_> {
             }
             Kind::Operator => self.draw_order(at, node),
             Kind::Replay => self.put(at, Act::Replay(node)),
-            Kind::Witness if !self.setup.witness => self.put(at, Act::Reboot(node)),
+            Kind::Witness if !self.setup.witness && !self.setup.shared => {
+                self.put(at, Act::Reboot(node));
+            }
+            Kind::Witness if self.setup.shared && self.random.chance(300) => {
+                let by = self.span(20, 1500);
+                self.put_pair(
+                    at,
+                    Act::SlowShared(by),
+                    (300, 5000),
+                    Act::SlowShared(Duration::ZERO),
+                );
+            }
             Kind::Witness if self.random.chance(300) => self.put(at, Act::WitnessTrap),
             Kind::Witness if self.random.chance(500) => {
                 self.put_pair(at, Act::WitnessKill, (200, 6000), Act::WitnessStart);

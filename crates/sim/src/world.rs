@@ -129,6 +129,32 @@ pub(crate) enum Event {
         number: u64,
         answer: Answer,
     },
+    /// A node looks at the shared disk.
+    DiskPoll {
+        on: NodeId,
+        run: u64,
+    },
+    /// A read or write of it has ended.
+    DiskDone {
+        number: u64,
+    },
+    /// A pause of the vote over sectors is over.
+    DiskTime {
+        on: NodeId,
+        run: u64,
+    },
+    /// Power is lost in the middle of a write to it.
+    DiskTorn {
+        on: NodeId,
+        run: u64,
+    },
+    /// The time of a poison pill is over.
+    PillOver {
+        by: NodeId,
+        run: u64,
+        id: FenceAsker,
+        laid: Box<crate::shared::Laid>,
+    },
     /// Ping targets answer, or not.
     Echoes,
     /// A watchdog is fed, or bites.
@@ -181,14 +207,19 @@ impl Event {
             | Self::Ended { on, .. }
             | Self::GaveWay { on, .. }
             | Self::DogNews { on, .. }
+            | Self::DiskPoll { on, .. }
+            | Self::DiskTime { on, .. }
             | Self::Failed { on, .. } => Some(*on),
-            Self::Outlive { by, .. } | Self::Told { by, .. } | Self::Granted { by, .. } => {
-                Some(*by)
-            }
+            Self::Outlive { by, .. }
+            | Self::Told { by, .. }
+            | Self::PillOver { by, .. }
+            | Self::Granted { by, .. } => Some(*by),
             Self::StartDaemon { .. }
             | Self::Trap { .. }
             | Self::Dog { .. }
             | Self::Locker { .. }
+            | Self::DiskDone { .. }
+            | Self::DiskTorn { .. }
             | Self::Echoes
             | Self::Pings
             | Self::WitnessTrap
@@ -226,6 +257,11 @@ impl Event {
             Self::Asked { number, .. } => ("the witness is asked", *number),
             Self::WitnessWritten { number, .. } => ("the witness has written", *number),
             Self::Granted { number, .. } => ("the witness answers", *number),
+            Self::DiskPoll { on, .. } => ("look at the shared disk", on.0),
+            Self::DiskDone { number } => ("the shared disk is done", *number),
+            Self::DiskTime { on, .. } => ("pause of a vote", on.0),
+            Self::DiskTorn { on, .. } => ("power lost in a write", on.0),
+            Self::PillOver { by, .. } => ("time of a pill is over", by.0),
             Self::Echoes => ("echoes", 0),
             Self::Dog { on, .. } => ("watchdog", on.0),
             Self::Locker { locker } => ("turn of a program with locks", *locker as u64),
@@ -282,6 +318,8 @@ pub struct Counts {
     pub bites: u64,
     /// Losses that were waited out.
     pub outlived: u64,
+    /// Machines that a poison pill proved ended.
+    pub pills: u64,
 }
 
 pub(crate) struct World {
@@ -303,6 +341,7 @@ pub(crate) struct World {
     pub mender: crate::mender::Mender,
     pub witness: crate::outside::Witness,
     pub lockers: crate::lockers::Lockers,
+    pub shared: crate::shared::Shared,
     pub ballots: crate::ballots::Ballots,
     /// Watchdogs that were opened.
     pub dogs_opened: u64,
@@ -337,6 +376,7 @@ impl World {
             mender: crate::mender::Mender::default(),
             witness: crate::outside::Witness::default(),
             lockers: crate::lockers::Lockers::new(setup),
+            shared: crate::shared::Shared::default(),
             ballots: crate::ballots::Ballots::default(),
             dogs_opened: 0,
             moment: (Instant::ZERO, 0),
@@ -353,7 +393,7 @@ impl World {
             world.put(Duration::from_millis(100), Event::Echoes);
         }
         world.begin_lockers();
-        if setup.witness {
+        if setup.witness || setup.shared {
             world.start_witness();
             world.put(Duration::from_millis(100), Event::Pings);
         }
@@ -416,6 +456,9 @@ impl World {
         let run = machine.runs;
         self.introduce(id);
         self.check_vote_survived(id);
+        if self.setup.shared {
+            self.put(Duration::ZERO, Event::DiskPoll { on: id, run });
+        }
         self.trace
             .tale(now, Some(id), || format!("daemon starts, run {run}"));
         self.run_timers(id);
@@ -426,6 +469,7 @@ impl World {
             self.trace.tale(self.now, Some(id), || "daemon ends".into());
         }
         self.interrupt_disk(id);
+        self.interrupt_shared(id);
         self.machine(id).end_daemon();
     }
 
@@ -441,6 +485,7 @@ impl World {
             return;
         }
         self.interrupt_disk(id);
+        self.interrupt_shared(id);
         let running: Vec<ServiceName> = self
             .machine(id)
             .running
@@ -583,6 +628,11 @@ impl World {
                 number,
                 answer,
             } => self.granted((by, run), (arbiter, number), answer),
+            Event::DiskPoll { on, run } => self.disk_poll((on, run)),
+            Event::DiskDone { number } => self.disk_done(number),
+            Event::DiskTime { on, run } => self.disk_time((on, run)),
+            Event::DiskTorn { on, run } => self.disk_torn((on, run)),
+            Event::PillOver { by, run, id, laid } => self.pill_over((by, run), id, &laid),
             Event::Echoes => self.echoes(),
             Event::Dog { on, number } => self.dog_turn(on, number),
             Event::Locker { locker } => self.locker_turn(locker),
@@ -619,6 +669,11 @@ impl World {
             Event::Dog { .. } | Event::DogNews { .. } | Event::Outlive { .. } => 16,
             Event::Locker { .. } => 17,
             Event::Echoes
+            | Event::DiskPoll { .. }
+            | Event::DiskDone { .. }
+            | Event::DiskTime { .. }
+            | Event::DiskTorn { .. }
+            | Event::PillOver { .. }
             | Event::Pings
             | Event::WitnessTrap
             | Event::WitnessStart
