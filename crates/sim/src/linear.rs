@@ -94,12 +94,12 @@ pub fn check<S: Sequential + Ord + Clone>(first: &S, operations: &[Operation<S::
 
 /// The same for a history that may be long: as many of its first operations are looked at as can
 /// be. What was answered after the next one was called counts as not answered yet.
-pub fn judge<S>(first: &S, operations: &Vec<Operation<S::Call>>) -> Verdict
+pub fn judge<S>(first: &S, operations: &[Operation<S::Call>]) -> Verdict
 where
     S: Sequential + Ord + Clone,
     S::Call: Clone,
 {
-    let mut looked_at = operations.clone();
+    let mut looked_at = operations.to_vec();
     looked_at.sort_by_key(|operation| operation.called);
     if let Some(end) = looked_at.get(OPERATIONS_MAX).map(|next| next.called) {
         looked_at.truncate(OPERATIONS_MAX);

@@ -635,7 +635,8 @@ impl World {
             return None;
         }
         self.lockers.told.iter().find_map(|(lock, told)| {
-            let history = told.iter().flat_map(|told| self.operations(told)).collect();
+            let history = told.iter().flat_map(|told| self.operations(told));
+            let history: Vec<_> = history.collect();
             (judge(&Lock::default(), &history) == Verdict::Not)
                 .then(|| format!("lock {lock}: {history:?}"))
         })
