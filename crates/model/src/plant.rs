@@ -70,7 +70,6 @@ plants! {
     FedWithoutLease "fed-without-lease" "The watchdog is fed although the lease is over."
     WaitWithoutLease "wait-without-lease" "Who waits for the end of a watchdog forgets that the node has a lease."
     SectorsTakenOver "sectors-taken-over" "The vote of a disk witness can be taken over by any half."
-    PillTooSoon "pill-too-soon" "A poison pill counts before the watchdog of its target must have bitten."
     LockTokenNotRaised "lock-token-not-raised" "The next holder of a lock gets the token of the one before."
     LockStaleRelease "lock-stale-release" "A lock is given back by whoever says so, also by a holder of before."
     LockRenewalForgotten "lock-renewal-forgotten" "A renewal of a lock is answered as done, and its lease is not longer for it."

@@ -14,8 +14,6 @@
 
 use std::time::Duration;
 
-use model::plant::{self, Plant};
-
 /// One part in so many is added for clocks that do not run equally fast.
 pub const CLOCK_MARGIN_PARTS: u32 = 20;
 
@@ -51,9 +49,6 @@ pub struct PillTimes {
 pub fn poison_pill(times: PillTimes) -> Duration {
     let reads_or_gives_up = times.poll.saturating_add(times.disk_lease);
     let notices = times.election_timeout.saturating_add(times.lease);
-    if plant::is(Plant::PillTooSoon) {
-        return reads_or_gives_up;
-    }
     with_margin(
         reads_or_gives_up
             .max(notices)
