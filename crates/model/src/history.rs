@@ -208,6 +208,28 @@ pub enum Happening {
     },
 }
 
+impl Happening {
+    /// What happened to a lock, or to the right to decide between two halves.
+    fn fmt_right(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LockTaken { lock, owner, token } => {
+                write!(f, "lock {lock}: held by {owner}, token {token}")
+            }
+            Self::LockEnded {
+                lock,
+                owner,
+                token,
+                because,
+            } => write!(
+                f,
+                "lock {lock}: no more held by {owner}, token {token}: {because}"
+            ),
+            Self::Arbiter { witness, because } => fmt_arbiter(f, witness.as_ref(), because),
+            _other => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Happening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -270,19 +292,9 @@ impl fmt::Display for Happening {
             }
             Self::FenceEnded { id, target, result } => write!(f, "fence {id}: {target} {result}"),
             Self::Watchdog { node, bound } => fmt_watchdog(f, node, *bound),
-            Self::LockTaken { lock, owner, token } => {
-                write!(f, "lock {lock}: held by {owner}, token {token}")
+            Self::LockTaken { .. } | Self::LockEnded { .. } | Self::Arbiter { .. } => {
+                self.fmt_right(f)
             }
-            Self::LockEnded {
-                lock,
-                owner,
-                token,
-                because,
-            } => write!(
-                f,
-                "lock {lock}: no more held by {owner}, token {token}: {because}"
-            ),
-            Self::Arbiter { witness, because } => fmt_arbiter(f, witness.as_ref(), because),
             Self::Configured { version, by } => {
                 write!(f, "configuration version {version} by {by}")
             }

@@ -317,14 +317,11 @@ impl fmt::Display for Reason {
             Self::FencedTooOften { node, times } => fmt_brake(f, node, *times),
             Self::WitnessAnswers { witness } => write!(f, "{witness} answers a majority"),
             Self::WitnessSilent {
-                witness,
-                silent_for,
-            } => fmt_silent_witness(f, witness, *silent_for),
+                witness: by,
+                silent_for: span,
+            } => fmt_silent_witness(f, by, *span),
             Self::WitnessRemoved { witness } => write!(f, "{witness} was taken out"),
-            Self::FenceFailed { node, device, how } => match device {
-                Some(device) => write!(f, "{device} could not fence {node}: {how}"),
-                None => write!(f, "{node} could not be fenced: {how}"),
-            },
+            Self::FenceFailed { node, device, how } => fmt_fence(f, node, device.as_ref(), how),
         }
     }
 }
@@ -336,6 +333,18 @@ fn fmt_lie(f: &mut fmt::Formatter<'_>, node: &NodeName, by: &str) -> fmt::Result
         f,
         "{node} lives although {by} confirmed it off; two copies may have run"
     )
+}
+
+fn fmt_fence(
+    f: &mut fmt::Formatter<'_>,
+    node: &NodeName,
+    device: Option<&DeviceName>,
+    how: &str,
+) -> fmt::Result {
+    match device {
+        Some(device) => write!(f, "{device} could not fence {node}: {how}"),
+        None => write!(f, "{node} could not be fenced: {how}"),
+    }
 }
 
 fn fmt_silent_witness(

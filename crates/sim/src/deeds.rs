@@ -77,15 +77,18 @@ impl World {
                 self.witness.cut.insert(*on);
                 self.shared.cut.insert(*on);
             }
-            Act::WitnessHeal => {
-                self.witness.cut.clear();
-                self.shared.cut.clear();
-            }
+            Act::WitnessHeal => self.reach_witness(),
             Act::Replay(of) => self.replay(*of),
             Act::Lock(on, session, lock, lease) => self.begin_lock(*on, (session, lock), *lease),
             Act::Unlock(session) => self.end_lock(session),
             Act::Order(at, order) => self.order(*at, order),
         }
+    }
+
+    /// All nodes reach what votes outside.
+    fn reach_witness(&mut self) {
+        self.witness.cut.clear();
+        self.shared.cut.clear();
     }
 
     /// A person gives an order at a node; nothing comes of it where no daemon runs.

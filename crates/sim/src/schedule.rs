@@ -467,25 +467,22 @@ impl Acts<'_> {
             }
             Kind::Operator => self.draw_order(at, node),
             Kind::Replay => self.put(at, Act::Replay(node)),
-            Kind::Witness if !self.setup.witness && !self.setup.shared => {
-                self.put(at, Act::Reboot(node));
-            }
-            Kind::Witness if self.setup.shared && self.random.chance(300) => {
-                let by = self.span(20, 1500);
-                self.put_pair(
-                    at,
-                    Act::SlowShared(by),
-                    (300, 5000),
-                    Act::SlowShared(Duration::ZERO),
-                );
-            }
-            Kind::Witness if self.random.chance(300) => self.put(at, Act::WitnessTrap),
-            Kind::Witness if self.random.chance(500) => {
-                self.put_pair(at, Act::WitnessKill, (200, 6000), Act::WitnessStart);
-            }
-            Kind::Witness => {
-                self.put_pair(at, Act::WitnessCut(node), (200, 6000), Act::WitnessHeal);
-            }
+            Kind::Witness => self.draw_witness(at, node),
+        }
+    }
+
+    fn draw_witness(&mut self, at: Instant, node: NodeId) {
+        if !self.setup.witness && !self.setup.shared {
+            self.put(at, Act::Reboot(node));
+        } else if self.setup.shared && self.random.chance(300) {
+            let slow = Act::SlowShared(self.span(20, 1500));
+            self.put_pair(at, slow, (300, 5000), Act::SlowShared(Duration::ZERO));
+        } else if self.random.chance(300) {
+            self.put(at, Act::WitnessTrap);
+        } else if self.random.chance(500) {
+            self.put_pair(at, Act::WitnessKill, (200, 6000), Act::WitnessStart);
+        } else {
+            self.put_pair(at, Act::WitnessCut(node), (200, 6000), Act::WitnessHeal);
         }
     }
 
