@@ -251,6 +251,21 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// Why a witness decides between two halves, or does not.
+    fn fmt_witness(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WitnessAnswers { witness } => write!(f, "{witness} answers a majority"),
+            Self::WitnessSilent {
+                witness,
+                silent_for,
+            } => fmt_silent_witness(f, witness, *silent_for),
+            Self::WitnessRemoved { witness } => write!(f, "{witness} was taken out"),
+            _other => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -315,12 +330,9 @@ impl fmt::Display for Reason {
             Self::Maintenance => write!(f, "maintenance is on"),
             Self::NoFenceDevice { node } => write!(f, "no fence device is configured for {node}"),
             Self::FencedTooOften { node, times } => fmt_brake(f, node, *times),
-            Self::WitnessAnswers { witness } => write!(f, "{witness} answers a majority"),
-            Self::WitnessSilent {
-                witness: by,
-                silent_for: span,
-            } => fmt_silent_witness(f, by, *span),
-            Self::WitnessRemoved { witness } => write!(f, "{witness} was taken out"),
+            Self::WitnessAnswers { .. }
+            | Self::WitnessSilent { .. }
+            | Self::WitnessRemoved { .. } => self.fmt_witness(f),
             Self::FenceFailed { node, device, how } => fmt_fence(f, node, device.as_ref(), how),
         }
     }
