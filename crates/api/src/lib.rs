@@ -12,6 +12,7 @@ pub mod config;
 pub mod error;
 pub mod explain;
 pub mod history;
+pub mod lock;
 pub mod order;
 pub mod plan;
 pub mod quorum;

@@ -15,6 +15,8 @@
 //! | `POST /v1/tokens` (`TokenRequest`) | `TokenReply` |
 //! | `GET /v1/witnesses` | `Witnesses` |
 //! | `POST /v1/witnesses` (`WitnessRequest`) | `WitnessReply` |
+//! | `GET /v1/locks`, `GET /v1/locks/NAME` | `Locks` |
+//! | `POST /v1/locks` (`LockRequest`) | `LockReply` |
 //! | `GET /v1/log/SERVICE?resource=` | `LogView` |
 //! | `GET /v1/explain/SERVICE?not_on=&at=` | `Explanation` |
 //! | `POST /v1/what-if` (`WhatIfRequest`) | `WhatIfReply` |
@@ -45,6 +47,8 @@ pub const FENCES: &str = "/v1/fences";
 pub const TOKENS: &str = "/v1/tokens";
 /// Witnesses: asked for, added, taken out.
 pub const WITNESSES: &str = "/v1/witnesses";
+/// Locks: taken, renewed, given back; with `/NAME`, one of them.
+pub const LOCKS: &str = "/v1/locks";
 /// With `/SERVICE`: what its operations printed.
 pub const LOG: &str = "/v1/log";
 /// With `/SERVICE`: why it is where it is.

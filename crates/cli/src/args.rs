@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::lock::LockCommand;
 use crate::witness::WitnessCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::spec::Attachment;
@@ -187,6 +188,10 @@ pub enum Command {
     /// Other nodes of the cluster
     #[command(subcommand)]
     Node(NodeCommand),
+
+    /// Rights that one program of the cluster holds at a time
+    #[command(subcommand)]
+    Lock(LockCommand),
 
     /// A vote from outside, for clusters of which half may be gone
     #[command(subcommand)]

@@ -16,6 +16,7 @@ mod config_file;
 mod exit;
 mod history_text;
 mod import_command;
+pub mod lock;
 mod order;
 mod plan_text;
 mod quorum;

@@ -22,7 +22,7 @@ use crate::suggest::nearest;
 use crate::what_if_text::{self, Detail};
 use crate::witness::{HostCommand, WitnessCommand};
 use crate::{
-    config_commands, history_text, import_command, order, quorum, status_text, top, witness,
+    config_commands, history_text, import_command, lock, order, quorum, status_text, top, witness,
 };
 
 /// What is left to do for the binary.
@@ -108,6 +108,7 @@ impl Asker {
             Command::Config(command) => config_commands::config(client, screen, form, &command),
             Command::Import(command) => import_command::run(screen, form, &command),
             Command::Token(args) => self.token(&args, screen),
+            Command::Lock(command) => lock::run(client, screen, form, command),
             Command::Witness(command) => witness::run(client, screen, form, command),
             Command::Node(NodeCommand::Replace(args)) => self.replace(args, screen),
             Command::Completions { shell } => {
@@ -417,6 +418,7 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         | Command::Fence(_)
         | Command::Node(NodeCommand::Replace(_))
         | Command::Quorum(_)
+        | Command::Lock(_)
         | Command::Check(_)
         | Command::Plan(_)
         | Command::Apply(_)

@@ -11,6 +11,7 @@ pub mod command;
 pub mod duration;
 pub mod history;
 pub mod id;
+pub mod lock;
 pub mod operation;
 pub mod plant;
 pub mod reason;
@@ -22,8 +23,9 @@ pub mod time;
 pub use command::{Command, Rejected, Stamped};
 pub use history::{Happening, HistoryEntry};
 pub use id::{
-    BootId, CardName, ClaimEpoch, DeviceName, Epoch, FenceId, Lineage, NetworkName, NodeId,
-    NodeName, OperationId, PlanId, ResourceName, ServiceName, UserName, WitnessId, WitnessName,
+    BootId, CardName, ClaimEpoch, DeviceName, Epoch, FenceId, Lineage, LockName, LockToken,
+    NetworkName, NodeId, NodeName, OperationId, PlanId, ResourceName, ServiceName, SessionName,
+    UserName, WitnessId, WitnessName,
 };
 pub use reason::Reason;
 pub use seen::Seen;

@@ -40,6 +40,10 @@ pub struct Seen {
     /// How long each device of the spec took to confirm a fence, from the question on.
     #[serde(default)]
     pub fence_times: BTreeMap<DeviceName, Spans>,
+    /// The witness that decides between two halves, as history knows it; none: confirmed
+    /// fencing. What counts is the configuration of the log, which changes before this.
+    #[serde(default)]
+    pub arbiter: Option<WitnessName>,
 }
 
 /// A forced change by a person.

@@ -22,6 +22,7 @@ mod duties;
 mod estimate;
 mod executor;
 mod lies;
+mod locks;
 mod message;
 mod node;
 mod outlive;

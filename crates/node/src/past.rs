@@ -199,6 +199,9 @@ fn about(what: &Happening) -> Option<&ServiceName> {
         | Happening::Contest { .. }
         | Happening::FenceEnded { .. }
         | Happening::Watchdog { .. }
+        | Happening::LockTaken { .. }
+        | Happening::LockEnded { .. }
+        | Happening::Arbiter { .. }
         | Happening::Configured { .. }
         | Happening::Operator { .. } => None,
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use api::lock::{LockReply, LockRequest, Locks};
 use api::quorum::{ForceReply, ForceRequest, QuorumStatus};
 use api::{
     ApiError, ApplyReply, ApplyRequest, ConfigVersion, ConfigVersions, ErrorCode, Explanation,
@@ -146,6 +147,22 @@ pub enum ControlRequest {
         by: UserName,
         /// The answer.
         reply: Reply<WitnessReply>,
+    },
+    /// Locks that somebody holds.
+    Locks {
+        /// One of them; none: all.
+        only: Option<String>,
+        /// The answer.
+        reply: Reply<Locks>,
+    },
+    /// A lock is taken, renewed, given back or recalled.
+    Lock {
+        /// What is wanted.
+        request: LockRequest,
+        /// Who asks.
+        by: UserName,
+        /// The answer.
+        reply: Reply<LockReply>,
     },
     /// What operations printed on this node.
     Log {

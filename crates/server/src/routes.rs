@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use api::lock::{LockReply, LockRequest, Locks};
 use api::quorum::{ForceReply, ForceRequest, QuorumStatus};
 use api::{
     ApiError, ApplyRequest, ErrorCode, Events, Order, OrderRequest, Timestamp, TokenRequest,
@@ -54,6 +55,8 @@ pub(crate) fn router(control: ControlHandle, peer: Peer) -> Router {
         .route(paths::FENCES, get(fences))
         .route(paths::TOKENS, post(token))
         .route(paths::WITNESSES, get(witnesses).post(set_witness))
+        .route(paths::LOCKS, get(locks).post(lock))
+        .route(&format!("{}/{{name}}", paths::LOCKS), get(one_lock))
         .route(&format!("{}/{{service}}", paths::LOG), get(log))
         .route(&format!("{}/{{service}}", paths::EXPLAIN), get(explain))
         .route(paths::WHAT_IF, post(what_if))
@@ -357,6 +360,33 @@ async fn set_witness(
 ) -> Answer<api::WitnessReply> {
     let answer = control
         .ask(|reply| ControlRequest::SetWitness { request, by, reply })
+        .await?;
+    Ok(Json(answer))
+}
+
+async fn locks(State(control): State<ControlHandle>) -> Answer<Locks> {
+    let only = None;
+    let answer = control
+        .ask(|reply| ControlRequest::Locks { only, reply })
+        .await?;
+    Ok(Json(answer))
+}
+
+async fn one_lock(State(control): State<ControlHandle>, Path(name): Path<String>) -> Answer<Locks> {
+    let only = Some(name);
+    let answer = control
+        .ask(|reply| ControlRequest::Locks { only, reply })
+        .await?;
+    Ok(Json(answer))
+}
+
+async fn lock(
+    State(control): State<ControlHandle>,
+    Extension(by): Extension<UserName>,
+    Json(request): Json<LockRequest>,
+) -> Answer<LockReply> {
+    let answer = control
+        .ask(|reply| ControlRequest::Lock { request, by, reply })
         .await?;
     Ok(Json(answer))
 }

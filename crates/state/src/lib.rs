@@ -13,6 +13,7 @@ mod claims;
 mod contests;
 mod fences;
 mod lies;
+mod locks;
 mod members;
 mod orders;
 mod snapshot;
@@ -30,6 +31,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use locks::{LOCK_HISTORY_MAX, LOCK_WAITERS_MAX, LOCKS_MAX, Locks};
 pub use snapshot::{SNAPSHOT_FORMAT, SnapshotError};
 pub use witnesses::WITNESSES_MAX;
 
@@ -106,6 +108,8 @@ pub struct State {
     /// Cluster time of the newest command.
     #[serde(default)]
     clock: ClusterTime,
+    #[serde(default)]
+    locks: Locks,
 }
 
 /// The boots of a member, as far as they matter.
@@ -165,6 +169,7 @@ impl State {
             next_node: NodeId(1),
             boots: BTreeMap::new(),
             clock: ClusterTime::default(),
+            locks: Locks::default(),
         }
     }
 
@@ -205,17 +210,37 @@ impl State {
             Command::DeviceLied { device, node, boot } => {
                 self.device_lied(place, device, (node, *boot))
             }
+            Command::TrustDevice { device, by } => self.trust_device(place, device, by),
+            Command::FenceEnded { .. } => self.fence_ended(place, command),
+            Command::ConfirmFence { target, by } => self.confirm_fence(place, target, by),
+            Command::Service { service, order, by } => self.order(place, service, order, by),
+            Command::SetStandby { .. } => self.set_standby(place, command),
+            Command::SetMaintenance { maintenance, by } => {
+                self.set_maintenance(place, *maintenance, by)
+            }
+            Command::ForcedBy { .. }
+            | Command::Contest { .. }
+            | Command::SetWitness { .. }
+            | Command::RemoveWitness { .. }
+            | Command::WatchdogArmed { .. }
+            | Command::ArbiterIs { .. } => self.apply_outside(place, command),
+            Command::TakeLock { .. }
+            | Command::RenewLock { .. }
+            | Command::ReleaseLock { .. }
+            | Command::RecallLock { .. }
+            | Command::LapseLock { .. } => self.apply_lock(place, command),
+        }
+    }
+
+    /// What stands in for nodes that are gone, and what was forced without them.
+    fn apply_outside(&mut self, place: Place, command: &Command) -> Outcome {
+        match command {
             Command::ForcedBy {
                 generation,
                 lost,
                 by,
             } => self.forced_by(place, (*generation, lost), by),
             Command::Contest { rival } => self.contest(place, rival.as_ref()),
-            Command::TrustDevice { device, by } => self.trust_device(place, device, by),
-            Command::FenceEnded { .. } => self.fence_ended(place, command),
-            Command::ConfirmFence { target, by } => self.confirm_fence(place, target, by),
-            Command::Service { service, order, by } => self.order(place, service, order, by),
-            Command::SetStandby { .. } => self.set_standby(place, command),
             Command::SetWitness { name, kind, by } => self.set_witness(place, name, (kind, by)),
             Command::RemoveWitness { name, by } => self.remove_witness(place, name, by),
             Command::WatchdogArmed {
@@ -228,9 +253,33 @@ impl State {
                 let said = (*word, *bound);
                 self.watchdog_armed(place, node, (*boot, *run), said)
             }
-            Command::SetMaintenance { maintenance, by } => {
-                self.set_maintenance(place, *maintenance, by)
+            Command::ArbiterIs { witness, because } => {
+                self.arbiter_is(place, witness.as_ref(), because)
             }
+            _other => Err(Rejected::Unknown),
+        }
+    }
+
+    fn apply_lock(&mut self, place: Place, command: &Command) -> Outcome {
+        match command {
+            Command::TakeLock { .. } => self.take_lock(place, command),
+            Command::RenewLock {
+                lock,
+                session,
+                token,
+            } => self.renew_lock(place, (lock, session), *token),
+            Command::ReleaseLock {
+                lock,
+                session,
+                token,
+            } => self.release_lock(place, (lock, session), *token),
+            Command::RecallLock { lock, token, by } => self.recall_lock(place, (lock, *token), by),
+            Command::LapseLock {
+                lock,
+                session,
+                renewed,
+            } => self.lapse_lock(place, (lock, session), *renewed),
+            _other => Err(Rejected::Unknown),
         }
     }
 
@@ -344,6 +393,7 @@ impl State {
             forced: self.seen.forced.clone(),
             contest: self.seen.contest.clone(),
             fence_times: self.seen.fence_times.clone(),
+            arbiter: self.seen.arbiter.clone(),
         };
         Self {
             spec,
@@ -357,6 +407,7 @@ impl State {
             next_node: self.next_node,
             boots: self.boots.clone(),
             clock: self.clock,
+            locks: Locks::default(),
         }
     }
 

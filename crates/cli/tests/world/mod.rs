@@ -5,12 +5,14 @@
 //! service NAME STATE [on NODE] [why SENTENCE]
 //! fence NODE by NODE because SENTENCE
 //! link NODE NETWORK STATE PEER
+//! lock NAME by USER on NODE token NUMBER
 //! warning SENTENCE | no quorum | refuse CODE SENTENCE | ends MOVED-STATE
 //! ```
 //!
 //! What was ordered happens after the next status was answered, so that whoever waits sees
 //! the way as well as the end.
 
+use api::lock::{LockPlaceView, LockReply, LockRequest, LockStanding, LockView, Locks};
 use api::quorum::{ForceReply, ForceRequest};
 use api::{
     ApiError, ApplyReply, BackView, ConfigVersion, ConfigVersions, DownView, ErrorCode,
@@ -31,6 +33,7 @@ pub struct World {
     pub status: Status,
     history: Vec<HistoryEntryView>,
     refusal: Option<ApiError>,
+    locks: Vec<LockView>,
     /// The state of a service after the order; running where the order says so otherwise.
     ends: Option<ServiceState>,
     under_way: Option<Order>,
@@ -87,6 +90,7 @@ impl World {
             "service" => self.add_service(rest),
             "fence" => self.add_fence(rest),
             "link" => self.add_link(rest),
+            "lock" => self.add_lock(rest),
             "alarm" => self.status.alarms.push(rest.into()),
             "warning" => self.status.warnings.push(rest.into()),
             "no" => (self.status.quorate, self.status.leader) = (false, None),
@@ -157,6 +161,58 @@ impl World {
         });
     }
 
+    fn add_lock(&mut self, rest: &str) {
+        let words: Vec<&str> = rest.split(' ').collect();
+        let [name, "by", user, "on", node, "token", token] = words[..] else {
+            panic!("not a lock: {rest}");
+        };
+        self.locks.push(LockView {
+            name: name.into(),
+            token: token.parse().unwrap(),
+            holder: place(node, user),
+            waiting: vec![place("gamma", "cron")],
+            ..LockView::default()
+        });
+    }
+
+    fn take_lock(&mut self, request: &LockRequest) -> Result<LockReply, ApiError> {
+        let name = request.lock().to_string();
+        let held = self.locks.iter_mut().find(|lock| lock.name == name);
+        let mut reply = LockReply {
+            lock: name.clone(),
+            session: "alpha-6f".into(),
+            lease_ms: 30_000,
+            index: 41,
+            ..LockReply::default()
+        };
+        match (request, held) {
+            (LockRequest::Take { wait: false, .. }, Some(held)) => {
+                let LockView { token, holder, .. } = held;
+                let (user, node) = (&holder.user, &holder.node);
+                let told = format!("lock {name} is held by {user} on {node}, token {token}");
+                return Err(ErrorCode::LockHeld.error(told));
+            }
+            (LockRequest::Take { .. }, Some(_)) => {
+                (reply.standing, reply.place) = (LockStanding::Waiting, Some(2));
+            }
+            (LockRequest::Take { .. } | LockRequest::Renew { .. }, None) => {
+                (reply.standing, reply.token) = (LockStanding::Held, Some(41));
+            }
+            (LockRequest::Recall { .. } | LockRequest::Renew { .. }, Some(_)) => {}
+            (LockRequest::Release { session, .. }, held) => {
+                reply.session.clone_from(session);
+                if held.is_none_or(|held| held.holder.session != *session) {
+                    let told = format!("{session} has lost lock {name}, or never had it");
+                    return Err(ErrorCode::LockLost.error(told));
+                }
+            }
+            (LockRequest::Recall { .. }, None) => {
+                return Err(ErrorCode::LockIsFree.error(format!("nobody holds lock {name}")));
+            }
+        }
+        Ok(reply)
+    }
+
     fn add_link(&mut self, rest: &str) {
         let words: Vec<&str> = rest.split(' ').collect();
         let state: LinkState = state(words[2]);
@@ -195,6 +251,9 @@ impl World {
                 let new = |e: &&HistoryEntryView| query.after.is_none_or(|after| after < e.index);
                 let entries = self.history.iter().filter(new).cloned().collect();
                 let _ = reply.send(Ok(History { entries }));
+            }
+            ControlRequest::Lock { request, reply, .. } => {
+                let _ = reply.send(self.take_lock(&request));
             }
             other => self.answer_question(other),
         }
@@ -235,6 +294,19 @@ impl World {
             }
             ControlRequest::ForceQuorum { request, reply, .. } => {
                 let _ = reply.send(self.force(&request));
+            }
+            ControlRequest::Locks { only, reply } => {
+                let wanted = |lock: &&LockView| only.is_none() || only.as_ref() == Some(&lock.name);
+                let locks: Vec<LockView> = self.locks.iter().filter(wanted).cloned().collect();
+                let free =
+                    |name: String| ErrorCode::LockIsFree.error(format!("nobody holds lock {name}"));
+                let _ = reply.send(match only.filter(|_| locks.is_empty()) {
+                    Some(name) => Err(free(name)),
+                    None => Ok(Locks {
+                        seen_by: "alpha".into(),
+                        locks,
+                    }),
+                });
             }
             other => panic!("not a question: {other:?}"),
         }
@@ -449,6 +521,17 @@ impl World {
             service,
             ..HistoryEntryView::default()
         });
+    }
+}
+
+fn place(node: &str, user: &str) -> LockPlaceView {
+    LockPlaceView {
+        session: format!("{node}-5e"),
+        user: user.into(),
+        node: node.into(),
+        since: ago(90),
+        lease_ms: 30_000,
+        left_ms: 24_300,
     }
 }
 

@@ -535,6 +535,7 @@ impl Control {
                 Output::Reply { id, result } => self.answer(id, result),
                 Output::Changed { applied } => {
                     self.applied.send_replace(applied);
+                    self.answer_locks();
                     self.take_changes();
                     self.follow_witnesses();
                     self.follow_ping_targets();

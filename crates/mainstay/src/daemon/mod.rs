@@ -10,6 +10,7 @@ mod dog;
 mod explain;
 mod fences;
 mod joining;
+mod locks;
 mod members;
 mod network;
 mod orders;

@@ -73,6 +73,10 @@ impl Control {
             ControlRequest::SetWitness { request, by, reply } => {
                 self.take_set_witness(request, by, reply);
             }
+            ControlRequest::Locks { only, reply } => {
+                drop(reply.send(self.locks_view(only.as_deref())));
+            }
+            ControlRequest::Lock { request, by, reply } => self.take_lock(&request, by, reply),
             ControlRequest::Log {
                 service,
                 resource,

@@ -122,7 +122,7 @@ fn without_quorum(status: &mut Status, policy: NoQuorumPolicy) {
 
 /// A part of the history, oldest first.
 pub fn history(state: &State, query: &HistoryQuery) -> History {
-    let wanted = state.history().iter().filter(|entry| {
+    let wanted = state.whole_history().into_iter().filter(|entry| {
         query.after.is_none_or(|after| after < entry.index)
             && query.since.is_none_or(|since| since <= entry.at)
     });
