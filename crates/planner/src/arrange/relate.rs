@@ -262,6 +262,13 @@ impl<'a> Scene<'a> {
             None | Some(Role::Started) => true,
             Some(role) => part.next_role == Some(role),
         };
+        if !part.managed || part.blocked {
+            // Wherever it is, it stays.
+            let here = part.here.iter().map(|here| here.node);
+            return here
+                .filter(|node| fits && !self.nodes[node.0].fenced)
+                .collect();
+        }
         part.place.node().filter(|_| fits).into_iter().collect()
     }
 
