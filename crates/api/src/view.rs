@@ -278,6 +278,9 @@ fn waiting_state(reason: &Reason) -> ServiceState {
         | Reason::DaemonDownTooLong { .. }
         | Reason::NeverHeard { .. }
         | Reason::VouchedOff { .. }
+        | Reason::WitnessAnswers { .. }
+        | Reason::WitnessSilent { .. }
+        | Reason::WitnessRemoved { .. }
         | Reason::ShouldRun
         | Reason::NodeFenced { .. }
         | Reason::FenceLied { .. }

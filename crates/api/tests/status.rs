@@ -168,6 +168,7 @@ fn a_service_of_a_lost_node_is_unknown_until_the_fence_is_confirmed() {
         failed: 1,
         because: Reason::NodeFenced { node: name("b") },
         at: WallTime(5000),
+        clock: ClusterTime::default(),
         standing: FenceStanding::Failed {
             at: WallTime(6000),
             clock: ClusterTime::default(),

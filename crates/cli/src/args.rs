@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::lock::LockCommand;
 use crate::witness::WitnessCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::spec::Attachment;
@@ -76,12 +77,19 @@ pub enum Command {
   mainstay log web --resource process-3")]
     Log(LogArgs),
     /// Why a service is where it is, and not elsewhere
-    #[command(after_help = "Example:
-  mainstay explain web")]
-    Explain {
-        /// Which service
-        service: ServiceName,
-    },
+    #[command(after_help = "Examples:
+  mainstay explain web
+  mainstay explain web --not-on beta
+  mainstay explain web --at 2026-11-20T03:00:00Z")]
+    Explain(ExplainArgs),
+    /// What would happen if something failed: every single and every double failure
+    #[command(after_help = "Examples:
+  mainstay what-if
+  mainstay what-if --file shop.toml
+  mainstay what-if --fail alpha
+  mainstay what-if --fail alpha --fail fence:power-alpha
+  mainstay what-if --fail network:lan --double")]
+    WhatIf(WhatIfArgs),
 
     /// Run a service
     #[command(after_help = "Example:
@@ -160,6 +168,9 @@ pub enum Command {
     /// The live configuration and its versions
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Make a configuration file from that of another cluster manager (needs no daemon)
+    #[command(subcommand)]
+    Import(ImportCommand),
 
     /// Start a new cluster with this node
     #[command(after_help = "Examples:
@@ -185,6 +196,10 @@ pub enum Command {
     /// Other nodes of the cluster
     #[command(subcommand)]
     Node(NodeCommand),
+
+    /// Rights that one program of the cluster holds at a time
+    #[command(subcommand)]
+    Lock(LockCommand),
 
     /// A vote from outside, for clusters of which half may be gone
     #[command(subcommand)]
@@ -245,6 +260,36 @@ pub struct HistoryArgs {
     /// The newest N entries
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub limit: usize,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Which service
+    pub service: ServiceName,
+    /// Why it is not on this node, and what would have to change
+    #[arg(long, value_name = "NODE")]
+    pub not_on: Option<NodeName>,
+    /// As it was then: `2026-11-20T03:00:00Z`, or a span before now like `1h`
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+}
+
+/// `what-if`.
+#[derive(Debug, Args)]
+pub struct WhatIfArgs {
+    /// This configuration instead of the live one; `-` reads the standard input
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Only this: a node, or KIND:NAME; with several, all at once
+    #[arg(long, value_name = "NODE|KIND:NAME")]
+    pub fail: Vec<String>,
+    /// With --fail: and then every other thing beside it
+    #[arg(long, requires = "fail")]
+    pub double: bool,
+    /// The whole list, not only what fits a screen
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// `log`.
@@ -461,6 +506,15 @@ pub struct FileArgs {
     pub file: PathBuf,
 }
 
+/// `import`.
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// From Pacemaker: the output of `cibadmin --query`
+    #[command(after_help = "Example:
+  mainstay import cib cluster.xml > shop.toml")]
+    Cib(FileArgs),
+}
+
 /// `apply`.
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
@@ -472,6 +526,9 @@ pub struct ApplyArgs {
     /// Make it live although somebody else was faster
     #[arg(long)]
     pub force: bool,
+    /// Make it live although a service would no longer survive what it must
+    #[arg(long)]
+    pub break_rules: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as help")]
     pub act: ActArgs,

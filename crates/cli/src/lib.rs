@@ -15,6 +15,8 @@ mod config_commands;
 mod config_file;
 mod exit;
 mod history_text;
+mod import_command;
+pub mod lock;
 mod order;
 mod plan_text;
 mod quorum;
@@ -27,6 +29,7 @@ mod table;
 mod terminal;
 mod top;
 mod wait;
+mod what_if_text;
 pub mod witness;
 
 pub use args::{Cli, DaemonArgs, InitArgs, JoinArgs};

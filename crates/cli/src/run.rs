@@ -5,24 +5,28 @@ use std::time::Duration;
 
 use api::{
     ApiError, ErrorCode, Events, Explanation, Fences, History, LogView, Order, Status, Switch,
-    Timestamp, TokenReply, TokenRequest, routes,
+    Timestamp, TokenReply, TokenRequest, WhatIfReply, WhatIfRequest, routes,
 };
 use clap::CommandFactory;
 use model::WallTime;
 use model::seen::TicketStanding;
 
 use crate::args::{
-    ActArgs, AttrCommand, Cli, Command, DaemonArgs, FenceArgs, FenceCommand, Global, HistoryArgs,
-    InitArgs, JoinArgs, LogArgs, NodeArgs, NodeCommand, OnOff, StatusArgs, TicketArgs,
-    TicketCommand, TokenArgs,
+    ActArgs, AttrCommand, Cli, Command, DaemonArgs, ExplainArgs, FenceArgs, FenceCommand, Global,
+    HistoryArgs, InitArgs, JoinArgs, LogArgs, NodeArgs, NodeCommand, OnOff, StatusArgs, TicketArgs,
+    TicketCommand, TokenArgs, WhatIfArgs,
 };
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::screen::{Form, Screen};
 use crate::status_text::Look;
 use crate::suggest::nearest;
+use crate::what_if_text::{self, Detail};
 use crate::witness::{HostCommand, WitnessCommand};
-use crate::{config_commands, history_text, order, quorum, settings, status_text, top, witness};
+use crate::{
+    config_commands, history_text, import_command, lock, order, quorum, settings, status_text, top,
+    witness,
+};
 
 /// What is left to do for the binary.
 #[derive(Debug)]
@@ -97,14 +101,17 @@ impl Asker {
             Command::Watch => self.watch(screen),
             Command::History(args) => self.history(&args, screen),
             Command::Log(args) => self.log(&args, screen),
-            Command::Explain { service } => self.explain(service.as_str(), screen),
+            Command::Explain(args) => self.explain(&args, screen),
+            Command::WhatIf(args) => self.what_if(&args, screen),
             Command::Fence(args) => self.fence(args, screen),
             Command::Quorum(command) => quorum::run(client, screen, form, &command),
             Command::Check(args) => config_commands::check(screen, form, &args.file),
             Command::Plan(args) => config_commands::plan(client, screen, form, &args.file),
             Command::Apply(args) => config_commands::apply(client, screen, form, &args),
             Command::Config(command) => config_commands::config(client, screen, form, &command),
+            Command::Import(command) => import_command::run(screen, form, &command),
             Command::Token(args) => self.token(&args, screen),
+            Command::Lock(command) => lock::run(client, screen, form, command),
             Command::Witness(command) => witness::run(client, screen, form, command),
             Command::Node(NodeCommand::Replace(args)) => self.replace(args, screen),
             Command::Attr(AttrCommand::List { node }) => {
@@ -236,8 +243,53 @@ impl Asker {
         Ok(Exit::Done)
     }
 
-    fn explain(&self, service: &str, screen: &mut Screen) -> Done {
-        let answer = self.client.get(&format!("{}/{service}", routes::EXPLAIN));
+    /// Ends with 1 when a rule of the configuration does not hold.
+    fn what_if(&self, args: &WhatIfArgs, screen: &mut Screen) -> Done {
+        let file = match &args.file {
+            Some(path) => match config_commands::text_of(screen, self.form, path)? {
+                Some(file) => Some(file),
+                None => return Ok(Exit::Failed),
+            },
+            None => None,
+        };
+        let request = WhatIfRequest {
+            file_name: file
+                .as_ref()
+                .map(|(name, _)| name.clone())
+                .unwrap_or_default(),
+            source: file.map(|(_, source)| source),
+            fail: args.fail.clone(),
+            double: args.double,
+            all: args.all,
+        };
+        let answer: WhatIfReply = self.client.post(routes::WHAT_IF, &request)?;
+        match (self.form, args.all) {
+            (Form::Json, _) => screen.print_json(&answer),
+            (Form::Text, all) => {
+                let detail = if all { Detail::All } else { Detail::Screen };
+                screen.print(what_if_text::what_if(&answer, detail, screen.colour));
+            }
+        }
+        match answer.rules.iter().all(|rule| rule.holds) {
+            true => Ok(Exit::Done),
+            false => Ok(Exit::Failed),
+        }
+    }
+
+    fn explain(&self, args: &ExplainArgs, screen: &mut Screen) -> Done {
+        let service = args.service.as_str();
+        let mut questions = Vec::new();
+        if let Some(node) = &args.not_on {
+            questions.push(format!("not_on={node}"));
+        }
+        if let Some(at) = &args.at {
+            questions.push(format!("at={}", since_time(at, (screen.now)())?));
+        }
+        let mut path = format!("{}/{service}", routes::EXPLAIN);
+        if !questions.is_empty() {
+            path.push_str(&format!("?{}", questions.join("&")));
+        }
+        let answer = self.client.get(&path);
         let answer: Explanation = self.suggesting(service, answer)?;
         match self.form {
             Form::Json => screen.print_json(&answer),
@@ -387,13 +439,16 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         | Command::Top
         | Command::Watch
         | Command::History(_)
+        | Command::Import(_)
         | Command::Log(_)
-        | Command::Explain { .. }
+        | Command::Explain(_)
+        | Command::WhatIf(_)
         | Command::Fence(_)
         | Command::Node(NodeCommand::Replace(_))
         | Command::Attr(AttrCommand::List { .. })
         | Command::Ticket(TicketCommand::List)
         | Command::Quorum(_)
+        | Command::Lock(_)
         | Command::Check(_)
         | Command::Plan(_)
         | Command::Apply(_)

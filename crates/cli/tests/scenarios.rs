@@ -27,6 +27,9 @@ use expect_test::expect_file;
 use server::{Allowed, ControlHandle};
 use world::{NOW, World};
 
+/// A CIB of which much cannot be carried over.
+const LEFTOVERS: &str = include_str!("../../../scenarios/import/leftovers.xml");
+
 #[derive(Clone, Default)]
 struct Paper(Rc<RefCell<Vec<u8>>>);
 
@@ -146,6 +149,7 @@ fn play(text: &str) -> String {
     };
     std::fs::write(scene.path("good.toml"), config::EXAMPLE).unwrap();
     std::fs::write(scene.path("bad.toml"), "[cluster]\nnam = \"shop\"\n").unwrap();
+    std::fs::write(scene.path("leftovers.xml"), LEFTOVERS).unwrap();
     let (given, commands) = text.split_once("\n$ ").unwrap();
     let mut world = World::new();
     let lines = given.lines().filter_map(|line| line.strip_prefix("  "));

@@ -320,6 +320,10 @@ fn service(spec: &ServiceSpec) -> Facts {
         ("autostart", truth(spec.autostart == Autostart::Yes)),
         ("priority", spec.priority.to_string()),
         ("stickiness", spec.stickiness.to_string()),
+        (
+            "survive",
+            spec.survive.map_or("-", model::spec::Survive::word).into(),
+        ),
         ("restart times", spec.restart.times.to_string()),
         ("restart within", time(spec.restart.within)),
     ]);

@@ -61,6 +61,10 @@ number!(
     /// Numbers a fence request: the log index of the entry that asked for it.
     FenceId
 );
+number!(
+    /// Numbers one holding of a lock. Each new holder of any lock has a higher one.
+    LockToken
+);
 
 /// Why a string cannot be a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -242,6 +246,14 @@ name!(
 name!(
     /// Names a witness: a vote from outside the cluster, which never runs services.
     WitnessName
+);
+name!(
+    /// Names a lock.
+    LockName
+);
+name!(
+    /// Names one run of one client that holds locks or waits for them.
+    SessionName
 );
 name!(
     /// Who asked for something: an account name on the node that was asked, or `mainstay`.

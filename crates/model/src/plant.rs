@@ -70,6 +70,13 @@ plants! {
     NeverYields "never-yields" "A node that meets a newer history does not yield."
     FedWithoutLease "fed-without-lease" "The watchdog is fed although the lease is over."
     WaitWithoutLease "wait-without-lease" "Who waits for the end of a watchdog forgets that the node has a lease."
+    SectorsTakenOver "sectors-taken-over" "The vote of a disk witness can be taken over by any half."
+    LockTokenNotRaised "lock-token-not-raised" "The next holder of a lock gets the token of the one before."
+    LockStaleRelease "lock-stale-release" "A lock is given back by whoever says so, also by a holder of before."
+    LockRenewalForgotten "lock-renewal-forgotten" "A renewal of a lock is answered as done, and its lease is not longer for it."
+    LockLeaseByOneClock "lock-lease-by-one-clock" "A leader ends the lease of a lock when its own count of cluster time says so, and has not waited for it itself."
+    LockQueueJumped "lock-queue-jumped" "A lock goes to the one that has waited for the shortest time."
+    LocksNotInSnapshot "locks-not-in-snapshot" "A snapshot forgets the locks."
     BoundNotAwaited "bound-not-awaited" "A lost node counts as ended when its lease is over, not its watchdog."
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DeviceName, NodeName, ResourceName, ServiceName, TicketName, UserName, WallTime, duration,
+    DeviceName, NodeName, ResourceName, ServiceName, TicketName, UserName, WallTime, WitnessName,
+    duration,
 };
 
 /// Why a step is taken, or why none is.
@@ -298,6 +299,24 @@ pub enum Reason {
         /// Which.
         node: NodeName,
     },
+    /// A witness answers a majority.
+    WitnessAnswers {
+        /// Which.
+        witness: WitnessName,
+    },
+    /// A witness does not answer any more, while a majority is there to do without it.
+    WitnessSilent {
+        /// Which.
+        witness: WitnessName,
+        /// For how long; zero: it has not answered this leader at all.
+        #[serde(with = "duration")]
+        silent_for: Duration,
+    },
+    /// A witness was taken out.
+    WitnessRemoved {
+        /// Which.
+        witness: WitnessName,
+    },
     /// A device failed to fence, another try follows.
     FenceFailed {
         /// Which node.
@@ -376,6 +395,21 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// Why a witness decides between two halves, or does not.
+    fn fmt_witness(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WitnessAnswers { witness } => write!(f, "{witness} answers a majority"),
+            Self::WitnessSilent {
+                witness,
+                silent_for,
+            } => fmt_silent_witness(f, witness, *silent_for),
+            Self::WitnessRemoved { witness } => write!(f, "{witness} was taken out"),
+            _other => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -441,10 +475,10 @@ impl fmt::Display for Reason {
             Self::Maintenance => write!(f, "maintenance is on"),
             Self::NoFenceDevice { node } => write!(f, "no fence device is configured for {node}"),
             Self::FencedTooOften { node, times } => fmt_brake(f, node, *times),
-            Self::FenceFailed { node, device, how } => match device {
-                Some(device) => write!(f, "{device} could not fence {node}: {how}"),
-                None => write!(f, "{node} could not be fenced: {how}"),
-            },
+            Self::WitnessAnswers { .. }
+            | Self::WitnessSilent { .. }
+            | Self::WitnessRemoved { .. } => self.fmt_witness(f),
+            Self::FenceFailed { node, device, how } => fmt_fence(f, node, device.as_ref(), how),
             rule => rule.fmt_rule(f),
         }
     }
@@ -457,6 +491,29 @@ fn fmt_lie(f: &mut fmt::Formatter<'_>, node: &NodeName, by: &str) -> fmt::Result
         f,
         "{node} lives although {by} confirmed it off; two copies may have run"
     )
+}
+
+fn fmt_fence(
+    f: &mut fmt::Formatter<'_>,
+    node: &NodeName,
+    device: Option<&DeviceName>,
+    how: &str,
+) -> fmt::Result {
+    match device {
+        Some(device) => write!(f, "{device} could not fence {node}: {how}"),
+        None => write!(f, "{node} could not be fenced: {how}"),
+    }
+}
+
+fn fmt_silent_witness(
+    f: &mut fmt::Formatter<'_>,
+    witness: &WitnessName,
+    silent_for: Duration,
+) -> fmt::Result {
+    match silent_for.as_millis() {
+        0 => write!(f, "{witness} does not answer"),
+        millis => write!(f, "{witness} silent for {millis} ms"),
+    }
 }
 
 fn fmt_untrusted(f: &mut fmt::Formatter<'_>, node: &NodeName, device: &DeviceName) -> fmt::Result {

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::operation::{ResourceAddress, Verb};
 use crate::spec::NodeSpec;
 use crate::{
-    BootId, ClaimEpoch, ClusterTime, DeviceName, FenceId, Moment, NodeId, NodeName, PlanId, Reason,
-    ResourceName, ServiceName, TicketName, UserName, WallTime, WitnessId, WitnessName, duration,
+    BootId, ClaimEpoch, ClusterTime, DeviceName, FenceId, Moment, NodeId, NodeName, OperationTimes,
+    PlanId, Reason, ResourceName, ServiceName, Spans, TicketName, UserName, WallTime, WitnessId,
+    WitnessName, duration,
 };
 
 /// The picture of the cluster that all nodes share.
@@ -40,6 +41,13 @@ pub struct Seen {
     /// Tickets that a person has spoken of.
     #[serde(default)]
     pub tickets: BTreeMap<TicketName, TicketSeen>,
+    /// How long each device of the spec took to confirm a fence, from the question on.
+    #[serde(default)]
+    pub fence_times: BTreeMap<DeviceName, Spans>,
+    /// The witness that decides between two halves, as history knows it; none: confirmed
+    /// fencing. What counts is the configuration of the log, which changes before this.
+    #[serde(default)]
+    pub arbiter: Option<WitnessName>,
 }
 
 /// A right that one of several clusters holds.
@@ -378,6 +386,9 @@ pub struct ServiceSeen {
     pub changed_in: u64,
     /// Since when it is as it is.
     pub since: WallTime,
+    /// How long its operations took.
+    #[serde(default)]
+    pub times: OperationTimes,
 }
 
 /// Enough for any restart window that makes sense; more is noise.
@@ -608,6 +619,9 @@ pub struct FenceSeen {
     pub because: Reason,
     /// When it was asked for.
     pub at: WallTime,
+    /// When that was in the cluster's life.
+    #[serde(default)]
+    pub clock: ClusterTime,
     /// How it stands.
     #[serde(default)]
     pub standing: FenceStanding,

@@ -328,6 +328,44 @@ pub struct ServiceSpec {
     pub rules: ServiceRules,
     /// What it is made of, in start order.
     pub resources: Vec<ResourceSpec>,
+    /// What it must come back after. A change under which it would not is refused.
+    #[serde(default)]
+    pub survive: Option<Survive>,
+}
+
+/// What a service must come back after, wherever it then runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Survive {
+    /// The loss of any one node.
+    AnyNode,
+    /// The loss of any one network.
+    AnyNetwork,
+    /// Any one failure: of a node, a network, a card, a witness, a fence device or a resource.
+    AnyOne,
+    /// The loss of any two nodes at the same moment.
+    AnyTwoNodes,
+}
+
+impl Survive {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::AnyNode,
+        Self::AnyNetwork,
+        Self::AnyOne,
+        Self::AnyTwoNodes,
+    ];
+
+    /// The word for it in the file and in messages.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::AnyNode => "any-node",
+            Self::AnyNetwork => "any-network",
+            Self::AnyOne => "any-one",
+            Self::AnyTwoNodes => "any-two-nodes",
+        }
+    }
 }
 
 /// Whether nodes outside `prefer` may run a service.

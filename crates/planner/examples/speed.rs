@@ -157,6 +157,7 @@ fn service(number: usize, nodes: &[NodeName], rules: Rules) -> ServiceSpec {
             Rules::Company => company(number),
         },
         resources: (0..RESOURCES_PER_SERVICE).map(resource).collect(),
+        survive: None,
     }
 }
 

@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arrange;
+pub mod arrange_checker;
 pub mod checker;
 mod copies;
 mod fences;

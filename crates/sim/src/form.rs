@@ -102,6 +102,7 @@ pub fn service(line: &str) -> Result<(ServiceName, ServiceSpec), String> {
         restart: RestartPolicy::default(),
         rules: Default::default(),
         resources: Vec::new(),
+        survive: None,
     };
     let (mut resources, mut program) = (vec!["program"], "v1");
     for word in words {

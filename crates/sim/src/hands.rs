@@ -141,6 +141,7 @@ impl World {
             return;
         };
         self.note_outliving((by, run), id, name);
+        self.note_pill((by, run), id, name);
         if !self.has_device(name) {
             let result = Box::new(FenceResult::Failed {
                 device: None,
@@ -224,6 +225,11 @@ impl World {
     }
 
     pub(crate) fn told(&mut self, (by, run): (NodeId, u64), id: FenceAsker, result: FenceResult) {
+        if let Some(target) = self.pill_target((by, run), id)
+            && self.tries_pill((by, run), id, (&target, &result))
+        {
+            return;
+        }
         if self.outlives((by, run), id, &result) {
             return;
         }

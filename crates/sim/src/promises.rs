@@ -34,6 +34,10 @@ pub enum Promise {
     Acknowledged,
     /// Histories of clients could have happened one after the other.
     Linearizable,
+    /// A lock has one holder, and each has a higher token than those before.
+    OneLockHolder,
+    /// Who waits for a lock gets it in the order of asking.
+    LocksInOrder,
     /// A run of a daemon is not heard any more after a later one.
     EarlierRunsAreOver,
     /// Time passes.
@@ -44,7 +48,7 @@ pub enum Promise {
 
 impl Promise {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::S1OneNodePerService,
         Self::S2StartsOnlyWhenProven,
         Self::S5OneHistory,
@@ -54,6 +58,8 @@ impl Promise {
         Self::L3NoFenceLoops,
         Self::Acknowledged,
         Self::Linearizable,
+        Self::OneLockHolder,
+        Self::LocksInOrder,
         Self::EarlierRunsAreOver,
         Self::Progress,
         Self::NoPanic,
@@ -72,6 +78,8 @@ impl Promise {
             Self::L3NoFenceLoops => "invariant_l3_no_fence_loops",
             Self::Acknowledged => "invariant_acknowledged_is_kept",
             Self::Linearizable => "invariant_linearizable",
+            Self::OneLockHolder => "invariant_lock_one_holder",
+            Self::LocksInOrder => "invariant_locks_in_order",
             Self::EarlierRunsAreOver => "invariant_earlier_runs_are_over",
             Self::Progress => "invariant_time_passes",
             Self::NoPanic => "invariant_no_panic",
@@ -275,6 +283,7 @@ impl World {
             configuration,
         );
         self.watch_claims();
+        self.jump_locks();
     }
 
     fn compare_state(&mut self, place: usize, from: u64, applied: u64) {
@@ -308,6 +317,7 @@ impl World {
             self.invariant_l3_no_fence_loops();
         }
         self.watch_claims();
+        self.watch_locks();
     }
 
     /// Every entry that counts as committed is, for certain, on the disks of a majority of

@@ -11,7 +11,9 @@ use model::seen::{
     Bar, Claim, FAILURES_MAX, Failure, Goal, Maintenance, NodeState, Phase, ResourceFailure,
     RestartScope, ServiceSeen, Standby, Wish,
 };
-use model::{BootId, ClaimEpoch, Command, NodeName, PlanId, Reason, Rejected, ServiceName};
+use model::{
+    BootId, ClaimEpoch, Command, Measured, NodeName, PlanId, Reason, Rejected, ServiceName,
+};
 
 use crate::{Applied, Outcome, Place, State, not_ready};
 
@@ -49,6 +51,11 @@ impl State {
         seen.moving = None;
         seen.last_end = None;
         seen.since = place.at;
+        match because {
+            // What runs already is taken over, not started.
+            Reason::FoundRunning { .. } => seen.times.forget(),
+            _started => seen.times.begin(Measured::Start, place.clock),
+        }
         seen.claim = Some(Claim {
             node: name.clone(),
             boot: *boot,
@@ -180,6 +187,7 @@ impl State {
         require_runs(service, claim)?;
         let node = claim.node.clone();
         self.change_claim(service, |seen, claim| {
+            seen.times.begin(Measured::Stop, place.clock);
             claim.goal = Goal::Stop;
             claim.phase = Phase::Stopping;
             claim.plan = *plan;
@@ -251,6 +259,10 @@ impl State {
         scope: RestartScope,
     ) {
         self.change_claim(service, |seen, claim| {
+            match scope {
+                RestartScope::FailedOnward => seen.times.begin(Measured::Restart, place.clock),
+                RestartScope::All => seen.times.forget(),
+            }
             claim.incarnation = claim.incarnation.saturating_add(1);
             claim.phase = Phase::Starting;
             claim.scope = scope;
@@ -307,6 +319,7 @@ impl State {
         }
         self.change_claim(service, |seen, claim| {
             if matches!(claim.phase, Phase::StopFailed(_)) {
+                seen.times.forget();
                 claim.incarnation = claim.incarnation.saturating_add(1);
                 claim.goal = Goal::Stop;
                 claim.phase = Phase::Stopping;
@@ -351,7 +364,12 @@ impl State {
             (Report::StopFailed(failure), Goal::Run | Goal::Stop) => {
                 self.now_stop_failed(place, service, &node, failure);
             }
-            (Report::Stopped, Goal::Stop) => self.end_claim(place, service, stop_because),
+            (Report::Stopped, Goal::Stop) => {
+                self.change_claim(service, |seen, _| {
+                    seen.times.end(&[Measured::Stop], place.clock);
+                });
+                self.end_claim(place, service, stop_because);
+            }
             (Report::Stopped, Goal::Run) => {
                 self.end_claim(place, service, Reason::GivenBack { node });
             }
@@ -367,6 +385,8 @@ impl State {
         self.change_claim(service, |seen, claim| {
             is_new = claim.phase != Phase::Running;
             if is_new {
+                let begun = [Measured::Start, Measured::Restart];
+                seen.times.end(&begun, place.clock);
                 claim.phase = Phase::Running;
                 claim.since = place.at;
                 seen.since = place.at;
@@ -394,6 +414,7 @@ impl State {
             // What fails while the node waits for a decision is part of the same failure.
             is_new = !matches!(claim.phase, Phase::Failed(_) | Phase::StopFailed(_));
             if is_new {
+                seen.times.forget();
                 claim.phase = Phase::Failed(failure.clone());
                 claim.since = place.at;
                 seen.since = place.at;
@@ -421,6 +442,7 @@ impl State {
         let mut is_new = false;
         self.change_claim(service, |seen, claim| {
             is_new = !matches!(claim.phase, Phase::StopFailed(_));
+            seen.times.forget();
             claim.phase = Phase::StopFailed(failure.clone());
             claim.since = place.at;
             seen.since = place.at;
@@ -462,6 +484,7 @@ impl State {
             return;
         };
         seen.since = place.at;
+        seen.times.forget();
         seen.last_end = Some(because.clone());
         let what = Happening::Stopped {
             service: service.clone(),

@@ -37,6 +37,7 @@ impl State {
             failed,
             because: because.clone(),
             at: place.at,
+            clock: place.clock,
             standing: FenceStanding::Asked,
         };
         self.seen.fences.insert(target.clone(), fence);
@@ -155,12 +156,29 @@ impl State {
     }
 
     fn fence_confirmed(&mut self, place: Place, target: &NodeName, result: &FenceResult) {
+        self.measure_fence(place, target, result);
         if let Some(node) = self.seen.nodes.get_mut(target) {
             push_fenced_at(&mut node.fenced_at, place);
         }
         self.note_vouched(place, target, result);
         self.settle_fence(place, target, result);
         self.node_off(place, target);
+    }
+
+    /// Only devices of the spec are measured, so there are never more.
+    fn measure_fence(&mut self, place: Place, target: &NodeName, result: &FenceResult) {
+        let FenceResult::Confirmed { device } = result else {
+            return;
+        };
+        let is_known = |spec: &model::Spec| spec.fence_devices.contains_key(device);
+        let Some(fence) = self.seen.fences.get(target) else {
+            return;
+        };
+        if self.spec.as_ref().is_some_and(is_known) {
+            let span = place.clock.saturating_duration_since(fence.clock);
+            let times = self.seen.fence_times.entry(device.clone()).or_default();
+            times.push(span);
+        }
     }
 
     /// The try has failed; another one must be asked for.

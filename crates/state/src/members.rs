@@ -539,13 +539,14 @@ impl State {
             return;
         };
         node.probed = None;
-        if let Some(boot) = node.state.boot() {
-            self.boots.entry(name.clone()).or_default().end(boot);
-        }
         let because = match end {
             BootEnd::Fenced => Reason::NodeFenced { node: name.clone() },
             BootEnd::Rebooted => Reason::NodeRebooted { node: name.clone() },
         };
+        if let Some(boot) = node.state.boot() {
+            self.boots.entry(name.clone()).or_default().end(boot);
+            self.end_locks(place, (name, boot), &because);
+        }
         let names: Vec<ServiceName> = self.seen.services.keys().cloned().collect();
         for service in &names {
             self.drop_stray(service, name);

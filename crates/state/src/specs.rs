@@ -65,6 +65,10 @@ impl State {
                 seen.changed_in = version;
             }
         }
+        let devices = &spec.fence_devices;
+        self.seen
+            .fence_times
+            .retain(|device, _| devices.contains_key(device));
         let names: Vec<ServiceName> = self.seen.services.keys().cloned().collect();
         names.iter().for_each(|name| self.forget_if_over(name));
         self.record(

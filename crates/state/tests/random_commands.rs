@@ -44,6 +44,7 @@ fn spec(services: &[&str], words: u8) -> Spec {
             }),
             limits: Limits::default(),
         }],
+        survive: None,
     };
     let node = NodeSpec {
         networks: BTreeMap::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::spec::{Autostart, Elsewhere, Failback, RestartPolicy, ServiceSpec};
+use model::spec::{Autostart, Elsewhere, Failback, RestartPolicy, ServiceSpec, Survive};
 use model::{NodeName, ResourceName, ServiceName};
 use toml::de::DeValue;
 
@@ -49,6 +49,7 @@ pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>, name: Se
         restart: RestartPolicy::default(),
         rules: Default::default(),
         resources: Vec::new(),
+        survive: None,
     };
     read_placement(context, &mut section, &name, &mut service);
     read_order(context, &mut section, &name, &mut service);
@@ -57,6 +58,10 @@ pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>, name: Se
         && let Some(table) = entry.table(context, format!("`restart` of [service.{name}]"))
     {
         read_restart(context, table, &mut service.restart);
+    }
+    if let Some(entry) = section.get("survive") {
+        let words = Survive::ALL.map(|rule| (rule.word(), rule));
+        service.survive = entry.word(context, &words);
     }
     let at = section.at();
     match section.get("resource") {

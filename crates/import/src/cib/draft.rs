@@ -9,7 +9,7 @@ use super::attributes::Values;
 use super::operation::Operation;
 use super::options::Options;
 use super::source::{Source, Xml, place};
-use super::{Cluster, Note, words};
+use super::{Cluster, Note, resources, words};
 
 /// What is known of a resource beside what is handed over.
 #[derive(Debug, Clone, Default)]
@@ -69,6 +69,26 @@ impl<'a> Draft<'a> {
             place: place(element),
             text: text.into(),
         });
+    }
+
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// The parameters of a resource where no rule about a node holds.
+    pub fn own_parameters(&self, ix: ResourceIx) -> Values {
+        resources::parameters(self, ix, None)
+    }
+
+    /// The class and the agent of a resource.
+    pub fn definition(&self, ix: ResourceIx) -> (&'a str, &'a str) {
+        let get = |name: &str| {
+            let mut definitions = self.facts[ix.0].definitions.iter();
+            definitions
+                .find_map(|element| element.attribute(name))
+                .unwrap_or_default()
+        };
+        (get("class"), get("type"))
     }
 
     pub fn finish(self) -> Cluster {

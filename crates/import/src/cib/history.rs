@@ -34,6 +34,8 @@ pub(super) struct History<'a> {
 pub(super) struct Known {
     pub state: Activity,
     pub failed: Option<FoundFailed>,
+    /// Between two questions, in milliseconds, when a question failed.
+    failed_interval_ms: u64,
     pub under_way: Option<UnderWay>,
 }
 
@@ -106,7 +108,7 @@ fn evaluate(
 /// Whether something failed for which a person must look: that is not forgotten.
 fn has_blocking_failure(draft: &Draft<'_>, history: &History<'_>) -> bool {
     let facts = &draft.facts[history.resource.0];
-    let is_managed = is_managed(draft, history.resource, history.node);
+    let is_managed = is_in_hand(draft, history.resource);
     history.results.iter().any(|result| {
         !result.is_talk()
             && matches!(result.outcome(is_managed), Outcome::Failed(_))
@@ -196,12 +198,14 @@ pub(super) fn instance_of(draft: &Draft<'_>, name: &str) -> Option<(ResourceIx, 
     is_instance.then_some((ix, instance))
 }
 
-pub(super) fn is_managed(draft: &Draft<'_>, resource: ResourceIx, node: NodeIx) -> bool {
+/// Whether hands are on the resource, wherever it is.
+fn is_in_hand(draft: &Draft<'_>, resource: ResourceIx) -> bool {
     let settings = &draft.resource(resource).settings;
-    settings.managed
-        && !settings.maintenance
-        && !draft.wanted.policy.maintenance
-        && !draft.observed.nodes[node.0].maintenance
+    settings.managed && !settings.maintenance && !draft.wanted.policy.maintenance
+}
+
+fn is_managed(draft: &Draft<'_>, resource: ResourceIx, node: NodeIx) -> bool {
+    is_in_hand(draft, resource) && !draft.observed.nodes[node.0].maintenance
 }
 
 /// The role in which a resource is active that nobody promoted.
@@ -216,13 +220,15 @@ fn one(draft: &mut Draft<'_>, history: &History<'_>, all: &[History<'_>]) -> Kno
     let mut known = Known {
         state: Activity::Unknown,
         failed: None,
+        failed_interval_ms: 0,
         under_way: None,
     };
-    let is_managed = is_managed(draft, history.resource, history.node);
+    let is_managed = is_in_hand(draft, history.resource);
     for result in history.results.iter().filter(|result| !result.is_talk()) {
         let outcome = result.outcome(is_managed);
         match outcome {
             Outcome::Nothing => {}
+            Outcome::UnderWay if failures::has_expired(draft, history, result) => {}
             Outcome::UnderWay => begun(draft, history, result, &mut known),
             Outcome::Done
             | Outcome::FoundStopped
@@ -235,6 +241,9 @@ fn one(draft: &mut Draft<'_>, history: &History<'_>, all: &[History<'_>]) -> Kno
                 known.under_way = None;
                 if !failures::has_expired(draft, history, result) {
                     failed(draft, history, (result, cause), &mut known);
+                } else if cause == Cause::Leading {
+                    // That it failed is forgotten, that it leads is not.
+                    known.state = Activity::Active(Role::Promoted);
                 }
             }
         }
@@ -248,7 +257,7 @@ fn begun(draft: &Draft<'_>, history: &History<'_>, result: &Recorded<'_>, known:
     match result.verb {
         "start" => {
             known.under_way = Some(UnderWay::Start);
-            activate(known, ordinary);
+            known.state = Activity::Active(ordinary);
         }
         "stop" => known.under_way = Some(UnderWay::Stop),
         "promote" => {
@@ -289,7 +298,7 @@ fn done(
         (_, "stop") => known.state = Activity::Stopped,
         (_, "promote") => known.state = Activity::Active(Role::Promoted),
         (_, "demote") => {
-            known.state = Activity::Active(ordinary);
+            known.state = Activity::Active(Role::Unpromoted);
             // A demotion is the answer to some failures only.
             is_over = known
                 .failed
@@ -300,7 +309,9 @@ fn done(
             if result.found_it_leading() {
                 known.state = Activity::Active(Role::Promoted);
             }
-            is_over = in_what == Some(FailedVerb::Watch);
+            // Only the same question takes its failure back.
+            is_over = in_what == Some(FailedVerb::Watch)
+                && known.failed_interval_ms == result.interval_ms;
         }
         _ => {
             activate(known, ordinary);
@@ -313,7 +324,9 @@ fn done(
             OnFail::Stop | OnFail::Fence | OnFail::Move | OnFail::Standby
         )
     });
-    if is_over && !stays {
+    // Whoever saw it stopped has seen the end of every failure.
+    let is_seen_stopped = outcome == Outcome::FoundStopped && result.is_watch();
+    if is_seen_stopped || (is_over && !stays) {
         known.failed = None;
     }
 }
@@ -328,7 +341,10 @@ fn failed(
     let answer = operation::answer(&draft.options, facts, result.verb, result.interval_ms);
     let ordinary = ordinary_role(draft, history.resource);
     if answer == OnFail::Ignore {
-        done(draft, history, (result, Outcome::Done), known);
+        if cause == Cause::Leading {
+            known.state = Activity::Active(Role::Promoted);
+        }
+        done(draft, history, (result, result.planned_outcome()), known);
         if known.failed.is_none() && known.state != Activity::Stopped {
             known.failed = Some(FoundFailed {
                 in_what: result.failed_verb(),
@@ -339,13 +355,13 @@ fn failed(
     }
     match (result.verb, cause) {
         (_, Cause::NotInstalled) if result.is_probe() => known.state = Activity::Stopped,
-        (_, Cause::Leading) | ("promote", _) => {
-            known.state = Activity::Active(Role::Promoted);
-        }
         ("demote", _) if answer == OnFail::Block => {
             known.state = Activity::Active(Role::Promoted);
         }
-        ("demote", _) => known.state = Activity::Active(ordinary),
+        ("demote", _) => known.state = Activity::Active(Role::Unpromoted),
+        (_, Cause::Leading) | ("promote", _) => {
+            known.state = Activity::Active(Role::Promoted);
+        }
         _ => activate(known, ordinary),
     }
     let hopeless = matches!(
@@ -361,6 +377,7 @@ fn failed(
             in_what: result.failed_verb(),
             answer,
         });
+        known.failed_interval_ms = result.interval_ms;
     }
     if known.state == Activity::Stopped && answer == OnFail::Restart {
         known.failed = None;

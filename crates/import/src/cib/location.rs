@@ -132,7 +132,7 @@ fn scores_by_rule<'a>(
 ) -> Vec<(NodeIx, Score)> {
     let meta = &draft.facts[subject.resource.0].meta;
     let holds = |(i, node): &(usize, &NodeObserved)| {
-        let parameters = resources::parameters(draft, subject.resource, NodeIx(*i));
+        let parameters = resources::parameters(draft, subject.resource, Some(NodeIx(*i)));
         let values = ValueSources {
             parameters: Some(&parameters),
             meta: Some(meta),

@@ -11,6 +11,7 @@
 //! thing is taken from its manuals and from trying its tools.
 
 mod attributes;
+mod carry;
 mod colocation;
 mod draft;
 mod failures;
@@ -37,8 +38,10 @@ mod words;
 
 use std::fmt;
 
+pub use carry::{Carried, carry};
+
 use planner::arrange::{Observed, Wanted};
-use planner::rule::UnixSeconds;
+pub use planner::rule::UnixSeconds;
 
 /// The largest text that is read. The CIB of a cluster with 64 nodes and a thousand
 /// resources has about 10 MB.
@@ -113,9 +116,9 @@ impl ImportError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotXml { .. } => "E0701",
-            Self::NotACib { .. } => "E0702",
-            Self::TooLarge { .. } => "E0703",
+            Self::NotXml { .. } => "E0801",
+            Self::NotACib { .. } => "E0802",
+            Self::TooLarge { .. } => "E0803",
         }
     }
 
@@ -139,15 +142,35 @@ impl ImportError {
 ///
 /// When the text is no CIB. What is merely not understood becomes a note.
 pub fn read(text: &str, now: Option<UnixSeconds>) -> Result<Cluster, ImportError> {
+    let document = parse(text)?;
+    Ok(draft(&document, now)?.finish())
+}
+
+/// Reads a CIB, and lets somebody look at all that was read.
+fn with_draft<T>(
+    text: &str,
+    now: Option<UnixSeconds>,
+    look: impl FnOnce(&draft::Draft<'_>) -> T,
+) -> Result<T, ImportError> {
+    let document = parse(text)?;
+    Ok(look(&draft(&document, now)?))
+}
+
+fn parse(text: &str) -> Result<roxmltree::Document<'_>, ImportError> {
     if LENGTH_MAX < text.len() {
         return Err(ImportError::TooLarge {
             place: Place { line: 1, column: 1 },
             length: text.len(),
         });
     }
-    let document = source::parse(text)?;
-    let source = source::Source::new(&document)?;
-    let mut draft = draft::Draft::new(source, now);
+    source::parse(text)
+}
+
+fn draft<'a>(
+    document: &'a roxmltree::Document<'a>,
+    now: Option<UnixSeconds>,
+) -> Result<draft::Draft<'a>, ImportError> {
+    let mut draft = draft::Draft::new(source::Source::new(document)?, now);
     options::read(&mut draft);
     nodes::read(&mut draft);
     resources::read(&mut draft);
@@ -158,5 +181,5 @@ pub fn read(text: &str, now: Option<UnixSeconds>) -> Result<Cluster, ImportError
     history::read(&mut draft);
     failures::read(&mut draft);
     health::read(&mut draft);
-    Ok(draft.finish())
+    Ok(draft)
 }

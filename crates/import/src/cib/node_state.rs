@@ -23,9 +23,11 @@ struct Reported {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Join {
     Member,
-    /// Under way, or not begun.
-    NotYet,
-    Refused,
+    Down,
+    Pending,
+    Banned,
+    /// None that should be there.
+    Odd,
 }
 
 pub(super) fn read(draft: &mut Draft<'_>) {
@@ -93,10 +95,12 @@ fn reported(state: Xml<'_>) -> Reported {
             .map(|text| since(text).is_some() || values::truth(text) == Some(true)),
         member_since: member.and_then(since),
         is_daemon_online: daemon == "online" || since(daemon).is_some(),
-        join: match state.attribute("join").unwrap_or("down") {
-            "member" => Join::Member,
-            "down" | "pending" => Join::NotYet,
-            _ => Join::Refused,
+        join: match state.attribute("join") {
+            Some("member") => Join::Member,
+            Some("down") => Join::Down,
+            Some("pending") => Join::Pending,
+            Some("banned") => Join::Banned,
+            _ => Join::Odd,
         },
         is_expected: state.attribute("expected").unwrap_or("down") != "down",
     }
@@ -114,10 +118,10 @@ fn with_fencing(node: &mut NodeObserved, reported: &Reported, waits_too_long: bo
     let is_member = reported.in_membership == Some(true);
     let is_online = reported.is_daemon_online;
     let (state, unclean) = if node.shutdown {
-        (online_if(is_member && is_online), false)
+        (online_if(is_online), false)
     } else if reported.in_membership.is_none() {
         (NodeState::Offline, true)
-    } else if reported.join == Join::Refused || waits_too_long {
+    } else if reported.join == Join::Banned || waits_too_long {
         (online_if(is_member), true)
     } else if !reported.is_expected && !node.asked_to_fence {
         let comes = is_member || is_online;
@@ -129,7 +133,7 @@ fn with_fencing(node: &mut NodeObserved, reported: &Reported, waits_too_long: bo
             },
             false,
         )
-    } else if node.asked_to_fence && reported.join == Join::NotYet && !is_member && !is_online {
+    } else if node.asked_to_fence && reported.join == Join::Down && !is_member && !is_online {
         // It was fenced just now.
         node.asked_to_fence = false;
         (NodeState::Offline, false)
@@ -138,8 +142,8 @@ fn with_fencing(node: &mut NodeObserved, reported: &Reported, waits_too_long: bo
     } else {
         match reported.join {
             Join::Member => (NodeState::Online, false),
-            Join::NotYet => (NodeState::Pending, false),
-            Join::Refused => (NodeState::Online, true),
+            Join::Down | Join::Pending => (NodeState::Pending, false),
+            Join::Banned | Join::Odd => (NodeState::Online, true),
         }
     };
     (node.state, node.unclean) = (state, unclean);
@@ -154,7 +158,7 @@ fn without_fencing(node: &mut NodeObserved, reported: &Reported) {
     if reported.is_daemon_online {
         node.state = match reported.join {
             Join::Member => NodeState::Online,
-            Join::NotYet | Join::Refused => NodeState::Offline,
+            Join::Down | Join::Pending | Join::Banned | Join::Odd => NodeState::Offline,
         };
     } else {
         node.unclean = !node.shutdown && reported.is_expected;

@@ -107,7 +107,8 @@ pub(super) fn states<'a>(draft: &Draft<'a>) -> Vec<Xml<'a>> {
     status
         .into_iter()
         .flat_map(elements)
-        .filter(|element| element.tag_name().name() == "node_state")
+        // One without an id is broken; what is known of the node is as if it were not there.
+        .filter(|element| element.tag_name().name() == "node_state" && element.has_attribute("id"))
         .collect()
 }
 

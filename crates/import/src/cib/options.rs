@@ -21,6 +21,10 @@ impl Options {
         self.all.get(name).map(String::as_str)
     }
 
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.all.keys().map(String::as_str)
+    }
+
     pub fn truth(&self, name: &str, default: bool) -> bool {
         self.get(name).and_then(values::truth).unwrap_or(default)
     }

@@ -93,7 +93,10 @@ fn between<'a>(
     first: &Set<'a>,
     then: &Set<'a>,
 ) {
-    let (Some(first_verb), Some(then_verb)) = (action(draft, first), action(draft, then)) else {
+    let Some(first_verb) = action(draft, first) else {
+        return;
+    };
+    let Some(then_verb) = action(draft, then) else {
         return;
     };
     let ends = |set: &[ResourceIx], verb: Verb| -> Vec<(ResourceIx, Verb)> {

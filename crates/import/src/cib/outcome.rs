@@ -50,7 +50,7 @@ pub(super) enum Cause {
     Ordinary,
     /// It may go well another time; the resource was found leading.
     Leading,
-    /// Nothing is installed there: it cannot be active.
+    /// What it needs is not installed there, or not set up: it cannot be active.
     NotInstalled,
     /// It will not go well on this node.
     HopelessHere,
@@ -58,6 +58,8 @@ pub(super) enum Cause {
     HopelessEverywhere,
 }
 
+const INVALID: i64 = 2;
+const NOT_INSTALLED: i64 = 5;
 const NOT_RUNNING: i64 = 7;
 const LEADING: i64 = 8;
 const FAILED_LEADING: i64 = 9;
@@ -147,32 +149,38 @@ impl Recorded<'_> {
 
     /// What it means; `is_managed`: whether a resource that stops by itself is a failure.
     pub fn outcome(&self, is_managed: bool) -> Outcome {
+        let code = self.plain_code();
+        let is_absent = self.is_probe() && [INVALID, NOT_INSTALLED].contains(&code);
         match self.status {
             -1 => return Outcome::UnderWay,
             1 => return Outcome::Nothing,
-            2 => return Outcome::Failed(Cause::Ordinary),
+            2 | 3 if !is_absent => return Outcome::Failed(Cause::Ordinary),
             7 => return Outcome::Failed(Cause::NotInstalled),
             _ => {}
         }
-        // "Degraded" counts as well.
-        let code = match self.code {
-            190 => 0,
-            191 => LEADING,
-            code => code,
-        };
         let is_as_planned = code == self.expected.unwrap_or(0);
         match code {
             NOT_RUNNING if self.is_probe() || is_as_planned => Outcome::FoundStopped,
-            NOT_RUNNING if self.is_watch() && !is_managed => Outcome::FoundStopped,
+            NOT_RUNNING if !is_managed => Outcome::FoundStopped,
             _ if is_as_planned => Outcome::Done,
             0 if self.is_probe() => Outcome::FoundActive,
             LEADING if self.is_probe() => Outcome::FoundLeading,
             LEADING | FAILED_LEADING => Outcome::Failed(Cause::Leading),
-            2 | 4 => Outcome::Failed(Cause::HopelessHere),
+            INVALID if self.is_probe() => Outcome::Failed(Cause::NotInstalled),
+            INVALID | 4 => Outcome::Failed(Cause::HopelessHere),
             3 if self.interval_ms == 0 => Outcome::Failed(Cause::HopelessHere),
-            5 => Outcome::Failed(Cause::NotInstalled),
+            NOT_INSTALLED => Outcome::Failed(Cause::NotInstalled),
             6 => Outcome::Failed(Cause::HopelessEverywhere),
             _ => Outcome::Failed(Cause::Ordinary),
+        }
+    }
+
+    /// What it would mean had it gone as planned.
+    pub fn planned_outcome(&self) -> Outcome {
+        match self.expected {
+            Some(NOT_RUNNING) => Outcome::FoundStopped,
+            Some(LEADING) => Outcome::FoundLeading,
+            _ => Outcome::Done,
         }
     }
 
@@ -192,6 +200,15 @@ impl Recorded<'_> {
 
     /// Whether it found what leads, as was expected.
     pub fn found_it_leading(&self) -> bool {
-        self.code == LEADING
+        self.plain_code() == LEADING
+    }
+
+    /// The code, with "degraded" taken for what it is: active.
+    fn plain_code(&self) -> i64 {
+        match self.code {
+            190 if self.is_watch() => 0,
+            191 => LEADING,
+            code => code,
+        }
     }
 }

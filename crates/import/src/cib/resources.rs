@@ -130,9 +130,9 @@ fn values_of<'a>(
 }
 
 /// The parameters of a resource on a node: they may differ from node to node.
-pub(super) fn parameters(draft: &Draft<'_>, resource: ResourceIx, node: NodeIx) -> Values {
+pub(super) fn parameters(draft: &Draft<'_>, resource: ResourceIx, node: Option<NodeIx>) -> Values {
     let facts = RuleFacts {
-        attributes: Some(&draft.observed.nodes[node.0].attributes),
+        attributes: node.map(|node| &draft.observed.nodes[node.0].attributes),
         now: draft.now,
         ..RuleFacts::default()
     };

@@ -27,39 +27,52 @@ pub(super) fn condition<'a>(
     rule: Xml<'a>,
     values: ValueSources<'_>,
 ) -> Condition {
-    rule_condition(source, rule, values, 0)
+    let mut reader = Reader {
+        source,
+        values,
+        rules_left: RULES_MAX,
+    };
+    reader.rule(rule, 0)
 }
 
-fn rule_condition<'a>(
-    source: &Source<'a>,
-    rule: Xml<'a>,
-    values: ValueSources<'_>,
-    depth: usize,
-) -> Condition {
-    if DEPTH_MAX <= depth {
-        return Condition::Fixed(false);
-    }
-    let parts = elements(rule)
-        .map(|part| source.resolved(part))
-        .filter_map(|part| match part.tag_name().name() {
-            "rule" => Some(rule_condition(source, part, values, depth + 1)),
-            "expression" => Some(expression(part, values)),
-            "date_expression" => Some(date_expression(part)),
-            "rsc_expression" => Some(Condition::ResourceKind {
-                class: owned(part, "class"),
-                provider: owned(part, "provider"),
-                agent: owned(part, "type"),
-            }),
-            "op_expression" => Some(Condition::Operation {
-                name: owned(part, "name"),
-                interval_ms: part.attribute("interval").and_then(values::milliseconds),
-            }),
-            _ => None,
-        })
-        .collect();
-    match rule.attribute("boolean-op") {
-        Some(word) if word.eq_ignore_ascii_case("or") => Condition::Any(parts),
-        _ => Condition::All(parts),
+/// Rules in one rule. References can go in circles; nobody writes a tenth of this.
+const RULES_MAX: usize = 1000;
+
+struct Reader<'s, 'a, 'v> {
+    source: &'s Source<'a>,
+    values: ValueSources<'v>,
+    rules_left: usize,
+}
+
+impl<'a> Reader<'_, 'a, '_> {
+    fn rule(&mut self, rule: Xml<'a>, depth: usize) -> Condition {
+        if DEPTH_MAX <= depth || self.rules_left == 0 {
+            return Condition::Fixed(false);
+        }
+        self.rules_left -= 1;
+        let (source, values) = (self.source, self.values);
+        let parts = elements(rule)
+            .map(|part| source.resolved(part))
+            .filter_map(|part| match part.tag_name().name() {
+                "rule" => Some(self.rule(part, depth + 1)),
+                "expression" => Some(expression(part, values)),
+                "date_expression" => Some(date_expression(part)),
+                "rsc_expression" => Some(Condition::ResourceKind {
+                    class: owned(part, "class"),
+                    provider: owned(part, "provider"),
+                    agent: owned(part, "type"),
+                }),
+                "op_expression" => Some(Condition::Operation {
+                    name: owned(part, "name"),
+                    interval_ms: part.attribute("interval").and_then(values::milliseconds),
+                }),
+                _ => None,
+            })
+            .collect();
+        match rule.attribute("boolean-op") {
+            Some(word) if word.eq_ignore_ascii_case("or") => Condition::Any(parts),
+            _ => Condition::All(parts),
+        }
     }
 }
 

@@ -16,12 +16,15 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, ImportError> {
     };
     Document::parse_with_options(text, options).map_err(|error| {
         let at = error.pos();
+        // The place is told apart.
+        let problem = error.to_string();
+        let problem = problem.trim_end_matches(&format!(" at {at}"));
         ImportError::NotXml {
             place: Place {
                 line: at.row,
                 column: at.col,
             },
-            problem: error.to_string(),
+            problem: problem.to_string(),
         }
     })
 }

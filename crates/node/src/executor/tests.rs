@@ -51,6 +51,7 @@ fn spec() -> Spec {
         restart: RestartPolicy::default(),
         rules: Default::default(),
         resources: vec![resource("disk"), resource("program")],
+        survive: None,
     };
     let node = NodeSpec {
         networks: BTreeMap::new(),

@@ -53,6 +53,7 @@ pub fn service(words: &[&str]) -> ServiceSpec {
         restart: RestartPolicy::default(),
         rules: Default::default(),
         resources: Vec::new(),
+        survive: None,
     };
     let (mut resources, mut program) = (vec!["program"], "v1");
     for word in words {

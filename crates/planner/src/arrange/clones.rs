@@ -40,16 +40,33 @@ impl Scene<'_> {
         }
     }
 
-    /// What nobody may touch stays, and takes its share.
+    /// What nobody may touch, or can reach, stays and takes its share.
     fn count_what_is_stuck(&mut self, instances: &[PartIx], round: &mut Round) {
         for instance in instances {
-            let here = self.active_nodes(*instance);
-            if here.is_empty() || self.is_managed_all(*instance) {
+            let mut nodes = self.active_nodes(*instance);
+            let is_out_of_reach = nodes.iter().any(|node| {
+                let facts = &self.nodes[node.0];
+                !facts.reachable() && !facts.fenced
+            });
+            if nodes.is_empty() || (self.is_managed_all(*instance) && !is_out_of_reach) {
                 continue;
             }
+            for single in self.singles(*instance) {
+                if is_out_of_reach && self.is_managed_all(single) {
+                    self.part_mut(single).place = Place::Nowhere;
+                }
+            }
             self.try_instance(*instance, None, round, &[]);
+            let singles = self.singles(*instance);
+            nodes.extend(
+                singles
+                    .iter()
+                    .filter_map(|single| self.part(*single).place.node()),
+            );
+            nodes.sort_unstable();
+            nodes.dedup();
             round.left = round.left.saturating_sub(1);
-            for node in here {
+            for node in nodes {
                 round.counts[node.0] += 1;
             }
         }

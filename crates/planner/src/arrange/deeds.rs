@@ -210,8 +210,10 @@ pub(super) fn deeds(scene: &Scene<'_>) -> Deeds {
         match &scene.part(at).kind {
             PartKind::Single => {}
             PartKind::Group {
-                members, ordered, ..
-            } => group_edges(&mut deeds, at, members, *ordered),
+                members,
+                ordered,
+                together,
+            } => group_edges(&mut deeds, at, members, (*ordered, *together)),
             PartKind::Clone { instances, .. } => clone_edges(scene, &mut deeds, at, instances),
         }
     }
@@ -273,12 +275,14 @@ fn single(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
 
 /// A live migration that stands between its two ends is active on both, rightly.
 pub(super) fn is_half_migrated(part: &Part) -> bool {
-    part.here.iter().any(|here| {
-        matches!(
-            here.under_way,
-            Some(UnderWay::MigrateTo { .. } | UnderWay::MigrateFrom { .. })
-        )
-    })
+    // More than two places are no migration.
+    part.here.len() <= 2
+        && part.here.iter().any(|here| {
+            matches!(
+                here.under_way,
+                Some(UnderWay::MigrateTo { .. } | UnderWay::MigrateFrom { .. })
+            )
+        })
 }
 
 /// What cannot be done, whatever is needed.
@@ -534,7 +538,12 @@ impl Deeds {
 const BOTH: Means = Means::BLOCK.and(Means::FOLLOW_MANAGED);
 const BACK: Means = Means::BLOCK.and(Means::PULL);
 
-fn group_edges(deeds: &mut Deeds, at: PartIx, members: &[PartIx], ordered: bool) {
+fn group_edges(
+    deeds: &mut Deeds,
+    at: PartIx,
+    members: &[PartIx],
+    (ordered, together): (bool, bool),
+) {
     let gates = deeds.gates[at.0].expect("groups have them");
     for (place, member) in members.iter().enumerate() {
         let begin = deeds.starts(*member, End::Beginning);
@@ -556,6 +565,13 @@ fn group_edges(deeds: &mut Deeds, at: PartIx, members: &[PartIx], ordered: bool)
         }
         for demote in deeds.demotes(*member, End::Completion) {
             deeds.edge(demote, gates.demoted, BACK);
+        }
+        if !ordered && together {
+            for earlier in &members[..place] {
+                let first = deeds.starts(*earlier, End::Completion);
+                let then = deeds.starts(*member, End::Beginning);
+                deeds.edge(first, then, Means::BLOCK.and(Means::UNORDERED));
+            }
         }
         if !ordered || place == 0 {
             continue;
@@ -602,7 +618,6 @@ fn in_order(deeds: &mut Deeds, before: PartIx, after: PartIx) {
 fn clone_edges(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, instances: &[PartIx]) {
     let gates = deeds.gates[at.0].expect("clones have them");
     let ordered = scene.clone_rules(at).is_some_and(|rules| rules.ordered);
-    let mut before: Option<PartIx> = None;
     let mut surplus = Vec::new();
     for instance in instances {
         let begin = deeds.starts(*instance, End::Beginning);
@@ -625,15 +640,19 @@ fn clone_edges(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, instances: &[Pa
         for demote in deeds.demotes(*instance, End::Completion) {
             deeds.edge(demote, gates.demoted, BACK);
         }
-        if scene.part(*instance).surplus {
+        let singles = scene.singles(*instance);
+        if singles.iter().any(|single| scene.part(*single).surplus) {
             surplus.extend(deeds.stops(*instance, End::Completion));
         }
-        if let Some(before) = before.filter(|_| ordered) {
-            let first = deeds.starts(before, End::Completion);
-            let then = deeds.starts(*instance, End::Beginning);
-            deeds.edge(first, then, Means::ORDER);
+    }
+    if ordered {
+        for (place, then) in instances.iter().enumerate() {
+            for first in &instances[..place] {
+                let first = deeds.starts(*first, End::Completion);
+                let then = deeds.starts(*then, End::Beginning);
+                deeds.edge(first, then, Means::ORDER);
+            }
         }
-        before = Some(*instance);
     }
     // Nobody leads before whoever led does not any more.
     deeds.edge(gates.demoted, gates.promoting, Means::BLOCK);

@@ -264,7 +264,7 @@ impl Pair<'_, '_> {
                     self.backward_on_nodes(deeds, first, then);
                 }
             }
-            if partner.is_none() && self.mandatory() && self.order.symmetrical {
+            if partner.is_none() && self.mandatory() {
                 self.without_partner(deeds, then);
             }
         }
@@ -285,9 +285,17 @@ impl Pair<'_, '_> {
     /// On a node without an instance of the first clone, one of the second cannot be.
     fn without_partner(&self, deeds: &mut Deeds, then: PartIx) {
         let never = deeds.gate(Some(1));
-        if matches!(self.order.first_verb, Verb::Start | Verb::Promote) {
-            for to in of_verb(deeds, then, self.order.then_verb, End::Beginning) {
-                deeds.edge(never, to, Means::BLOCK);
+        if !matches!(self.order.first_verb, Verb::Start | Verb::Promote) {
+            return;
+        }
+        let means = if self.order.symmetrical {
+            Means::BLOCK
+        } else {
+            Means::BLOCK_NEW
+        };
+        for single in self.scene.singles(then) {
+            for to in of_verb(deeds, single, self.order.then_verb, End::Beginning) {
+                deeds.edge(never, to, means);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::deeds::{DeedIx, Deeds, What};
 use super::live::{Migration, migrations};
 use super::scene::{PartIx, PartKind, Scene};
-use super::settle::active_after;
+use super::settle::{active_after, leads_after};
 use super::{Action, Arrangement, Fence, NodeIx, Placed, Role, Step, StepReason, Wait, WaitReason};
 
 pub(super) fn outcome(scene: &Scene<'_>, deeds: &Deeds) -> Arrangement {
@@ -243,7 +243,9 @@ fn resting_role(scene: &Scene<'_>, at: PartIx) -> Role {
 
 fn wait(scene: &Scene<'_>, deeds: &Deeds, at: PartIx) -> Option<Wait> {
     let part = scene.part(at);
-    let because = why_it_stays(deeds, at).or_else(|| why_it_is_down(scene, deeds, at))?;
+    let because = why_it_stays(deeds, at)
+        .or_else(|| why_it_is_down(scene, deeds, at))
+        .or_else(|| why_it_does_not_lead(scene, deeds, at))?;
     Some(Wait {
         resource: part.resource,
         instance: part.instance,
@@ -260,6 +262,16 @@ fn why_it_stays(deeds: &Deeds, at: PartIx) -> Option<WaitReason> {
         let is_stuck = deed.needed && !deed.possible;
         is_stuck.then(|| deed.hindered.clone().unwrap_or(WaitReason::Blocked))
     })
+}
+
+/// Why something does not lead that should.
+fn why_it_does_not_lead(scene: &Scene<'_>, deeds: &Deeds, at: PartIx) -> Option<WaitReason> {
+    let should = scene.part(at).next_role == Some(Role::Promoted);
+    if !should || leads_after(scene, deeds, at) {
+        return None;
+    }
+    let promote = deeds.get(deeds.own[at.0].promote?);
+    promote.hindered.clone()
 }
 
 /// Why something is not active that should be.

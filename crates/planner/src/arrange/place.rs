@@ -1,10 +1,11 @@
 //! Placing: parts in order of priority, each after those that it follows.
 
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::relate::Weighing;
 use super::scene::{PartIx, PartKind, Place, Scene};
-use super::{MultipleActive, NodeIx, OnFail, Placement, Role, Score, Target};
+use super::{MultipleActive, NodeIx, OnFail, OrderKind, Placement, Role, Score, Target, Verb};
 
 pub(super) fn place(scene: &mut Scene<'_>) {
     for root in order(scene) {
@@ -60,7 +61,42 @@ fn order(scene: &mut Scene<'_>) -> Vec<PartIx> {
             .then_with(|| at_home(*a).cmp(&at_home(*b)))
             .then_with(by_node)
     });
-    ranked.into_iter().map(|at| roots[at]).collect()
+    let ranked: Vec<PartIx> = ranked.into_iter().map(|at| roots[at]).collect();
+    needed_first(scene, &ranked)
+}
+
+/// Of equal priority, what is needed is placed before what needs it: else room would be
+/// given to what cannot run.
+fn needed_first(scene: &Scene<'_>, ranked: &[PartIx]) -> Vec<PartIx> {
+    let mut needs: BTreeMap<PartIx, Vec<PartIx>> = BTreeMap::new();
+    for order in &scene.wanted.orders {
+        if order.kind != OrderKind::Mandatory || !matches!(order.first_verb, Verb::Start) {
+            continue;
+        }
+        let root = |resource| scene.spoken_of(resource).map(|part| scene.root_of(part));
+        if let (Some(first), Some(then)) = (root(order.first), root(order.then)) {
+            let equal = scene.settings(first).priority == scene.settings(then).priority;
+            if first != then && equal {
+                needs.entry(then).or_default().push(first);
+            }
+        }
+    }
+    let mut placed = Vec::with_capacity(ranked.len());
+    let mut seen = BTreeSet::new();
+    for root in ranked {
+        // Depth first; a circle ends where it began.
+        let mut open = vec![(*root, false)];
+        while let Some((at, is_ready)) = open.pop() {
+            if is_ready {
+                placed.push(at);
+            } else if seen.insert(at) {
+                open.push((at, true));
+                let needed = needs.get(&at).into_iter().flatten();
+                open.extend(needed.map(|needed| (*needed, false)));
+            }
+        }
+    }
+    placed
 }
 
 impl Scene<'_> {

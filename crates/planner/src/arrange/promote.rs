@@ -82,6 +82,11 @@ impl Scene<'_> {
         });
         let mut given = 0;
         let mut on_node = vec![0; self.nodes.len()];
+        // Who leads and cannot be demoted takes its share before all others.
+        for node in self.stuck_leaders(clone) {
+            given += 1;
+            on_node[node.0] += 1;
+        }
         for (instance, node, priority, _) in ranked {
             let free = given < promotable.max && on_node[node.0] < promotable.per_node;
             let role = if self.keeps_role(instance) {
@@ -91,7 +96,7 @@ impl Scene<'_> {
             } else {
                 Role::Unpromoted
             };
-            if role == Role::Promoted {
+            if role == Role::Promoted && !self.keeps_role(instance) {
                 given += 1;
                 on_node[node.0] += 1;
             }
@@ -101,6 +106,25 @@ impl Scene<'_> {
                 }
             }
         }
+    }
+
+    /// Where something of the clone leads that nobody can or may demote.
+    fn stuck_leaders(&self, clone: PartIx) -> Vec<NodeIx> {
+        let mut nodes = Vec::new();
+        for instance in self.instances(clone) {
+            let singles = self.singles(*instance);
+            let found = singles.iter().find_map(|single| {
+                let part = self.part(*single);
+                let is_stuck = |node: NodeIx| {
+                    let facts = &self.nodes[node.0];
+                    !facts.fenced && (!part.managed || part.blocked || !facts.reachable())
+                };
+                let mut here = part.here.iter();
+                here.find(|here| here.role == Role::Promoted && is_stuck(here.node))
+            });
+            nodes.extend(found.map(|here| here.node));
+        }
+        nodes
     }
 
     fn keeps_role(&self, instance: PartIx) -> bool {

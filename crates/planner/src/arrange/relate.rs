@@ -262,6 +262,13 @@ impl<'a> Scene<'a> {
             None | Some(Role::Started) => true,
             Some(role) => part.next_role == Some(role),
         };
+        if !part.managed || part.blocked {
+            // Wherever it is, it stays.
+            let here = part.here.iter().map(|here| here.node);
+            return here
+                .filter(|node| fits && !self.nodes[node.0].fenced)
+                .collect();
+        }
         part.place.node().filter(|_| fits).into_iter().collect()
     }
 
@@ -309,24 +316,24 @@ impl<'a> Scene<'a> {
         let mut work = scores.clone();
         let mut leaves_a_node = false;
         let only = self.only_place(of, weighing);
-        for node in 0..work.len() {
+        for (node, known) in work.iter_mut().enumerate() {
             let wish = if only == Some(NodeIx(node)) {
                 Score::INFINITY
             } else {
                 self.wish_at(of, NodeIx(node), weighing.attribute)
             };
-            let says_nothing = work[node].is_never()
+            let says_nothing = known.is_never()
                 || (weighing.factor < 0.0 && wish < Score::ZERO)
                 // One instance is enough for it, so the others may be where it cannot be.
                 || (weighing.keeps_good && 0.0 < weighing.factor && wish < Score::ZERO);
             let added = if says_nothing {
-                work[node]
+                *known
             } else {
-                work[node] + scaled(wish, weighing.factor)
+                *known + scaled(wish, weighing.factor)
             };
             leaves_a_node |= Score::ZERO <= added && self.nodes[node].usable();
-            let spoils = added < Score::ZERO && Score::ZERO < work[node];
-            work[node] = if weighing.keeps_good && spoils {
+            let spoils = added < Score::ZERO && Score::ZERO < *known;
+            *known = if weighing.keeps_good && spoils {
                 Score::new(1)
             } else {
                 added

@@ -133,6 +133,15 @@ impl<'a> Scene<'a> {
         None
     }
 
+    /// The outermost part around a part.
+    pub fn root_of(&self, at: PartIx) -> PartIx {
+        let mut root = at;
+        while let Some(parent) = self.part(root).parent {
+            root = parent;
+        }
+        root
+    }
+
     /// The part to which a relation with this resource applies: what is inside of a clone
     /// is spoken of as the clone.
     pub fn spoken_of(&self, resource: ResourceIx) -> Option<PartIx> {

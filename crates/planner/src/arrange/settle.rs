@@ -170,7 +170,7 @@ pub(super) fn active_after(scene: &Scene<'_>, deeds: &Deeds, at: PartIx) -> bool
     }
 }
 
-fn leads_after(scene: &Scene<'_>, deeds: &Deeds, at: PartIx) -> bool {
+pub(super) fn leads_after(scene: &Scene<'_>, deeds: &Deeds, at: PartIx) -> bool {
     let part = scene.part(at);
     if !active_after(scene, deeds, at) || part.next_role != Some(Role::Promoted) {
         return false;

@@ -106,6 +106,7 @@ pub fn service_spec(words: &[&str]) -> ServiceSpec {
         },
         rules: Default::default(),
         resources: vec![process("/bin/true")],
+        survive: None,
     };
     for word in words {
         match word.split_once('=').unwrap_or((word, "")) {

@@ -42,6 +42,7 @@ pub fn spec() -> Spec {
         restart: RestartPolicy::default(),
         rules: Default::default(),
         resources: Vec::new(),
+        survive: None,
     };
     let node = NodeSpec {
         networks: BTreeMap::new(),

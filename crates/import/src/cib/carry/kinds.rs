@@ -1,0 +1,160 @@
+//! What a resource is made of in our file.
+
+use super::super::attributes::Values;
+use super::super::source::{Xml, id};
+use super::super::values;
+use super::Carry;
+use super::text::{list, quoted, time};
+
+/// A resource of our file: keys and values in order.
+pub(super) type Lines = Vec<(String, String)>;
+
+/// The keys of a resource, or why it has none; beside them what is lost of it.
+pub(super) fn lines(
+    carry: &Carry<'_, '_>,
+    element: Xml<'_>,
+) -> (Result<Lines, String>, Vec<String>) {
+    let Some(&ix) = carry.draft.resources.get(id(element)) else {
+        return (Err("it cannot be read".to_string()), Vec::new());
+    };
+    let definition = carry.draft.definition(ix);
+    let (class, agent) = definition;
+    let mut parameters = carry.draft.own_parameters(ix);
+    let mut lost = Vec::new();
+    let lines = match (class, agent) {
+        ("ocf", "IPaddr2" | "IPaddr") => address(&mut parameters),
+        ("ocf", "Filesystem") => mount(&mut parameters),
+        ("lsb", script) => Ok(vec![("command".to_string(), script_command(script))]),
+        _ => Err(format!("{class}:{agent} has no counterpart yet")),
+    };
+    if lines.is_ok() {
+        let rest: Vec<String> = parameters.into_keys().collect();
+        if !rest.is_empty() {
+            lost.push(format!("parameters: {}", rest.join(", ")));
+        }
+    }
+    let lines = lines.map(|mut lines| {
+        lines.push(("name".to_string(), quoted(&super::text::name(id(element)))));
+        lines.extend(limits(carry, element));
+        lines
+    });
+    (lines, lost)
+}
+
+fn address(parameters: &mut Values) -> Result<Lines, String> {
+    let address = parameters.remove("ip").ok_or("it has no `ip`")?;
+    let length = parameters.remove("cidr_netmask");
+    let value = match length.as_deref().map(prefix_length) {
+        Some(Some(length)) => quoted(&format!("{address}/{length}")),
+        Some(None) | None => {
+            format!(
+                "{}    # the length of its prefix does not stand in the CIB; like \"10.0.0.100/24\"",
+                quoted(&address)
+            )
+        }
+    };
+    Ok(vec![("address".to_string(), value)])
+}
+
+/// `24`, or `255.255.255.0`.
+fn prefix_length(text: &str) -> Option<u32> {
+    if let Ok(length) = text.parse::<u32>() {
+        return Some(length).filter(|length| *length <= 128);
+    }
+    let mask: std::net::Ipv4Addr = text.parse().ok()?;
+    let bits = mask.to_bits();
+    (bits.leading_ones() + bits.trailing_zeros() == 32).then(|| bits.leading_ones())
+}
+
+fn mount(parameters: &mut Values) -> Result<Lines, String> {
+    let directory = parameters
+        .remove("directory")
+        .ok_or("it has no `directory`")?;
+    let device = parameters.remove("device").ok_or("it has no `device`")?;
+    let filesystem = parameters.remove("fstype").unwrap_or_default();
+    let options = parameters.remove("options").unwrap_or_default();
+    let options: Vec<&str> = options
+        .split(',')
+        .filter(|option| !option.is_empty())
+        .collect();
+    let mut lines = vec![("mount".to_string(), quoted(&directory))];
+    let is_bind = options.contains(&"bind");
+    if is_bind {
+        lines.push(("bind".to_string(), quoted(&device)));
+    } else {
+        let path = device_path(&device).ok_or(format!(
+            "its device {device} is no block device or image file"
+        ))?;
+        lines.push(("device".to_string(), quoted(&path)));
+        lines.push(("filesystem".to_string(), quoted(&filesystem)));
+    }
+    let rest: Vec<&str> = options
+        .into_iter()
+        .filter(|option| *option != "bind")
+        .collect();
+    if !rest.is_empty() {
+        lines.push(("options".to_string(), list(&rest)));
+    }
+    if parameters
+        .remove("run_fsck")
+        .as_deref()
+        .and_then(values::truth)
+        == Some(false)
+    {
+        lines.push(("fsck".to_string(), quoted("never")));
+    }
+    Ok(lines)
+}
+
+/// `-U x`, `UUID=x`, `-L x`, `LABEL=x`, or a path.
+fn device_path(device: &str) -> Option<String> {
+    let by = |kind: &str, rest: &str| Some(format!("/dev/disk/by-{kind}/{}", rest.trim()));
+    for (prefix, kind) in [
+        ("UUID=", "uuid"),
+        ("-U", "uuid"),
+        ("LABEL=", "label"),
+        ("-L", "label"),
+    ] {
+        if let Some(rest) = device.strip_prefix(prefix) {
+            return by(kind, rest);
+        }
+    }
+    device.starts_with('/').then(|| device.to_string())
+}
+
+/// An init script keeps to the same codes as a command of our file.
+fn script_command(script: &str) -> String {
+    let verb = |verb: &str| list(&[format!("/etc/init.d/{script}"), verb.to_string()]);
+    format!(
+        "{{ start = {}, stop = {}, status = {} }}",
+        verb("start"),
+        verb("stop"),
+        verb("status")
+    )
+}
+
+/// Times of the operations.
+fn limits(carry: &Carry<'_, '_>, element: Xml<'_>) -> Lines {
+    let mut lines = Lines::new();
+    let mut add = |name: &str, milliseconds: Option<u64>| {
+        if let Some(milliseconds) = milliseconds.filter(|span| (1..=86_400_000).contains(span)) {
+            lines.push((name.to_string(), quoted(&time(milliseconds))));
+        }
+    };
+    let operations = carry.draft.source.children(element, "operations");
+    let ops: Vec<_> = operations
+        .into_iter()
+        .flat_map(|list| carry.draft.source.children(list, "op"))
+        .collect();
+    let find = |verb: &str| ops.iter().find(|op| op.attribute("name") == Some(verb));
+    let span = |verb: &str, attribute: &str| {
+        find(verb)
+            .and_then(|op| op.attribute(attribute))
+            .and_then(values::milliseconds)
+    };
+    add("start_limit", span("start", "timeout"));
+    add("stop_limit", span("stop", "timeout"));
+    add("status_limit", span("monitor", "timeout"));
+    add("every", span("monitor", "interval"));
+    lines
+}

@@ -1,0 +1,116 @@
+//! TOML, written so that people like to read on.
+
+use std::fmt::Write;
+
+#[derive(Default)]
+pub(super) struct Writer {
+    pub text: String,
+}
+
+impl Writer {
+    pub fn comment(&mut self, text: &str) {
+        writeln!(self.text, "# {text}").expect("text grows");
+    }
+
+    pub fn section(&mut self, header: &str) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.text.push_str(header);
+        self.text.push('\n');
+    }
+
+    pub fn key(&mut self, name: &str, value: &str) {
+        writeln!(self.text, "{name} = {value}").expect("text grows");
+    }
+
+    pub fn text_key(&mut self, name: &str, value: &str) {
+        self.key(name, &quoted(value));
+    }
+}
+
+/// A text in quotes.
+pub(super) fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            letter if letter.is_control() => {
+                write!(out, "\\u{:04X}", u32::from(letter)).expect("text grows");
+            }
+            letter => out.push(letter),
+        }
+    }
+    out.push('"');
+    out
+}
+
+pub(super) fn list<S: AsRef<str>>(texts: &[S]) -> String {
+    let texts: Vec<String> = texts.iter().map(|text| quoted(text.as_ref())).collect();
+    format!("[{}]", texts.join(", "))
+}
+
+/// A table in one line; names that need it are quoted.
+pub(super) fn table(pairs: &[(String, String)]) -> String {
+    let pairs: Vec<String> = pairs
+        .iter()
+        .map(|(name, value)| format!("{} = {}", key(name), quoted(value)))
+        .collect();
+    format!("{{ {} }}", pairs.join(", "))
+}
+
+/// A key, in quotes where it must be.
+pub(super) fn key(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !name.is_empty() && name.chars().all(is_bare) {
+        name.to_string()
+    } else {
+        quoted(name)
+    }
+}
+
+/// A name as our file takes it: letters, digits, `-`, `_`, `.`, at most 63.
+pub(super) fn name(text: &str) -> String {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let mut name: String = text
+        .chars()
+        .map(|c| if is_allowed(c) { c } else { '-' })
+        .take(63)
+        .collect();
+    if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        name = format!("x{name}").chars().take(63).collect();
+    }
+    name
+}
+
+/// Milliseconds as a time of our file.
+pub(super) fn time(milliseconds: u64) -> String {
+    let units = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1000, "s"),
+    ];
+    let unit = units
+        .iter()
+        .find(|(length, _)| milliseconds != 0 && milliseconds.is_multiple_of(*length));
+    match unit {
+        Some((length, unit)) => format!("{}{unit}", milliseconds / length),
+        None => format!("{milliseconds}ms"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_names_and_times_are_those_of_our_file() {
+        assert_eq!(quoted("a\"b\\c\nd"), r#""a\"b\\c\u000Ad""#);
+        assert_eq!(name("-web server"), "x-web-server");
+        assert_eq!(key("with space"), "\"with space\"");
+        let times = [20_000, 90_000, 7_200_000, 500].map(time);
+        assert_eq!(times, ["20s", "90s", "2h", "500ms"]);
+    }
+}
