@@ -330,8 +330,7 @@ fn runs_on_a() -> ServiceSeen {
 
 #[test]
 fn the_json_has_the_fields_that_scripts_rely_on() {
-    let seen = seen(online(), runs_on_a());
-    let status = status(&seen, extra());
+    let status = status(&seen(online(), runs_on_a()), extra());
     let text = serde_json::to_string_pretty(&status).unwrap();
     expect![[r#"
         {

@@ -390,7 +390,7 @@ impl Reason {
                 how,
             } => write!(f, "{resource} of {service} failed on {node} ({how})"),
             Self::NodeMaintenance { node } => write!(f, "{node} is in maintenance"),
-            other => write!(f, "{other:?}"),
+            other => other.fmt_witness(f),
         }
     }
 }
@@ -475,9 +475,6 @@ impl fmt::Display for Reason {
             Self::Maintenance => write!(f, "maintenance is on"),
             Self::NoFenceDevice { node } => write!(f, "no fence device is configured for {node}"),
             Self::FencedTooOften { node, times } => fmt_brake(f, node, *times),
-            Self::WitnessAnswers { .. }
-            | Self::WitnessSilent { .. }
-            | Self::WitnessRemoved { .. } => self.fmt_witness(f),
             Self::FenceFailed { node, device, how } => fmt_fence(f, node, device.as_ref(), how),
             rule => rule.fmt_rule(f),
         }
