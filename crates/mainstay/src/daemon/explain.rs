@@ -98,7 +98,7 @@ fn verdict_view((node, verdict): &(NodeName, Verdict)) -> NodeVerdict {
             preference,
             stickiness,
             ..
-        } => i64::try_from(preference + stickiness).ok(),
+        } => Some(preference + stickiness),
         Verdict::Not(_) => None,
     };
     NodeVerdict {
