@@ -44,9 +44,13 @@ pub struct Node {
 pub fn read(path: &Path) -> Result<Vec<Case>, Failure> {
     let shown = path.display();
     let text = fs::read_to_string(path).map_err(|e| format!("{shown}: {e}"))?;
-    let data: Value = serde_json::from_str(&text).map_err(|e| format!("{shown}: {e}"))?;
-    let cases = data["cases"].as_object();
-    let cases = cases.ok_or_else(|| format!("{shown} has no cases"))?;
+    parse(&text).map_err(|problem| format!("{shown}: {problem}"))
+}
+
+/// The cases in a text.
+pub fn parse(text: &str) -> Result<Vec<Case>, Failure> {
+    let data: Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    let cases = data["cases"].as_object().ok_or("it has no cases")?;
     Ok(cases.iter().map(|(name, case)| one(name, case)).collect())
 }
 

@@ -135,3 +135,79 @@ fn action_word(action: Action) -> &'static str {
         Action::MigrateFrom => "migrate_from",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases::expected;
+    use planner::arrange::{NodeIx, Placed, ResourceIx, Role, Step, StepReason};
+
+    const CIB: &str = r#"<cib have-quorum="1"><configuration><nodes><node id="1" uname="a"/>
+        <node id="2" uname="b"/></nodes><resources>
+        <primitive id="r" class="ocf" provider="x" type="A"/></resources></configuration></cib>"#;
+
+    const CASES: &str = r#"{"cases": {"move": {"tier": "core", "theme": "t", "now": null,
+        "fenced": [], "final": {"r": [{"node": "b", "role": "Started"}]},
+        "also_ok": [{"r": [{"node": "a", "role": "Started"}]}],
+        "changes": [{"op": "stop", "rsc": "r", "node": "a"}, {"op": "start", "rsc": "r", "node": "b"},
+                    {"op": "stop", "rsc": "r", "node": "b", "implied": true}]}}}"#;
+
+    fn arranged(node: usize, actions: &[(Action, usize)]) -> Arrangement {
+        let resource = ResourceIx(0);
+        let step = |(action, node): &(Action, usize)| Step {
+            action: *action,
+            resource,
+            instance: 0,
+            node: NodeIx(*node),
+            implied: false,
+            after: Vec::new(),
+            after_fences: Vec::new(),
+            because: StepReason::Wanted,
+        };
+        Arrangement {
+            after: vec![Placed {
+                resource,
+                instance: 0,
+                node: NodeIx(node),
+                role: Role::Started,
+            }],
+            steps: actions.iter().map(step).collect(),
+            ..Arrangement::default()
+        }
+    }
+
+    fn compared(arrangement: &Arrangement) -> CaseResult {
+        let cluster = import::cib::read(CIB, None).unwrap();
+        let cases = expected::parse(CASES).unwrap();
+        compare(&cluster, arrangement, &cases[0])
+    }
+
+    #[test]
+    fn the_same_place_by_the_same_changes_is_the_same() {
+        let result = compared(&arranged(1, &[(Action::Start, 1), (Action::Stop, 0)]));
+        assert_eq!(
+            (result.differences.len(), result.changes),
+            (0, Some(vec![]))
+        );
+    }
+
+    #[test]
+    fn changes_are_counted_apart() {
+        let result = compared(&arranged(1, &[(Action::Start, 1), (Action::Start, 1)]));
+        let wanted = ["missing: stop r on a", "too much: start r on b"];
+        assert_eq!(result.changes, Some(wanted.map(str::to_string).to_vec()));
+        assert!(result.differences.is_empty());
+    }
+
+    #[test]
+    fn another_place_that_is_just_as_good_passes_without_its_changes() {
+        let result = compared(&arranged(0, &[]));
+        assert_eq!((result.differences.len(), result.changes), (0, None));
+    }
+
+    #[test]
+    fn what_is_elsewhere_is_told() {
+        let result = compared(&Arrangement::default());
+        assert_eq!(result.differences, ["r: expected b, came stopped"]);
+    }
+}
