@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{PlanView, Timestamp};
+use crate::{PlanView, RuleView, Timestamp};
 
 /// Asks for a new configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct ApplyRequest {
     /// Whether it becomes live although somebody else was faster than `base_version`.
     #[serde(default)]
     pub force: bool,
+    /// Whether it becomes live although a service would no longer survive what it must.
+    #[serde(default)]
+    pub break_rules: bool,
 }
 
 /// The answer to a new configuration.
@@ -43,6 +46,9 @@ pub struct ApplyReply {
     /// What is allowed and yet looks wrong, rendered with file and line.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// Rules of the new configuration that would not hold.
+    #[serde(default)]
+    pub broken_rules: Vec<RuleView>,
 }
 
 /// What `check FILE --json` prints.

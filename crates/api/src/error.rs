@@ -1,7 +1,7 @@
 //! What goes wrong, with a code, a sentence and a next step.
 //!
 //! `E02xx` services, `E03xx` fencing, `E04xx` forming and transport, `E05xx` interface and
-//! command line. Each has a paragraph in `docs/errors-operations.md`. Codes are never
+//! command line, `E07xx` locks. Each has a paragraph in `docs/errors-operations.md`. Codes are never
 //! given another meaning.
 
 use std::fmt;
@@ -65,6 +65,12 @@ codes! {
     /// A service did not become what was waited for.
     WaitFailed = "E0206" 409 "it did not come to what was waited for",
         "`mainstay explain SERVICE` says why, `mainstay log SERVICE` what was printed";
+    /// A service would no longer survive what it must.
+    RuleBroken = "E0210" 409 "the change breaks a rule of the configuration",
+        "mend what is named above (`mainstay what-if --file FILE` shows all of it), or apply with `--break-rules`";
+    /// Nothing of this name can fail.
+    NoSuchFailure = "E0211" 404 "there is nothing of this name that could fail",
+        "write NODE, or KIND:NAME as `mainstay what-if` shows them, like `card:alpha/eth0`";
     /// No device for the node.
     NoFenceDevice = "E0301" 409 "no fence device is configured for the node",
         "add one to the configuration, or switch the node off by hand and `mainstay fence confirm NODE`";
@@ -197,14 +203,29 @@ codes! {
     /// What was typed.
     WrongUsage = "E0519" 400 "the command line cannot be understood",
         "`mainstay COMMAND --help` shows what can be typed";
+    /// Another session holds the lock.
+    LockHeld = "E0701" 409 "somebody else holds the lock",
+        "`--wait` waits for it; `mainstay lock show NAME` tells who holds it and who waits";
+    /// Nobody holds the lock.
+    LockIsFree = "E0702" 404 "nobody holds the lock",
+        "`mainstay lock list` names those that are held";
+    /// The session has nothing of the lock.
+    LockLost = "E0703" 409 "the session does not have the lock",
+        "do nothing more that the lock protects; take it again";
+    /// A person wants it back.
+    LockRecalled = "E0704" 409 "the lock is recalled",
+        "end what the lock protects and give it back: `mainstay lock release`";
+    /// What was run under a lock.
+    LockCommandFailed = "E0705" 409 "the command that ran under the lock did not end well",
+        "look at what it printed; the lock is given back";
     /// No XML where a CIB was wanted.
-    NotXml = "E0701" 400 "the file is not XML",
+    NotXml = "E0801" 400 "the file is not XML",
         "write it anew on the old cluster: `cibadmin --query > cluster.xml`";
     /// XML, but no CIB.
-    NotACib = "E0702" 400 "the file is no CIB",
+    NotACib = "E0802" 400 "the file is no CIB",
         "write the whole of it on the old cluster: `cibadmin --query > cluster.xml`";
     /// More bytes than any CIB has.
-    CibTooLarge = "E0703" 400 "the file is too large",
+    CibTooLarge = "E0803" 400 "the file is too large",
         "look whether it is the right file";
 }
 
@@ -299,6 +320,10 @@ impl From<Rejected> for ApiError {
             Rejected::MayStillRun { .. } => ErrorCode::MayStillRun,
             Rejected::NodeNotReady { .. } => ErrorCode::NodeNotReady,
             Rejected::Late(_) | Rejected::Refused(_) => ErrorCode::OrderRefused,
+            Rejected::LockHeld { .. } => ErrorCode::LockHeld,
+            Rejected::LockIsFree(_) => ErrorCode::LockIsFree,
+            Rejected::NotYourLock { .. } => ErrorCode::LockLost,
+            Rejected::LockRecalled { .. } => ErrorCode::LockRecalled,
             Rejected::Unknown => ErrorCode::NotYet,
         };
         code.error(rejected.to_string())

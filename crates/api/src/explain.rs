@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ServiceState;
+use crate::{HistoryEntryView, OutageView, ServiceState, Timestamp};
 
 /// Why a service is where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,22 @@ pub struct Explanation {
     /// What it waits for and who could unblock it, one sentence each.
     #[serde(default)]
     pub waits: Vec<String>,
+    /// Since when it is so.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// What led to it, oldest first: what was decided about the service and reported of it,
+    /// and the losses and fences behind that.
+    #[serde(default)]
+    pub happened: Vec<HistoryEntryView>,
+    /// The moment that is explained; none: now.
+    #[serde(default)]
+    pub at: Option<Timestamp>,
+    /// What is not known, one sentence each.
+    #[serde(default)]
+    pub unknown: Vec<String>,
+    /// Why it is not on the node that was asked for, and what would bring it there.
+    #[serde(default)]
+    pub not_on: Option<NotOn>,
 }
 
 /// What speaks for and against one node.
@@ -33,4 +49,20 @@ pub struct NodeVerdict {
     pub score: Option<i64>,
     /// Where the points come from, or why it may not, one sentence each.
     pub because: Vec<String>,
+}
+
+/// Why a service is not on a node, and what would bring it there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotOn {
+    /// Which node.
+    pub node: String,
+    /// Why it is not there, one sentence each.
+    pub because: Vec<String>,
+    /// What would have to change, in this order.
+    pub changes: Vec<String>,
+    /// Whether it would then run there, as played ahead.
+    pub helps: bool,
+    /// How long it would not answer on the way.
+    #[serde(default)]
+    pub outage: Option<OutageView>,
 }

@@ -14,8 +14,8 @@ pub struct HistoryEntryView {
     /// When, by the clock of the node that proposed it.
     pub at: Timestamp,
     /// `node`, `granted`, `restarted`, `revoked`, `running`, `stopped`, `failed`,
-    /// `stray-found`, `stray-stopped`, `fence-asked`, `fence-ended`, `configured` or
-    /// `operator`.
+    /// `stray-found`, `stray-stopped`, `fence-asked`, `fence-ended`, `configured`, `arbiter`,
+    /// `lock-taken`, `lock-ended` or `operator`.
     pub kind: String,
     /// What, in words.
     pub text: String,
@@ -168,6 +168,9 @@ fn subject(what: &Happening) -> Subject {
             let node = rival.as_ref().map(|(node, _)| node.to_string());
             ("contest", None, node)
         }
+        Happening::LockTaken { owner, .. } => ("lock-taken", None, Some(owner.node.to_string())),
+        Happening::LockEnded { owner, .. } => ("lock-ended", None, Some(owner.node.to_string())),
+        Happening::Arbiter { .. } => ("arbiter", None, None),
         Happening::Configured { .. } => ("configured", None, None),
         Happening::Watchdog { node, .. } => ("watchdog", None, Some(node.to_string())),
         Happening::Operator { .. } => ("operator", None, None),
@@ -183,6 +186,8 @@ fn grounds(what: &Happening) -> (Option<u64>, Option<String>) {
             (None, Some(because.to_string()))
         }
         Happening::Node { because, .. } => (None, because.as_ref().map(ToString::to_string)),
+        Happening::Arbiter { because, .. } => (None, Some(because.to_string())),
+        Happening::LockEnded { because, .. } => (None, Some(because.to_string())),
         Happening::Running { .. }
         | Happening::StrayFound { .. }
         | Happening::StrayStopped { .. }
@@ -192,6 +197,7 @@ fn grounds(what: &Happening) -> (Option<u64>, Option<String>) {
         | Happening::DeviceLied { .. }
         | Happening::Contest { .. }
         | Happening::Configured { .. }
+        | Happening::LockTaken { .. }
         | Happening::Watchdog { .. }
         | Happening::Operator { .. } => (None, None),
     }

@@ -12,6 +12,7 @@ pub mod config;
 pub mod error;
 pub mod explain;
 pub mod history;
+pub mod lock;
 pub mod order;
 pub mod plan;
 pub mod quorum;
@@ -20,23 +21,27 @@ pub mod status;
 pub mod time;
 mod view;
 mod warn;
+mod what_if;
 mod witness;
 
 pub use config::{ApplyReply, ApplyRequest, CheckReply, ConfigVersion, ConfigVersions};
 pub use error::{ApiError, ErrorCode};
-pub use explain::{Explanation, NodeVerdict};
+pub use explain::{Explanation, NodeVerdict, NotOn};
 pub use history::{
     Events, FenceRecordView, Fences, History, HistoryEntryView, LogLine, LogView, TokenReply,
     TokenRequest,
 };
 pub use order::{Order, OrderReply, OrderRequest, Switch};
-pub use plan::{PlanView, StayView, StepView, WaitView};
+pub use plan::{PlanView, ServiceOutage, StayView, StepView, WaitView};
 pub use status::{
     BarView, FenceView, LinkState, LinkStatus, NodeStatus, ResourceStatus, ServiceState,
-    ServiceStatus, Status,
+    ServiceStatus, Status, TicketView,
 };
 pub use time::Timestamp;
 pub use view::StatusExtra;
+pub use what_if::{
+    BackView, DownView, FailureView, OutageView, RuleView, WhatIfReply, WhatIfRequest,
+};
 pub use witness::{GrantView, WitnessReply, WitnessRequest, WitnessView, Witnesses};
 
 /// Where the daemon listens unless it is told otherwise.

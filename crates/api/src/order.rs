@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use model::{DeviceName, NodeName, ServiceName};
+use model::seen::TicketStanding;
+use model::{DeviceName, NodeName, ServiceName, TicketName};
 use serde::{Deserialize, Serialize};
 
 use crate::PlanView;
@@ -69,10 +70,30 @@ pub enum Order {
         /// Which.
         node: NodeName,
     },
-    /// Maintenance of the whole cluster.
+    /// Maintenance of the whole cluster, or of one node.
     Maintenance {
         /// Begin or end.
         switch: Switch,
+        /// Of which node; none: of the whole cluster.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<NodeName>,
+    },
+    /// Set an attribute of a node, or forget what was set.
+    Attribute {
+        /// Which node.
+        node: NodeName,
+        /// Which attribute.
+        key: String,
+        /// What it is from now on; none: as the configuration says.
+        #[serde(default)]
+        value: Option<String>,
+    },
+    /// A ticket comes here, goes, or is about to go.
+    Ticket {
+        /// Which.
+        ticket: TicketName,
+        /// How it stands from now on.
+        standing: TicketStanding,
     },
     /// Prove that a node does no more harm: its fence devices switch it off.
     Fence {
@@ -126,6 +147,8 @@ impl Order {
             | Self::Standby { .. }
             | Self::Online { .. }
             | Self::Maintenance { .. }
+            | Self::Attribute { .. }
+            | Self::Ticket { .. }
             | Self::TrustDevice { .. }
             | Self::TestFence { .. }
             | Self::Halt
@@ -147,6 +170,8 @@ impl Order {
             Self::Standby { .. }
             | Self::Online { .. }
             | Self::Maintenance { .. }
+            | Self::Attribute { .. }
+            | Self::Ticket { .. }
             | Self::Fence { .. }
             | Self::ConfirmFence { .. }
             | Self::TrustDevice { .. }
@@ -162,7 +187,8 @@ impl Order {
     pub fn node(&self) -> Option<&NodeName> {
         match self {
             Self::Move { to, .. } => to.as_ref(),
-            Self::TestFence { node } => node.as_ref(),
+            Self::TestFence { node } | Self::Maintenance { node, .. } => node.as_ref(),
+            Self::Attribute { node, .. } => Some(node),
             Self::Standby { node }
             | Self::Online { node }
             | Self::Fence { node }
@@ -174,11 +200,41 @@ impl Order {
             | Self::Freeze { .. }
             | Self::Thaw { .. }
             | Self::Clear { .. }
-            | Self::Maintenance { .. }
+            | Self::Ticket { .. }
             | Self::TrustDevice { .. }
             | Self::Halt
             | Self::Leave => None,
         }
+    }
+}
+
+impl Order {
+    /// The same order for another name: for one copy of the service that it is about.
+    #[must_use]
+    pub fn with_service(&self, name: ServiceName) -> Self {
+        let mut order = self.clone();
+        match &mut order {
+            Self::Start { service }
+            | Self::Stop { service }
+            | Self::Restart { service }
+            | Self::Move { service, .. }
+            | Self::Freeze { service }
+            | Self::Thaw { service }
+            | Self::Clear { service } => *service = name,
+            Self::Standby { .. }
+            | Self::Online { .. }
+            | Self::Maintenance { .. }
+            | Self::Attribute { .. }
+            | Self::Ticket { .. }
+            | Self::Fence { .. }
+            | Self::ConfirmFence { .. }
+            | Self::TrustDevice { .. }
+            | Self::TestFence { .. }
+            | Self::RemoveNode { .. }
+            | Self::Halt
+            | Self::Leave => {}
+        }
+        order
     }
 }
 
@@ -198,10 +254,32 @@ impl fmt::Display for Order {
             Self::Clear { service } => write!(f, "clear {service}"),
             Self::Standby { node } => write!(f, "standby {node}"),
             Self::Online { node } => write!(f, "online {node}"),
-            Self::Maintenance { switch: Switch::On } => f.write_str("maintenance on"),
-            Self::Maintenance {
-                switch: Switch::Off,
-            } => f.write_str("maintenance off"),
+            Self::Maintenance { switch, node } => {
+                let word = match switch {
+                    Switch::On => "on",
+                    Switch::Off => "off",
+                };
+                write!(f, "maintenance {word}")?;
+                node.iter().try_for_each(|node| write!(f, " --node {node}"))
+            }
+            Self::Attribute {
+                node,
+                key,
+                value: Some(value),
+            } => write!(f, "attr set {node} {key} {value}"),
+            Self::Attribute {
+                node,
+                key,
+                value: None,
+            } => write!(f, "attr unset {node} {key}"),
+            Self::Ticket { ticket, standing } => {
+                let word = match standing {
+                    TicketStanding::Granted => "grant",
+                    TicketStanding::Standby => "standby",
+                    TicketStanding::Revoked => "revoke",
+                };
+                write!(f, "ticket {word} {ticket}")
+            }
             Self::Fence { node } => write!(f, "fence {node}"),
             Self::ConfirmFence { node } => write!(f, "fence confirm {node}"),
             Self::TrustDevice { device } => write!(f, "fence trust {device}"),

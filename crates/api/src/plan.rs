@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::OutageView;
+
 /// A plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanView {
@@ -13,6 +15,9 @@ pub struct PlanView {
     pub stays: Vec<StayView>,
     /// Services that should run and cannot yet.
     pub waits: Vec<WaitView>,
+    /// Services that do not answer for a while, and for how long.
+    #[serde(default)]
+    pub outages: Vec<ServiceOutage>,
 }
 
 impl PlanView {
@@ -61,6 +66,15 @@ pub struct StepView {
     pub sentence: String,
     /// Why, in words.
     pub because: String,
+}
+
+/// A service that does not answer for a while.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceOutage {
+    /// Which.
+    pub service: String,
+    /// For how long; none: it does not come back by this change.
+    pub outage: Option<OutageView>,
 }
 
 /// A service that stays as it is.

@@ -15,8 +15,11 @@
 //! | `POST /v1/tokens` (`TokenRequest`) | `TokenReply` |
 //! | `GET /v1/witnesses` | `Witnesses` |
 //! | `POST /v1/witnesses` (`WitnessRequest`) | `WitnessReply` |
+//! | `GET /v1/locks`, `GET /v1/locks/NAME` | `Locks` |
+//! | `POST /v1/locks` (`LockRequest`) | `LockReply` |
 //! | `GET /v1/log/SERVICE?resource=` | `LogView` |
-//! | `GET /v1/explain/SERVICE` | `Explanation` |
+//! | `GET /v1/explain/SERVICE?not_on=&at=` | `Explanation` |
+//! | `POST /v1/what-if` (`WhatIfRequest`) | `WhatIfReply` |
 //!
 //! What goes wrong is answered with an HTTP status of 400 or more and an `ApiError`.
 
@@ -44,7 +47,11 @@ pub const FENCES: &str = "/v1/fences";
 pub const TOKENS: &str = "/v1/tokens";
 /// Witnesses: asked for, added, taken out.
 pub const WITNESSES: &str = "/v1/witnesses";
+/// Locks: taken, renewed, given back; with `/NAME`, one of them.
+pub const LOCKS: &str = "/v1/locks";
 /// With `/SERVICE`: what its operations printed.
 pub const LOG: &str = "/v1/log";
 /// With `/SERVICE`: why it is where it is.
 pub const EXPLAIN: &str = "/v1/explain";
+/// What would happen if something failed.
+pub const WHAT_IF: &str = "/v1/what-if";

@@ -1,5 +1,6 @@
 //! The state of everything, as one node sees it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,9 @@ pub struct Status {
     pub fencing: Vec<FenceView>,
     /// Whether the whole cluster is in maintenance.
     pub maintenance: bool,
+    /// Tickets that a person has spoken of. By name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tickets: Vec<TicketView>,
     /// Version of the live configuration; zero: none yet.
     pub spec_version: u64,
     /// The log index that this picture includes.
@@ -74,6 +78,12 @@ pub struct NodeStatus {
     pub because: Option<String>,
     /// Whether it is set aside by an operator.
     pub standby: bool,
+    /// Whether nothing on it is touched.
+    #[serde(default)]
+    pub maintenance: bool,
+    /// Its attributes, those set at run time before those of the configuration.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
     /// When it was fenced last, if lately.
     pub fenced_last: Option<Timestamp>,
     /// Its present boot, where one is known.
@@ -124,11 +134,27 @@ impl fmt::Display for LinkState {
     }
 }
 
-/// One service.
+/// A right that one of several clusters holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceStatus {
+pub struct TicketView {
     /// Its name.
     pub name: String,
+    /// `granted`, `standby` (about to be given away) or `revoked`.
+    pub state: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Who said so.
+    pub by: String,
+}
+
+/// One service, or one copy of a service that has copies.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    /// Its name: of a copy that of the service and its number, like `web:2`.
+    pub name: String,
+    /// The service that this is a copy of, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<String>,
     /// How it is.
     pub state: ServiceState,
     /// The node that may run it now.
@@ -179,6 +205,14 @@ pub enum ServiceState {
     Blocked,
     /// It may run on a node that is not heard.
     Unknown,
+}
+
+impl ServiceStatus {
+    /// Whether this is the service, or one of its copies.
+    #[must_use]
+    pub fn is_of(&self, name: &str) -> bool {
+        self.name == name || self.copy_of.as_deref() == Some(name)
+    }
 }
 
 impl ServiceState {

@@ -1,18 +1,19 @@
 //! From the replicated picture to what people and scripts are shown.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::seen::{
     Claim, FenceSeen, FenceStanding, Maintenance, NodeSeen, NodeState, Phase, ResourceFailure,
-    ResourceState, ServiceSeen, Standby, Wish,
+    ResourceState, ServiceSeen, Standby, TicketSeen, Wish,
 };
 use model::spec::{Autostart, ServiceSpec};
-use model::{DeviceName, Epoch, NodeName, Reason, Seen, ServiceName, Spec};
+use model::{DeviceName, Epoch, NodeName, Reason, Seen, ServiceName, Spec, TicketName};
 
 use crate::{
     BarView, FenceView, LinkStatus, NodeStatus, ResourceStatus, ServiceState, ServiceStatus,
-    Status, warn,
+    Status, TicketView, warn,
 };
 
 /// What a status needs beyond the replicated picture: what only the answering node knows.
@@ -72,11 +73,12 @@ impl Status {
             quorate: extra.quorate,
             leader: extra.leader.as_ref().map(ToString::to_string),
             epoch: extra.epoch.0,
-            nodes: nodes(seen, &extra),
+            nodes: nodes(spec, seen, &extra),
             services: services(spec, seen, &extra),
             volumes: Vec::new(),
             fencing: seen.fences.iter().map(fence).collect(),
             maintenance: seen.maintenance == Maintenance::On,
+            tickets: seen.tickets.iter().map(ticket).collect(),
             spec_version: extra.spec_version,
             index: extra.index,
             seen_by: extra.me.to_string(),
@@ -90,13 +92,15 @@ impl Status {
     }
 }
 
-fn nodes(seen: &Seen, extra: &StatusExtra) -> Vec<NodeStatus> {
+fn nodes(spec: &Spec, seen: &Seen, extra: &StatusExtra) -> Vec<NodeStatus> {
     let one = |(name, node): (&NodeName, &NodeSeen)| NodeStatus {
         name: name.to_string(),
         state: node.state.word().to_string(),
         since: node.since.into(),
         because: node_because(seen, name, node),
         standby: node.standby != Standby::Off,
+        maintenance: node.maintenance == Maintenance::On,
+        attributes: node.all_attributes(spec.nodes.get(name)),
         fenced_last: node.fenced_at.last().map(|fenced| fenced.at.into()),
         boot: node.state.boot().map(|boot| boot.to_string()),
         version: extra.versions.get(name).cloned(),
@@ -135,14 +139,17 @@ fn services_on(seen: &Seen, node: &NodeName) -> String {
 fn services(spec: &Spec, seen: &Seen, extra: &StatusExtra) -> Vec<ServiceStatus> {
     // A service that nobody has reported on yet is in the spec only.
     let unseen = ServiceSeen::default();
-    let mut names: Vec<&ServiceName> = spec.services.keys().chain(seen.services.keys()).collect();
-    names.sort();
+    let described = spec.running_names().map(|(name, _)| name);
+    let seen_ones = seen.services.keys().map(Cow::Borrowed);
+    let mut names: Vec<Cow<'_, ServiceName>> = described.chain(seen_ones).collect();
+    // Copies in the order of their numbers.
+    names.sort_by(|a, b| (a.service_str(), a.copy()).cmp(&(b.service_str(), b.copy())));
     names.dedup();
     names
-        .into_iter()
+        .iter()
         .map(|name| {
-            let service = seen.services.get(name).unwrap_or(&unseen);
-            one_service(name, spec.services.get(name), service, (seen, extra))
+            let service = seen.services.get(&**name).unwrap_or(&unseen);
+            one_service(name, spec.service_of(name), service, (seen, extra))
         })
         .collect()
 }
@@ -159,6 +166,7 @@ fn one_service(
     };
     ServiceStatus {
         name: name.to_string(),
+        copy_of: name.copy().map(|_| name.service_str().to_string()),
         state,
         node: service.claim.as_ref().map(|claim| claim.node.to_string()),
         since: match &service.claim {
@@ -251,8 +259,13 @@ fn without_claim(
 /// Whether what a service waits for comes by itself, or needs a person.
 fn waiting_state(reason: &Reason) -> ServiceState {
     match reason {
-        Reason::Disabled => ServiceState::Stopped,
+        Reason::Disabled | Reason::EveryNodeHasOne | Reason::NeedsTicket { .. } => {
+            ServiceState::Stopped
+        }
         Reason::NoNode { .. }
+        | Reason::NoRoom { .. }
+        | Reason::HeldAfterFailure { .. }
+        | Reason::NodeMaintenance { .. }
         | Reason::NoFenceDevice { .. }
         | Reason::NoTrustedDevice { .. }
         | Reason::FencedTooOften { .. }
@@ -265,6 +278,9 @@ fn waiting_state(reason: &Reason) -> ServiceState {
         | Reason::DaemonDownTooLong { .. }
         | Reason::NeverHeard { .. }
         | Reason::VouchedOff { .. }
+        | Reason::WitnessAnswers { .. }
+        | Reason::WitnessSilent { .. }
+        | Reason::WitnessRemoved { .. }
         | Reason::ShouldRun
         | Reason::NodeFenced { .. }
         | Reason::FenceLied { .. }
@@ -285,6 +301,14 @@ fn waiting_state(reason: &Reason) -> ServiceState {
         | Reason::StopsBefore { .. }
         | Reason::WaitsForProbe { .. }
         | Reason::WaitsForDaemon { .. }
+        | Reason::WaitsForStart { .. }
+        | Reason::WaitsForCopy { .. }
+        | Reason::TogetherWith { .. }
+        | Reason::ApartFrom { .. }
+        | Reason::BetterPlace { .. }
+        | Reason::Displaced { .. }
+        | Reason::NotAllowedThere { .. }
+        | Reason::FailureOfNode { .. }
         | Reason::FenceFailed { .. } => ServiceState::Waiting,
     }
 }
@@ -311,6 +335,15 @@ fn resources(spec: Option<&ServiceSpec>, claim: Option<&Claim>) -> Vec<ResourceS
             .flatten()
             .map(|resource| one(&resource.name, ResourceState::Stopped))
             .collect(),
+    }
+}
+
+fn ticket((name, ticket): (&TicketName, &TicketSeen)) -> TicketView {
+    TicketView {
+        name: name.to_string(),
+        state: ticket.standing.word().to_string(),
+        since: ticket.since.into(),
+        by: ticket.by.to_string(),
     }
 }
 

@@ -25,6 +25,13 @@ pub(crate) fn warnings(spec: &Spec, seen: &Seen, status: &Status) -> Vec<String>
     let helpless = status.nodes.iter().filter(helpless);
     warnings.extend(helpless.filter_map(|node| no_device(spec, node)));
     warnings.extend(unarmed(spec, seen));
+    for node in status.nodes.iter().filter(|node| node.maintenance) {
+        let name = &node.name;
+        warnings.push(format!(
+            "{name} is in maintenance: nothing on it is touched, and it is not fenced \
+             (`mainstay maintenance off --node {name}` ends it)"
+        ));
+    }
     for node in &status.nodes {
         warnings.extend(links(node, &status.nodes));
     }

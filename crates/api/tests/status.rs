@@ -45,6 +45,8 @@ fn node(state: NodeState) -> NodeSeen {
         run: 0,
         watchdog: None,
         watchdog_word: None,
+        attributes: BTreeMap::new(),
+        maintenance: Maintenance::Off,
     }
 }
 
@@ -166,6 +168,7 @@ fn a_service_of_a_lost_node_is_unknown_until_the_fence_is_confirmed() {
         failed: 1,
         because: Reason::NodeFenced { node: name("b") },
         at: WallTime(5000),
+        clock: ClusterTime::default(),
         standing: FenceStanding::Failed {
             at: WallTime(6000),
             clock: ClusterTime::default(),
@@ -249,9 +252,11 @@ fn failures_bars_freezes_and_standby_are_told_with_the_way_out() {
         resource: name("ip"),
         node: name("b"),
         count: 4,
+        barred_for: None,
     };
     let at = WallTime(1);
-    web.barred.insert(name("b"), Bar { at, because });
+    let clock = model::ClusterTime(1);
+    web.barred.insert(name("b"), Bar { at, clock, because });
     let mut b = online();
     b.standby = Standby::On { by: name("ops") };
     check(
@@ -319,10 +324,13 @@ fn a_service_stopped_by_a_person_is_no_trouble_and_a_cut_cable_is() {
     );
 }
 
+fn runs_on_a() -> ServiceSeen {
+    service(Some(claim("a", Phase::Running)))
+}
+
 #[test]
 fn the_json_has_the_fields_that_scripts_rely_on() {
-    let seen = seen(online(), service(Some(claim("a", Phase::Running))));
-    let status = status(&seen, extra());
+    let status = status(&seen(online(), runs_on_a()), extra());
     let text = serde_json::to_string_pretty(&status).unwrap();
     expect![[r#"
         {
@@ -337,6 +345,7 @@ fn the_json_has_the_fields_that_scripts_rely_on() {
               "since": "1970-01-01T00:00:01.000Z",
               "because": null,
               "standby": false,
+              "maintenance": false,
               "fenced_last": null,
               "boot": "07070707070707070707070707070707",
               "version": null,
@@ -348,6 +357,7 @@ fn the_json_has_the_fields_that_scripts_rely_on() {
               "since": "1970-01-01T00:00:01.000Z",
               "because": null,
               "standby": false,
+              "maintenance": false,
               "fenced_last": null,
               "boot": "07070707070707070707070707070707",
               "version": null,
@@ -387,7 +397,7 @@ fn the_json_has_the_fields_that_scripts_rely_on() {
           ]
         }"#]]
     .assert_eq(&text);
-    assert_eq!(serde_json::from_str::<Status>(&text).unwrap(), status);
+    assert_eq!(serde_json::from_str::<Status>(&text).ok(), Some(status));
 }
 
 #[test]

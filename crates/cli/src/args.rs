@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::lock::LockCommand;
 use crate::witness::WitnessCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::spec::Attachment;
-use model::{DeviceName, NetworkName, NodeName, ResourceName, ServiceName};
+use model::{DeviceName, NetworkName, NodeName, ResourceName, ServiceName, TicketName};
 
 /// How long `--wait` waits without a time.
 const WAIT_DEFAULT: &str = "60s";
@@ -76,12 +77,19 @@ pub enum Command {
   mainstay log web --resource process-3")]
     Log(LogArgs),
     /// Why a service is where it is, and not elsewhere
-    #[command(after_help = "Example:
-  mainstay explain web")]
-    Explain {
-        /// Which service
-        service: ServiceName,
-    },
+    #[command(after_help = "Examples:
+  mainstay explain web
+  mainstay explain web --not-on beta
+  mainstay explain web --at 2026-11-20T03:00:00Z")]
+    Explain(ExplainArgs),
+    /// What would happen if something failed: every single and every double failure
+    #[command(after_help = "Examples:
+  mainstay what-if
+  mainstay what-if --file shop.toml
+  mainstay what-if --fail alpha
+  mainstay what-if --fail alpha --fail fence:power-alpha
+  mainstay what-if --fail network:lan --double")]
+    WhatIf(WhatIfArgs),
 
     /// Run a service
     #[command(after_help = "Example:
@@ -120,10 +128,11 @@ pub enum Command {
     #[command(after_help = "Example:
   mainstay online alpha")]
     Online(NodeArgs),
-    /// Keep Mainstay's hands off the whole cluster, or end that
+    /// Keep Mainstay's hands off the whole cluster or one node, or end that
     #[command(after_help = "Examples:
   mainstay maintenance on
-  mainstay maintenance off")]
+  mainstay maintenance off
+  mainstay maintenance on --node gamma")]
     Maintenance(MaintenanceArgs),
     /// Prove that a node does no more harm, and what was fenced
     #[command(after_help = "Examples:
@@ -131,6 +140,13 @@ pub enum Command {
   mainstay fence status           fences under way
   mainstay fence confirm gamma    vouch for it: it is off, I have seen it")]
     Fence(FenceArgs),
+
+    /// Attributes of nodes, which rules of services ask for
+    #[command(subcommand)]
+    Attr(AttrCommand),
+    /// Tickets: rights of which one of several clusters holds each
+    #[command(subcommand)]
+    Ticket(TicketCommand),
 
     /// Who may decide, and what a node waits for when half of them are gone
     #[command(subcommand)]
@@ -180,6 +196,10 @@ pub enum Command {
     /// Other nodes of the cluster
     #[command(subcommand)]
     Node(NodeCommand),
+
+    /// Rights that one program of the cluster holds at a time
+    #[command(subcommand)]
+    Lock(LockCommand),
 
     /// A vote from outside, for clusters of which half may be gone
     #[command(subcommand)]
@@ -242,6 +262,36 @@ pub struct HistoryArgs {
     pub limit: usize,
 }
 
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Which service
+    pub service: ServiceName,
+    /// Why it is not on this node, and what would have to change
+    #[arg(long, value_name = "NODE")]
+    pub not_on: Option<NodeName>,
+    /// As it was then: `2026-11-20T03:00:00Z`, or a span before now like `1h`
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+}
+
+/// `what-if`.
+#[derive(Debug, Args)]
+pub struct WhatIfArgs {
+    /// This configuration instead of the live one; `-` reads the standard input
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Only this: a node, or KIND:NAME; with several, all at once
+    #[arg(long, value_name = "NODE|KIND:NAME")]
+    pub fail: Vec<String>,
+    /// With --fail: and then every other thing beside it
+    #[arg(long, requires = "fail")]
+    pub double: bool,
+    /// The whole list, not only what fits a screen
+    #[arg(long)]
+    pub all: bool,
+}
+
 /// `log`.
 #[derive(Debug, Args)]
 pub struct LogArgs {
@@ -290,6 +340,9 @@ pub struct NodeArgs {
 pub struct MaintenanceArgs {
     /// Begin or end
     pub switch: OnOff,
+    /// Of this node only
+    #[arg(long, value_name = "NODE")]
+    pub node: Option<NodeName>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as help")]
     pub act: ActArgs,
@@ -349,6 +402,76 @@ runs, its services may run twice and destroy their data."
     },
 }
 
+/// `attr ...`.
+#[derive(Debug, Subcommand)]
+pub enum AttrCommand {
+    /// What is set, by the configuration or at run time
+    List {
+        /// Of which node; without, of every node
+        node: Option<NodeName>,
+    },
+    /// Set an attribute; it stands before what the configuration says
+    #[command(after_help = "Examples:
+  mainstay attr set gamma rack b
+  mainstay attr set gamma health-disk red   services leave it, if node_health says so")]
+    Set {
+        /// Of which node
+        node: NodeName,
+        /// Which attribute
+        key: String,
+        /// What it is from now on
+        value: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "clap would show it as help")]
+        act: ActArgs,
+    },
+    /// Forget what was set; what the configuration says holds again
+    #[command(after_help = "Example:
+  mainstay attr unset gamma health-disk")]
+    Unset {
+        /// Of which node
+        node: NodeName,
+        /// Which attribute
+        key: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "clap would show it as help")]
+        act: ActArgs,
+    },
+}
+
+/// `ticket ...`.
+#[derive(Debug, Subcommand)]
+pub enum TicketCommand {
+    /// How each ticket stands in this cluster
+    List,
+    /// It is here from now on: services that need it may run
+    #[command(
+        after_help = "Only do this when no other cluster holds it: else services run twice.
+
+Example:
+  mainstay ticket grant site-a"
+    )]
+    Grant(TicketArgs),
+    /// It is about to be given away: what needs it stops in peace
+    #[command(after_help = "Example:
+  mainstay ticket standby site-a")]
+    Standby(TicketArgs),
+    /// It is not here any more: services answer as their `on_ticket_loss` says
+    #[command(after_help = "Example:
+  mainstay ticket revoke site-a")]
+    Revoke(TicketArgs),
+}
+
+/// Orders about a ticket.
+#[derive(Debug, Args)]
+pub struct TicketArgs {
+    /// Which ticket
+    pub ticket: TicketName,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as help")]
+    pub act: ActArgs,
+}
+
 /// `quorum ...`.
 #[derive(Debug, Subcommand)]
 pub enum QuorumCommand {
@@ -403,6 +526,9 @@ pub struct ApplyArgs {
     /// Make it live although somebody else was faster
     #[arg(long)]
     pub force: bool,
+    /// Make it live although a service would no longer survive what it must
+    #[arg(long)]
+    pub break_rules: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as help")]
     pub act: ActArgs,

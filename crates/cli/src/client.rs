@@ -64,6 +64,18 @@ impl Client {
             .await
     }
 
+    /// As `post`, for a caller that waits for other things as well.
+    pub(crate) async fn tell<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+        limit: Duration,
+    ) -> Result<T, ApiError> {
+        let body = serde_json::to_vec(body).expect("our types have string keys only");
+        self.send_within(Request::post(path), body.into(), limit)
+            .await
+    }
+
     /// Runs what asks until it is done.
     pub(crate) fn block_on<F: Future>(&self, asking: F) -> F::Output {
         self.runtime.block_on(asking)

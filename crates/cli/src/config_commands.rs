@@ -14,6 +14,7 @@ use crate::plan_text;
 use crate::screen::{Form, Screen, Tone, paint};
 use crate::table::{Cell, cell, table};
 use crate::wait::{Goal, wait_for};
+use crate::what_if_text;
 
 /// `check FILE`: everything that is wrong, without a daemon.
 pub(crate) fn check(screen: &mut Screen, form: Form, path: &Path) -> Result<Exit, ApiError> {
@@ -74,7 +75,18 @@ pub(crate) fn apply(
     };
     request.base_version = args.base;
     request.force = args.force;
+    request.break_rules = args.break_rules;
     carry_out(client, screen, form, (request, args.act))
+}
+
+/// Name and text of a file that is right; what is wrong has been shown otherwise.
+pub(crate) fn text_of(
+    screen: &mut Screen,
+    form: Form,
+    path: &Path,
+) -> Result<Option<(String, String)>, ApiError> {
+    let request = request_of(screen, form, path)?;
+    Ok(request.map(|request| (request.file_name, request.source)))
 }
 
 /// The request for a file that is right; what is wrong has been shown otherwise.
@@ -95,6 +107,7 @@ fn request_of(
         base_version: None,
         dry_run: true,
         force: false,
+        break_rules: false,
     }))
 }
 
@@ -122,6 +135,7 @@ fn carry_out(
     if act.dry_run {
         return Ok(Exit::Done);
     }
+    refuse_broken(&preview, &request)?;
     agree(screen, form, act, None)?;
     request.dry_run = false;
     request.base_version = request.base_version.or(Some(preview.base_version));
@@ -142,6 +156,17 @@ fn carry_out(
     Ok(Exit::Done)
 }
 
+/// What would be refused is not asked for.
+fn refuse_broken(preview: &ApplyReply, request: &ApplyRequest) -> Result<(), ApiError> {
+    let news = preview.broken_rules.iter().filter(|rule| rule.is_news());
+    let mut error = ErrorCode::RuleBroken.error("nothing was changed");
+    error.details = news.map(api::RuleView::sentence).collect();
+    match error.details.is_empty() || request.break_rules {
+        true => Ok(()),
+        false => Err(error),
+    }
+}
+
 fn show(screen: &mut Screen, form: Form, reply: &ApplyReply) {
     match form {
         Form::Json => screen.print_json(reply),
@@ -152,6 +177,7 @@ fn show(screen: &mut Screen, form: Form, reply: &ApplyReply) {
             screen.print(changes(reply, screen.colour));
             let text = plan_text::plan(&reply.plan, screen.colour);
             screen.print(text);
+            screen.print(what_if_text::rules(&reply.broken_rules, screen.colour));
         }
     }
 }
@@ -210,6 +236,7 @@ fn source_of(version: ConfigVersion) -> ApplyRequest {
         base_version: None,
         dry_run: true,
         force: false,
+        break_rules: false,
     }
 }
 

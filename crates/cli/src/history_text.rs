@@ -1,6 +1,6 @@
 //! What happened, as people read it.
 
-use api::{Explanation, Fences, HistoryEntryView, LogLine, LogView, ServiceState};
+use api::{Explanation, Fences, HistoryEntryView, LogLine, LogView, NotOn, ServiceState};
 use config::Colour;
 
 use crate::screen::{Tone, paint};
@@ -105,8 +105,14 @@ pub(crate) fn explanation(answer: &Explanation, colour: Colour) -> String {
         Some((short, _)) if is_waiting && answer.nodes.iter().all(|v| !v.allowed) => short,
         Some(_) | None => &answer.because,
     };
+    let verb = if answer.at.is_some() { "was" } else { "is" };
+    let when = answer.at.map(|at| format!(" at {at}")).unwrap_or_default();
+    let since = answer
+        .since
+        .map(|since| format!(", since {since}"))
+        .unwrap_or_default();
     let mut text = format!(
-        "{} is {}{}: {because}\n",
+        "{} {verb} {}{}{when}: {because}{since}\n",
         answer.service,
         answer.state,
         place.unwrap_or_default(),
@@ -136,6 +142,41 @@ pub(crate) fn explanation(answer: &Explanation, colour: Colour) -> String {
         .filter(|wait| answer.state != ServiceState::Stopped && **wait != answer.because);
     for wait in waits {
         text.push_str(&format!("waits: {wait}\n"));
+    }
+    if let Some(not_on) = &answer.not_on {
+        text.push_str(&why_not(not_on, &answer.service));
+    }
+    if !answer.happened.is_empty() {
+        text.push_str(&format!(
+            "{}\n",
+            paint("what happened", Tone::Strong, colour)
+        ));
+        for happened in &answer.happened {
+            text.push_str(&format!("  {}", entry(happened, colour)));
+        }
+    }
+    for unknown in &answer.unknown {
+        text.push_str(&format!("not known: {unknown}\n"));
+    }
+    text
+}
+
+/// Why it is not on one node, and what would bring it there.
+fn why_not(not_on: &NotOn, service: &str) -> String {
+    let node = &not_on.node;
+    let mut text = format!("not on {node}: {}\n", not_on.because.join("; "));
+    if not_on.changes.is_empty() {
+        return text;
+    }
+    match not_on.helps {
+        true => text.push_str(&format!("this would bring {service} to {node}:\n")),
+        false => text.push_str("not even this would do:\n"),
+    }
+    for (number, change) in not_on.changes.iter().enumerate() {
+        text.push_str(&format!("  {}  {change}\n", number + 1));
+    }
+    if let Some(outage) = not_on.outage.as_ref().filter(|_| not_on.helps) {
+        text.push_str(&format!("on the way: {}\n", outage.text));
     }
     text
 }

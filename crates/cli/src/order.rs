@@ -57,7 +57,7 @@ pub(crate) fn carry_out(
         let new: Vec<String> = reply.notes.iter().filter(is_new).cloned().collect();
         notes(screen, &new);
     }
-    let mut goals: Vec<Goal> = Goal::of_order(&order, &before).into_iter().collect();
+    let mut goals: Vec<Goal> = Goal::all_of_order(&order, &before);
     if goals.is_empty() || matches!(order, Order::Standby { .. }) {
         // What moves away has arrived somewhere, what may run again runs: then it is done.
         goals.extend(Goal::of_plan(&reply.plan));
@@ -179,7 +179,7 @@ fn known(order: &Order, status: &Status) -> Result<(), ApiError> {
 /// Refuses a service that the cluster does not know.
 pub(crate) fn known_service(name: &str, status: &Status) -> Result<(), ApiError> {
     let names = || status.services.iter().map(|s| s.name.as_str());
-    match names().any(|known| known == name) {
+    match status.services.iter().any(|s| s.is_of(name)) {
         true => Ok(()),
         false => Err(unknown(
             ErrorCode::NoSuchService,
@@ -190,7 +190,8 @@ pub(crate) fn known_service(name: &str, status: &Status) -> Result<(), ApiError>
     }
 }
 
-fn known_node(name: &str, status: &Status) -> Result<(), ApiError> {
+/// Refuses a node that the cluster does not know.
+pub(crate) fn known_node(name: &str, status: &Status) -> Result<(), ApiError> {
     let names = || status.nodes.iter().map(|n| n.name.as_str());
     match names().any(|known| known == name) {
         true => Ok(()),

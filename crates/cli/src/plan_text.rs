@@ -35,11 +35,7 @@ pub(crate) fn plan(plan: &PlanView, colour: Colour) -> String {
             .collect();
         text.push_str(&table(&[], &rows, 2, colour));
     }
-    let interrupted = plan.interrupted();
-    if !interrupted.is_empty() {
-        let line = format!("interrupted: {}\n", interrupted.join(", "));
-        text.push_str(&paint(&line, Tone::Care, colour));
-    }
+    text.push_str(&interrupted(plan, colour));
     if !plan.stays.is_empty() {
         let stays: Vec<String> = plan
             .stays
@@ -61,4 +57,30 @@ pub(crate) fn plan(plan: &PlanView, colour: Colour) -> String {
         text.push_str(&format!("cannot yet: {}: {}\n", wait.service, wait.because));
     }
     text
+}
+
+/// Who does not answer for a while, and for how long.
+fn interrupted(plan: &PlanView, colour: Colour) -> String {
+    let told: Vec<&str> = plan
+        .outages
+        .iter()
+        .map(|one| one.service.as_str())
+        .collect();
+    let untold = plan.interrupted();
+    let untold: Vec<&str> = untold
+        .into_iter()
+        .filter(|name| !told.contains(name))
+        .collect();
+    let mut text = String::new();
+    for one in &plan.outages {
+        let how_long = match &one.outage {
+            Some(outage) => outage.text.clone(),
+            None => "until it is started again".to_string(),
+        };
+        text.push_str(&format!("interrupted: {}: {how_long}\n", one.service));
+    }
+    if !untold.is_empty() {
+        text.push_str(&format!("interrupted: {}\n", untold.join(", ")));
+    }
+    paint(&text, Tone::Care, colour)
 }

@@ -5,23 +5,27 @@ use std::time::Duration;
 
 use api::{
     ApiError, ErrorCode, Events, Explanation, Fences, History, LogView, Order, Status, Switch,
-    Timestamp, TokenReply, TokenRequest, routes,
+    Timestamp, TokenReply, TokenRequest, WhatIfReply, WhatIfRequest, routes,
 };
 use clap::CommandFactory;
 use model::WallTime;
+use model::seen::TicketStanding;
 
 use crate::args::{
-    ActArgs, Cli, Command, DaemonArgs, FenceArgs, FenceCommand, Global, HistoryArgs, InitArgs,
-    JoinArgs, LogArgs, NodeArgs, NodeCommand, OnOff, StatusArgs, TokenArgs,
+    ActArgs, AttrCommand, Cli, Command, DaemonArgs, ExplainArgs, FenceArgs, FenceCommand, Global,
+    HistoryArgs, InitArgs, JoinArgs, LogArgs, NodeArgs, NodeCommand, OnOff, StatusArgs, TicketArgs,
+    TicketCommand, TokenArgs, WhatIfArgs,
 };
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::screen::{Form, Screen};
 use crate::status_text::Look;
 use crate::suggest::nearest;
+use crate::what_if_text::{self, Detail};
 use crate::witness::{HostCommand, WitnessCommand};
 use crate::{
-    config_commands, history_text, import_command, order, quorum, status_text, top, witness,
+    config_commands, history_text, import_command, lock, order, quorum, settings, status_text, top,
+    witness,
 };
 
 /// What is left to do for the binary.
@@ -97,7 +101,8 @@ impl Asker {
             Command::Watch => self.watch(screen),
             Command::History(args) => self.history(&args, screen),
             Command::Log(args) => self.log(&args, screen),
-            Command::Explain { service } => self.explain(service.as_str(), screen),
+            Command::Explain(args) => self.explain(&args, screen),
+            Command::WhatIf(args) => self.what_if(&args, screen),
             Command::Fence(args) => self.fence(args, screen),
             Command::Quorum(command) => quorum::run(client, screen, form, &command),
             Command::Check(args) => config_commands::check(screen, form, &args.file),
@@ -106,8 +111,13 @@ impl Asker {
             Command::Config(command) => config_commands::config(client, screen, form, &command),
             Command::Import(command) => import_command::run(screen, form, &command),
             Command::Token(args) => self.token(&args, screen),
+            Command::Lock(command) => lock::run(client, screen, form, command),
             Command::Witness(command) => witness::run(client, screen, form, command),
             Command::Node(NodeCommand::Replace(args)) => self.replace(args, screen),
+            Command::Attr(AttrCommand::List { node }) => {
+                settings::attributes(client, (screen, form), node.as_ref())
+            }
+            Command::Ticket(TicketCommand::List) => settings::tickets(client, (screen, form)),
             Command::Completions { shell } => {
                 // Into memory first: the generator panics when its reader goes away.
                 let mut script = Vec::new();
@@ -154,19 +164,23 @@ impl Asker {
         (screen, form): (&mut Screen, Form),
     ) -> Result<(), ApiError> {
         let look = self.look(screen);
-        let service = status.services.iter().find(|s| s.name == name);
+        let services: Vec<_> = status.services.iter().filter(|s| s.is_of(name)).collect();
         let node = status.nodes.iter().find(|n| n.name == name);
-        if service.is_none() && node.is_none() {
+        if services.is_empty() && node.is_none() {
             let services = status.services.iter().map(|s| s.name.as_str());
             let nodes = status.nodes.iter().map(|n| n.name.as_str());
             let near = nearest(name, services.chain(nodes));
             let code = ErrorCode::NoSuchService;
             return Err(order::unknown(code, "service or node", name, near));
         }
-        if let Some(service) = service {
-            match form {
-                Form::Json => screen.print_json(service),
-                Form::Text => screen.print(status_text::service(service, status, look)),
+        match (services.as_slice(), form) {
+            ([], _) => {}
+            ([service], Form::Json) if service.name == name => screen.print_json(service),
+            (copies, Form::Json) => screen.print_json(&copies),
+            (services, Form::Text) => {
+                let texts = services.iter();
+                let texts = texts.map(|service| status_text::service(service, status, look));
+                screen.print(texts.collect::<Vec<_>>().join("\n"));
             }
         }
         if let Some(node) = node {
@@ -229,8 +243,53 @@ impl Asker {
         Ok(Exit::Done)
     }
 
-    fn explain(&self, service: &str, screen: &mut Screen) -> Done {
-        let answer = self.client.get(&format!("{}/{service}", routes::EXPLAIN));
+    /// Ends with 1 when a rule of the configuration does not hold.
+    fn what_if(&self, args: &WhatIfArgs, screen: &mut Screen) -> Done {
+        let file = match &args.file {
+            Some(path) => match config_commands::text_of(screen, self.form, path)? {
+                Some(file) => Some(file),
+                None => return Ok(Exit::Failed),
+            },
+            None => None,
+        };
+        let request = WhatIfRequest {
+            file_name: file
+                .as_ref()
+                .map(|(name, _)| name.clone())
+                .unwrap_or_default(),
+            source: file.map(|(_, source)| source),
+            fail: args.fail.clone(),
+            double: args.double,
+            all: args.all,
+        };
+        let answer: WhatIfReply = self.client.post(routes::WHAT_IF, &request)?;
+        match (self.form, args.all) {
+            (Form::Json, _) => screen.print_json(&answer),
+            (Form::Text, all) => {
+                let detail = if all { Detail::All } else { Detail::Screen };
+                screen.print(what_if_text::what_if(&answer, detail, screen.colour));
+            }
+        }
+        match answer.rules.iter().all(|rule| rule.holds) {
+            true => Ok(Exit::Done),
+            false => Ok(Exit::Failed),
+        }
+    }
+
+    fn explain(&self, args: &ExplainArgs, screen: &mut Screen) -> Done {
+        let service = args.service.as_str();
+        let mut questions = Vec::new();
+        if let Some(node) = &args.not_on {
+            questions.push(format!("not_on={node}"));
+        }
+        if let Some(at) = &args.at {
+            questions.push(format!("at={}", since_time(at, (screen.now)())?));
+        }
+        let mut path = format!("{}/{service}", routes::EXPLAIN);
+        if !questions.is_empty() {
+            path.push_str(&format!("?{}", questions.join("&")));
+        }
+        let answer = self.client.get(&path);
         let answer: Explanation = self.suggesting(service, answer)?;
         match self.form {
             Form::Json => screen.print_json(&answer),
@@ -354,8 +413,25 @@ fn order_of(command: Command) -> (Order, ActArgs) {
                 OnOff::On => Switch::On,
                 OnOff::Off => Switch::Off,
             };
-            (Order::Maintenance { switch }, a.act)
+            let node = a.node;
+            (Order::Maintenance { switch, node }, a.act)
         }
+        Command::Attr(AttrCommand::Set {
+            node,
+            key,
+            value,
+            act,
+        }) => {
+            let value = Some(value);
+            (Order::Attribute { node, key, value }, act)
+        }
+        Command::Attr(AttrCommand::Unset { node, key, act }) => {
+            let value = None;
+            (Order::Attribute { node, key, value }, act)
+        }
+        Command::Ticket(TicketCommand::Grant(a)) => ticket(a, TicketStanding::Granted),
+        Command::Ticket(TicketCommand::Standby(a)) => ticket(a, TicketStanding::Standby),
+        Command::Ticket(TicketCommand::Revoke(a)) => ticket(a, TicketStanding::Revoked),
         Command::Leave(act) => (Order::Leave, act),
         Command::Halt(act) => (Order::Halt, act),
         Command::Node(NodeCommand::Remove(a)) => (Order::RemoveNode { node: a.node }, a.act),
@@ -365,10 +441,14 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         | Command::History(_)
         | Command::Import(_)
         | Command::Log(_)
-        | Command::Explain { .. }
+        | Command::Explain(_)
+        | Command::WhatIf(_)
         | Command::Fence(_)
         | Command::Node(NodeCommand::Replace(_))
+        | Command::Attr(AttrCommand::List { .. })
+        | Command::Ticket(TicketCommand::List)
         | Command::Quorum(_)
+        | Command::Lock(_)
         | Command::Check(_)
         | Command::Plan(_)
         | Command::Apply(_)
@@ -382,6 +462,11 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         | Command::Completions { .. }
         | Command::Version => unreachable!("no order: it has a function of its own"),
     }
+}
+
+fn ticket(args: TicketArgs, standing: TicketStanding) -> (Order, ActArgs) {
+    let ticket = args.ticket;
+    (Order::Ticket { ticket, standing }, args.act)
 }
 
 /// A time, or a span before `now`.

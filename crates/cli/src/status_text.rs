@@ -133,10 +133,14 @@ fn node_tone(state: &str) -> Tone {
 }
 
 fn node_state(node: &NodeStatus) -> String {
-    match node.standby {
-        true => format!("{}, standby", node.state),
-        false => node.state.clone(),
+    let mut text = node.state.clone();
+    if node.standby {
+        text.push_str(", standby");
     }
+    if node.maintenance {
+        text.push_str(", maintenance");
+    }
+    text
 }
 
 fn node_row(node: &NodeStatus, nodes: &[NodeStatus], look: Look) -> Vec<Cell> {
@@ -335,6 +339,9 @@ pub(crate) fn node(node: &NodeStatus, status: &Status, look: Look) -> String {
     ];
     for (name, fact) in facts {
         text.extend(fact.map(|fact| format!("{name}: {fact}\n")));
+    }
+    for (key, value) in &node.attributes {
+        text.push_str(&format!("attribute {key}: {value}\n"));
     }
     let holds = |s: &&ServiceStatus| s.node.as_ref() == Some(&node.name);
     let services: Vec<Vec<Cell>> = status

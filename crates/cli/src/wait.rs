@@ -48,6 +48,29 @@ pub(crate) enum Verdict {
 }
 
 impl Goal {
+    /// What the ends of an order look like: of one for a service with copies, one for each.
+    /// `before` is the status before it was given.
+    pub(crate) fn all_of_order(order: &Order, before: &Status) -> Vec<Self> {
+        let name = order.service().map(ToString::to_string).unwrap_or_default();
+        let services = before.services.iter();
+        let mut copies = services
+            .filter(|s| s.copy_of.as_ref() == Some(&name))
+            .peekable();
+        if copies.peek().is_none() {
+            return Self::of_order(order, before).into_iter().collect();
+        }
+        let of_copy = |copy: &api::ServiceStatus| match order {
+            // Not every copy has a node at every time: the plan says which ones start.
+            Order::Start { .. } => None,
+            Order::Restart { .. } if copy.node.is_none() => None,
+            order => {
+                let service = model::ServiceName::new(copy.name.clone()).ok()?;
+                Self::of_order(&order.with_service(service), before)
+            }
+        };
+        copies.filter_map(of_copy).collect()
+    }
+
     /// What the end of an order looks like. `before` is the status before it was given.
     pub(crate) fn of_order(order: &Order, before: &Status) -> Option<Self> {
         let goal = match order {
@@ -90,6 +113,8 @@ impl Goal {
             | Order::Thaw { .. }
             | Order::Clear { .. }
             | Order::Maintenance { .. }
+            | Order::Attribute { .. }
+            | Order::Ticket { .. }
             | Order::TrustDevice { .. }
             | Order::TestFence { .. } => return None,
         };

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use model::duration::format as time;
+use model::rules::{Copies, ServiceRules, TicketRule};
 use model::spec::{
     Attachment, Autostart, ClusterSpec, Elsewhere, Failback, FenceAction, FenceDeviceSpec,
     FsckPolicy, MountSource, NodeSpec, Ready, ResourceKind, ResourceSpec, ServiceSpec,
@@ -245,6 +246,8 @@ fn cluster(spec: &ClusterSpec) -> Facts {
         ("fences_per_hour", spec.fences_per_hour_max.to_string()),
         ("fence_race_delay", time(spec.fence_race_delay)),
         ("ping_targets", list(&spec.ping_targets)),
+        ("placement", spec.rules.placement.word().into()),
+        ("node_health", spec.rules.node_health.word().into()),
         ("heartbeat", time(timings.heartbeat)),
         ("suspect_after", time(timings.suspect_after)),
         ("lost_after", time(timings.lost_after)),
@@ -274,6 +277,8 @@ fn node(spec: &NodeSpec) -> Facts {
             watchdog.map_or(NOTHING.into(), |watchdog| time(watchdog.timeout)),
         ),
     ]);
+    facts.extend(table("attribute", &spec.attributes));
+    facts.extend(table("capacity", &spec.capacity));
     for (network, Attachment { address, cards }) in &spec.networks {
         facts.insert(format!("address on {network}"), address.to_string());
         facts.insert(format!("cards on {network}"), list(cards));
@@ -315,6 +320,10 @@ fn service(spec: &ServiceSpec) -> Facts {
         ("autostart", truth(spec.autostart == Autostart::Yes)),
         ("priority", spec.priority.to_string()),
         ("stickiness", spec.stickiness.to_string()),
+        (
+            "survive",
+            spec.survive.map_or("-", model::spec::Survive::word).into(),
+        ),
         ("restart times", spec.restart.times.to_string()),
         ("restart within", time(spec.restart.within)),
     ]);
@@ -324,11 +333,51 @@ fn service(spec: &ServiceSpec) -> Facts {
         .map(|resource| &resource.name)
         .collect();
     facts.insert(ORDER.into(), list(&names));
+    facts.extend(rules(&spec.rules));
     for resource in &spec.resources {
         for (key, value) in self::resource(resource) {
             facts.insert(format!("{}/{key}", resource.name), value);
         }
     }
+    facts
+}
+
+/// One fact for each key of a table.
+fn table<T: ToString>(what: &str, table: &BTreeMap<String, T>) -> Facts {
+    let facts = table.iter();
+    facts
+        .map(|(key, value)| (format!("{what} {key}"), value.to_string()))
+        .collect()
+}
+
+fn rules(rules: &ServiceRules) -> Facts {
+    let copies = |of: fn(&Copies) -> String| rules.copies.as_ref().map_or(NOTHING.into(), of);
+    let ticket = |of: fn(&TicketRule) -> String| rules.ticket.as_ref().map_or(NOTHING.into(), of);
+    let mut facts = facts([
+        ("copies", copies(|copies| copies.count.to_string())),
+        (
+            "copies_per_node",
+            copies(|copies| copies.per_node.to_string()),
+        ),
+        ("together_with", list(&rules.together_with)),
+        ("apart_from", list(&rules.apart_from)),
+        ("after, only if both", list(&rules.after_if_both)),
+        ("not_while_starting", list(&rules.not_while_starting)),
+        ("avoid", list(&rules.avoid)),
+        ("never_on", list(&rules.never_on)),
+        ("where", list(&rules.where_rules)),
+        ("exclusive", rules.exclusive.to_string()),
+        ("needs_ticket", ticket(|rule| rule.ticket.to_string())),
+        ("on_ticket_loss", ticket(|rule| rule.on_loss.word().into())),
+        (
+            "bar_expires",
+            rules.bar_expires.map_or("never".into(), time),
+        ),
+        ("on_failure start", rules.on_failure.start.word().into()),
+        ("on_failure run", rules.on_failure.run.word().into()),
+        ("on_failure stop", rules.on_failure.stop.word().into()),
+    ]);
+    facts.extend(table("uses", &rules.uses));
     facts
 }
 

@@ -131,6 +131,10 @@ codes! {
     LoopbackAddress = "E0152", Warning;
     /// An address whose network cannot be checked, being of the other family.
     OtherFamily = "E0153", Warning;
+    /// A resource that can be in one place only, in a service with copies.
+    NotCopyable = "E0154", Error;
+    /// Two rules that cannot both hold.
+    Contradiction = "E0155", Error;
     /// A node that nobody can fence.
     NodeWithoutFence = "E0160", Warning;
     /// A fence device that no node uses.
@@ -143,4 +147,10 @@ codes! {
     UnusedWatchdog = "E0164", Warning;
     /// A policy under which a service may run twice.
     IgnoresQuorum = "E0165", Warning;
+    /// More copies than the nodes can take.
+    TooManyCopies = "E0166", Warning;
+    /// A service that fits on no node.
+    FitsNowhere = "E0167", Warning;
+    /// Room that counts for nothing.
+    RoomUnused = "E0168", Warning;
 }

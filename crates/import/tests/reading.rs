@@ -439,10 +439,10 @@ fn what_cannot_be_read_at_all_has_a_code_and_a_place() {
     ]
     .map(say);
     expect![[r#"
-        E0701 3:1: this is not XML: expected 'configuration' tag, not 'cib'
-        E0702 1:1: this is no CIB: its outermost element is not <cib>
-        E0702 1:1: this is no CIB: <configuration> is missing
-        E0701 1:1: this is not XML: the document does not have a root node
-        E0701 1:1: this is not XML: XML with DTD detected"#]]
+        E0801 3:1: this is not XML: expected 'configuration' tag, not 'cib'
+        E0802 1:1: this is no CIB: its outermost element is not <cib>
+        E0802 1:1: this is no CIB: <configuration> is missing
+        E0801 1:1: this is not XML: the document does not have a root node
+        E0801 1:1: this is not XML: XML with DTD detected"#]]
     .assert_eq(&said.join("\n"));
 }

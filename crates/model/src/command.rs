@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lock::{LockOwner, LockWait};
 use crate::seen::{
-    FenceResult, Found, Maintenance, ResourceFailure, ResourceState, RestartScope, WitnessKind,
+    FenceResult, Found, Maintenance, ResourceFailure, ResourceState, RestartScope, TicketStanding,
+    WitnessKind,
 };
 use crate::spec::Spec;
 use crate::{
-    BootId, ClaimEpoch, ClusterTime, DeviceName, FenceId, NodeId, NodeName, PlanId, Reason,
-    ResourceName, ServiceName, UserName, WallTime, WitnessName, duration,
+    BootId, ClaimEpoch, ClusterTime, DeviceName, FenceId, LockName, LockToken, NodeId, NodeName,
+    PlanId, Reason, ResourceName, ServiceName, SessionName, TicketName, UserName, WallTime,
+    WitnessName, duration,
 };
 
 /// A command with what the proposer knew.
@@ -318,10 +321,98 @@ pub enum Command {
         #[serde(default, with = "duration::option")]
         bound: Option<Duration>,
     },
+    /// A session takes a lock, or gets a place in its queue. A session that has either already
+    /// renews it.
+    TakeLock {
+        /// Which.
+        lock: LockName,
+        /// For whom.
+        owner: LockOwner,
+        /// For how long it is kept without being renewed.
+        #[serde(with = "duration")]
+        lease: Duration,
+        /// What becomes of it where another one holds the lock.
+        wait: LockWait,
+    },
+    /// A session still wants what it has of a lock.
+    RenewLock {
+        /// Which.
+        lock: LockName,
+        /// Who.
+        session: SessionName,
+        /// The token that it believes to hold; none: it does not care, or waits.
+        #[serde(default)]
+        token: Option<LockToken>,
+    },
+    /// A session gives back what it has of a lock.
+    ReleaseLock {
+        /// Which.
+        lock: LockName,
+        /// Who.
+        session: SessionName,
+        /// The token that it believes to hold; none: whatever it has.
+        #[serde(default)]
+        token: Option<LockToken>,
+    },
+    /// A person wants a lock back: it is not renewed any more.
+    RecallLock {
+        /// Which.
+        lock: LockName,
+        /// Of which holder.
+        token: LockToken,
+        /// Who.
+        by: UserName,
+    },
+    /// What a session has of a lock was not renewed in time. Rejected before its lease is over
+    /// in cluster time, and when it was renewed meanwhile.
+    LapseLock {
+        /// Which.
+        lock: LockName,
+        /// Whose.
+        session: SessionName,
+        /// The renewal that was the last one.
+        renewed: u64,
+    },
+    /// Another arbiter decides between two halves than history knows.
+    ArbiterIs {
+        /// The witness; none: confirmed fencing.
+        witness: Option<WitnessName>,
+        /// Why.
+        because: Reason,
+    },
     /// Maintenance of the whole cluster begins or ends.
     SetMaintenance {
         /// Begins or ends.
         maintenance: Maintenance,
+        /// Who.
+        by: UserName,
+    },
+    /// Maintenance of one node begins or ends: nothing on it is touched.
+    SetNodeMaintenance {
+        /// Which.
+        node: NodeName,
+        /// Begins or ends.
+        maintenance: Maintenance,
+        /// Who.
+        by: UserName,
+    },
+    /// An attribute of a node is set, or what was set is forgotten.
+    SetAttribute {
+        /// Which node.
+        node: NodeName,
+        /// Which attribute.
+        key: String,
+        /// What it is from now on; none: as the spec says.
+        value: Option<String>,
+        /// Who.
+        by: UserName,
+    },
+    /// A ticket comes here, goes, or is about to go.
+    SetTicket {
+        /// Which.
+        ticket: TicketName,
+        /// How it stands from now on.
+        standing: TicketStanding,
         /// Who.
         by: UserName,
     },
@@ -333,8 +424,10 @@ pub enum Command {
 pub enum BarNode {
     /// It may run it again.
     No,
-    /// Not until somebody clears it.
+    /// Not until somebody clears it, or it expires.
     UntilCleared,
+    /// No node may run it again until somebody starts or clears it.
+    Everywhere,
 }
 
 /// What operators can do to a service.
@@ -427,6 +520,35 @@ pub enum Rejected {
     /// The order makes no sense now.
     #[error("{0}")]
     Refused(String),
+    /// Somebody else has the lock.
+    #[error("lock {lock} is held by {by}, token {token}")]
+    LockHeld {
+        /// Which.
+        lock: LockName,
+        /// By whom.
+        by: Box<LockOwner>,
+        /// The holder's token.
+        token: LockToken,
+    },
+    /// The lock is free.
+    #[error("nobody holds lock {0}")]
+    LockIsFree(LockName),
+    /// The session has nothing of the lock, or no more what it believes to have.
+    #[error("{session} has lost lock {lock}, or never had it")]
+    NotYourLock {
+        /// Which.
+        lock: LockName,
+        /// Who asked.
+        session: SessionName,
+    },
+    /// The lock is wanted back, so it is not renewed.
+    #[error("lock {lock} is recalled by {by}")]
+    LockRecalled {
+        /// Which.
+        lock: LockName,
+        /// By whom.
+        by: UserName,
+    },
     /// A newer version made this command; this one must not guess.
     #[error("this version does not know the command")]
     Unknown,

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lock::{LockEnd, LockOwner};
 use crate::seen::{FenceResult, ResourceFailure};
 use crate::{
-    BootId, DeviceName, FenceId, NodeName, PlanId, Reason, ServiceName, UserName, WallTime,
-    duration,
+    BootId, DeviceName, FenceId, LockName, LockToken, NodeName, PlanId, Reason, ServiceName,
+    UserName, WallTime, WitnessName, duration,
 };
 
 /// One entry of the history.
@@ -164,6 +165,33 @@ pub enum Happening {
         #[serde(with = "duration::option")]
         bound: Option<Duration>,
     },
+    /// A session holds a lock.
+    LockTaken {
+        /// Which.
+        lock: LockName,
+        /// Who.
+        owner: LockOwner,
+        /// Its fencing token.
+        token: LockToken,
+    },
+    /// A session holds a lock no more.
+    LockEnded {
+        /// Which.
+        lock: LockName,
+        /// Who.
+        owner: LockOwner,
+        /// Its fencing token.
+        token: LockToken,
+        /// Why.
+        because: LockEnd,
+    },
+    /// Another arbiter decides between two halves.
+    Arbiter {
+        /// The witness; none: confirmed fencing.
+        witness: Option<WitnessName>,
+        /// Why.
+        because: Reason,
+    },
     /// A new version of the spec is live.
     Configured {
         /// The version.
@@ -178,6 +206,28 @@ pub enum Happening {
         /// What.
         did: String,
     },
+}
+
+impl Happening {
+    /// What happened to a lock, or to the right to decide between two halves.
+    fn fmt_right(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LockTaken { lock, owner, token } => {
+                write!(f, "lock {lock}: held by {owner}, token {token}")
+            }
+            Self::LockEnded {
+                lock,
+                owner,
+                token,
+                because,
+            } => write!(
+                f,
+                "lock {lock}: no more held by {owner}, token {token}: {because}"
+            ),
+            Self::Arbiter { witness, because } => fmt_arbiter(f, witness.as_ref(), because),
+            _other => Ok(()),
+        }
+    }
 }
 
 impl fmt::Display for Happening {
@@ -242,11 +292,25 @@ impl fmt::Display for Happening {
             }
             Self::FenceEnded { id, target, result } => write!(f, "fence {id}: {target} {result}"),
             Self::Watchdog { node, bound } => fmt_watchdog(f, node, *bound),
+            Self::LockTaken { .. } | Self::LockEnded { .. } | Self::Arbiter { .. } => {
+                self.fmt_right(f)
+            }
             Self::Configured { version, by } => {
                 write!(f, "configuration version {version} by {by}")
             }
             Self::Operator { by, did } => write!(f, "{by}: {did}"),
         }
+    }
+}
+
+fn fmt_arbiter(
+    f: &mut fmt::Formatter<'_>,
+    witness: Option<&WitnessName>,
+    because: &Reason,
+) -> fmt::Result {
+    match witness {
+        Some(witness) => write!(f, "witness {witness} decides between two halves: {because}"),
+        None => write!(f, "confirmed fencing decides between two halves: {because}"),
     }
 }
 

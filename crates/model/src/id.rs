@@ -61,6 +61,10 @@ number!(
     /// Numbers a fence request: the log index of the entry that asked for it.
     FenceId
 );
+number!(
+    /// Numbers one holding of a lock. Each new holder of any lock has a higher one.
+    LockToken
+);
 
 /// Why a string cannot be a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -100,8 +104,26 @@ fn check_name(text: &str) -> Result<(), NameError> {
     }
 }
 
+/// The name of a service, or of one of its copies: `web`, or `web:2`.
+fn check_service_name(text: &str) -> Result<(), NameError> {
+    let Some((service, number)) = text.split_once(':') else {
+        return check_name(text);
+    };
+    check_name(service)?;
+    // One spelling for each number.
+    let is_number = number.parse::<u32>().is_ok_and(|n| n.to_string() == number);
+    if is_number {
+        Ok(())
+    } else {
+        Err(NameError::Character(':'))
+    }
+}
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
+        name!($(#[$doc])* $name, check_name);
+    };
+    ($(#[$doc:meta])* $name:ident, $check:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -115,7 +137,7 @@ macro_rules! name {
             /// What is wrong with it.
             pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
                 let text = text.into();
-                check_name(&text)?;
+                $check(&text)?;
                 Ok(Self(text))
             }
 
@@ -159,8 +181,50 @@ name!(
     NodeName
 );
 name!(
-    /// What people call a service.
-    ServiceName
+    /// What people call a service; or one copy of a service that has several: its number
+    /// follows after a colon, as in `web:2`.
+    ServiceName, check_service_name
+);
+
+impl ServiceName {
+    /// The number of the copy, where this names one.
+    #[must_use]
+    pub fn copy(&self) -> Option<u32> {
+        let (_, number) = self.0.split_once(':')?;
+        number.parse().ok()
+    }
+
+    /// The service itself, as text: `web` of `web:2`.
+    #[must_use]
+    pub fn service_str(&self) -> &str {
+        self.0
+            .split_once(':')
+            .map_or(&self.0, |(service, _)| service)
+    }
+
+    /// The service itself: `web` of `web:2`.
+    #[must_use]
+    pub fn service(&self) -> Self {
+        Self(self.service_str().to_string())
+    }
+
+    /// One copy of this service.
+    #[must_use]
+    pub fn with_copy(&self, number: u32) -> Self {
+        Self(format!("{}:{number}", self.service_str()))
+    }
+
+    /// Among names in order, those of copies of this service lie between these two.
+    #[must_use]
+    pub fn copies_range(&self) -> std::ops::Range<Self> {
+        // `;` follows `:`, and no name has it.
+        self.with_copy(0)..Self(format!("{};", self.service_str()))
+    }
+}
+
+name!(
+    /// Names a ticket: a right that one of several clusters holds.
+    TicketName
 );
 name!(
     /// Names a resource within its service: given by the file, else made of kind and place
@@ -182,6 +246,14 @@ name!(
 name!(
     /// Names a witness: a vote from outside the cluster, which never runs services.
     WitnessName
+);
+name!(
+    /// Names a lock.
+    LockName
+);
+name!(
+    /// Names one run of one client that holds locks or waits for them.
+    SessionName
 );
 name!(
     /// Who asked for something: an account name on the node that was asked, or `mainstay`.
@@ -273,5 +345,33 @@ mod tests {
         assert_eq!(NodeName::new("../a"), Err(NameError::Character('.')));
         assert_eq!(NodeName::new(""), Err(NameError::Empty));
         assert!(NodeName::new("db-1.rack2").is_ok());
+        assert_eq!(NodeName::new("db:1"), Err(NameError::Character(':')));
+    }
+
+    #[test]
+    fn a_copy_is_named_by_its_service_and_one_number() {
+        let copy = ServiceName::new("web:2").unwrap();
+        assert_eq!((copy.service_str(), copy.copy()), ("web", Some(2)));
+        assert_eq!(copy.service().with_copy(2), copy);
+        assert_eq!(copy.service().copy(), None);
+        for bad in [
+            "web:",
+            "web:02",
+            "web:x",
+            "web:1:2",
+            ":1",
+            "web:-1",
+            "web:4294967296",
+        ] {
+            assert!(ServiceName::new(bad).is_err(), "{bad}");
+        }
+        let range = copy.copies_range();
+        let is_in = |text: &str| range.contains(&ServiceName::new(text).unwrap());
+        assert!(["web:0", "web:2", "web:10"].into_iter().all(is_in));
+        assert!(
+            !["web", "web-1", "web.a", "web2", "wec"]
+                .into_iter()
+                .any(is_in)
+        );
     }
 }

@@ -11,20 +11,25 @@ pub mod command;
 pub mod duration;
 pub mod history;
 pub mod id;
+pub mod lock;
 pub mod operation;
 pub mod plant;
 pub mod reason;
+pub mod rules;
 pub mod seen;
+pub mod spans;
 pub mod spec;
 pub mod time;
 
 pub use command::{Command, Rejected, Stamped};
 pub use history::{Happening, HistoryEntry};
 pub use id::{
-    BootId, CardName, ClaimEpoch, DeviceName, Epoch, FenceId, Lineage, NetworkName, NodeId,
-    NodeName, OperationId, PlanId, ResourceName, ServiceName, UserName, WitnessId, WitnessName,
+    BootId, CardName, ClaimEpoch, DeviceName, Epoch, FenceId, Lineage, LockName, LockToken,
+    NetworkName, NodeId, NodeName, OperationId, PlanId, ResourceName, ServiceName, SessionName,
+    TicketName, UserName, WitnessId, WitnessName,
 };
 pub use reason::Reason;
 pub use seen::Seen;
+pub use spans::{Measured, OperationTimes, Spans};
 pub use spec::Spec;
 pub use time::{ClusterTime, Instant, Moment, WallTime};

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DeviceName, NodeName, ResourceName, ServiceName, UserName, WallTime, duration};
+use crate::{
+    DeviceName, NodeName, ResourceName, ServiceName, TicketName, UserName, WallTime, WitnessName,
+    duration,
+};
 
 /// Why a step is taken, or why none is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +127,13 @@ pub enum Reason {
         node: NodeName,
         /// Failures in the window.
         count: u32,
+        /// For how long the node is barred; none: until a person ends it.
+        #[serde(
+            default,
+            with = "duration::option",
+            skip_serializing_if = "Option::is_none"
+        )]
+        barred_for: Option<Duration>,
     },
     /// An operator asked.
     AskedByOperator {
@@ -203,6 +213,110 @@ pub enum Reason {
         /// Times within the last hour.
         times: u32,
     },
+    /// Its copies are on other nodes, one for each that may run it.
+    EveryNodeHasOne,
+    /// It belongs where another service is, and that is or goes elsewhere.
+    TogetherWith {
+        /// Which service.
+        service: ServiceName,
+        /// Where that is, or goes; none: nowhere.
+        node: Option<NodeName>,
+    },
+    /// It must not be where another service is.
+    ApartFrom {
+        /// Which service.
+        service: ServiceName,
+        /// Where that is, or goes.
+        node: NodeName,
+    },
+    /// All services taken together, its place is another one.
+    BetterPlace {
+        /// Where.
+        node: NodeName,
+    },
+    /// There is room for others only, which stand before it.
+    Displaced {
+        /// From where.
+        node: NodeName,
+    },
+    /// Its node has no room for it beside the others.
+    NoRoom {
+        /// Which node.
+        node: NodeName,
+        /// Of which good.
+        good: String,
+        /// How much it needs.
+        needs: u64,
+        /// How much the others leave.
+        left: u64,
+    },
+    /// The node is no longer one that it may use.
+    NotAllowedThere {
+        /// Which node.
+        node: NodeName,
+        /// Why.
+        why: String,
+    },
+    /// The ticket that it needs is not here.
+    NeedsTicket {
+        /// Which.
+        ticket: TicketName,
+    },
+    /// It waits until another service has started.
+    WaitsForStart {
+        /// Which.
+        service: ServiceName,
+    },
+    /// It needs a copy of another service on its own node.
+    WaitsForCopy {
+        /// Of which service.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+    },
+    /// A failure holds it until a person has looked.
+    HeldAfterFailure {
+        /// Which resource failed.
+        resource: ResourceName,
+        /// Where.
+        node: NodeName,
+        /// How.
+        how: String,
+    },
+    /// The answer to this failure concerns the whole node.
+    FailureOfNode {
+        /// Which service.
+        service: ServiceName,
+        /// Which resource.
+        resource: ResourceName,
+        /// Where.
+        node: NodeName,
+        /// How.
+        how: String,
+    },
+    /// The node is in maintenance.
+    NodeMaintenance {
+        /// Which.
+        node: NodeName,
+    },
+    /// A witness answers a majority.
+    WitnessAnswers {
+        /// Which.
+        witness: WitnessName,
+    },
+    /// A witness does not answer any more, while a majority is there to do without it.
+    WitnessSilent {
+        /// Which.
+        witness: WitnessName,
+        /// For how long; zero: it has not answered this leader at all.
+        #[serde(with = "duration")]
+        silent_for: Duration,
+    },
+    /// A witness was taken out.
+    WitnessRemoved {
+        /// Which.
+        witness: WitnessName,
+    },
     /// A device failed to fence, another try follows.
     FenceFailed {
         /// Which node.
@@ -227,6 +341,71 @@ impl Reason {
                 resource, count, ..
             } => format!("{resource} failed {count} times"),
             other => other.to_string(),
+        }
+    }
+
+    /// Those that follow from rules which few services have.
+    fn fmt_rule(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EveryNodeHasOne => write!(f, "each node that may run it now has its copy"),
+            Self::TogetherWith {
+                service,
+                node: Some(node),
+            } => write!(f, "it belongs where {service} is, on {node}"),
+            Self::TogetherWith {
+                service,
+                node: None,
+            } => write!(f, "it belongs where {service} is, which has no place now"),
+            Self::ApartFrom { service, node } => {
+                write!(f, "it must not be where {service} is, on {node}")
+            }
+            Self::BetterPlace { node } => write!(f, "with all others in view it belongs on {node}"),
+            Self::Displaced { node } => {
+                write!(f, "what stands before it needs its place on {node}")
+            }
+            Self::NoRoom {
+                node,
+                good,
+                needs,
+                left,
+            } => write!(f, "no room on {node}: {good} {needs} needed, {left} left"),
+            Self::NotAllowedThere { node, why } => write!(f, "it may not be on {node}: {why}"),
+            Self::NeedsTicket { ticket } => write!(f, "ticket {ticket} is not here"),
+            Self::WaitsForStart { service } => write!(f, "waits until {service} has started"),
+            Self::WaitsForCopy { service, node } => {
+                write!(f, "waits for the copy of {service} on {node} to run")
+            }
+            Self::HeldAfterFailure {
+                resource,
+                node,
+                how,
+            } => write!(
+                f,
+                "{resource} failed on {node} ({how}), and it stays like this until cleared"
+            ),
+            Self::FailureOfNode {
+                service,
+                resource,
+                node,
+                how,
+            } => write!(f, "{resource} of {service} failed on {node} ({how})"),
+            Self::NodeMaintenance { node } => write!(f, "{node} is in maintenance"),
+            other => other.fmt_witness(f),
+        }
+    }
+}
+
+impl Reason {
+    /// Why a witness decides between two halves, or does not.
+    fn fmt_witness(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WitnessAnswers { witness } => write!(f, "{witness} answers a majority"),
+            Self::WitnessSilent {
+                witness,
+                silent_for,
+            } => fmt_silent_witness(f, witness, *silent_for),
+            Self::WitnessRemoved { witness } => write!(f, "{witness} was taken out"),
+            _other => Ok(()),
         }
     }
 }
@@ -272,7 +451,8 @@ impl fmt::Display for Reason {
                 resource,
                 node,
                 count,
-            } => fmt_too_often(f, resource, node, *count),
+                barred_for,
+            } => fmt_too_often(f, resource, node, (*count, *barred_for)),
             Self::AskedByOperator { user } => write!(f, "asked by {user}"),
             Self::SpecChanged { version } => write!(f, "configuration version {version}"),
             Self::Failback { node } => write!(f, "{node} is preferred and ready again"),
@@ -295,10 +475,8 @@ impl fmt::Display for Reason {
             Self::Maintenance => write!(f, "maintenance is on"),
             Self::NoFenceDevice { node } => write!(f, "no fence device is configured for {node}"),
             Self::FencedTooOften { node, times } => fmt_brake(f, node, *times),
-            Self::FenceFailed { node, device, how } => match device {
-                Some(device) => write!(f, "{device} could not fence {node}: {how}"),
-                None => write!(f, "{node} could not be fenced: {how}"),
-            },
+            Self::FenceFailed { node, device, how } => fmt_fence(f, node, device.as_ref(), how),
+            rule => rule.fmt_rule(f),
         }
     }
 }
@@ -310,6 +488,29 @@ fn fmt_lie(f: &mut fmt::Formatter<'_>, node: &NodeName, by: &str) -> fmt::Result
         f,
         "{node} lives although {by} confirmed it off; two copies may have run"
     )
+}
+
+fn fmt_fence(
+    f: &mut fmt::Formatter<'_>,
+    node: &NodeName,
+    device: Option<&DeviceName>,
+    how: &str,
+) -> fmt::Result {
+    match device {
+        Some(device) => write!(f, "{device} could not fence {node}: {how}"),
+        None => write!(f, "{node} could not be fenced: {how}"),
+    }
+}
+
+fn fmt_silent_witness(
+    f: &mut fmt::Formatter<'_>,
+    witness: &WitnessName,
+    silent_for: Duration,
+) -> fmt::Result {
+    match silent_for.as_millis() {
+        0 => write!(f, "{witness} does not answer"),
+        millis => write!(f, "{witness} silent for {millis} ms"),
+    }
 }
 
 fn fmt_untrusted(f: &mut fmt::Formatter<'_>, node: &NodeName, device: &DeviceName) -> fmt::Result {
@@ -360,12 +561,17 @@ fn fmt_too_often(
     f: &mut fmt::Formatter<'_>,
     resource: &ResourceName,
     node: &NodeName,
-    count: u32,
+    (count, barred_for): (u32, Option<Duration>),
 ) -> fmt::Result {
-    write!(
-        f,
-        "{resource} failed {count} times on {node}, which is barred until cleared"
-    )
+    let times = match count {
+        1 => "once".to_string(),
+        many => format!("{many} times"),
+    };
+    write!(f, "{resource} failed {times} on {node}, which is barred ")?;
+    match barred_for {
+        None => f.write_str("until cleared"),
+        Some(span) => write!(f, "for {}", duration::format(span)),
+    }
 }
 
 fn fmt_no_node(f: &mut fmt::Formatter<'_>, nodes: &[(NodeName, String)]) -> fmt::Result {

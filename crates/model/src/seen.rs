@@ -7,9 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::{ResourceAddress, Verb};
+use crate::spec::NodeSpec;
 use crate::{
-    BootId, ClaimEpoch, ClusterTime, DeviceName, FenceId, Moment, NodeId, NodeName, PlanId, Reason,
-    ResourceName, ServiceName, UserName, WallTime, WitnessId, WitnessName, duration,
+    BootId, ClaimEpoch, ClusterTime, DeviceName, FenceId, Moment, NodeId, NodeName, OperationTimes,
+    PlanId, Reason, ResourceName, ServiceName, Spans, TicketName, UserName, WallTime, WitnessId,
+    WitnessName, duration,
 };
 
 /// The picture of the cluster that all nodes share.
@@ -36,6 +38,51 @@ pub struct Seen {
     /// A quorum of another history that is heard although this one has a quorum too.
     #[serde(default)]
     pub contest: Option<ContestSeen>,
+    /// Tickets that a person has spoken of.
+    #[serde(default)]
+    pub tickets: BTreeMap<TicketName, TicketSeen>,
+    /// How long each device of the spec took to confirm a fence, from the question on.
+    #[serde(default)]
+    pub fence_times: BTreeMap<DeviceName, Spans>,
+    /// The witness that decides between two halves, as history knows it; none: confirmed
+    /// fencing. What counts is the configuration of the log, which changes before this.
+    #[serde(default)]
+    pub arbiter: Option<WitnessName>,
+}
+
+/// A right that one of several clusters holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketSeen {
+    /// How it stands here.
+    pub standing: TicketStanding,
+    /// Since when.
+    pub since: WallTime,
+    /// Who said so.
+    pub by: UserName,
+}
+
+/// How a ticket stands in this cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TicketStanding {
+    /// It is here.
+    Granted,
+    /// It is here, and about to be given away: what needs it stops in peace.
+    Standby,
+    /// It is not here.
+    Revoked,
+}
+
+impl TicketStanding {
+    /// The word for it in `ticket`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::Standby => "standby",
+            Self::Revoked => "revoked",
+        }
+    }
 }
 
 /// A forced change by a person.
@@ -165,12 +212,35 @@ pub struct NodeSeen {
     /// The boot and the number of its last word about that.
     #[serde(default)]
     pub watchdog_word: Option<(BootId, u64)>,
+    /// Attributes that were set at run time; they stand before those of the spec.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
+    /// Whether nothing on it is touched.
+    #[serde(default)]
+    pub maintenance: Maintenance,
 }
 
 /// More fences of one node within an hour than any brake may allow.
 pub const FENCED_AT_MAX: usize = 100;
 
 impl NodeSeen {
+    /// One of its attributes: as set at run time, else as the spec says.
+    #[must_use]
+    pub fn attribute<'a>(&'a self, spec: Option<&'a NodeSpec>, key: &str) -> Option<&'a str> {
+        let set = self.attributes.get(key);
+        let value = set.or_else(|| spec?.attributes.get(key));
+        value.map(String::as_str)
+    }
+
+    /// All its attributes: those set at run time stand before those of the spec.
+    #[must_use]
+    pub fn all_attributes(&self, spec: Option<&NodeSpec>) -> BTreeMap<String, String> {
+        let mut all = spec.map(|spec| spec.attributes.clone()).unwrap_or_default();
+        let set = self.attributes.iter();
+        all.extend(set.map(|(key, value)| (key.clone(), value.clone())));
+        all
+    }
+
     /// Whether it may run things that nobody knows of: it has not told in its present boot
     /// what runs there, and is not proven down.
     #[must_use]
@@ -302,6 +372,9 @@ pub struct ServiceSeen {
     /// Nodes barred for this service until cleared, and why.
     #[serde(default)]
     pub barred: BTreeMap<NodeName, Bar>,
+    /// A failure after which it stays stopped until somebody clears or starts it.
+    #[serde(default)]
+    pub held: Option<Bar>,
     /// Nodes where it was found running without a claim.
     #[serde(default)]
     pub strays: BTreeMap<NodeName, BootId>,
@@ -313,6 +386,9 @@ pub struct ServiceSeen {
     pub changed_in: u64,
     /// Since when it is as it is.
     pub since: WallTime,
+    /// How long its operations took.
+    #[serde(default)]
+    pub times: OperationTimes,
 }
 
 /// Enough for any restart window that makes sense; more is noise.
@@ -491,11 +567,26 @@ pub struct Failure {
 pub struct Bar {
     /// Since when.
     pub at: WallTime,
+    /// Since when in the cluster's life.
+    #[serde(default)]
+    pub clock: ClusterTime,
     /// Why.
     pub because: Reason,
 }
 
 impl Bar {
+    /// When it ends by itself, if it does after `expires`.
+    #[must_use]
+    pub fn ends(&self, expires: Option<Duration>) -> Option<ClusterTime> {
+        expires.map(|span| self.clock + span)
+    }
+
+    /// Whether it still bars.
+    #[must_use]
+    pub fn holds(&self, expires: Option<Duration>, now: ClusterTime) -> bool {
+        self.ends(expires).is_none_or(|ends| now < ends)
+    }
+
     /// In short, where the node is named already: `barred since 22:01: web-1 failed 4 times`.
     /// A bar of another day (UTC) than `now` is told with its day.
     #[must_use]
@@ -528,6 +619,9 @@ pub struct FenceSeen {
     pub because: Reason,
     /// When it was asked for.
     pub at: WallTime,
+    /// When that was in the cluster's life.
+    #[serde(default)]
+    pub clock: ClusterTime,
     /// How it stands.
     #[serde(default)]
     pub standing: FenceStanding,
@@ -621,10 +715,12 @@ mod tests {
     fn a_bar_is_told_in_a_clause_with_its_day_when_that_has_passed() {
         let bar = Bar {
             at: WallTime(1_795_212_099_999),
+            clock: ClusterTime(0),
             because: Reason::FailedTooOften {
                 resource: "process-1".parse().unwrap(),
                 node: "alpha".parse().unwrap(),
                 count: 4,
+                barred_for: None,
             },
         };
         let told = |hours: u64| bar.clause(WallTime(bar.at.0 + hours * 3_600_000));

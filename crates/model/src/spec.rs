@@ -3,6 +3,7 @@
 //! The TOML text is read by the `config` crate; the log carries the finished `Spec`, so
 //! that every node works from the same values whatever its version of the reader.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::duration;
+use crate::rules::{ClusterRules, CopyCount, ServiceRules};
 use crate::{CardName, DeviceName, NetworkName, NodeName, ResourceName, ServiceName};
 
 /// The whole description of a cluster.
@@ -30,6 +32,69 @@ pub struct Spec {
     /// Its services.
     #[serde(default)]
     pub services: BTreeMap<ServiceName, ServiceSpec>,
+}
+
+impl Spec {
+    /// What is described under this name, if it is one that runs: of a service with copies
+    /// each copy (`web:0`), of any other the service itself (`web`).
+    #[must_use]
+    pub fn service_of(&self, name: &ServiceName) -> Option<&ServiceSpec> {
+        let Some(number) = name.copy() else {
+            return self
+                .services
+                .get(name)
+                .filter(|spec| spec.rules.copies.is_none());
+        };
+        let spec = self.services.get(&name.service())?;
+        (number < self.copies_of(spec)?).then_some(spec)
+    }
+
+    /// How many copies of the service there are; none: it has none, and runs under its name.
+    #[must_use]
+    pub fn copies_of(&self, spec: &ServiceSpec) -> Option<u32> {
+        let copies = spec.rules.copies?;
+        match copies.count {
+            CopyCount::Number(number) => Some(number),
+            CopyCount::EveryNode => {
+                let nodes = self.nodes.keys().filter(|node| spec.allows(node)).count();
+                let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
+                Some(nodes.saturating_mul(copies.per_node))
+            }
+        }
+    }
+
+    /// The names under which a service runs: its own, or those of its copies.
+    #[must_use]
+    pub fn names_of<'a>(&self, name: &'a ServiceName) -> Vec<Cow<'a, ServiceName>> {
+        let copies = self
+            .services
+            .get(name)
+            .and_then(|spec| self.copies_of(spec));
+        match copies {
+            None => vec![Cow::Borrowed(name)],
+            Some(count) => (0..count).map(|n| Cow::Owned(name.with_copy(n))).collect(),
+        }
+    }
+
+    /// Everything that runs, by name: services, and each copy of those that have copies.
+    pub fn running_names(&self) -> impl Iterator<Item = (Cow<'_, ServiceName>, &ServiceSpec)> {
+        self.services.iter().flat_map(|(name, spec)| {
+            let names = self.names_of(name).into_iter();
+            names.map(move |name| (name, spec))
+        })
+    }
+}
+
+impl ServiceSpec {
+    /// Whether the configuration lets the node run it, as far as it names nodes.
+    #[must_use]
+    pub fn allows(&self, node: &NodeName) -> bool {
+        let is_chosen = match self.elsewhere {
+            Elsewhere::Allowed => true,
+            Elsewhere::Never => self.prefer.contains(node),
+        };
+        is_chosen && !self.rules.never_on.contains(node)
+    }
 }
 
 /// What holds for the cluster as a whole.
@@ -52,6 +117,9 @@ pub struct ClusterSpec {
     /// time, the one that reaches fewer of them holds back. Advice only: it never gives quorum.
     #[serde(default)]
     pub ping_targets: Vec<IpAddr>,
+    /// Rules about where services are.
+    #[serde(default)]
+    pub rules: ClusterRules,
 }
 
 /// Longer than an ordinary power device needs to switch off, so that the preferred half is
@@ -169,6 +237,12 @@ pub struct NodeSpec {
     /// The watchdog that resets it when it is not fed.
     #[serde(default)]
     pub watchdog: Option<WatchdogSpec>,
+    /// What services ask for by `where`; what is set at run time stands before these.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
+    /// What it has room for, by kind of good.
+    #[serde(default)]
+    pub capacity: BTreeMap<String, u64>,
 }
 
 /// A device that resets its machine unless it is fed in time.
@@ -249,8 +323,49 @@ pub struct ServiceSpec {
     pub stickiness: u32,
     /// When a failure is mended on the same node, and when elsewhere.
     pub restart: RestartPolicy,
+    /// What few services need.
+    #[serde(default)]
+    pub rules: ServiceRules,
     /// What it is made of, in start order.
     pub resources: Vec<ResourceSpec>,
+    /// What it must come back after. A change under which it would not is refused.
+    #[serde(default)]
+    pub survive: Option<Survive>,
+}
+
+/// What a service must come back after, wherever it then runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Survive {
+    /// The loss of any one node.
+    AnyNode,
+    /// The loss of any one network.
+    AnyNetwork,
+    /// Any one failure: of a node, a network, a card, a witness, a fence device or a resource.
+    AnyOne,
+    /// The loss of any two nodes at the same moment.
+    AnyTwoNodes,
+}
+
+impl Survive {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::AnyNode,
+        Self::AnyNetwork,
+        Self::AnyOne,
+        Self::AnyTwoNodes,
+    ];
+
+    /// The word for it in the file and in messages.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::AnyNode => "any-node",
+            Self::AnyNetwork => "any-network",
+            Self::AnyOne => "any-one",
+            Self::AnyTwoNodes => "any-two-nodes",
+        }
+    }
 }
 
 /// Whether nodes outside `prefer` may run a service.

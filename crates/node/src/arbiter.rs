@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use model::seen::{WitnessKind, WitnessSeen};
-use model::{Instant, NodeId};
+use model::{Command, Instant, NodeId, Reason};
 use raft::{Arbiter, Change};
 
 use crate::node::{Liveness, Node};
@@ -59,6 +59,14 @@ impl Words {
         word.is_none_or(|word| word.at + SILENT_AFTER <= now)
     }
 
+    /// Zero where it has never answered.
+    fn silent_for(&self, arbiter: &Arbiter, now: Instant) -> Duration {
+        let word = self.0.get(arbiter);
+        word.map_or(Duration::ZERO, |word| {
+            now.saturating_duration_since(word.at)
+        })
+    }
+
     /// When this witness may become trusted or silent.
     fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let times = self.0.values().flat_map(|word| {
@@ -96,6 +104,38 @@ impl Node {
         spec.map_or(0, |spec| {
             quorum::race::weight(spec, self.state.seen(), [&self.config.name])
         })
+    }
+
+    /// What history does not know yet of the arbiter that is in force.
+    pub(crate) fn arbiter_news(&self, now: Instant) -> Option<Command> {
+        let witnesses = &self.state.seen().witnesses;
+        let present = self.raft.configuration().arbiter;
+        let in_force = witnesses
+            .iter()
+            .find(|(_, seen)| arbiter_of(seen) == present);
+        if in_force.is_none() && present != Arbiter::default() {
+            // It was taken out, and is still to be replaced.
+            return None;
+        }
+        let witness = in_force.map(|(name, _)| name.clone());
+        let told = &self.state.seen().arbiter;
+        let because = match (&witness, told) {
+            _ if witness == *told => return None,
+            (Some(witness), _) => Reason::WitnessAnswers {
+                witness: witness.clone(),
+            },
+            (None, Some(before)) => match witnesses.get(before) {
+                Some(seen) => Reason::WitnessSilent {
+                    witness: before.clone(),
+                    silent_for: self.words.silent_for(&arbiter_of(seen), now),
+                },
+                None => Reason::WitnessRemoved {
+                    witness: before.clone(),
+                },
+            },
+            (None, None) => return None,
+        };
+        Some(Command::ArbiterIs { witness, because })
     }
 
     /// The change of the arbiter that is due, if any is.

@@ -119,8 +119,13 @@ impl Node {
         }
         self.duties.forget_refusals(now);
         self.lead_members(now);
-        let news = [self.vouched_mark(), self.contest_news(now)];
-        for command in news.into_iter().flatten() {
+        let news = [
+            self.vouched_mark(),
+            self.contest_news(now),
+            self.arbiter_news(now),
+        ];
+        let news = news.into_iter().flatten();
+        for command in news.chain(self.lapsed_locks(now)) {
             self.decide(format!("{command:?}"), command, now);
         }
         if self.duties.pending.is_empty() {
@@ -145,7 +150,11 @@ impl Node {
             return None;
         }
         let duties = self.duties.next_deadline();
-        let others = [self.arbiter_deadline(now), self.contest_deadline(now)];
+        let others = [
+            self.arbiter_deadline(now),
+            self.contest_deadline(now),
+            self.leases_deadline().filter(|at| now < *at),
+        ];
         duties.into_iter().chain(others.into_iter().flatten()).min()
     }
 

@@ -107,6 +107,9 @@ enum Probing {
     Done,
 }
 
+/// What becomes of the strays on this node.
+type Verdicts = Vec<(ServiceName, StrayVerdict)>;
+
 /// What a service should be, here and now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Want {
@@ -148,8 +151,10 @@ impl Executor {
             .spec()
             .and_then(|spec| spec.nodes.get(&self.me).cloned());
         let mut found: BTreeMap<ServiceName, Vec<ResourceSpec>> = BTreeMap::new();
-        for (name, service) in state.spec().iter().flat_map(|spec| &spec.services) {
-            found.insert(name.clone(), service.resources.clone());
+        for (service, spec) in state.spec().iter().flat_map(|spec| &spec.services) {
+            for name in self.names_here(state, service, recorded) {
+                found.insert(name, spec.resources.clone());
+            }
         }
         for (address, spec) in recorded {
             let resources = found.entry(address.service.clone()).or_default();
@@ -180,6 +185,41 @@ impl Executor {
         } else {
             Probing::Waiting(waiting)
         };
+    }
+
+    /// The names under which a service may run on this node: those under which it was started
+    /// here, else its own. Of copies that nobody has started here the number says nothing, so
+    /// they are looked for under one that follows from the node's place; should it run, and
+    /// that number run elsewhere, it is one too many.
+    fn names_here(
+        &self,
+        state: &State,
+        service: &ServiceName,
+        recorded: &[(ResourceAddress, ResourceSpec)],
+    ) -> BTreeSet<ServiceName> {
+        let recorded = recorded.iter().map(|(address, _)| &address.service);
+        let of_service = recorded.filter(|name| name.service_str() == service.as_str());
+        let mut names: BTreeSet<ServiceName> = of_service.cloned().collect();
+        let copies = state.seen().services.range(service.copies_range());
+        for (name, _) in copies {
+            if self.my_claim(state, name).is_some() {
+                names.insert(name.clone());
+            }
+        }
+        let spec = state.spec();
+        let copies = spec.and_then(|spec| spec.services.get(service)?.rules.copies);
+        if names.is_empty() {
+            names.insert(match copies {
+                None => service.clone(),
+                Some(copies) => {
+                    let mut nodes = spec.into_iter().flat_map(|spec| spec.nodes.keys());
+                    let place = nodes.position(|node| *node == self.me).unwrap_or(0);
+                    let place = u32::try_from(place).unwrap_or(0);
+                    service.with_copy(place.saturating_mul(copies.per_node))
+                }
+            });
+        }
+        names
     }
 
     /// What the probes found, once all have answered.
@@ -303,9 +343,10 @@ impl Executor {
         }
         self.take_claims(state, now);
         let names: Vec<ServiceName> = self.services.keys().cloned().collect();
+        let mut strays = None;
         for name in names {
             let claim = self.my_claim(state, &name).cloned();
-            let want = self.want(state, &name, claim.as_ref());
+            let want = self.want(state, (&name, claim.as_ref()), &mut strays);
             self.step(&name, claim.as_ref(), want, now);
             self.ask_for_state(&name, now);
             self.tell(state, &name, want, now);
@@ -371,14 +412,20 @@ impl Executor {
                 .or_insert_with(|| Local::new(ClaimEpoch(0), claim.plan));
             local.plan = claim.plan;
             if local.epoch != claim.epoch {
-                local.take_claim(claim, spec.services.get(name), node, now);
+                local.take_claim(claim, spec.service_of(name), node, now);
             } else if local.incarnation < claim.incarnation {
                 local.take_incarnation(claim);
             }
         }
     }
 
-    fn want(&self, state: &State, name: &ServiceName, claim: Option<&Claim>) -> Want {
+    /// What the planner says of strays is asked for once, and only where there is one.
+    fn want(
+        &self,
+        state: &State,
+        (name, claim): (&ServiceName, Option<&Claim>),
+        strays: &mut Option<Verdicts>,
+    ) -> Want {
         let Some(local) = self.services.get(name) else {
             return Want::AsItIs;
         };
@@ -389,7 +436,7 @@ impl Executor {
             Some(claim) if claim.goal == Goal::Run => Want::Up,
             Some(_) => Want::Down,
             None if !self.has_probed(state) => Want::AsItIs,
-            None => self.want_of_stray(state, name),
+            None => self.want_of_stray(state, name, strays),
         }
     }
 
@@ -404,7 +451,12 @@ impl Executor {
 
     /// A service that runs here without a claim waits for the leader to adopt it, unless
     /// the planner says that it never will.
-    fn want_of_stray(&self, state: &State, name: &ServiceName) -> Want {
+    fn want_of_stray(
+        &self,
+        state: &State,
+        name: &ServiceName,
+        strays: &mut Option<Verdicts>,
+    ) -> Want {
         let is_down = self.services.get(name).is_none_or(Local::is_down);
         let Some(spec) = state.spec().filter(|_| !is_down) else {
             return Want::AsItIs;
@@ -417,8 +469,8 @@ impl Executor {
             now: state.clock(),
             wall: model::WallTime(0),
         };
-        let verdicts = planner::strays(&input, &self.me);
-        match verdicts.into_iter().find(|(service, _)| service == name) {
+        let verdicts = strays.get_or_insert_with(|| planner::strays(&input, &self.me));
+        match verdicts.iter().find(|(service, _)| service == name) {
             Some((_, StrayVerdict::Adopt | StrayVerdict::Leave(_))) => Want::AsItIs,
             // What is up without being a stray in the log has lost its claim.
             Some((_, StrayVerdict::Stop(_))) | None => Want::Down,

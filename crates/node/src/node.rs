@@ -174,6 +174,7 @@ pub struct Node {
     pub(crate) applied: u64,
     pub(crate) executor: Executor,
     pub(crate) losses: crate::outlive::Losses,
+    pub(crate) leases: crate::locks::Leases,
     pub(crate) recorded: Vec<(ResourceAddress, ResourceSpec)>,
     pub(crate) requests: Requests,
     pub(crate) duties: Duties,
@@ -235,6 +236,7 @@ impl Node {
             applied: 0,
             executor,
             losses: crate::outlive::Losses::default(),
+            leases: crate::locks::Leases::default(),
             recorded,
             requests: Requests::default(),
             duties: Duties::default(),
@@ -644,6 +646,7 @@ impl Node {
                 raft::Output::Committed(entries) => {
                     entries.into_iter().for_each(|entry| self.apply(entry, now));
                     self.note_losses(now);
+                    self.note_leases(now);
                 }
                 raft::Output::RestoreSnapshot(meta, data) => self.restore((meta.index, &data), now),
                 raft::Output::RoleChanged { leader, .. } => self.take_leader(leader, now),
@@ -721,6 +724,8 @@ impl Node {
             State::from_snapshot(data).expect("a snapshot that a leader sent can be read")
         };
         self.follow_clock(now);
+        self.forget_leases();
+        self.note_leases(now);
         self.applied = index;
         self.compacted = index;
         self.outputs.push_back(Output::Changed { applied: index });

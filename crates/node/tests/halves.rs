@@ -416,21 +416,21 @@ fn a_pair_with_a_witness_asks_it_before_it_goes_on() {
                12.73s    the witness votes for b
                12.73s    b goes on alone: generation 2
                12.73s  a is lost: a silent for 800 ms, agreed by b
-               12.73s  fence 22: b fences a: a silent for 800 ms, agreed by b
-               12.94s  fence 22: a confirmed off by power-a
+               12.73s  fence 23: b fences a: a silent for 800 ms, agreed by b
+               12.94s  fence 23: a confirmed off by power-a
                12.94s  web stopped on a: a is proven off
                12.94s  a is down
                12.94s    a has no power
-               12.94s  plan 23: start web on b: a is proven off
+               12.94s  plan 24: start web on b: a is proven off
                12.94s    web/program starts on b
                12.99s  web runs on b
             > boot a
             > run 10s
-               18.55s  a is starting
+               18.48s  a is starting
                21.54s    a sets its log aside
-               21.65s  a is daemon-down
-               22.08s  a is starting
-               22.08s  a is online
+               21.68s  a is daemon-down
+               22.18s  a is starting
+               22.18s  a is online
         "#]],
     );
 }
@@ -454,15 +454,16 @@ fn a_silent_witness_is_taken_out_and_then_a_node_may_be_lost() {
             > quiet 2s
             > witness off
             > run 8s
+               17.09s  confirmed fencing decides between two halves: oak silent for 5086 ms
             > power-off a
             > run 5s
                20.74s    b goes on alone: generation 2
                20.74s  a is lost: a silent for 800 ms, agreed by b
-               20.75s  fence 23: b fences a: a silent for 800 ms, agreed by b
-               20.75s  fence 23: a confirmed off by power-a
+               20.75s  fence 25: b fences a: a silent for 800 ms, agreed by b
+               20.75s  fence 25: a confirmed off by power-a
                20.75s  web stopped on a: a is proven off
                20.75s  a is down
-               20.75s  plan 24: start web on b: a is proven off
+               20.75s  plan 26: start web on b: a is proven off
                20.75s    web/program starts on b
                20.80s  web runs on b
         "#]],
@@ -495,12 +496,12 @@ fn a_witness_that_is_lost_together_with_a_node_stops_a_pair() {
                22.23s    the witness votes for b
                22.23s    b goes on alone: generation 2
                22.23s  a is lost: a silent for 800 ms, agreed by b
-               22.23s  fence 22: b fences a: a silent for 800 ms, agreed by b
-               22.44s  fence 22: a confirmed off by power-a
+               22.23s  fence 23: b fences a: a silent for 800 ms, agreed by b
+               22.44s  fence 23: a confirmed off by power-a
                22.44s  web stopped on a: a is proven off
                22.44s  a is down
                22.44s    a has no power
-               22.44s  plan 23: start web on b: a is proven off
+               22.44s  plan 24: start web on b: a is proven off
                22.44s    web/program starts on b
                22.49s  web runs on b
         "#]],

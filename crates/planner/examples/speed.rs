@@ -16,6 +16,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use model::command::Report;
+use model::rules::*;
 use model::seen::{Goal, Phase, ResourceFailure};
 use model::spec::*;
 use model::*;
@@ -36,14 +37,27 @@ fn main() {
         _ => vec![(333, 32), (3333, 64)],
     };
     for (services, nodes) in sizes {
-        measure(services, nodes);
+        measure(services, nodes, Rules::None);
+        measure(services, nodes, Rules::Company);
     }
 }
 
-fn measure(services: usize, nodes: usize) {
+/// Whether places depend on each other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rules {
+    None,
+    /// Every fourth is together with its predecessor, another apart from it; all use room.
+    Company,
+}
+
+fn measure(services: usize, nodes: usize, rules: Rules) {
     let resources = services * RESOURCES_PER_SERVICE;
-    println!("{resources} resources as {services} services on {nodes} nodes");
-    let mut cluster = Cluster::new(services, nodes);
+    let told = match rules {
+        Rules::None => "",
+        Rules::Company => ", whose places depend on each other",
+    };
+    println!("{resources} resources as {services} services on {nodes} nodes{told}");
+    let mut cluster = Cluster::new(services, nodes, rules);
     let starts = cluster.plan_in("start");
     cluster.carry_out(&starts);
     cluster.report("running", || Report::Running);
@@ -120,7 +134,7 @@ fn resource(number: usize) -> ResourceSpec {
 }
 
 /// Every service prefers two nodes; every fourth is after its predecessor.
-fn service(number: usize, nodes: &[NodeName]) -> ServiceSpec {
+fn service(number: usize, nodes: &[NodeName], rules: Rules) -> ServiceSpec {
     let preferred = |shift: usize| nodes[(number + shift) % nodes.len()].clone();
     ServiceSpec {
         prefer: vec![preferred(0), preferred(1)],
@@ -138,8 +152,30 @@ fn service(number: usize, nodes: &[NodeName]) -> ServiceSpec {
             times: 3,
             within: std::time::Duration::from_secs(3600),
         },
+        rules: match rules {
+            Rules::None => ServiceRules::default(),
+            Rules::Company => company(number),
+        },
         resources: (0..RESOURCES_PER_SERVICE).map(resource).collect(),
+        survive: None,
     }
+}
+
+fn company(number: usize) -> ServiceRules {
+    let before = || {
+        vec![Company {
+            service: name(&format!("s{}", number - 1)),
+            points: None,
+        }]
+    };
+    let mut rules = ServiceRules::default();
+    rules.uses.insert("cpu".into(), 1);
+    match number % 4 {
+        3 => rules.together_with = before(),
+        1 => rules.apart_from = before(),
+        _ => {}
+    }
+    rules
 }
 
 fn boot_of(number: usize) -> BootId {
@@ -154,7 +190,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn new(services: usize, nodes: usize) -> Self {
+    fn new(services: usize, nodes: usize, rules: Rules) -> Self {
         let mut cluster = Self {
             state: State::new(),
             index: 0,
@@ -162,19 +198,21 @@ impl Cluster {
                 .map(|number| name(&format!("n{number}")))
                 .collect(),
         };
-        cluster.set_spec(services);
+        cluster.set_spec(services, rules);
         for number in 0..nodes {
             cluster.join(number);
         }
         cluster
     }
 
-    fn set_spec(&mut self, services: usize) {
+    fn set_spec(&mut self, services: usize, rules: Rules) {
         let node = |node: &NodeName| {
             let spec = NodeSpec {
                 networks: [].into(),
                 fence: vec![name("power")],
                 watchdog: None,
+                capacity: [("cpu".to_string(), 1000)].into(),
+                ..NodeSpec::default()
             };
             (node.clone(), spec)
         };
@@ -187,12 +225,24 @@ impl Cluster {
                 no_quorum: NoQuorumPolicy::Stop,
                 fence_race_delay: model::spec::FENCE_RACE_DELAY_DEFAULT,
                 ping_targets: Vec::new(),
+                rules: match rules {
+                    Rules::None => ClusterRules::default(),
+                    Rules::Company => ClusterRules {
+                        placement: PlacementPolicy::Fits,
+                        ..ClusterRules::default()
+                    },
+                },
             },
             networks: [].into(),
             nodes: self.nodes.iter().map(node).collect(),
             fence_devices: [].into(),
             services: (0..services)
-                .map(|number| (name(&format!("s{number}")), service(number, &self.nodes)))
+                .map(|number| {
+                    (
+                        name(&format!("s{number}")),
+                        service(number, &self.nodes, rules),
+                    )
+                })
                 .collect(),
         };
         self.apply(Command::SetSpec {

@@ -6,8 +6,14 @@
 
 use std::fmt;
 
-use model::seen::{Claim, FenceStanding, Goal, Maintenance, NodeSeen, NodeState, Phase, Standby};
-use model::spec::{Elsewhere, ResourceKind};
+use model::operation::Verb;
+use model::rules::{
+    CopyCount, FailureAnswer, PlacementPolicy, ServiceRules, StopFailureAnswer, TicketLoss,
+};
+use model::seen::{
+    Claim, FenceStanding, Goal, Maintenance, NodeSeen, NodeState, Phase, Standby, TicketStanding,
+};
+use model::spec::{Elsewhere, ResourceKind, ServiceSpec};
 use model::{BootId, NodeName, Reason, ServiceName};
 
 use crate::{Action, Input, Plan, Step};
@@ -45,14 +51,19 @@ pub fn check(input: &Input<'_>, plan: &Plan) -> Vec<Violation> {
                 texts.extend(check_fence(input, plan, (target, *boot), executor));
                 texts.extend(check_means(input, target));
             }
+            Action::SetAside { node } => texts.extend(check_set_aside(input, node)),
             Action::Grant {
                 service,
                 node,
                 boot,
             } => {
+                texts.extend(check_copy_place(input, before, service, node));
+                texts.extend(check_company(input, plan, service, node));
+                texts.extend(check_room(input, plan, service, node));
                 texts.extend(check_grant_place(input, plan, service, (node, *boot)));
                 texts.extend(check_grant_proofs(input, service, node));
-                texts.extend(check_grant_needs(input, plan, service));
+                texts.extend(check_grant_needs(input, plan, (service, node)));
+                texts.extend(check_held(input, service));
             }
             Action::Revoke {
                 service,
@@ -83,6 +94,44 @@ pub fn check(input: &Input<'_>, plan: &Plan) -> Vec<Violation> {
     violations
 }
 
+/// What the configuration says of a service, or of the service that this is a copy of.
+fn described<'a>(input: &Input<'a>, name: &ServiceName) -> Option<&'a ServiceSpec> {
+    let text = name.as_str();
+    let (service, number) = match text.split_once(':') {
+        Some((service, number)) => (service, Some(number.parse::<u32>().ok()?)),
+        None => (text, None),
+    };
+    let spec = input.spec.services.get(&ServiceName::new(service).ok()?)?;
+    match (spec.rules.copies, number) {
+        (None, None) => Some(spec),
+        (None, Some(_)) | (Some(_), None) => None,
+        (Some(copies), Some(number)) => {
+            let count = match copies.count {
+                CopyCount::Number(count) => count,
+                CopyCount::EveryNode => {
+                    let forbidden = |node: &NodeName| {
+                        let chosen = spec.prefer.contains(node);
+                        (spec.elsewhere == Elsewhere::Never && !chosen)
+                            || spec.rules.never_on.contains(node)
+                    };
+                    let nodes = input.spec.nodes.keys().filter(|node| !forbidden(node));
+                    u32::try_from(nodes.count()).ok()? * copies.per_node
+                }
+            };
+            (number < count).then_some(spec)
+        }
+    }
+}
+
+/// Whether a service and a name that runs are the same, or the name is one of its copies.
+fn is_of(name: &ServiceName, service: &ServiceName) -> bool {
+    let of = |name: &ServiceName| {
+        let text = name.as_str();
+        text.split(':').next().unwrap_or(text).to_string()
+    };
+    of(name) == of(service)
+}
+
 fn claim_of<'a>(input: &Input<'a>, service: &ServiceName) -> Option<&'a Claim> {
     input.seen.services.get(service)?.claim.as_ref()
 }
@@ -99,13 +148,7 @@ fn complain(wrong: &[(bool, &str)]) -> Vec<String> {
 fn check_order(input: &Input<'_>, before: &[Step], step: &Step) -> Vec<String> {
     let rank = |step: &Step| match step.action.service() {
         None => i64::MIN,
-        Some(name) => -i64::from(
-            input
-                .spec
-                .services
-                .get(name)
-                .map_or(0, |spec| spec.priority),
-        ),
+        Some(name) => -i64::from(described(input, name).map_or(0, |spec| spec.priority)),
     };
     let late = before.iter().any(|earlier| rank(step) < rank(earlier));
     let twice =
@@ -128,8 +171,17 @@ fn check_hands_off(input: &Input<'_>, step: &Step) -> Vec<String> {
         .service()
         .and_then(|name| input.seen.services.get(name));
     let frozen = service.is_some_and(|seen| seen.frozen == Maintenance::On);
+    let node = match &step.action {
+        Action::Lose { .. } | Action::SetAside { .. } => None,
+        Action::Fence { target: node, .. }
+        | Action::Grant { node, .. }
+        | Action::Revoke { node, .. }
+        | Action::Restart { node, .. } => input.seen.nodes.get(node),
+    };
+    let untouched = node.is_some_and(|node| node.maintenance == Maintenance::On);
     complain(&[
         (maintenance, "acts in maintenance"),
+        (untouched, "acts on a node in maintenance"),
         (frozen, "touches a frozen service"),
     ])
 }
@@ -151,12 +203,211 @@ fn check_lose(input: &Input<'_>, node: &NodeName, boot: BootId) -> Vec<String> {
     let stuck = input
         .seen
         .services
-        .values()
-        .filter_map(|seen| seen.claim.as_ref())
-        .any(|claim| claim.node == *node && matches!(claim.phase, Phase::StopFailed(_)));
+        .iter()
+        .filter_map(|(name, seen)| Some((name, seen.claim.as_ref()?)))
+        .any(|(name, claim)| claim.node == *node && is_worth_a_fence(input, name, claim));
     complain(&[
         (!alive, "gives up a node that does not run in that boot"),
-        (!stuck, "gives up a node where every stop worked"),
+        (!stuck, "gives up a node where nothing asks for that"),
+    ])
+}
+
+/// A stop failed, or the configuration answers this failure, or the loss of a ticket, so.
+fn is_worth_a_fence(input: &Input<'_>, name: &ServiceName, claim: &Claim) -> bool {
+    let Some(spec) = described(input, name) else {
+        return matches!(claim.phase, Phase::StopFailed(_));
+    };
+    let answers = spec.rules.on_failure;
+    let by_failure = match &claim.phase {
+        Phase::StopFailed(_) => answers.stop == StopFailureAnswer::Fence,
+        Phase::Failed(failure) => {
+            let answer = if failure.verb == Some(Verb::Start) {
+                answers.start
+            } else {
+                answers.run
+            };
+            answer == FailureAnswer::Fence
+        }
+        Phase::Starting | Phase::Running | Phase::Stopping => false,
+    };
+    let by_ticket = spec.rules.ticket.as_ref().is_some_and(|rule| {
+        let standing = input
+            .seen
+            .tickets
+            .get(&rule.ticket)
+            .map(|ticket| ticket.standing);
+        rule.on_loss == TicketLoss::Fence
+            && matches!(standing, None | Some(TicketStanding::Revoked))
+    });
+    by_failure || by_ticket
+}
+
+fn check_set_aside(input: &Input<'_>, node: &NodeName) -> Vec<String> {
+    let asked = input.seen.services.iter().any(|(name, seen)| {
+        let Some(claim) = seen.claim.as_ref().filter(|claim| claim.node == *node) else {
+            return false;
+        };
+        let Phase::Failed(failure) = &claim.phase else {
+            return false;
+        };
+        described(input, name).is_some_and(|spec| {
+            let answers = spec.rules.on_failure;
+            let in_start = failure.verb == Some(Verb::Start);
+            let answer = if in_start { answers.start } else { answers.run };
+            answer == FailureAnswer::Standby
+        })
+    });
+    complain(&[(!asked, "sets a node aside where nothing asks for that")])
+}
+
+/// The copies of a service are so many on a node at most, and never beside the service under
+/// its own name.
+fn check_copy_place(
+    input: &Input<'_>,
+    before: &[Step],
+    service: &ServiceName,
+    node: &NodeName,
+) -> Vec<String> {
+    let Some(spec) = described(input, service) else {
+        return Vec::new();
+    };
+    let mut here = 0;
+    let mut mixed = false;
+    for (name, seen) in &input.seen.services {
+        if name == service || !is_of(name, service) {
+            continue;
+        }
+        let mut places: Vec<&NodeName> = seen.strays.keys().collect();
+        places.extend(seen.claim.as_ref().map(|claim| &claim.node));
+        if name.as_str().contains(':') && service.as_str().contains(':') {
+            here += u32::from(places.contains(&node));
+        } else {
+            mixed |= !places.is_empty();
+        }
+    }
+    for earlier in before {
+        if let Action::Grant {
+            service: other,
+            node: place,
+            ..
+        } = &earlier.action
+        {
+            here += u32::from(is_of(other, service) && place == node);
+        }
+    }
+    let most = spec.rules.copies.map_or(1, |copies| copies.per_node);
+    complain(&[
+        (most <= here, "starts one copy too many on a node"),
+        (mixed, "starts beside the same service under another name"),
+    ])
+}
+
+/// Nothing starts beside what it must be apart from, as far as that may still run there or
+/// starts there.
+fn check_company(
+    input: &Input<'_>,
+    plan: &Plan,
+    service: &ServiceName,
+    node: &NodeName,
+) -> Vec<String> {
+    let spec = described(input, service);
+    let mut all = input.spec.services.values();
+    let apart = all.any(|spec| spec.rules.exclusive || !spec.rules.apart_from.is_empty());
+    let Some(spec) = spec.filter(|_| apart) else {
+        return Vec::new();
+    };
+    let is_there = |name: &ServiceName| {
+        let starts = plan.steps.iter().any(|step| {
+            matches!(&step.action, Action::Grant { service, node: place, .. }
+                if service == name && place == node)
+        });
+        starts || claim_of(input, name).is_some_and(|claim| claim.node == *node)
+    };
+    let others = input
+        .seen
+        .services
+        .keys()
+        .filter(|other| !is_of(other, service));
+    let mut texts = Vec::new();
+    for other in others.filter(|other| is_there(other)) {
+        let of = described(input, other);
+        let names = |rules: &ServiceRules, whom: &ServiceName| {
+            let mut apart = rules.apart_from.iter();
+            rules.exclusive
+                || apart.any(|apart| apart.points.is_none() && is_of(&apart.service, whom))
+        };
+        if names(&spec.rules, other) || of.is_some_and(|of| names(&of.rules, service)) {
+            texts.push(format!(
+                "starts beside {other}, from which it must be apart"
+            ));
+        }
+    }
+    texts
+}
+
+/// All that runs, may still run or starts on a node finds room there, where room counts.
+fn check_room(
+    input: &Input<'_>,
+    plan: &Plan,
+    service: &ServiceName,
+    node: &NodeName,
+) -> Vec<String> {
+    let uses = described(input, service).map(|spec| &spec.rules.uses);
+    let counts = input.spec.cluster.rules.placement != PlacementPolicy::FewestServices;
+    let Some(uses) = uses.filter(|_| counts) else {
+        return Vec::new();
+    };
+    let claims = input
+        .seen
+        .services
+        .iter()
+        .filter(|(_, seen)| seen.claim.as_ref().is_some_and(|claim| claim.node == *node));
+    let starts = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Grant {
+            service,
+            node: place,
+            ..
+        } if place == node => Some(service),
+        _ => None,
+    });
+    let there: Vec<&ServiceName> = claims.map(|(name, _)| name).chain(starts).collect();
+    let capacity = input.spec.nodes.get(node).map(|node| &node.capacity);
+    let mut texts = Vec::new();
+    for good in uses
+        .iter()
+        .filter(|(_, needs)| **needs != 0)
+        .map(|(good, _)| good)
+    {
+        let used: u64 = there
+            .iter()
+            .filter_map(|name| described(input, name)?.rules.uses.get(good))
+            .sum();
+        let room = capacity
+            .and_then(|capacity| capacity.get(good))
+            .copied()
+            .unwrap_or(0);
+        if room < used {
+            texts.push(format!("leaves {node} with {used} of {room} {good}"));
+        }
+    }
+    texts
+}
+
+/// What a failure or a missing ticket holds does not start.
+fn check_held(input: &Input<'_>, service: &ServiceName) -> Vec<String> {
+    let held = input
+        .seen
+        .services
+        .get(service)
+        .is_some_and(|seen| seen.held.is_some());
+    let rule = described(input, service).and_then(|spec| spec.rules.ticket.as_ref());
+    let without_ticket = rule.is_some_and(|rule| {
+        let ticket = input.seen.tickets.get(&rule.ticket);
+        ticket.is_none_or(|ticket| ticket.standing != TicketStanding::Granted)
+    });
+    complain(&[
+        (held, "starts what a failure holds"),
+        (without_ticket, "starts without its ticket"),
     ])
 }
 
@@ -227,7 +478,7 @@ fn check_grant_place(
     service: &ServiceName,
     (node, boot): (&NodeName, BootId),
 ) -> Vec<String> {
-    let Some(spec) = input.spec.services.get(service) else {
+    let Some(spec) = described(input, service) else {
         return vec!["starts a service that is not in the configuration".to_string()];
     };
     let Some(seen) = input.seen.nodes.get(node) else {
@@ -244,9 +495,27 @@ fn check_grant_place(
         .seen
         .services
         .get(service)
-        .is_some_and(|seen| seen.barred.contains_key(node));
-    let outside =
-        spec.elsewhere == Elsewhere::Never && !spec.prefer.iter().any(|name| name == node);
+        .and_then(|seen| seen.barred.get(node))
+        .is_some_and(|bar| {
+            let age = input.now.saturating_duration_since(bar.clock);
+            spec.rules.bar_expires.is_none_or(|expires| age < expires)
+        });
+    let outside = (spec.elsewhere == Elsewhere::Never
+        && !spec.prefer.iter().any(|name| name == node))
+        || spec.rules.never_on.contains(node);
+    let attribute = |key: &String| {
+        let given = input
+            .spec
+            .nodes
+            .get(node)
+            .and_then(|spec| spec.attributes.get(key));
+        seen.attributes.get(key).or(given).map(String::as_str)
+    };
+    let unfit = spec
+        .rules
+        .where_rules
+        .iter()
+        .any(|rule| rule.points.is_none() && !rule.test.passes(attribute(&rule.attribute)));
     complain(&[
         (
             seen.state != NodeState::Online { boot },
@@ -256,6 +525,7 @@ fn check_grant_place(
         (gives_up(plan, node), "starts on a node that is given up"),
         (detached, "starts where a network is missing"),
         (barred, "starts where it is barred"),
+        (unfit, "starts where the attributes of the node forbid it"),
         (outside, "starts where the configuration forbids it"),
         (
             networks.is_none(),
@@ -293,19 +563,39 @@ fn is_unknown(node: &NodeSeen) -> bool {
     boot.is_none() || node.probed != boot
 }
 
-/// What it needs runs.
-fn check_grant_needs(input: &Input<'_>, plan: &Plan, service: &ServiceName) -> Vec<String> {
-    let Some(spec) = input.spec.services.get(service) else {
+/// What it needs runs, and is not stopped by this plan: for a copy that needs copies, on its
+/// own node.
+fn check_grant_needs(
+    input: &Input<'_>,
+    plan: &Plan,
+    (service, node): (&ServiceName, &NodeName),
+) -> Vec<String> {
+    let Some(spec) = described(input, service) else {
         return Vec::new();
     };
-    let missing = |needed: &&ServiceName| match claim_of(input, needed) {
-        Some(claim) => {
-            let stops = plan.steps.iter().any(
-                |step| matches!(&step.action, Action::Revoke { service, .. } if service == *needed),
-            );
-            stops || claim.goal != Goal::Run || claim.phase != Phase::Running
+    let runs = |needed: &ServiceName| {
+        let stops = plan.steps.iter().any(
+            |step| matches!(&step.action, Action::Revoke { service, .. } if service == needed),
+        );
+        let claim = claim_of(input, needed);
+        let claim = claim.filter(|claim| claim.goal == Goal::Run && claim.phase == Phase::Running);
+        claim.filter(|_| !stops)
+    };
+    let missing = |needed: &&ServiceName| {
+        let copies = |of: &ServiceName| {
+            let known = input.spec.services.get(of);
+            known.is_some_and(|known| known.rules.copies.is_some())
+        };
+        if !copies(needed) {
+            return runs(needed).is_none();
         }
-        None => true,
+        let mut claims = input
+            .seen
+            .services
+            .keys()
+            .filter(|name| is_of(name, needed))
+            .filter_map(runs);
+        !claims.any(|claim| spec.rules.copies.is_none() || claim.node == *node)
     };
     spec.after
         .iter()
@@ -344,6 +634,8 @@ fn check_stop_order(input: &Input<'_>, service: &ServiceName, because: &Reason) 
         .services
         .iter()
         .any(|(name, spec)| spec.after.contains(service) && claim_of(input, name).is_some());
+    // Of copies, others may serve instead.
+    let needed = needed && !service.as_str().contains(':');
     complain(&[(
         orderly && needed,
         "stops a service that a running one needs",

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::plant::{self, Plant};
-use model::seen::{FenceSeen, FenceStanding, Maintenance, NodeSeen, NodeState, Phase};
+use model::rules::{FailureAnswer, StopFailureAnswer, TicketLoss};
+use model::seen::{
+    Claim, FenceSeen, FenceStanding, Goal, Maintenance, NodeSeen, NodeState, Phase, Standby,
+    TicketStanding,
+};
 use model::{BootId, ClusterTime, DeviceName, NodeName, Reason, ServiceName};
 
 use crate::view::Draft;
@@ -19,20 +23,21 @@ const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
 pub(crate) fn plan_fences(draft: &mut Draft<'_>) {
     let input = draft.input;
-    let failed_stops = failed_stops(input);
+    let given_up = to_be_given_up(input);
     for (name, node) in &input.seen.nodes {
         match &node.state {
             NodeState::Lost { boot, because } => {
                 fence_lost(draft, (name, node), *boot, because);
             }
             NodeState::Online { boot } | NodeState::Leaving { boot } => {
-                if let Some(service) = failed_stops.get(name) {
-                    give_up_where_stop_failed(draft, (name, node), *boot, service);
+                if let Some(because) = given_up.get(name) {
+                    give_up(draft, (name, node), *boot, because.clone());
                 }
             }
             NodeState::Down | NodeState::Starting { .. } | NodeState::DaemonDown { .. } => {}
         }
     }
+    set_aside(draft);
 }
 
 fn fence_lost(
@@ -61,21 +66,17 @@ fn fence_lost(
     }
 }
 
-/// A node whose service cannot be stopped is given up only when it can then be fenced:
-/// otherwise its other services would lose a node that still serves them.
-fn give_up_where_stop_failed<'a>(
+/// A node that is to be fenced although it is heard is given up only when it can then be
+/// fenced: otherwise its other services would lose a node that still serves them.
+fn give_up<'a>(
     draft: &mut Draft<'a>,
     (name, node): (&'a NodeName, &NodeSeen),
     boot: BootId,
-    service: &ServiceName,
+    because: Reason,
 ) {
     match executor_for(draft, (name, node), None) {
         Ok(_) => {
             draft.given_up.insert(name);
-            let because = Reason::StopFailed {
-                service: service.clone(),
-                node: name.clone(),
-            };
             draft.step(
                 Action::Lose {
                     node: name.clone(),
@@ -88,19 +89,98 @@ fn give_up_where_stop_failed<'a>(
     }
 }
 
-/// For each node where a stop failed, the first service of which it did. One look at all
-/// services for all nodes: with many of both, one for each node is what a plan takes longest.
-fn failed_stops<'a>(input: &Input<'a>) -> BTreeMap<&'a NodeName, &'a ServiceName> {
+/// For each node that is heard and to be fenced all the same, why: the first service that
+/// could not be stopped there, that failed in a way which only this answers, or that lost its
+/// ticket. One look at all services for all nodes: with many of both, one for each node is
+/// what a plan takes longest.
+fn to_be_given_up<'a>(input: &Input<'a>) -> BTreeMap<&'a NodeName, Reason> {
     let mut found = BTreeMap::new();
+    // Most claims are in none of these cases, and looking each up in the spec is what a plan
+    // would take longest.
+    let has_tickets = has_tickets(input);
     for (service, seen) in &input.seen.services {
-        if let Some(claim) = &seen.claim
-            && matches!(claim.phase, Phase::StopFailed(_))
+        let Some(claim) = &seen.claim else { continue };
+        let has_failed = matches!(claim.phase, Phase::Failed(_) | Phase::StopFailed(_));
+        if !has_failed && !has_tickets {
+            continue;
+        }
+        if let Some(because) = why_give_up(input, service, claim)
             && input.hands_off(service).is_none()
         {
-            found.entry(&claim.node).or_insert(service);
+            found.entry(&claim.node).or_insert(because);
         }
     }
     found
+}
+
+fn has_tickets(input: &Input<'_>) -> bool {
+    let mut services = input.spec.services.values();
+    services.any(|spec| spec.rules.ticket.is_some())
+}
+
+fn why_give_up(input: &Input<'_>, service: &ServiceName, claim: &Claim) -> Option<Reason> {
+    let node = claim.node.clone();
+    let spec = input.spec.service_of(service);
+    let answers = spec.map(|spec| spec.rules.on_failure).unwrap_or_default();
+    if matches!(claim.phase, Phase::StopFailed(_)) && answers.stop == StopFailureAnswer::Fence {
+        return Some(Reason::StopFailed {
+            service: service.clone(),
+            node,
+        });
+    }
+    if let (Phase::Failed(failure), Goal::Run) = (&claim.phase, claim.goal)
+        && answers.answer_to(failure) == FailureAnswer::Fence
+    {
+        return Some(Reason::FailureOfNode {
+            service: service.clone(),
+            resource: failure.resource.clone(),
+            node,
+            how: failure.how.clone(),
+        });
+    }
+    let rule = input.missing_ticket(spec?)?;
+    let standing = input
+        .seen
+        .tickets
+        .get(&rule.ticket)
+        .map(|seen| seen.standing);
+    let is_peaceful = standing == Some(TicketStanding::Standby);
+    let is_fenced = rule.on_loss == TicketLoss::Fence && !is_peaceful;
+    is_fenced.then(|| Reason::NeedsTicket {
+        ticket: rule.ticket.clone(),
+    })
+}
+
+/// Sets nodes aside where something failed in a way that this answers.
+fn set_aside(draft: &mut Draft<'_>) {
+    let input = draft.input;
+    let mut found: BTreeMap<&NodeName, Reason> = BTreeMap::new();
+    for (service, seen) in &input.seen.services {
+        let Some(claim) = &seen.claim else { continue };
+        let (Phase::Failed(failure), Goal::Run) = (&claim.phase, claim.goal) else {
+            continue;
+        };
+        let spec = input.spec.service_of(service);
+        let answer = spec.map(|spec| spec.rules.on_failure.answer_to(failure));
+        if answer == Some(FailureAnswer::Standby) && input.hands_off(service).is_none() {
+            let because = Reason::FailureOfNode {
+                service: service.clone(),
+                resource: failure.resource.clone(),
+                node: claim.node.clone(),
+                how: failure.how.clone(),
+            };
+            found.entry(&claim.node).or_insert(because);
+        }
+    }
+    for (node, because) in found {
+        let seen = input.seen.nodes.get(node);
+        let is_up = seen.is_some_and(|seen| {
+            seen.standby == Standby::Off && matches!(seen.state, NodeState::Online { .. })
+        });
+        if is_up {
+            draft.step(Action::SetAside { node: node.clone() }, because);
+        }
+    }
 }
 
 /// Who is to fence the node now, and by which means; if nobody, why.
@@ -112,6 +192,9 @@ fn executor_for(
     let input = draft.input;
     if input.seen.maintenance == Maintenance::On {
         return Err(Reason::Maintenance);
+    }
+    if node.maintenance == Maintenance::On {
+        return Err(Reason::NodeMaintenance { node: name.clone() });
     }
     let device = trusted_device(input, name);
     if let Err(because) = device

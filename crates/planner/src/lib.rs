@@ -11,19 +11,28 @@
 //!
 //! ```text
 //!   Spec, Seen, now ──► fences (safety) ──► services, by priority ──► Plan { steps, waits }
+//!                                                ▲
+//!                        translate ──► arrange ──┘ where, if places depend on each other
 //! ```
 
 #![forbid(unsafe_code)]
 
 pub mod arrange;
+pub mod arrange_checker;
 pub mod checker;
+mod copies;
 mod fences;
 mod mend;
+mod moves;
+mod needs;
 mod placement;
+mod places;
 pub mod rule;
 mod services;
+mod starts;
 mod step;
 mod strays;
+pub mod translate;
 mod view;
 
 use model::{ClusterTime, PlanId, Seen, Spec, WallTime};
@@ -55,6 +64,7 @@ pub struct Input<'a> {
 pub fn plan(input: &Input<'_>) -> Plan {
     let mut draft = view::Draft::new(input);
     fences::plan_fences(&mut draft);
+    draft.place_all();
     services::plan_services(&mut draft);
     draft.finish()
 }

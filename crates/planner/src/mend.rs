@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use model::command::BarNode;
+use model::rules::FailureAnswer;
 use model::seen::{Claim, Failure, ResourceFailure, RestartScope};
 use model::spec::{ResourceKind, ServiceSpec};
 use model::{ClusterTime, Reason, ResourceName, ServiceName};
@@ -20,8 +21,44 @@ const PAUSE_FIRST: Duration = Duration::from_millis(500);
 /// mends the cause should not wait much longer for the service.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
+/// What the spec says is done about this failure.
+pub(crate) fn answer(
+    draft: &mut Draft<'_>,
+    (name, spec): (&ServiceName, &ServiceSpec),
+    claim: &Claim,
+    failure: &ResourceFailure,
+) -> Decision {
+    let held = || Reason::HeldAfterFailure {
+        resource: failure.resource.clone(),
+        node: claim.node.clone(),
+        how: failure.how.clone(),
+    };
+    match spec.rules.on_failure.answer_to(failure) {
+        FailureAnswer::Restart => mend(draft, (name, spec), claim, failure),
+        FailureAnswer::Move => {
+            let because = Reason::FailedTooOften {
+                resource: failure.resource.clone(),
+                node: claim.node.clone(),
+                count: 1,
+                barred_for: spec.rules.bar_expires,
+            };
+            revoke(name, claim, because, BarNode::UntilCleared)
+        }
+        FailureAnswer::Stop => revoke(name, claim, held(), BarNode::Everywhere),
+        FailureAnswer::Block => Decision::Wait(held()),
+        FailureAnswer::Ignore => Decision::Nothing,
+        // The node is given up or set aside by now, or cannot be.
+        FailureAnswer::Fence | FailureAnswer::Standby => Decision::Wait(Reason::FailureOfNode {
+            service: name.clone(),
+            resource: failure.resource.clone(),
+            node: claim.node.clone(),
+            how: failure.how.clone(),
+        }),
+    }
+}
+
 /// A failure is mended in place as often as the spec allows; one more bars the node.
-pub(crate) fn mend(
+fn mend(
     draft: &mut Draft<'_>,
     (name, spec): (&ServiceName, &ServiceSpec),
     claim: &Claim,
@@ -36,6 +73,7 @@ pub(crate) fn mend(
             resource,
             node: claim.node.clone(),
             count,
+            barred_for: spec.rules.bar_expires,
         };
         return revoke(name, claim, because, BarNode::UntilCleared);
     }

@@ -3,8 +3,10 @@
 use std::fmt;
 
 use model::command::BarNode;
-use model::seen::RestartScope;
-use model::{BootId, ClaimEpoch, ClusterTime, Command, NodeName, PlanId, Reason, ServiceName};
+use model::seen::{Maintenance, RestartScope};
+use model::{
+    BootId, ClaimEpoch, ClusterTime, Command, NodeName, PlanId, Reason, ServiceName, UserName,
+};
 
 /// The next steps and what is waited for. Complete: whoever carries it out has no choices
 /// left.
@@ -48,6 +50,11 @@ pub enum Action {
         /// Who carries it out.
         executor: NodeName,
     },
+    /// Set a node aside: its services leave it until a person says otherwise.
+    SetAside {
+        /// Which.
+        node: NodeName,
+    },
     /// Give a node the right to run a service.
     Grant {
         /// Which service.
@@ -86,7 +93,7 @@ impl Action {
     #[must_use]
     pub fn service(&self) -> Option<&ServiceName> {
         match self {
-            Self::Lose { .. } | Self::Fence { .. } => None,
+            Self::Lose { .. } | Self::Fence { .. } | Self::SetAside { .. } => None,
             Self::Grant { service, .. }
             | Self::Revoke { service, .. }
             | Self::Restart { service, .. } => Some(service),
@@ -101,6 +108,7 @@ impl fmt::Display for Action {
             Self::Fence {
                 target, executor, ..
             } => write!(f, "fence {target} from {executor}"),
+            Self::SetAside { node } => write!(f, "set {node} aside"),
             Self::Grant { service, node, .. } => write!(f, "start {service} on {node}"),
             Self::Revoke { service, node, .. } => write!(f, "stop {service} on {node}"),
             Self::Restart { service, node, .. } => write!(f, "restart {service} on {node}"),
@@ -128,6 +136,11 @@ impl Step {
                 boot,
                 executor,
                 because,
+            },
+            Action::SetAside { node } => Command::SetStandby {
+                node,
+                standby: Maintenance::On,
+                by: UserName::new("mainstay").expect("a plain word is a name"),
             },
             Action::Grant {
                 service,

@@ -1,13 +1,16 @@
 //! Services that were found running without a claim: adopted where they may run, else
 //! stopped by the node that has them.
 
-use model::seen::{NodeState, ServiceSeen};
+use std::cmp::Reverse;
+
+use model::seen::{Maintenance, NodeState, ServiceSeen};
 use model::{NodeName, Reason, ServiceName};
 
 use crate::Input;
-use crate::placement::{may_run, preference};
+use crate::copies::CopyMap;
+use crate::placement::{may_run, points};
 use crate::services::unwanted;
-use crate::view::waits_for;
+use crate::view::{Draft, waits_for};
 
 /// What becomes of a stray.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,24 +26,40 @@ pub enum StrayVerdict {
 /// What the node shall do about each stray on it.
 #[must_use]
 pub fn strays(input: &Input<'_>, node: &NodeName) -> Vec<(ServiceName, StrayVerdict)> {
-    input
+    let found: Vec<(&ServiceName, &ServiceSeen)> = input
         .seen
         .services
         .iter()
         .filter(|(_, seen)| seen.strays.contains_key(node))
-        .map(|(service, seen)| (service.clone(), stray_verdict(input, (service, seen), node)))
+        .collect();
+    if found.is_empty() {
+        return Vec::new();
+    }
+    let mut draft = Draft::new(input);
+    draft.place_all();
+    found
+        .into_iter()
+        .map(|(service, seen)| {
+            let verdict = stray_verdict(&draft, (service, seen), node);
+            (service.clone(), verdict)
+        })
         .collect()
 }
 
-pub(crate) fn stray_verdict(
-    input: &Input<'_>,
+fn stray_verdict(
+    draft: &Draft<'_>,
     (service, seen): (&ServiceName, &ServiceSeen),
     node: &NodeName,
 ) -> StrayVerdict {
+    let input = draft.input;
     if let Some(because) = input.hands_off(service) {
         return StrayVerdict::Leave(because);
     }
-    if let Some(state) = input.seen.nodes.get(node).map(|node| &node.state) {
+    let there = input.seen.nodes.get(node);
+    if there.is_some_and(|there| there.maintenance == Maintenance::On) {
+        return StrayVerdict::Leave(Reason::NodeMaintenance { node: node.clone() });
+    }
+    if let Some(state) = there.map(|node| &node.state) {
         match state {
             NodeState::Down
             | NodeState::Starting { .. }
@@ -52,24 +71,41 @@ pub(crate) fn stray_verdict(
     if let Some(because) = unwanted(input, service) {
         return StrayVerdict::Stop(because);
     }
-    if seen.claim.is_none() && best_stray(input, (service, seen)) == Some(node) {
+    if seen.claim.is_none() && adoptable(draft, (service, seen)) == Some(node) {
         StrayVerdict::Adopt
     } else {
         StrayVerdict::Stop(Reason::FoundElsewhere { node: node.clone() })
     }
 }
 
+/// Where the service was found and shall go on: where places depend on each other, only where
+/// it belongs.
+pub(crate) fn adoptable<'a>(
+    draft: &Draft<'_>,
+    (service, seen): (&ServiceName, &'a ServiceSeen),
+) -> Option<&'a NodeName> {
+    let best = best_stray(draft.input, &draft.copies, (service, seen))?;
+    let belongs = !draft.places.are_common() || draft.places.target(service) == Some(best);
+    belongs.then_some(best)
+}
+
 /// Of the nodes where the service was found and may run, the one that it prefers.
 pub(crate) fn best_stray<'a>(
     input: &Input<'_>,
+    copies: &CopyMap<'_>,
     (service, seen): (&ServiceName, &'a ServiceSeen),
 ) -> Option<&'a NodeName> {
-    let spec = input.spec.services.get(service)?;
+    if seen.strays.is_empty() {
+        return None;
+    }
+    let spec = input.spec.service_of(service)?;
     seen.strays
         .keys()
         .filter(|name| {
             let node = input.seen.nodes.get(*name);
-            node.is_some_and(|node| may_run(input, (service, spec), (name, node)).is_ok())
+            let may = node
+                .is_some_and(|node| may_run(input, copies, (service, spec), (name, node)).is_ok());
+            may && copies.fits((service, spec), name, 0).is_ok()
         })
-        .min_by_key(|name| (u64::MAX - preference(spec, name), (*name).clone()))
+        .min_by_key(|name| (Reverse(points(input, spec, name)), (*name).clone()))
 }

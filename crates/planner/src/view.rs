@@ -2,9 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::seen::{Claim, Goal, Maintenance, NodeState, Phase, ServiceSeen};
-use model::{ClusterTime, NodeName, Reason, ServiceName, WallTime};
+use model::rules::TicketRule;
+use model::seen::{Claim, Goal, Maintenance, NodeState, Phase, ServiceSeen, TicketStanding};
+use model::spec::ServiceSpec;
+use model::{BootId, ClusterTime, NodeName, Reason, ServiceName, WallTime};
 
+use crate::copies::CopyMap;
+use crate::placement::{Hinder, may_run};
+use crate::places::Places;
 use crate::{Action, Input, Plan, Step, Subject, Wait};
 
 pub(crate) struct Draft<'a> {
@@ -12,6 +17,13 @@ pub(crate) struct Draft<'a> {
     pub(crate) load: Load,
     /// Nodes that this plan gives up: nothing may be planned on them any more.
     pub(crate) given_up: BTreeSet<&'a NodeName>,
+    pub(crate) copies: CopyMap<'a>,
+    /// Where services whose places depend on each other should be, all taken together.
+    pub(crate) places: Places,
+    /// What this plan stops, as far as others may need it.
+    pub(crate) ending: BTreeSet<ServiceName>,
+    /// Services without copies that this plan starts, and copies, by service and node.
+    pub(crate) coming: BTreeMap<(ServiceName, NodeName), u32>,
     plan: Plan,
 }
 
@@ -48,6 +60,10 @@ impl<'a> Draft<'a> {
             input,
             load: Load::of(input),
             given_up: BTreeSet::new(),
+            copies: CopyMap::of(input),
+            places: Places::default(),
+            ending: BTreeSet::new(),
+            coming: BTreeMap::new(),
             plan: Plan {
                 id: input.id,
                 steps: Vec::new(),
@@ -55,6 +71,12 @@ impl<'a> Draft<'a> {
                 again_at: None,
             },
         }
+    }
+
+    /// Places the services whose places depend on each other, once it is known which nodes
+    /// are given up.
+    pub(crate) fn place_all(&mut self) {
+        self.places = Places::of(self.input, &self.given_up);
     }
 
     pub(crate) fn step(&mut self, action: Action, because: Reason) {
@@ -70,6 +92,48 @@ impl<'a> Draft<'a> {
         if earlier {
             self.plan.again_at = Some(at);
         }
+    }
+
+    /// The boot in which the node may run the service now, beside what else runs there and
+    /// what this plan starts; if it may not, why.
+    pub(crate) fn candidate(
+        &self,
+        (name, spec): (&ServiceName, &ServiceSpec),
+        node: &NodeName,
+    ) -> Result<BootId, Hinder> {
+        let Some(seen) = self.input.seen.nodes.get(node) else {
+            return Err(Hinder::Away("not a member".to_string()));
+        };
+        if self.given_up.contains(node) {
+            return Err(Hinder::Away("lost".to_string()));
+        }
+        let boot = may_run(self.input, &self.copies, (name, spec), (node, seen))?;
+        if spec.rules.copies.is_some() {
+            let coming = self.coming.get(&(name.service(), node.clone()));
+            let coming = coming.copied().unwrap_or(0);
+            self.copies.fits((name, spec), node, coming)?;
+            self.has_needed_copies(spec, node)?;
+        }
+        Ok(boot)
+    }
+
+    /// A copy needs the copies of services that it is `after` on its own node.
+    fn has_needed_copies(&self, spec: &ServiceSpec, node: &NodeName) -> Result<(), Hinder> {
+        for needed in &spec.after {
+            let of = self.input.spec.services.get(needed);
+            if of.is_none_or(|of| of.rules.copies.is_none()) {
+                continue;
+            }
+            let here = self.copies.on(needed, node);
+            let runs = here.is_some_and(|here| {
+                let mut running = here.running.iter();
+                running.any(|copy| !self.ending.contains(*copy))
+            });
+            if !runs {
+                return Err(Hinder::LacksCopyOf(needed.clone()));
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn finish(self) -> Plan {
@@ -97,20 +161,75 @@ impl<'a> Input<'a> {
         if self.seen.maintenance == Maintenance::On {
             return Some(Reason::Maintenance);
         }
-        let frozen = self
-            .service(name)
-            .is_some_and(|seen| seen.frozen == Maintenance::On);
-        frozen.then_some(Reason::Frozen)
+        let seen = self.service(name)?;
+        if seen.frozen == Maintenance::On {
+            return Some(Reason::Frozen);
+        }
+        let node = &seen.claim.as_ref()?.node;
+        let is_in_maintenance = self
+            .seen
+            .nodes
+            .get(node)
+            .is_some_and(|seen| seen.maintenance == Maintenance::On);
+        is_in_maintenance.then(|| Reason::NodeMaintenance { node: node.clone() })
+    }
+
+    /// Whether its ticket lets the service run; if not, which one is missing.
+    pub(crate) fn missing_ticket(&self, spec: &'a ServiceSpec) -> Option<&'a TicketRule> {
+        let rule = spec.rules.ticket.as_ref()?;
+        let standing = self
+            .seen
+            .tickets
+            .get(&rule.ticket)
+            .map(|seen| seen.standing);
+        (standing != Some(TicketStanding::Granted)).then_some(rule)
     }
 
     /// The first service that must run before this one starts, and does not.
     pub(crate) fn missing_dependency(&self, name: &ServiceName) -> Option<&'a ServiceName> {
-        let after = &self.spec.services.get(name)?.after;
-        after.iter().find(|needed| {
-            !self
-                .claim(needed)
-                .is_some_and(|claim| claim.goal == Goal::Run && claim.phase == Phase::Running)
-        })
+        let spec = self.spec.service_of(name)?;
+        let dependent_has_copies = spec.rules.copies.is_some();
+        let after = spec.after.iter();
+        let mut missing =
+            after.filter(|needed| !self.serves(needed, |_| true, dependent_has_copies));
+        missing.next()
+    }
+
+    /// Whether a service runs so that one that needs it may start, as far as `counts` says
+    /// which of its claims count.
+    pub(crate) fn serves(
+        &self,
+        needed: &ServiceName,
+        counts: impl Fn(&ServiceName) -> bool,
+        dependent_has_copies: bool,
+    ) -> bool {
+        let runs = |name: &ServiceName| {
+            let claim = self.claim(name).filter(|_| counts(name));
+            claim.is_some_and(|claim| claim.goal == Goal::Run && claim.phase == Phase::Running)
+        };
+        let copies = self
+            .spec
+            .services
+            .get(needed)
+            .and_then(|spec| spec.rules.copies);
+        if copies.is_none() {
+            return runs(needed);
+        }
+        // What a copy needs is looked for on its own node.
+        if dependent_has_copies {
+            return true;
+        }
+        let mut some_runs = false;
+        for (name, seen) in self.seen.services.range(needed.copies_range()) {
+            some_runs |= runs(name);
+            let claim = seen.claim.as_ref();
+            let is_starting =
+                |claim: &&Claim| claim.goal == Goal::Run && claim.phase == Phase::Starting;
+            if claim.filter(is_starting).is_some() {
+                return false;
+            }
+        }
+        some_runs
     }
 
     /// A node that may run anything, so that nothing may start elsewhere, as a wait.

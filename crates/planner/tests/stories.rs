@@ -377,18 +377,18 @@ fn a_service_that_fails_everywhere_stays_down_and_says_why() {
             db runs on a
             > fails db
             db failed on a: program: exit 1
-            plan 2: stop db on a: program failed 1 times on a, which is barred until cleared
-            db stopped on a: program failed 1 times on a, which is barred until cleared
-            plan 3: start db on b: program failed 1 times on a, which is barred until cleared
+            plan 2: stop db on a: program failed once on a, which is barred until cleared
+            db stopped on a: program failed once on a, which is barred until cleared
+            plan 3: start db on b: program failed once on a, which is barred until cleared
             db runs on b
             > fails db
             db failed on b: program: exit 1
-            plan 4: stop db on b: program failed 1 times on b, which is barred until cleared
-            db stopped on b: program failed 1 times on b, which is barred until cleared
+            plan 4: stop db on b: program failed once on b, which is barred until cleared
+            db stopped on b: program failed once on b, which is barred until cleared
               db: no node may run it: a: barred since 00:00: program failed once (exit 1); b: barred since 00:00: program failed once (exit 1)
             > operator clear db
             ann: clear db
-            plan 5: start db on a: program failed 1 times on b, which is barred until cleared
+            plan 5: start db on a: program failed once on b, which is barred until cleared
             db runs on a
         "#]],
     );
@@ -835,12 +835,12 @@ fn a_move_to_a_place_that_is_not_allowed_is_refused() {
             ann: online b
             > fails db
             db failed on a: program: exit 1
-            plan 2: stop db on a: program failed 1 times on a, which is barred until cleared
-            db stopped on a: program failed 1 times on a, which is barred until cleared
-            plan 3: start db on b: program failed 1 times on a, which is barred until cleared
+            plan 2: stop db on a: program failed once on a, which is barred until cleared
+            db stopped on a: program failed once on a, which is barred until cleared
+            plan 3: start db on b: program failed once on a, which is barred until cleared
             db runs on b
             > operator move db to a
-            rejected: a is barred for db: program failed 1 times on a, which is barred until cleared; `mainstay clear db` lifts it
+            rejected: a is barred for db: program failed once on a, which is barred until cleared; `mainstay clear db` lifts it
             > operator move nothing to a
             rejected: there is no service nothing
         "#]],

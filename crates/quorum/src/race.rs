@@ -96,7 +96,7 @@ pub fn weight<'a>(
             .is_some_and(|claim| nodes.clone().into_iter().any(|node| *node == claim.node))
     });
     claims
-        .map(|(name, _)| spec.services.get(name).map_or(0, |found| found.priority))
+        .map(|(name, _)| spec.service_of(name).map_or(0, |found| found.priority))
         .map(|priority| 1 + u64::try_from(priority).unwrap_or(0))
         .fold(0, u64::saturating_add)
 }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use api::lock::{LockReply, LockRequest, Locks};
 use api::quorum::{ForceReply, ForceRequest, QuorumStatus};
 use api::{
     ApiError, ApplyReply, ApplyRequest, ConfigVersion, ConfigVersions, ErrorCode, Explanation,
-    Fences, History, LogView, Order, OrderReply, Status, TokenReply, WitnessReply, WitnessRequest,
-    Witnesses,
+    Fences, History, LogView, Order, OrderReply, Status, TokenReply, WhatIfReply, WhatIfRequest,
+    WitnessReply, WitnessRequest, Witnesses,
 };
-use model::{ResourceName, ServiceName, UserName, WallTime};
+use model::{NodeName, ResourceName, ServiceName, UserName, WallTime};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Requests that may wait for the control loop. It answers each within a millisecond, and
@@ -41,6 +42,17 @@ pub struct HistoryQuery {
     pub since: Option<WallTime>,
     /// How many at most.
     pub limit: usize,
+}
+
+/// What is to be explained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExplainQuestion {
+    /// Which service.
+    pub service: ServiceName,
+    /// Why it is not there, in detail.
+    pub not_on: Option<NodeName>,
+    /// As it was then.
+    pub at: Option<WallTime>,
 }
 
 /// A request to the control loop. A dropped `reply` is answered with "the daemon is
@@ -136,6 +148,22 @@ pub enum ControlRequest {
         /// The answer.
         reply: Reply<WitnessReply>,
     },
+    /// Locks that somebody holds.
+    Locks {
+        /// One of them; none: all.
+        only: Option<String>,
+        /// The answer.
+        reply: Reply<Locks>,
+    },
+    /// A lock is taken, renewed, given back or recalled.
+    Lock {
+        /// What is wanted.
+        request: LockRequest,
+        /// Who asks.
+        by: UserName,
+        /// The answer.
+        reply: Reply<LockReply>,
+    },
     /// What operations printed on this node.
     Log {
         /// Of which service.
@@ -147,10 +175,17 @@ pub enum ControlRequest {
     },
     /// Why a service is where it is.
     Explain {
-        /// Which.
-        service: ServiceName,
+        /// What is asked.
+        question: ExplainQuestion,
         /// The answer.
         reply: Reply<Explanation>,
+    },
+    /// What would happen if something failed.
+    WhatIf {
+        /// What is asked.
+        request: WhatIfRequest,
+        /// The answer.
+        reply: Reply<WhatIfReply>,
     },
 }
 

@@ -16,6 +16,8 @@ mod listen;
 mod peer;
 mod routes;
 
-pub use control::{CONTROL_QUEUE_MAX, ControlHandle, ControlRequest, HistoryQuery, Mode, Reply};
+pub use control::{
+    CONTROL_QUEUE_MAX, ControlHandle, ControlRequest, ExplainQuestion, HistoryQuery, Mode, Reply,
+};
 pub use listen::{SocketError, bind, serve};
 pub use peer::Allowed;

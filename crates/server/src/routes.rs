@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use api::lock::{LockReply, LockRequest, Locks};
 use api::quorum::{ForceReply, ForceRequest, QuorumStatus};
 use api::{
     ApiError, ApplyRequest, ErrorCode, Events, Order, OrderRequest, Timestamp, TokenRequest,
@@ -15,11 +16,11 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use model::{ResourceName, ServiceName, UserName};
+use model::{NodeName, ResourceName, ServiceName, UserName};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::control::{ControlHandle, ControlRequest, HistoryQuery, Mode};
+use crate::control::{ControlHandle, ControlRequest, ExplainQuestion, HistoryQuery, Mode};
 use crate::peer::Peer;
 
 /// How long a body may take. It comes from a process on this machine.
@@ -54,8 +55,11 @@ pub(crate) fn router(control: ControlHandle, peer: Peer) -> Router {
         .route(paths::FENCES, get(fences))
         .route(paths::TOKENS, post(token))
         .route(paths::WITNESSES, get(witnesses).post(set_witness))
+        .route(paths::LOCKS, get(locks).post(lock))
+        .route(&format!("{}/{{name}}", paths::LOCKS), get(one_lock))
         .route(&format!("{}/{{service}}", paths::LOG), get(log))
         .route(&format!("{}/{{service}}", paths::EXPLAIN), get(explain))
+        .route(paths::WHAT_IF, post(what_if))
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(api::BODY_MAX))
@@ -360,6 +364,33 @@ async fn set_witness(
     Ok(Json(answer))
 }
 
+async fn locks(State(control): State<ControlHandle>) -> Answer<Locks> {
+    let only = None;
+    let answer = control
+        .ask(|reply| ControlRequest::Locks { only, reply })
+        .await?;
+    Ok(Json(answer))
+}
+
+async fn one_lock(State(control): State<ControlHandle>, Path(name): Path<String>) -> Answer<Locks> {
+    let only = Some(name);
+    let answer = control
+        .ask(|reply| ControlRequest::Locks { only, reply })
+        .await?;
+    Ok(Json(answer))
+}
+
+async fn lock(
+    State(control): State<ControlHandle>,
+    Extension(by): Extension<UserName>,
+    Json(request): Json<LockRequest>,
+) -> Answer<LockReply> {
+    let answer = control
+        .ask(|reply| ControlRequest::Lock { request, by, reply })
+        .await?;
+    Ok(Json(answer))
+}
+
 #[derive(Deserialize)]
 struct LogParameters {
     resource: Option<ResourceName>,
@@ -382,13 +413,35 @@ async fn log(
     Ok(Json(answer))
 }
 
+#[derive(Deserialize)]
+struct ExplainParameters {
+    not_on: Option<NodeName>,
+    at: Option<Timestamp>,
+}
+
 async fn explain(
     State(control): State<ControlHandle>,
     Path(service): Path<String>,
+    query: Result<Query<ExplainParameters>, axum::extract::rejection::QueryRejection>,
 ) -> Answer<api::Explanation> {
-    let service = service_name(&service)?;
+    let Query(ExplainParameters { not_on, at }) = query.map_err(bad_query)?;
+    let question = ExplainQuestion {
+        service: service_name(&service)?,
+        not_on,
+        at: at.map(|at| at.0),
+    };
     let answer = control
-        .ask(|reply| ControlRequest::Explain { service, reply })
+        .ask(|reply| ControlRequest::Explain { question, reply })
+        .await?;
+    Ok(Json(answer))
+}
+
+async fn what_if(
+    State(control): State<ControlHandle>,
+    Json(request): Json<api::WhatIfRequest>,
+) -> Answer<api::WhatIfReply> {
+    let answer = control
+        .ask(|reply| ControlRequest::WhatIf { request, reply })
         .await?;
     Ok(Json(answer))
 }

@@ -42,7 +42,8 @@ fn answer(request: ControlRequest) {
             let entries = vec![entry];
             reply.send(Ok(History { entries })).unwrap();
         }
-        ControlRequest::Explain { service, reply } => {
+        ControlRequest::Explain { question, reply } => {
+            let service = question.service;
             let error = ErrorCode::NoSuchService.error(format!("there is no service {service}"));
             reply.send(Err(error)).unwrap();
         }

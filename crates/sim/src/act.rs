@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use model::duration::{format, parse};
-use model::{NodeId, NodeName, ServiceName};
+use model::{LockName, NodeId, NodeName, ServiceName, SessionName};
 
 use crate::form::{node_id, node_name};
 
@@ -104,8 +104,14 @@ pub enum Act {
     WitnessCut(NodeId),
     /// All nodes reach it.
     WitnessHeal,
+    /// Each read and write of the shared disk takes so much longer.
+    SlowShared(Duration),
     /// Old heartbeats of a node that somebody has recorded are sent again.
     Replay(NodeId),
+    /// A program on a node asks for a lock with a lease, and keeps it once it has it.
+    Lock(NodeId, SessionName, LockName, Duration),
+    /// It gives the lock back, or its place in the queue.
+    Unlock(SessionName),
     /// A person gives an order to a node.
     Order(NodeId, Order),
 }
@@ -266,7 +272,11 @@ impl Act {
             Self::Order(..) => Some(Kind::Operator),
             Self::Replay(_) => Some(Kind::Replay),
             Self::WitnessKill | Self::WitnessTrap | Self::WitnessCut(_) => Some(Kind::Witness),
+            Self::SlowShared(by) if !by.is_zero() => Some(Kind::Witness),
             Self::Boot(_)
+            | Self::Lock(..)
+            | Self::SlowShared(_)
+            | Self::Unlock(_)
             | Self::Start(_)
             | Self::Heal
             | Self::Weather(_)
@@ -336,7 +346,12 @@ impl fmt::Display for Act {
             Self::WitnessStart => f.write_str("witness-start"),
             Self::WitnessCut(on) => write!(f, "witness-cut {}", name(on)),
             Self::WitnessHeal => f.write_str("witness-heal"),
+            Self::SlowShared(by) => write!(f, "slow-shared {}", format(*by)),
             Self::Replay(of) => write!(f, "replay {}", name(of)),
+            Self::Lock(on, session, lock, lease) => {
+                write!(f, "lock {} {session} {lock} {}", name(on), format(*lease))
+            }
+            Self::Unlock(session) => write!(f, "unlock {session}"),
             Self::Order(at, order) => write!(f, "order {} {order}", name(at)),
         }
     }
@@ -416,7 +431,15 @@ fn read(line: &str) -> Option<Act> {
         ["witness-start"] => Act::WitnessStart,
         ["witness-cut", on] => Act::WitnessCut(node_id(on)?),
         ["witness-heal"] => Act::WitnessHeal,
+        ["slow-shared", by] => Act::SlowShared(span(by)?),
         ["replay", of] => Act::Replay(node_id(of)?),
+        ["lock", on, session, lock, lease] => Act::Lock(
+            node_id(on)?,
+            SessionName::new(session).ok()?,
+            LockName::new(lock).ok()?,
+            span(lease)?,
+        ),
+        ["unlock", session] => Act::Unlock(SessionName::new(session).ok()?),
         ["order", at, ref order @ ..] => Act::Order(node_id(at)?, read_order(order)?),
         _ => return None,
     })

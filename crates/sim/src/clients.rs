@@ -7,9 +7,8 @@ use node::{RequestError, RequestId};
 use wire::raft::Payload;
 
 use crate::form::node_name;
-use crate::linear::{
-    Answer, Change, Hold, Lock, OPERATIONS_MAX, Operation, Verdict, Version, check,
-};
+use crate::linear::{Answer, Change, Hold, Lock, Operation, Verdict, Version, judge};
+use crate::lockers::LockAsk;
 use crate::promises::Promise;
 use crate::world::World;
 
@@ -18,6 +17,8 @@ struct Pending {
     command: Command,
     /// Its place among the changes of the configuration, if it is one.
     change: Option<usize>,
+    /// The program that asked for a lock, if one did.
+    lock: Option<LockAsk>,
 }
 
 /// The claim on a service as it was last seen.
@@ -45,6 +46,11 @@ pub(crate) struct Clients {
 impl World {
     /// Asks a node to have a command applied; no daemon, no question.
     pub(crate) fn request(&mut self, at: NodeId, command: Command) {
+        self.request_for(at, command, None);
+    }
+
+    /// The same, perhaps for a program that takes locks.
+    pub(crate) fn request_for(&mut self, at: NodeId, command: Command, lock: Option<LockAsk>) {
         let now = self.now;
         let Some((daemon, local)) = self.awake(at) else {
             return;
@@ -65,7 +71,11 @@ impl World {
             _other => None,
         };
         self.clients.asked += 1;
-        let pending = Pending { command, change };
+        let pending = Pending {
+            command,
+            change,
+            lock,
+        };
         self.clients.pending.insert((at, id), pending);
         self.carry_out(at);
     }
@@ -86,9 +96,17 @@ impl World {
             Ok(index) => self
                 .trace
                 .story(now, Some(at), || format!("answers: done, entry {index}")),
+            // Programs tell it themselves.
+            Err(_) if pending.lock.is_some() => {}
             Err(error) => self
                 .trace
                 .tale(now, Some(at), || format!("answers: {error}")),
+        }
+        if let Some(ask) = pending.lock {
+            if let Ok(index) = &result {
+                self.invariant_acknowledged_is_kept(at, *index, &pending.command);
+            }
+            return self.lock_replied(ask, &result);
         }
         let answer = match &result {
             Ok(index) => {
@@ -200,15 +218,15 @@ impl World {
     /// At the end: could all this have happened one after the other?
     pub(crate) fn invariant_linearizable(&mut self) {
         let changes = &self.clients.changes;
-        let changes = &changes[..changes.len().min(OPERATIONS_MAX)];
-        if check(&Version(1), changes) == Verdict::Not {
+        if judge(&Version(1), changes) == Verdict::Not {
             let what = format!("changes of the configuration: {changes:?}");
             return self.break_promise(Promise::Linearizable, what);
         }
-        let bad = self.clients.locks.iter().find(|(_, history)| {
-            let history = &history[..history.len().min(OPERATIONS_MAX)];
-            check(&Lock(None), history) == Verdict::Not
-        });
+        if let Some(what) = self.locks_not_linearizable() {
+            return self.break_promise(Promise::Linearizable, what);
+        }
+        let mut services = self.clients.locks.iter();
+        let bad = services.find(|(_, history)| judge(&Lock::default(), history) == Verdict::Not);
         if let Some((service, history)) = bad {
             let what = format!("the right to run {service}: {history:?}");
             self.break_promise(Promise::Linearizable, what);

@@ -30,7 +30,10 @@ impl World {
             }
             Act::Kill(on) => self.kill_daemon(*on),
             Act::Trap(on, what) => self.machine(*on).trap = Some(*what),
-            Act::WitnessTrap => self.witness.is_trapped = true,
+            Act::WitnessTrap => {
+                self.witness.is_trapped = true;
+                self.shared.is_trapped = true;
+            }
             Act::Start(on) => self.start_daemon(*on),
             Act::Pause(on, span) => self.pause(*on, *span),
             Act::Cut(from, to, link) => {
@@ -61,15 +64,31 @@ impl World {
             }
             Act::Right(on) => self.machine(*on).wrongs.clear(),
             Act::Die(on, service) => self.kill_service(*on, service),
-            Act::WitnessKill => self.kill_witness(),
-            Act::WitnessStart => self.start_witness(),
+            Act::WitnessKill => {
+                self.kill_witness();
+                self.shared.is_lost = true;
+            }
+            Act::WitnessStart => {
+                self.start_witness();
+                self.shared.is_lost = false;
+            }
+            Act::SlowShared(by) => self.shared.slow_by = *by,
             Act::WitnessCut(on) => {
                 self.witness.cut.insert(*on);
+                self.shared.cut.insert(*on);
             }
-            Act::WitnessHeal => self.witness.cut.clear(),
+            Act::WitnessHeal => self.reach_witness(),
             Act::Replay(of) => self.replay(*of),
+            Act::Lock(on, session, lock, lease) => self.begin_lock(*on, (session, lock), *lease),
+            Act::Unlock(session) => self.end_lock(session),
             Act::Order(at, order) => self.order(*at, order),
         }
+    }
+
+    /// All nodes reach what votes outside.
+    fn reach_witness(&mut self) {
+        self.witness.cut.clear();
+        self.shared.cut.clear();
     }
 
     /// A person gives an order at a node; nothing comes of it where no daemon runs.

@@ -13,7 +13,7 @@ use node::{DogOrder, FenceAsker, Going, Outliving, RequestId};
 
 use crate::act::{Act, Kind, Order};
 use crate::form;
-use crate::machine::Power;
+use crate::machine::{Daemon, Power};
 use crate::random::Random;
 use crate::schedule::Setup;
 use crate::world::{Event, World};
@@ -145,6 +145,14 @@ pub(crate) fn draw_outage(setup: &Setup, kinds: &[Kind], acts: &mut Vec<(Instant
         !is_within || !is_end && !random.chance(quiet)
     });
     acts.push((from, Act::Heal));
+    if setup.shared {
+        // Cut off from the disk as well it finds no pill, and must give up by itself.
+        acts.push((from, Act::WitnessHeal));
+        if random.chance(500) {
+            acts.push((from, Act::WitnessCut(target)));
+        }
+        acts.push((from + span, Act::WitnessHeal));
+    }
     acts.push((from, outage));
     acts.push((from + span, Act::Heal));
     acts.push((from + span, Act::Boot(target)));
@@ -171,8 +179,11 @@ impl World {
             true => Going::Leaving,
             false => Going::On,
         };
-        let guards: Vec<_> = Vec::new();
-        let orders = daemon.node.tend_dog(&mut daemon.dog, going, &guards, local);
+        let Daemon {
+            node, dog, shared, ..
+        } = daemon;
+        let guards: Vec<_> = shared.iter().map(|worker| &worker.guard).collect();
+        let orders = node.tend_dog(dog, going, &guards, local);
         for order in orders {
             self.obey((id, local), order);
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use model::rules::{Company, Copies, CopyCount};
 use model::spec::{
     Autostart, ClusterSpec, Elsewhere, FENCE_RACE_DELAY_DEFAULT, Failback, Limits, NoQuorumPolicy,
     NodeSpec, PORT_DEFAULT, ProcessSpec, Ready, ResourceKind, ResourceSpec, RestartPolicy,
@@ -73,8 +74,15 @@ fn process(resource: &str, program: &str) -> ResourceSpec {
     }
 }
 
+fn copies(spec: &mut ServiceSpec) -> &mut Copies {
+    spec.rules.copies.get_or_insert(Copies {
+        count: CopyCount::Number(1),
+        per_node: 1,
+    })
+}
+
 /// A service as a line tells it: `web prefer=a,b after=db resources=disk,program restart=2
-/// runs=v2 failback manual priority=5`.
+/// runs=v2 failback manual priority=5 copies=every-node per-node=2 together=db apart=mail`.
 ///
 /// # Errors
 /// The word that is not understood.
@@ -92,7 +100,9 @@ pub fn service(line: &str) -> Result<(ServiceName, ServiceSpec), String> {
         priority: 0,
         stickiness: 0,
         restart: RestartPolicy::default(),
+        rules: Default::default(),
         resources: Vec::new(),
+        survive: None,
     };
     let (mut resources, mut program) = (vec!["program"], "v1");
     for word in words {
@@ -109,6 +119,26 @@ pub fn service(line: &str) -> Result<(ServiceName, ServiceSpec), String> {
             ("priority", number) => spec.priority = number.parse().map_err(|_| bad(word))?,
             ("resources", list) => resources = list.split(',').collect(),
             ("runs", version) => program = version,
+            ("copies", "every-node") => copies(&mut spec).count = CopyCount::EveryNode,
+            ("copies", number) => {
+                let number = number.parse().map_err(|_| bad(word))?;
+                copies(&mut spec).count = CopyCount::Number(number);
+            }
+            ("per-node", number) => {
+                copies(&mut spec).per_node = number.parse().map_err(|_| bad(word))?;
+            }
+            ("together" | "apart", list) => {
+                let of = |name: &str| {
+                    let service = ServiceName::new(name).map_err(|_| bad(word))?;
+                    let points = None;
+                    Ok(Company { service, points })
+                };
+                let company = list.split(',').map(of).collect::<Result<_, String>>()?;
+                match word.starts_with("together") {
+                    true => spec.rules.together_with = company,
+                    false => spec.rules.apart_from = company,
+                }
+            }
             ("manual", "") => spec.autostart = Autostart::No,
             ("failback", "") => spec.failback = Failback::WhenPossible,
             _other => return Err(bad(word)),
@@ -146,6 +176,7 @@ pub fn spec(nodes: u64, services: BTreeMap<ServiceName, ServiceSpec>) -> Spec {
             no_quorum: NoQuorumPolicy::Stop,
             fence_race_delay: FENCE_RACE_DELAY_DEFAULT,
             ping_targets: Vec::new(),
+            rules: Default::default(),
         },
         networks: BTreeMap::new(),
         nodes: (1..=nodes).map(node).collect(),

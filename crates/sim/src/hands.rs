@@ -23,7 +23,10 @@ impl World {
         let jitter = Duration::from_micros(self.random.below(20_000));
         let operation = Box::new(operation);
         let machine = self.machine(on);
-        let wrong = machine.wrongs.get(&operation.address.service).copied();
+        let wrong = machine
+            .wrongs
+            .get(&operation.address.service.service())
+            .copied();
         let takes = jitter
             + match (operation.verb, wrong) {
                 (Verb::Start, Some(Wrong::StartHangs)) => operation.limit,
@@ -138,6 +141,7 @@ impl World {
             return;
         };
         self.note_outliving((by, run), id, name);
+        self.note_pill((by, run), id, name);
         if !self.has_device(name) {
             let result = Box::new(FenceResult::Failed {
                 device: None,
@@ -221,6 +225,11 @@ impl World {
     }
 
     pub(crate) fn told(&mut self, (by, run): (NodeId, u64), id: FenceAsker, result: FenceResult) {
+        if let Some(target) = self.pill_target((by, run), id)
+            && self.tries_pill((by, run), id, (&target, &result))
+        {
+            return;
+        }
         if self.outlives((by, run), id, &result) {
             return;
         }
@@ -235,7 +244,7 @@ impl World {
 fn outcome(machine: &mut Machine, operation: &Operation) -> Outcome {
     debug_assert!(machine.power == Power::On, "only who runs comes to an end");
     let address = &operation.address;
-    let wrong = machine.wrongs.get(&address.service).copied();
+    let wrong = machine.wrongs.get(&address.service.service()).copied();
     match operation.verb {
         Verb::Probe | Verb::Status if machine.running.contains_key(address) => Outcome::Running,
         Verb::Probe | Verb::Status => Outcome::Stopped,

@@ -45,6 +45,10 @@ pub(crate) struct Daemon {
     pub heard: BTreeMap<NodeId, Incarnation>,
     /// What it decides about its watchdog.
     pub dog: node::Dog,
+    /// Fences that go on with a poison pill when they fail.
+    pub pilled: Vec<(node::FenceAsker, NodeName)>,
+    /// What it does with the shared disk.
+    pub shared: Option<crate::shared::Worker>,
     /// It ends once its services have moved away.
     pub is_leaving: bool,
     /// Fences that go on as a wait for a watchdog when they fail.
@@ -188,6 +192,8 @@ impl Machine {
             requests: 0,
             heard: BTreeMap::new(),
             dog: node::Dog::new(self.dog_record.clone()),
+            pilled: Vec::new(),
+            shared: None,
             is_leaving: false,
             outlivings: Vec::new(),
         });

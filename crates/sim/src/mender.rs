@@ -75,6 +75,8 @@ impl World {
         self.wires.weather = Weather::default();
         self.switches.fill(Switch::default());
         self.witness.cut.clear();
+        self.shared.cut.clear();
+        (self.shared.is_lost, self.shared.slow_by) = (false, Duration::ZERO);
         self.start_witness();
         let slow = self.setup.slow.clone();
         for machine in &mut self.machines {

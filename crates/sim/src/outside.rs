@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use model::seen::WitnessKind;
 use model::{Command, NodeId, WitnessName};
 use quorum::arbiter::{Answer, Arbiter as Memory, Ask, Output, Ping, Record};
 use raft::Arbiter;
@@ -95,6 +94,9 @@ impl World {
     pub(crate) fn pings(&mut self) {
         self.put(PING_EVERY, Event::Pings);
         self.name_witness();
+        if self.setup.shared {
+            return;
+        }
         let now = self.now;
         let mut reaching = BTreeSet::new();
         for place in 0..self.machines.len() {
@@ -147,10 +149,7 @@ impl World {
         let Some(contact) = self.contact() else {
             return;
         };
-        let kind = WitnessKind::Network {
-            address: ([192, 0, 2, 1], 7412).into(),
-            key: [7; 32],
-        };
+        let kind = self.kind_of_witness();
         let command = Command::SetWitness {
             name: WitnessName::new("oak").expect("a plain word is a name"),
             kind,
@@ -165,6 +164,9 @@ impl World {
         (arbiter, number): (Arbiter, u64),
         ask: Box<Ask>,
     ) {
+        if self.setup.shared {
+            return self.ask_disk((by, run), number, *ask);
+        }
         if self.reaches_witness(by) && self.is_carried() {
             let asked = Event::Asked {
                 by,

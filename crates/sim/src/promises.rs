@@ -34,6 +34,10 @@ pub enum Promise {
     Acknowledged,
     /// Histories of clients could have happened one after the other.
     Linearizable,
+    /// A lock has one holder, and each has a higher token than those before.
+    OneLockHolder,
+    /// Who waits for a lock gets it in the order of asking.
+    LocksInOrder,
     /// A run of a daemon is not heard any more after a later one.
     EarlierRunsAreOver,
     /// Time passes.
@@ -44,7 +48,7 @@ pub enum Promise {
 
 impl Promise {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::S1OneNodePerService,
         Self::S2StartsOnlyWhenProven,
         Self::S5OneHistory,
@@ -54,6 +58,8 @@ impl Promise {
         Self::L3NoFenceLoops,
         Self::Acknowledged,
         Self::Linearizable,
+        Self::OneLockHolder,
+        Self::LocksInOrder,
         Self::EarlierRunsAreOver,
         Self::Progress,
         Self::NoPanic,
@@ -72,6 +78,8 @@ impl Promise {
             Self::L3NoFenceLoops => "invariant_l3_no_fence_loops",
             Self::Acknowledged => "invariant_acknowledged_is_kept",
             Self::Linearizable => "invariant_linearizable",
+            Self::OneLockHolder => "invariant_lock_one_holder",
+            Self::LocksInOrder => "invariant_locks_in_order",
             Self::EarlierRunsAreOver => "invariant_earlier_runs_are_over",
             Self::Progress => "invariant_time_passes",
             Self::NoPanic => "invariant_no_panic",
@@ -96,6 +104,7 @@ impl World {
     /// After a resource has begun to live.
     pub(crate) fn check_started(&mut self, on: NodeId, address: &ResourceAddress) {
         self.invariant_s1_one_node_per_service(on, address);
+        self.invariant_s1_copies_on_one_node(on, address);
         self.invariant_s2_starts_only_when_proven(on, address);
     }
 
@@ -274,6 +283,7 @@ impl World {
             configuration,
         );
         self.watch_claims();
+        self.jump_locks();
     }
 
     fn compare_state(&mut self, place: usize, from: u64, applied: u64) {
@@ -307,6 +317,7 @@ impl World {
             self.invariant_l3_no_fence_loops();
         }
         self.watch_claims();
+        self.watch_locks();
     }
 
     /// Every entry that counts as committed is, for certain, on the disks of a majority of
@@ -391,11 +402,11 @@ impl World {
         let Some(spec) = state.spec() else {
             return Err("there is no spec".into());
         };
-        for (name, wanted) in &spec.services {
-            if Some(name) == without {
+        for (name, wanted) in spec.running_names() {
+            if Some(&*name) == without || self.has_no_place(&name) {
                 continue;
             }
-            let seen = state.seen().services.get(name);
+            let seen = state.seen().services.get(&*name);
             let claim = seen.and_then(|seen| seen.claim.as_ref());
             let Some(claim) = claim.filter(|c| c.phase == model::seen::Phase::Running) else {
                 return Err(format!("{name} does not run in the log"));

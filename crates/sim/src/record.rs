@@ -148,6 +148,8 @@ impl Record {
     /// Takes a new entry; what people would be told of it.
     pub fn take(&mut self, entry: &Entry, at: Instant) -> Vec<String> {
         let told = self.state.history().back().map_or(0, |last| last.index);
+        let locks = self.state.locks().history().back();
+        let told = locks.map_or(told, |last| last.index.max(told));
         self.has_fenced = false;
         self.ended = None;
         self.has_outlived = false;
@@ -166,13 +168,15 @@ impl Record {
             payload: entry.payload.clone(),
             at,
         });
-        let news = self.state.history().iter().rev();
-        let mut news: Vec<String> = news
-            .take_while(|line| told < line.index)
-            .map(|line| line.what.to_string())
-            .collect();
-        news.reverse();
-        news
+        let of_locks = self.state.locks().history();
+        let all = [self.state.history(), of_locks].into_iter();
+        let news = all.flat_map(|lines| {
+            let news = lines.iter().rev().take_while(|line| told < line.index);
+            let mut news: Vec<String> = news.map(|line| line.what.to_string()).collect();
+            news.reverse();
+            news
+        });
+        news.collect()
     }
 
     fn apply(&mut self, index: u64, stamped: &Stamped) {

@@ -97,6 +97,8 @@ impl Scenario {
             }
             "policy" => self.setup.spec.cluster.no_quorum = policy(rest).ok_or_else(bad)?,
             "witness" => self.setup.witness = true,
+            "shared-disk" => self.setup.shared = true,
+            "pills" => crate::shared::with_pills(&mut self.setup),
             "watchdogs" => crate::dogs::arm_all(&mut self.setup, span(rest)?),
             "dead-devices" => self.setup.devices = crate::dogs::Devices::Dead,
             "no-devices" => {

@@ -65,6 +65,10 @@ const SCENES: &[Scene] = &[
         scene(&[Kind::Cut, Kind::Fence], split_with_bad_switches),
         Outside::Witness,
     ),
+    of_halves(
+        scene(&[Kind::Cut, Kind::Witness], halves_vote_on_a_slow_disk),
+        Outside::Witness,
+    ),
     scene(&[Kind::Power], lost_one_after_the_other),
     scene(&[Kind::Power], stale_one_returns_first),
     scene(&[Kind::Power, Kind::Fence, Kind::Crash], executor_ends),
@@ -158,6 +162,18 @@ fn pick(is_wanted: impl Fn(Kind) -> bool, random: &mut Random) -> Option<&'stati
     let fitting: Vec<&'static Scene> = SCENES.iter().filter(fits).collect();
     let place = random.below(fitting.len().max(1) as u64);
     fitting.get(place as usize).copied()
+}
+
+/// Both halves ask a disk that takes its time, so that their ballots meet; or a witness that
+/// is cut off from one of them.
+fn halves_vote_on_a_slow_disk(acts: &mut Acts<'_>, begin: Instant) {
+    let slow = acts.span(150, 900);
+    let until = acts.span(4000, 6500);
+    let half = NodeId(acts.setup.nodes / 2);
+    acts.put(begin, Act::SlowShared(slow));
+    acts.put(begin, Act::Split(half));
+    acts.put(begin + until, Act::Heal);
+    acts.put(begin + until, Act::SlowShared(std::time::Duration::ZERO));
 }
 
 /// Two halves fence each other, with switches that fail, act late or answer late.

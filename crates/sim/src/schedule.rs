@@ -115,6 +115,12 @@ pub struct Setup {
     pub slow: Option<ServiceName>,
     /// Whether a witness votes between two halves.
     pub witness: bool,
+    /// Whether sectors of shared storage vote between two halves.
+    pub shared: bool,
+    /// Whether power switches do not answer, and poison pills fence.
+    pub pills: bool,
+    /// Programs that take locks.
+    pub lockers: u64,
     /// How many echoes to a ping target are answered, of 1000.
     pub echoes: u64,
     /// What becomes of orders to power switches.
@@ -139,6 +145,9 @@ impl Setup {
             compact_every: 1000,
             slow: None,
             witness: false,
+            shared: false,
+            pills: false,
+            lockers: 0,
             echoes: 0,
             devices: Devices::Work,
             dog_bites_at: 1000,
@@ -159,7 +168,10 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
     if scene.is_none() {
         crate::dogs::draw(&mut setup);
         crate::pings::draw(&mut setup);
+        crate::copies::draw(&mut setup);
     }
+    crate::shared::draw(&mut setup, scene.is_none());
+    crate::lockers::draw(&mut setup);
     let kinds = kinds_of(faults, &mut random);
     let mut acts = Acts {
         random: Random::new(seed, OF_ACTS),
@@ -229,6 +241,9 @@ fn setup(seed: u64, scene: Option<&Scene>, random: &mut Random) -> Setup {
         compact_every: random.pick(&[10, 30, 30, 100, 1000]),
         slow,
         witness,
+        shared: false,
+        pills: false,
+        lockers: 0,
         echoes: 0,
         devices: Devices::Work,
         dog_bites_at: 1000,
@@ -360,7 +375,7 @@ impl Acts<'_> {
 
     /// When the faults begin.
     fn begins(&self) -> Instant {
-        begins(u32::from(self.setup.witness))
+        begins(u32::from(self.setup.witness || self.setup.shared))
     }
 
     pub(crate) fn any_node(&mut self) -> NodeId {
@@ -453,14 +468,22 @@ impl Acts<'_> {
             }
             Kind::Operator => self.draw_order(at, node),
             Kind::Replay => self.put(at, Act::Replay(node)),
-            Kind::Witness if !self.setup.witness => self.put(at, Act::Reboot(node)),
-            Kind::Witness if self.random.chance(300) => self.put(at, Act::WitnessTrap),
-            Kind::Witness if self.random.chance(500) => {
-                self.put_pair(at, Act::WitnessKill, (200, 6000), Act::WitnessStart);
-            }
-            Kind::Witness => {
-                self.put_pair(at, Act::WitnessCut(node), (200, 6000), Act::WitnessHeal);
-            }
+            Kind::Witness => self.draw_witness(at, node),
+        }
+    }
+
+    fn draw_witness(&mut self, at: Instant, node: NodeId) {
+        if !self.setup.witness && !self.setup.shared {
+            self.put(at, Act::Reboot(node));
+        } else if self.setup.shared && self.random.chance(300) {
+            let slow = Act::SlowShared(self.span(20, 1500));
+            self.put_pair(at, slow, (300, 5000), Act::SlowShared(Duration::ZERO));
+        } else if self.random.chance(300) {
+            self.put(at, Act::WitnessTrap);
+        } else if self.random.chance(500) {
+            self.put_pair(at, Act::WitnessKill, (200, 6000), Act::WitnessStart);
+        } else {
+            self.put_pair(at, Act::WitnessCut(node), (200, 6000), Act::WitnessHeal);
         }
     }
 

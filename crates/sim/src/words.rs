@@ -36,7 +36,13 @@ pub(crate) fn of_event(event: &Event, word: &str) -> String {
         | Event::WitnessWritten { .. }
         | Event::Granted { .. }
         | Event::Echoes
+        | Event::DiskPoll { .. }
+        | Event::DiskDone { .. }
+        | Event::DiskTime { .. }
+        | Event::DiskTorn { .. }
+        | Event::PillOver { .. }
         | Event::Dog { .. }
+        | Event::Locker { .. }
         | Event::DogNews { .. }
         | Event::Outlive { .. }
         | Event::Resume { .. }

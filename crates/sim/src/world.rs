@@ -129,12 +129,42 @@ pub(crate) enum Event {
         number: u64,
         answer: Answer,
     },
+    /// A node looks at the shared disk.
+    DiskPoll {
+        on: NodeId,
+        run: u64,
+    },
+    /// A read or write of it has ended.
+    DiskDone {
+        number: u64,
+    },
+    /// A pause of the vote over sectors is over.
+    DiskTime {
+        on: NodeId,
+        run: u64,
+    },
+    /// Power is lost in the middle of a write to it.
+    DiskTorn {
+        on: NodeId,
+        run: u64,
+    },
+    /// The time of a poison pill is over.
+    PillOver {
+        by: NodeId,
+        run: u64,
+        id: FenceAsker,
+        laid: Box<crate::shared::Laid>,
+    },
     /// Ping targets answer, or not.
     Echoes,
     /// A watchdog is fed, or bites.
     Dog {
         on: NodeId,
         number: u64,
+    },
+    /// A program that takes locks looks around.
+    Locker {
+        locker: usize,
     },
     /// What became of the order to open one.
     DogNews {
@@ -177,13 +207,19 @@ impl Event {
             | Self::Ended { on, .. }
             | Self::GaveWay { on, .. }
             | Self::DogNews { on, .. }
+            | Self::DiskPoll { on, .. }
+            | Self::DiskTime { on, .. }
             | Self::Failed { on, .. } => Some(*on),
-            Self::Outlive { by, .. } | Self::Told { by, .. } | Self::Granted { by, .. } => {
-                Some(*by)
-            }
+            Self::Outlive { by, .. }
+            | Self::Told { by, .. }
+            | Self::PillOver { by, .. }
+            | Self::Granted { by, .. } => Some(*by),
             Self::StartDaemon { .. }
             | Self::Trap { .. }
             | Self::Dog { .. }
+            | Self::Locker { .. }
+            | Self::DiskDone { .. }
+            | Self::DiskTorn { .. }
             | Self::Echoes
             | Self::Pings
             | Self::WitnessTrap
@@ -221,8 +257,14 @@ impl Event {
             Self::Asked { number, .. } => ("the witness is asked", *number),
             Self::WitnessWritten { number, .. } => ("the witness has written", *number),
             Self::Granted { number, .. } => ("the witness answers", *number),
+            Self::DiskPoll { on, .. } => ("look at the shared disk", on.0),
+            Self::DiskDone { number } => ("the shared disk is done", *number),
+            Self::DiskTime { on, .. } => ("pause of a vote", on.0),
+            Self::DiskTorn { on, .. } => ("power lost in a write", on.0),
+            Self::PillOver { by, .. } => ("time of a pill is over", by.0),
             Self::Echoes => ("echoes", 0),
             Self::Dog { on, .. } => ("watchdog", on.0),
+            Self::Locker { locker } => ("turn of a program with locks", *locker as u64),
             Self::DogNews { on, .. } => ("word of a watchdog", on.0),
             Self::Outlive { by, .. } => ("wait for a watchdog", by.0),
             Self::Resume { on, .. } => ("resume", on.0),
@@ -276,6 +318,8 @@ pub struct Counts {
     pub bites: u64,
     /// Losses that were waited out.
     pub outlived: u64,
+    /// Machines that a poison pill proved ended.
+    pub pills: u64,
 }
 
 pub(crate) struct World {
@@ -296,11 +340,13 @@ pub(crate) struct World {
     pub acts: Vec<(Instant, crate::act::Act)>,
     pub mender: crate::mender::Mender,
     pub witness: crate::outside::Witness,
+    pub lockers: crate::lockers::Lockers,
+    pub shared: crate::shared::Shared,
     pub ballots: crate::ballots::Ballots,
     /// Watchdogs that were opened.
     pub dogs_opened: u64,
     moment: (Instant, u64),
-    event_counts: [u64; 17],
+    event_counts: [u64; 18],
 }
 
 impl World {
@@ -329,10 +375,12 @@ impl World {
             acts,
             mender: crate::mender::Mender::default(),
             witness: crate::outside::Witness::default(),
+            lockers: crate::lockers::Lockers::new(setup),
+            shared: crate::shared::Shared::default(),
             ballots: crate::ballots::Ballots::default(),
             dogs_opened: 0,
             moment: (Instant::ZERO, 0),
-            event_counts: [0; 17],
+            event_counts: [0; 18],
             setup: setup.clone(),
         };
         for place in 0..world.acts.len() {
@@ -344,7 +392,8 @@ impl World {
         if !setup.spec.cluster.ping_targets.is_empty() {
             world.put(Duration::from_millis(100), Event::Echoes);
         }
-        if setup.witness {
+        world.begin_lockers();
+        if setup.witness || setup.shared {
             world.start_witness();
             world.put(Duration::from_millis(100), Event::Pings);
         }
@@ -407,6 +456,9 @@ impl World {
         let run = machine.runs;
         self.introduce(id);
         self.check_vote_survived(id);
+        if self.setup.shared {
+            self.put(Duration::ZERO, Event::DiskPoll { on: id, run });
+        }
         self.trace
             .tale(now, Some(id), || format!("daemon starts, run {run}"));
         self.run_timers(id);
@@ -417,6 +469,7 @@ impl World {
             self.trace.tale(self.now, Some(id), || "daemon ends".into());
         }
         self.interrupt_disk(id);
+        self.interrupt_shared(id);
         self.machine(id).end_daemon();
     }
 
@@ -432,6 +485,7 @@ impl World {
             return;
         }
         self.interrupt_disk(id);
+        self.interrupt_shared(id);
         let running: Vec<ServiceName> = self
             .machine(id)
             .running
@@ -442,6 +496,7 @@ impl World {
             self.note_ended(&service, id);
         }
         self.machine(id).power_off();
+        self.end_lockers(id);
         self.trace
             .tale(self.now, Some(id), || "has no power".into());
     }
@@ -461,13 +516,16 @@ impl World {
     /// Programs die by themselves; the daemon that watches them is told.
     pub fn kill_service(&mut self, on: NodeId, service: &ServiceName) {
         let machine = self.machine(on);
-        let found = machine.running.keys().find(|a| a.service == *service);
+        let found = machine
+            .running
+            .keys()
+            .find(|a| a.service.service() == *service);
         let Some(address) = found.cloned() else {
             return;
         };
         machine.running.remove(&address);
         let run = machine.daemon.as_ref().map(|daemon| daemon.run);
-        self.note_ended(service, on);
+        self.note_ended(&address.service, on);
         self.trace
             .tale(self.now, Some(on), || format!("{address} dies"));
         if let Some(run) = run {
@@ -575,6 +633,7 @@ impl World {
             } => self.granted((by, run), (arbiter, number), answer),
             Event::Echoes => self.echoes(),
             Event::Dog { on, number } => self.dog_turn(on, number),
+            Event::Locker { locker } => self.locker_turn(locker),
             Event::DogNews { on, run, news } => self.take_dog_news(on, run, news),
             Event::Outlive { by, run, id, what } => self.outlive((by, run), id, what),
             Event::Resume { on, pauses } if pauses <= self.pauses => self.resume(on),
@@ -585,6 +644,18 @@ impl World {
                 self.act(&act);
             }
             Event::Mend => self.mend(),
+            of_disk => self.deliver_of_disk(of_disk),
+        }
+    }
+
+    fn deliver_of_disk(&mut self, event: Event) {
+        match event {
+            Event::DiskPoll { on, run } => self.disk_poll((on, run)),
+            Event::DiskDone { number } => self.disk_done(number),
+            Event::DiskTime { on, run } => self.disk_time((on, run)),
+            Event::DiskTorn { on, run } => self.disk_torn((on, run)),
+            Event::PillOver { by, run, id, laid } => self.pill_over((by, run), id, &laid),
+            _other => {}
         }
     }
 
@@ -606,7 +677,13 @@ impl World {
             Event::Act { .. } => 13,
             Event::Mend => 14,
             Event::Dog { .. } | Event::DogNews { .. } | Event::Outlive { .. } => 16,
+            Event::Locker { .. } => 17,
             Event::Echoes
+            | Event::DiskPoll { .. }
+            | Event::DiskDone { .. }
+            | Event::DiskTime { .. }
+            | Event::DiskTorn { .. }
+            | Event::PillOver { .. }
             | Event::Pings
             | Event::WitnessTrap
             | Event::WitnessStart
@@ -619,7 +696,7 @@ impl World {
 
     /// What was counted so far.
     pub fn counts(&self) -> Counts {
-        const WORDS: [&str; 17] = [
+        const WORDS: [&str; 18] = [
             "heartbeats",
             "refusals",
             "messages",
@@ -637,6 +714,7 @@ impl World {
             "looks of people",
             "words with the witness",
             "turns of watchdogs",
+            "turns of programs with locks",
         ];
         let mut counts = self.counts.clone();
         counts.events = WORDS.into_iter().zip(self.event_counts).collect();

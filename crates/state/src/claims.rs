@@ -6,11 +6,14 @@ use std::time::Duration;
 use model::command::{BarNode, Report};
 use model::history::Happening;
 use model::plant::{self, Plant};
+use model::rules::FailureAnswer;
 use model::seen::{
     Bar, Claim, FAILURES_MAX, Failure, Goal, Maintenance, NodeState, Phase, ResourceFailure,
     RestartScope, ServiceSeen, Standby, Wish,
 };
-use model::{BootId, ClaimEpoch, Command, NodeName, PlanId, Reason, Rejected, ServiceName};
+use model::{
+    BootId, ClaimEpoch, Command, Measured, NodeName, PlanId, Reason, Rejected, ServiceName,
+};
 
 use crate::{Applied, Outcome, Place, State, not_ready};
 
@@ -30,16 +33,29 @@ impl State {
         self.require_ready(name, *boot)?;
         self.require_hands_on(service)?;
         self.require_proven_stopped(service, name)?;
+        self.require_place_for_copy(service, name)?;
+        let expires = self.wanted(service).and_then(|spec| spec.rules.bar_expires);
         let made_from = self.spec_version;
         let epoch = ClaimEpoch(place.index);
         let seen = self.seen.services.entry(service.clone()).or_default();
         if let Wish::Stop { by } = &seen.wish {
             return Err(Rejected::Refused(format!("{by} wants {service} stopped")));
         }
+        if seen.held.is_some() {
+            return Err(Rejected::Refused(format!(
+                "{service} is held after a failure"
+            )));
+        }
+        seen.barred.retain(|_, bar| bar.holds(expires, place.clock));
         seen.strays.remove(name);
         seen.moving = None;
         seen.last_end = None;
         seen.since = place.at;
+        match because {
+            // What runs already is taken over, not started.
+            Reason::FoundRunning { .. } => seen.times.forget(),
+            _started => seen.times.begin(Measured::Start, place.clock),
+        }
         seen.claim = Some(Claim {
             node: name.clone(),
             boot: *boot,
@@ -77,6 +93,12 @@ impl State {
                 state: "on standby".into(),
             });
         }
+        if node.maintenance == Maintenance::On {
+            return Err(Rejected::NodeNotReady {
+                node: name.clone(),
+                state: "in maintenance".into(),
+            });
+        }
         Ok(())
     }
 
@@ -85,11 +107,21 @@ impl State {
         if self.seen.maintenance == Maintenance::On {
             return Err(Rejected::Refused(Reason::Maintenance.to_string()));
         }
-        let frozen = self.seen.services.get(service).map(|seen| seen.frozen);
-        if frozen == Some(Maintenance::On) {
+        let seen = self.seen.services.get(service);
+        if seen.is_some_and(|seen| seen.frozen == Maintenance::On) {
             return Err(Rejected::Refused(format!("{service} is frozen")));
         }
-        Ok(())
+        let holder = seen
+            .and_then(|seen| seen.claim.as_ref())
+            .map(|claim| &claim.node);
+        let node = holder.and_then(|holder| self.seen.nodes.get_key_value(holder));
+        match node {
+            Some((node, seen)) if seen.maintenance == Maintenance::On => {
+                let because = Reason::NodeMaintenance { node: node.clone() };
+                Err(Rejected::Refused(because.to_string()))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// S1 and S2: no claim anywhere, and no other node that may run the service.
@@ -155,18 +187,22 @@ impl State {
         require_runs(service, claim)?;
         let node = claim.node.clone();
         self.change_claim(service, |seen, claim| {
+            seen.times.begin(Measured::Stop, place.clock);
             claim.goal = Goal::Stop;
             claim.phase = Phase::Stopping;
             claim.plan = *plan;
             claim.because = because.clone();
             claim.since = place.at;
             seen.since = place.at;
-            if *bar == BarNode::UntilCleared {
-                let bar = Bar {
-                    at: place.at,
-                    because: because.clone(),
-                };
-                seen.barred.insert(claim.node.clone(), bar);
+            let of = Bar {
+                at: place.at,
+                clock: place.clock,
+                because: because.clone(),
+            };
+            match bar {
+                BarNode::No => {}
+                BarNode::UntilCleared => drop(seen.barred.insert(claim.node.clone(), of)),
+                BarNode::Everywhere => seen.held = Some(of),
             }
         });
         let because = because.clone();
@@ -223,6 +259,10 @@ impl State {
         scope: RestartScope,
     ) {
         self.change_claim(service, |seen, claim| {
+            match scope {
+                RestartScope::FailedOnward => seen.times.begin(Measured::Restart, place.clock),
+                RestartScope::All => seen.times.forget(),
+            }
             claim.incarnation = claim.incarnation.saturating_add(1);
             claim.phase = Phase::Starting;
             claim.scope = scope;
@@ -255,10 +295,31 @@ impl State {
         Ok(())
     }
 
-    /// A person has mended what made a stop fail: the stop is tried again.
-    pub(crate) fn retry_stop(&mut self, place: Place, service: &ServiceName, because: &Reason) {
+    /// A person has mended what made a stop fail, or what was left failed for a person to
+    /// look at: it is tried again.
+    pub(crate) fn retry_after_clear(
+        &mut self,
+        place: Place,
+        service: &ServiceName,
+        because: &Reason,
+    ) {
+        let answers = self.wanted(service).map(|spec| spec.rules.on_failure);
+        let seen = self.seen.services.get(service);
+        let is_left = seen.and_then(|seen| seen.claim.as_ref()).filter(|claim| {
+            let Phase::Failed(failure) = &claim.phase else {
+                return false;
+            };
+            let answer = answers.map(|answers| answers.answer_to(failure));
+            let is_for_a_person =
+                matches!(answer, Some(FailureAnswer::Block | FailureAnswer::Ignore));
+            is_for_a_person && claim.goal == Goal::Run
+        });
+        if let Some(plan) = is_left.map(|claim| claim.plan) {
+            return self.begin_restart(place, service, (plan, because), RestartScope::All);
+        }
         self.change_claim(service, |seen, claim| {
             if matches!(claim.phase, Phase::StopFailed(_)) {
+                seen.times.forget();
                 claim.incarnation = claim.incarnation.saturating_add(1);
                 claim.goal = Goal::Stop;
                 claim.phase = Phase::Stopping;
@@ -303,7 +364,12 @@ impl State {
             (Report::StopFailed(failure), Goal::Run | Goal::Stop) => {
                 self.now_stop_failed(place, service, &node, failure);
             }
-            (Report::Stopped, Goal::Stop) => self.end_claim(place, service, stop_because),
+            (Report::Stopped, Goal::Stop) => {
+                self.change_claim(service, |seen, _| {
+                    seen.times.end(&[Measured::Stop], place.clock);
+                });
+                self.end_claim(place, service, stop_because);
+            }
             (Report::Stopped, Goal::Run) => {
                 self.end_claim(place, service, Reason::GivenBack { node });
             }
@@ -319,6 +385,8 @@ impl State {
         self.change_claim(service, |seen, claim| {
             is_new = claim.phase != Phase::Running;
             if is_new {
+                let begun = [Measured::Start, Measured::Restart];
+                seen.times.end(&begun, place.clock);
                 claim.phase = Phase::Running;
                 claim.since = place.at;
                 seen.since = place.at;
@@ -346,6 +414,7 @@ impl State {
             // What fails while the node waits for a decision is part of the same failure.
             is_new = !matches!(claim.phase, Phase::Failed(_) | Phase::StopFailed(_));
             if is_new {
+                seen.times.forget();
                 claim.phase = Phase::Failed(failure.clone());
                 claim.since = place.at;
                 seen.since = place.at;
@@ -373,6 +442,7 @@ impl State {
         let mut is_new = false;
         self.change_claim(service, |seen, claim| {
             is_new = !matches!(claim.phase, Phase::StopFailed(_));
+            seen.times.forget();
             claim.phase = Phase::StopFailed(failure.clone());
             claim.since = place.at;
             seen.since = place.at;
@@ -400,9 +470,7 @@ impl State {
     }
 
     fn restart_window(&self, service: &ServiceName) -> Duration {
-        self.spec
-            .as_ref()
-            .and_then(|spec| spec.services.get(service))
+        self.wanted(service)
             .map(|spec| spec.restart.within)
             .unwrap_or_default()
     }
@@ -416,6 +484,7 @@ impl State {
             return;
         };
         seen.since = place.at;
+        seen.times.forget();
         seen.last_end = Some(because.clone());
         let what = Happening::Stopped {
             service: service.clone(),

@@ -25,6 +25,7 @@ impl State {
             by: by.clone(),
             at: place.at,
         });
+        self.skip_tokens();
         let names: Vec<&str> = lost.iter().map(NodeName::as_str).collect();
         let did = format!("quorum force --lost {}", names.join(","));
         self.record_operator(place, by, did);

@@ -37,6 +37,7 @@ impl State {
             failed,
             because: because.clone(),
             at: place.at,
+            clock: place.clock,
             standing: FenceStanding::Asked,
         };
         self.seen.fences.insert(target.clone(), fence);
@@ -68,6 +69,12 @@ impl State {
         }
         if self.seen.maintenance == Maintenance::On {
             return Err(Rejected::Refused(Reason::Maintenance.to_string()));
+        }
+        if node.maintenance == Maintenance::On {
+            let because = Reason::NodeMaintenance {
+                node: target.clone(),
+            };
+            return Err(Rejected::Refused(because.to_string()));
         }
         let asked = self.seen.fences.get(target);
         if asked.is_some_and(|fence| fence.standing == FenceStanding::Asked) {
@@ -149,12 +156,29 @@ impl State {
     }
 
     fn fence_confirmed(&mut self, place: Place, target: &NodeName, result: &FenceResult) {
+        self.measure_fence(place, target, result);
         if let Some(node) = self.seen.nodes.get_mut(target) {
             push_fenced_at(&mut node.fenced_at, place);
         }
         self.note_vouched(place, target, result);
         self.settle_fence(place, target, result);
         self.node_off(place, target);
+    }
+
+    /// Only devices of the spec are measured, so there are never more.
+    fn measure_fence(&mut self, place: Place, target: &NodeName, result: &FenceResult) {
+        let FenceResult::Confirmed { device } = result else {
+            return;
+        };
+        let is_known = |spec: &model::Spec| spec.fence_devices.contains_key(device);
+        let Some(fence) = self.seen.fences.get(target) else {
+            return;
+        };
+        if self.spec.as_ref().is_some_and(is_known) {
+            let span = place.clock.saturating_duration_since(fence.clock);
+            let times = self.seen.fence_times.entry(device.clone()).or_default();
+            times.push(span);
+        }
     }
 
     /// The try has failed; another one must be asked for.

@@ -11,10 +11,13 @@
 
 mod claims;
 mod contests;
+mod copies;
 mod fences;
 mod lies;
+mod locks;
 mod members;
 mod orders;
+mod settings;
 mod snapshot;
 mod specs;
 mod witnesses;
@@ -24,12 +27,14 @@ use std::collections::{BTreeMap, VecDeque};
 use model::history::{Happening, HistoryEntry};
 use model::plant::{self, Plant};
 use model::seen::{FenceRecord, FenceResult, NodeSeen, NodeState};
+use model::spec::ServiceSpec;
 use model::{
     BootId, ClaimEpoch, ClusterTime, Command, Epoch, FenceId, NodeId, NodeName, Rejected, Seen,
     ServiceName, Spec, Stamped, UserName, WallTime, command::Joined,
 };
 use serde::{Deserialize, Serialize};
 
+pub use locks::{LOCK_HISTORY_MAX, LOCK_WAITERS_MAX, LOCKS_MAX, Locks};
 pub use snapshot::{SNAPSHOT_FORMAT, SnapshotError};
 pub use witnesses::WITNESSES_MAX;
 
@@ -106,6 +111,8 @@ pub struct State {
     /// Cluster time of the newest command.
     #[serde(default)]
     clock: ClusterTime,
+    #[serde(default)]
+    locks: Locks,
 }
 
 /// The boots of a member, as far as they matter.
@@ -165,6 +172,7 @@ impl State {
             next_node: NodeId(1),
             boots: BTreeMap::new(),
             clock: ClusterTime::default(),
+            locks: Locks::default(),
         }
     }
 
@@ -205,19 +213,54 @@ impl State {
             Command::DeviceLied { device, node, boot } => {
                 self.device_lied(place, device, (node, *boot))
             }
+            Command::TrustDevice { device, by } => self.trust_device(place, device, by),
+            Command::FenceEnded { .. } => self.fence_ended(place, command),
+            Command::ConfirmFence { target, by } => self.confirm_fence(place, target, by),
+            Command::Service { service, order, by } => self.order(place, service, order, by),
+            Command::SetStandby { .. } => self.set_standby(place, command),
+            Command::SetMaintenance { maintenance, by } => {
+                self.set_maintenance(place, *maintenance, by)
+            }
+            Command::ForcedBy { .. }
+            | Command::Contest { .. }
+            | Command::SetWitness { .. }
+            | Command::RemoveWitness { .. }
+            | Command::WatchdogArmed { .. }
+            | Command::SetNodeMaintenance { .. }
+            | Command::SetAttribute { .. }
+            | Command::SetTicket { .. }
+            | Command::ArbiterIs { .. } => self.apply_outside(place, command),
+            Command::TakeLock { .. }
+            | Command::RenewLock { .. }
+            | Command::ReleaseLock { .. }
+            | Command::RecallLock { .. }
+            | Command::LapseLock { .. } => self.apply_lock(place, command),
+        }
+    }
+
+    /// What stands in for nodes that are gone, what was forced without them, and what is said
+    /// of nodes and sites from outside.
+    fn apply_outside(&mut self, place: Place, command: &Command) -> Outcome {
+        match command {
             Command::ForcedBy {
                 generation,
                 lost,
                 by,
             } => self.forced_by(place, (*generation, lost), by),
             Command::Contest { rival } => self.contest(place, rival.as_ref()),
-            Command::TrustDevice { device, by } => self.trust_device(place, device, by),
-            Command::FenceEnded { .. } => self.fence_ended(place, command),
-            Command::ConfirmFence { target, by } => self.confirm_fence(place, target, by),
-            Command::Service { service, order, by } => self.order(place, service, order, by),
-            Command::SetStandby { .. } => self.set_standby(place, command),
             Command::SetWitness { name, kind, by } => self.set_witness(place, name, (kind, by)),
             Command::RemoveWitness { name, by } => self.remove_witness(place, name, by),
+            Command::SetNodeMaintenance {
+                node,
+                maintenance,
+                by,
+            } => self.set_node_maintenance(place, node, *maintenance, by),
+            Command::SetAttribute { .. } => self.set_attribute(place, command),
+            Command::SetTicket {
+                ticket,
+                standing,
+                by,
+            } => self.set_ticket(place, ticket, *standing, by),
             Command::WatchdogArmed {
                 node,
                 boot,
@@ -228,9 +271,33 @@ impl State {
                 let said = (*word, *bound);
                 self.watchdog_armed(place, node, (*boot, *run), said)
             }
-            Command::SetMaintenance { maintenance, by } => {
-                self.set_maintenance(place, *maintenance, by)
+            Command::ArbiterIs { witness, because } => {
+                self.arbiter_is(place, witness.as_ref(), because)
             }
+            _other => Err(Rejected::Unknown),
+        }
+    }
+
+    fn apply_lock(&mut self, place: Place, command: &Command) -> Outcome {
+        match command {
+            Command::TakeLock { .. } => self.take_lock(place, command),
+            Command::RenewLock {
+                lock,
+                session,
+                token,
+            } => self.renew_lock(place, (lock, session), *token),
+            Command::ReleaseLock {
+                lock,
+                session,
+                token,
+            } => self.release_lock(place, (lock, session), *token),
+            Command::RecallLock { lock, token, by } => self.recall_lock(place, (lock, *token), by),
+            Command::LapseLock {
+                lock,
+                session,
+                renewed,
+            } => self.lapse_lock(place, (lock, session), *renewed),
+            _other => Err(Rejected::Unknown),
         }
     }
 
@@ -318,6 +385,52 @@ impl State {
         &self.tokens
     }
 
+    /// The same without what has happened: for those who play on a copy what will.
+    #[must_use]
+    pub fn without_past(&self) -> Self {
+        self.part_without_past(|_| true)
+    }
+
+    /// The same, with some services only, as if the others had never been.
+    #[must_use]
+    pub fn part_without_past(&self, keep: impl Fn(&ServiceName) -> bool) -> Self {
+        let spec = self.spec.as_ref().map(|spec| Spec {
+            cluster: spec.cluster.clone(),
+            networks: spec.networks.clone(),
+            nodes: spec.nodes.clone(),
+            fence_devices: spec.fence_devices.clone(),
+            services: kept(&spec.services, &keep),
+        });
+        let seen = Seen {
+            nodes: self.seen.nodes.clone(),
+            // Copies go with their service.
+            services: kept(&self.seen.services, |name| keep(&name.service())),
+            fences: self.seen.fences.clone(),
+            maintenance: self.seen.maintenance,
+            distrusted: self.seen.distrusted.clone(),
+            witnesses: self.seen.witnesses.clone(),
+            forced: self.seen.forced.clone(),
+            contest: self.seen.contest.clone(),
+            tickets: self.seen.tickets.clone(),
+            fence_times: self.seen.fence_times.clone(),
+            arbiter: self.seen.arbiter.clone(),
+        };
+        Self {
+            spec,
+            spec_version: self.spec_version,
+            versions: VecDeque::new(),
+            seen,
+            history: VecDeque::new(),
+            fence_records: VecDeque::new(),
+            tokens: BTreeMap::new(),
+            epoch: self.epoch,
+            next_node: self.next_node,
+            boots: self.boots.clone(),
+            clock: self.clock,
+            locks: Locks::default(),
+        }
+    }
+
     fn record(&mut self, place: Place, what: Happening) {
         if matches!(what, Happening::Node { .. }) {
             self.epoch = Epoch(place.index);
@@ -358,17 +471,31 @@ impl State {
         Ok(())
     }
 
+    /// It is described, and runs under this name.
     fn require_spec_of(&self, service: &ServiceName) -> Result<(), Rejected> {
-        let known = self
-            .spec
-            .as_ref()
-            .is_some_and(|spec| spec.services.contains_key(service));
-        if known {
+        if self.wanted(service).is_some() {
             Ok(())
         } else {
             Err(Rejected::NoSuchService(service.clone()))
         }
     }
+}
+
+impl State {
+    /// What is described of a service, or of one copy of one that has copies.
+    fn wanted(&self, service: &ServiceName) -> Option<&ServiceSpec> {
+        self.spec.as_ref()?.service_of(service)
+    }
+}
+
+fn kept<T: Clone>(
+    all: &BTreeMap<ServiceName, T>,
+    keep: impl Fn(&ServiceName) -> bool,
+) -> BTreeMap<ServiceName, T> {
+    all.iter()
+        .filter(|(name, _)| keep(name))
+        .map(|(name, one)| (name.clone(), one.clone()))
+        .collect()
 }
 
 fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, max: usize) {

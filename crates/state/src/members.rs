@@ -1,6 +1,6 @@
 //! Commands about members: joining, coming up, being lost, leaving.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::command::Joined;
 use model::history::Happening;
@@ -94,6 +94,8 @@ impl State {
             run: 0,
             watchdog: None,
             watchdog_word: None,
+            attributes: BTreeMap::new(),
+            maintenance: Maintenance::Off,
         };
         self.seen.nodes.insert(name.clone(), node);
         self.give_places();
@@ -537,13 +539,14 @@ impl State {
             return;
         };
         node.probed = None;
-        if let Some(boot) = node.state.boot() {
-            self.boots.entry(name.clone()).or_default().end(boot);
-        }
         let because = match end {
             BootEnd::Fenced => Reason::NodeFenced { node: name.clone() },
             BootEnd::Rebooted => Reason::NodeRebooted { node: name.clone() },
         };
+        if let Some(boot) = node.state.boot() {
+            self.boots.entry(name.clone()).or_default().end(boot);
+            self.end_locks(place, (name, boot), &because);
+        }
         let names: Vec<ServiceName> = self.seen.services.keys().cloned().collect();
         for service in &names {
             self.drop_stray(service, name);

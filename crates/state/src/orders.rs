@@ -2,7 +2,6 @@
 
 use model::command::ServiceOrder;
 use model::seen::{Goal, Maintenance, MoveRequest, NodeState, ServiceSeen, Standby, Wish};
-use model::spec::{Elsewhere, ServiceSpec};
 use model::{NodeName, Reason, Rejected, ServiceName, UserName};
 
 use crate::{Applied, Outcome, Place, State};
@@ -30,11 +29,58 @@ impl State {
         order: &ServiceOrder,
         by: &UserName,
     ) -> Outcome {
-        self.require_spec_of(service)?;
+        let names = self.meant_by(service)?;
+        match (names.as_slice(), order) {
+            ([name], _) => self.order_one(place, name, order, by)?,
+            (_, ServiceOrder::Move { .. }) => {
+                return Err(Rejected::Refused(format!(
+                    "{service} has copies; say which one moves, like {}",
+                    service.with_copy(0)
+                )));
+            }
+            (names, ServiceOrder::Restart) => self.restart_all(place, (service, names), by)?,
+            (names, _) => {
+                for name in names {
+                    self.order_one(place, name, order, by)?;
+                }
+            }
+        }
+        self.record_operator(place, by, words(service, order));
+        Ok(Applied::Done)
+    }
+
+    /// Restarts the copies that run; those that do not are left alone.
+    fn restart_all(
+        &mut self,
+        place: Place,
+        (service, names): (&ServiceName, &[ServiceName]),
+        by: &UserName,
+    ) -> Result<(), Rejected> {
+        let mut done = 0;
+        for name in names {
+            let restarted = self.order_one(place, name, &ServiceOrder::Restart, by);
+            done += usize::from(restarted.is_ok());
+        }
+        match done {
+            0 => Err(Rejected::Refused(format!(
+                "no copy of {service} can be restarted now"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn order_one(
+        &mut self,
+        place: Place,
+        service: &ServiceName,
+        order: &ServiceOrder,
+        by: &UserName,
+    ) -> Result<(), Rejected> {
         let because = Reason::AskedByOperator { user: by.clone() };
         match order {
             ServiceOrder::Start => self.change(service, |seen| {
                 seen.wish = Wish::Run { by: by.clone() };
+                seen.held = None;
                 if seen.claim.is_none() {
                     seen.last_end = None;
                 }
@@ -51,12 +97,12 @@ impl State {
                 self.change(service, |seen| {
                     seen.failures.clear();
                     seen.barred.clear();
+                    seen.held = None;
                 });
-                self.retry_stop(place, service, &because);
+                self.retry_after_clear(place, service, &because);
             }
         }
-        self.record_operator(place, by, words(service, order));
-        Ok(Applied::Done)
+        Ok(())
     }
 
     fn change(&mut self, service: &ServiceName, change: impl FnOnce(&mut ServiceSeen)) {
@@ -106,14 +152,14 @@ impl State {
     /// Whether an operator may send the service to the node now; if not, in a sentence why.
     fn may_move_to(&self, service: &ServiceName, to: &NodeName) -> Result<(), String> {
         let node = self.node(to).map_err(|rejected| rejected.to_string())?;
-        let wanted = self
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.services.get(service));
-        if wanted.is_some_and(|spec| !allows(spec, to)) {
+        let wanted = self.wanted(service);
+        if wanted.is_some_and(|spec| !spec.allows(to)) {
             return Err(format!(
                 "the configuration does not allow {service} on {to}"
             ));
+        }
+        if node.maintenance == Maintenance::On {
+            return Err(format!("{to} is in maintenance"));
         }
         if node.standby != Standby::Off {
             return Err(format!("{to} is on standby"));
@@ -121,11 +167,15 @@ impl State {
         if !matches!(node.state, NodeState::Online { .. }) {
             return Err(format!("{to} is {}", node.state.word()));
         }
+        self.require_place_for_copy(service, to)
+            .map_err(|rejected| rejected.to_string())?;
+        let expires = wanted.and_then(|spec| spec.rules.bar_expires);
         match self
             .seen
             .services
             .get(service)
             .and_then(|seen| seen.barred.get(to))
+            .filter(|bar| bar.holds(expires, self.clock))
         {
             Some(bar) => Err(format!(
                 "{to} is barred for {service}: {}; `mainstay clear {service}` lifts it",
@@ -133,13 +183,6 @@ impl State {
             )),
             None => Ok(()),
         }
-    }
-}
-
-fn allows(spec: &ServiceSpec, node: &NodeName) -> bool {
-    match spec.elsewhere {
-        Elsewhere::Allowed => true,
-        Elsewhere::Never => spec.prefer.contains(node),
     }
 }
 

@@ -42,6 +42,11 @@ impl State {
         if plant::is(Plant::ClaimNotInSnapshot) && self.forgets_claims() {
             return self.without_claims().to_snapshot();
         }
+        if plant::is(Plant::LocksNotInSnapshot) && !self.locks.held().is_empty() {
+            let mut state = self.clone();
+            state.locks = crate::Locks::default();
+            return state.to_snapshot();
+        }
         serde_json::to_vec(&Written {
             format: SNAPSHOT_FORMAT,
             state: self,

@@ -1,6 +1,7 @@
 //! Commands that change what is wanted.
 
 use model::history::Happening;
+use model::seen::ServiceSeen;
 use model::{Command, Rejected, ServiceName, Spec, UserName};
 
 use crate::{Applied, Outcome, Place, SPEC_VERSIONS_MAX, SpecVersion, State, push_bounded};
@@ -48,17 +49,26 @@ impl State {
             source: source.into(),
         };
         push_bounded(&mut self.versions, entry, SPEC_VERSIONS_MAX);
-        for (name, wanted) in &spec.services {
-            let before = old.as_ref().and_then(|old| old.services.get(name));
-            let is_new = !self.seen.services.contains_key(name);
-            let seen = self.seen.services.entry(name.clone()).or_default();
-            if is_new {
-                seen.since = place.at;
+        for (name, wanted) in spec.running_names() {
+            let before = old.as_ref().and_then(|old| old.service_of(&name));
+            let is_changed = before.is_none_or(|before| before.resources != wanted.resources);
+            if !self.seen.services.contains_key(&*name) {
+                let newcomer = ServiceSeen {
+                    since: place.at,
+                    ..self.newcomer(&name)
+                };
+                self.seen
+                    .services
+                    .insert(name.clone().into_owned(), newcomer);
             }
-            if before.is_none_or(|before| before.resources != wanted.resources) {
+            if let Some(seen) = self.seen.services.get_mut(&*name).filter(|_| is_changed) {
                 seen.changed_in = version;
             }
         }
+        let devices = &spec.fence_devices;
+        self.seen
+            .fence_times
+            .retain(|device, _| devices.contains_key(device));
         let names: Vec<ServiceName> = self.seen.services.keys().cloned().collect();
         names.iter().for_each(|name| self.forget_if_over(name));
         self.record(
@@ -73,10 +83,7 @@ impl State {
 
     /// Drops a service that is no longer wanted and proven to run nowhere.
     pub(crate) fn forget_if_over(&mut self, name: &ServiceName) {
-        let wanted = self
-            .spec
-            .as_ref()
-            .is_some_and(|spec| spec.services.contains_key(name));
+        let wanted = self.wanted(name).is_some();
         let over = self
             .seen
             .services

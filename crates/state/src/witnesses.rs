@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::history::Happening;
 use model::plant::{self, Plant};
 use model::seen::{NodeState, WitnessKind, WitnessSeen};
-use model::{BootId, NodeId, NodeName, Rejected, UserName, WitnessId, WitnessName};
+use model::{BootId, NodeId, NodeName, Reason, Rejected, UserName, WitnessId, WitnessName};
 
 use crate::{Applied, Outcome, Place, State, not_ready};
 
@@ -68,6 +68,28 @@ impl State {
             return Err(Rejected::NoSuchWitness(name.clone()));
         }
         self.record_operator(place, by, format!("witness remove {name}"));
+        Ok(Applied::Done)
+    }
+
+    /// The log's own change of the arbiter carries no reason: the leader tells it afterwards.
+    pub(crate) fn arbiter_is(
+        &mut self,
+        place: Place,
+        witness: Option<&WitnessName>,
+        because: &Reason,
+    ) -> Outcome {
+        if self.seen.arbiter.as_ref() == witness {
+            return Err(Rejected::Late("an arbiter that is known".to_string()));
+        }
+        if let Some(name) = witness.filter(|name| !self.seen.witnesses.contains_key(*name)) {
+            return Err(Rejected::NoSuchWitness(name.clone()));
+        }
+        self.seen.arbiter = witness.cloned();
+        let what = Happening::Arbiter {
+            witness: witness.cloned(),
+            because: because.clone(),
+        };
+        self.record(place, what);
         Ok(Applied::Done)
     }
 

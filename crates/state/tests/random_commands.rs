@@ -34,6 +34,7 @@ fn spec(services: &[&str], words: u8) -> Spec {
         priority: 0,
         stickiness: 0,
         restart: RestartPolicy::default(),
+        rules: Default::default(),
         resources: vec![ResourceSpec {
             name: name("program"),
             kind: ResourceKind::Command(CommandSpec {
@@ -43,11 +44,13 @@ fn spec(services: &[&str], words: u8) -> Spec {
             }),
             limits: Limits::default(),
         }],
+        survive: None,
     };
     let node = NodeSpec {
         networks: BTreeMap::new(),
         fence: vec![name("power")],
         watchdog: None,
+        ..NodeSpec::default()
     };
     Spec {
         cluster: ClusterSpec {
@@ -58,6 +61,7 @@ fn spec(services: &[&str], words: u8) -> Spec {
             no_quorum: NoQuorumPolicy::Stop,
             fence_race_delay: model::spec::FENCE_RACE_DELAY_DEFAULT,
             ping_targets: Vec::new(),
+            rules: Default::default(),
         },
         networks: BTreeMap::new(),
         nodes: NODES

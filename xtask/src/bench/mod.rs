@@ -4,7 +4,9 @@ mod cluster;
 mod failover;
 mod figures;
 mod idle;
+mod planner;
 mod scale;
+mod what_if;
 mod witness;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -19,6 +21,10 @@ pub enum Bench {
     Idle(IdleArguments),
     /// What a witness of many clusters costs: memory, processor.
     Witness(WitnessArguments),
+    /// How long one plan takes, by size and state of the cluster.
+    Planner(PlannerArguments),
+    /// How long every single and every double failure takes to play ahead.
+    WhatIf(WhatIfArguments),
     /// Both by cluster size, and clusters of 48 and 64 in the simulator.
     Scale(ScaleArguments),
 }
@@ -63,6 +69,13 @@ pub struct WitnessArguments {
 }
 
 #[derive(Args)]
+pub struct WhatIfArguments {
+    /// One JSON object per cluster instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
 pub struct ScaleArguments {
     /// Numbers of nodes, in the laboratory.
     #[arg(long, value_delimiter = ',', default_value = "2,3,4,8,16,32")]
@@ -79,6 +92,31 @@ pub struct ScaleArguments {
     /// One JSON object per size instead of a table.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+pub struct PlannerArguments {
+    /// Sizes, each as RESOURCESxNODES.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "1000x3,1000x8,1000x32,5000x3,5000x8,10000x64"
+    )]
+    pub sizes: Vec<String>,
+    /// Time this too, on the same clusters, and print how many times as long it takes.
+    #[arg(long, value_enum)]
+    pub against: Option<Peer>,
+    /// One JSON object per size and state instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A planner to compare with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Peer {
+    /// Pacemaker's simulator (Debian: pacemaker-cli-utils).
+    #[value(name = "crm_simulate")]
+    CrmSimulate,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -103,7 +141,9 @@ pub fn run(which: &Bench) -> Result<(), Failure> {
     match which {
         Bench::Failover(arguments) => failover::run(arguments),
         Bench::Idle(arguments) => idle::run(arguments),
+        Bench::Planner(arguments) => planner::run(arguments),
         Bench::Scale(arguments) => scale::run(arguments),
+        Bench::WhatIf(arguments) => what_if::run(arguments),
         Bench::Witness(arguments) => witness::run(arguments),
     }
 }

@@ -5,18 +5,22 @@
 //! service NAME STATE [on NODE] [why SENTENCE]
 //! fence NODE by NODE because SENTENCE
 //! link NODE NETWORK STATE PEER
+//! lock NAME by USER on NODE token NUMBER
 //! warning SENTENCE | no quorum | refuse CODE SENTENCE | ends MOVED-STATE
 //! ```
 //!
 //! What was ordered happens after the next status was answered, so that whoever waits sees
 //! the way as well as the end.
 
+use api::lock::{LockPlaceView, LockReply, LockRequest, LockStanding, LockView, Locks};
 use api::quorum::{ForceReply, ForceRequest};
 use api::{
-    ApiError, ApplyReply, ConfigVersion, ConfigVersions, ErrorCode, Explanation, FenceRecordView,
-    FenceView, Fences, History, HistoryEntryView, LinkState, LinkStatus, LogLine, LogView,
-    NodeStatus, NodeVerdict, Order, OrderReply, PlanView, ResourceStatus, ServiceState,
-    ServiceStatus, Status, StayView, StepView, Timestamp, TokenReply, WaitView,
+    ApiError, ApplyReply, BackView, ConfigVersion, ConfigVersions, DownView, ErrorCode,
+    Explanation, FailureView, FenceRecordView, FenceView, Fences, History, HistoryEntryView,
+    LinkState, LinkStatus, LogLine, LogView, NodeStatus, NodeVerdict, NotOn, Order, OrderReply,
+    OutageView, PlanView, ResourceStatus, RuleView, ServiceOutage, ServiceState, ServiceStatus,
+    Status, StayView, StepView, TicketView, Timestamp, TokenReply, WaitView, WhatIfReply,
+    WhatIfRequest,
 };
 use model::WallTime;
 use server::{ControlRequest, Mode};
@@ -30,6 +34,7 @@ pub struct World {
     pub status: Status,
     history: Vec<HistoryEntryView>,
     refusal: Option<ApiError>,
+    locks: Vec<LockView>,
     /// The state of a service after the order; running where the order says so otherwise.
     ends: Option<ServiceState>,
     under_way: Option<Order>,
@@ -86,7 +91,10 @@ impl World {
             "service" => self.add_service(rest),
             "fence" => self.add_fence(rest),
             "link" => self.add_link(rest),
+            "lock" => self.add_lock(rest),
             "alarm" => self.status.alarms.push(rest.into()),
+            "attribute" => self.add_attribute(rest),
+            "ticket" => self.add_ticket(rest),
             "warning" => self.status.warnings.push(rest.into()),
             "no" => (self.status.quorate, self.status.leader) = (false, None),
             "refuse" => {
@@ -106,6 +114,7 @@ impl World {
             name: name.into(),
             state: state.split(',').next().unwrap().into(),
             standby: state.contains("standby"),
+            maintenance: state.contains("maintenance"),
             since: ago(7500),
             because,
             ..NodeStatus::default()
@@ -129,6 +138,7 @@ impl World {
         };
         self.status.services.push(ServiceStatus {
             name: name.into(),
+            copy_of: name.split_once(':').map(|(service, _)| service.into()),
             state,
             node,
             since: ago(125),
@@ -139,6 +149,23 @@ impl World {
             reason: reason.unwrap_or_else(|| "it should run".into()),
             wish: "spec".into(),
             ..ServiceStatus::default()
+        });
+    }
+
+    fn add_attribute(&mut self, rest: &str) {
+        let words: Vec<&str> = rest.split(' ').collect();
+        let node = self.status.nodes.iter_mut().find(|n| n.name == words[0]);
+        let attributes = &mut node.unwrap().attributes;
+        attributes.insert(words[1].into(), words[2].into());
+    }
+
+    fn add_ticket(&mut self, rest: &str) {
+        let (name, state) = rest.split_once(' ').unwrap();
+        self.status.tickets.push(TicketView {
+            name: name.into(),
+            state: state.into(),
+            since: ago(600),
+            by: "ops".into(),
         });
     }
 
@@ -154,6 +181,58 @@ impl World {
             because: because.unwrap_or_default(),
             ..FenceView::default()
         });
+    }
+
+    fn add_lock(&mut self, rest: &str) {
+        let words: Vec<&str> = rest.split(' ').collect();
+        let [name, "by", user, "on", node, "token", token] = words[..] else {
+            panic!("not a lock: {rest}");
+        };
+        self.locks.push(LockView {
+            name: name.into(),
+            token: token.parse().unwrap(),
+            holder: place(node, user),
+            waiting: vec![place("gamma", "cron")],
+            ..LockView::default()
+        });
+    }
+
+    fn take_lock(&mut self, request: &LockRequest) -> Result<LockReply, ApiError> {
+        let name = request.lock().to_string();
+        let held = self.locks.iter_mut().find(|lock| lock.name == name);
+        let mut reply = LockReply {
+            lock: name.clone(),
+            session: "alpha-6f".into(),
+            lease_ms: 30_000,
+            index: 41,
+            ..LockReply::default()
+        };
+        match (request, held) {
+            (LockRequest::Take { wait: false, .. }, Some(held)) => {
+                let LockView { token, holder, .. } = held;
+                let (user, node) = (&holder.user, &holder.node);
+                let told = format!("lock {name} is held by {user} on {node}, token {token}");
+                return Err(ErrorCode::LockHeld.error(told));
+            }
+            (LockRequest::Take { .. }, Some(_)) => {
+                (reply.standing, reply.place) = (LockStanding::Waiting, Some(2));
+            }
+            (LockRequest::Take { .. } | LockRequest::Renew { .. }, None) => {
+                (reply.standing, reply.token) = (LockStanding::Held, Some(41));
+            }
+            (LockRequest::Recall { .. } | LockRequest::Renew { .. }, Some(_)) => {}
+            (LockRequest::Release { session, .. }, held) => {
+                reply.session.clone_from(session);
+                if held.is_none_or(|held| held.holder.session != *session) {
+                    let told = format!("{session} has lost lock {name}, or never had it");
+                    return Err(ErrorCode::LockLost.error(told));
+                }
+            }
+            (LockRequest::Recall { .. }, None) => {
+                return Err(ErrorCode::LockIsFree.error(format!("nobody holds lock {name}")));
+            }
+        }
+        Ok(reply)
     }
 
     fn add_link(&mut self, rest: &str) {
@@ -195,6 +274,9 @@ impl World {
                 let entries = self.history.iter().filter(new).cloned().collect();
                 let _ = reply.send(Ok(History { entries }));
             }
+            ControlRequest::Lock { request, reply, .. } => {
+                let _ = reply.send(self.take_lock(&request));
+            }
             other => self.answer_question(other),
         }
         self.status.index
@@ -226,14 +308,50 @@ impl World {
             ControlRequest::Log { service, reply, .. } => {
                 let _ = reply.send(self.known(service.as_str()).map(|_| log(service.as_str())));
             }
-            ControlRequest::Explain { service, reply } => {
-                let _ = reply.send(self.known(service.as_str()).map(explanation));
+            ControlRequest::Explain { question, reply } => {
+                let _ = reply.send(self.explain(&question));
+            }
+            ControlRequest::WhatIf { request, reply } => {
+                let _ = reply.send(what_if(&request));
             }
             ControlRequest::ForceQuorum { request, reply, .. } => {
                 let _ = reply.send(self.force(&request));
             }
+            ControlRequest::Locks { only, reply } => {
+                let wanted = |lock: &&LockView| only.is_none() || only.as_ref() == Some(&lock.name);
+                let locks: Vec<LockView> = self.locks.iter().filter(wanted).cloned().collect();
+                let free =
+                    |name: String| ErrorCode::LockIsFree.error(format!("nobody holds lock {name}"));
+                let _ = reply.send(match only.filter(|_| locks.is_empty()) {
+                    Some(name) => Err(free(name)),
+                    None => Ok(Locks {
+                        seen_by: "alpha".into(),
+                        locks,
+                    }),
+                });
+            }
             other => panic!("not a question: {other:?}"),
         }
+    }
+
+    fn explain(&self, question: &server::ExplainQuestion) -> Result<Explanation, ApiError> {
+        let mut answer = self.known(question.service.as_str()).map(explanation)?;
+        if let Some(at) = question.at {
+            answer.at = Some(Timestamp(at));
+            let note = "the configuration of that time; the live one is used";
+            answer.unknown = vec![note.into()];
+        }
+        answer.not_on = question.not_on.as_ref().map(|node| NotOn {
+            node: node.to_string(),
+            because: vec!["barred since 03:12: process-2 failed 4 times".into()],
+            changes: vec![
+                "mainstay clear web, once what failed there is mended".into(),
+                format!("mainstay move web --to {node}"),
+            ],
+            helps: true,
+            outage: Some(outage(40, Some(12))),
+        });
+        Ok(answer)
     }
 
     fn force(&self, request: &ForceRequest) -> Result<ForceReply, ApiError> {
@@ -323,7 +441,18 @@ impl World {
                 })
                 .collect(),
             waits: Vec::new(),
+            outages: self.outages(order),
         }
+    }
+
+    fn outages(&self, order: &Order) -> Vec<ServiceOutage> {
+        let (service, outage) = match order {
+            Order::Move { service, .. } => (service, Some(outage(40, Some(12)))),
+            Order::Stop { service } => (service, None),
+            _others => return Vec::new(),
+        };
+        let service = service.to_string();
+        vec![ServiceOutage { service, outage }]
     }
 
     fn apply(&mut self, request: &api::ApplyRequest, mode: Mode) -> Result<ApplyReply, ApiError> {
@@ -417,6 +546,17 @@ impl World {
     }
 }
 
+fn place(node: &str, user: &str) -> LockPlaceView {
+    LockPlaceView {
+        session: format!("{node}-5e"),
+        user: user.into(),
+        node: node.into(),
+        since: ago(90),
+        lease_ms: 30_000,
+        left_ms: 24_300,
+    }
+}
+
 fn config(version: u64) -> ConfigVersion {
     ConfigVersion {
         version,
@@ -459,6 +599,108 @@ fn log(service: &str) -> LogView {
     }
 }
 
+fn outage(about_ms: u64, measured: Option<usize>) -> OutageView {
+    let times = measured.unwrap_or(0);
+    OutageView {
+        text: format!("about {about_ms} ms without answer; measured {times} times"),
+        about_ms,
+        at_most_ms: 2 * about_ms,
+        measured,
+        unmeasured: Vec::new(),
+    }
+}
+
+fn failure(names: &[&str], down: &[(&str, &str)], back: &[(&str, &str)]) -> FailureView {
+    FailureView {
+        failures: names.iter().map(ToString::to_string).collect(),
+        deciders: "majority".into(),
+        because: None,
+        down: down
+            .iter()
+            .map(|(service, because)| DownView {
+                service: (*service).into(),
+                because: (*because).into(),
+            })
+            .collect(),
+        back: back
+            .iter()
+            .map(|(service, node)| BackView {
+                service: (*service).into(),
+                node: (*node).into(),
+                equals: Vec::new(),
+                outage: outage(860, Some(7)),
+            })
+            .collect(),
+    }
+}
+
+/// Three nodes with one network, as a daemon would tell of them.
+fn what_if(request: &WhatIfRequest) -> Result<WhatIfReply, ApiError> {
+    let unproven = "waits until alpha is proven off: power-alpha: it does not answer";
+    let no_quorum = "no quorum, so it stops (policy stop): 1 of 3 voters are left";
+    let rule = |holds: bool| RuleView {
+        service: "web".into(),
+        rule: "any-one".into(),
+        holds,
+        broken_by: vec!["network lan".into()],
+        because: Some(no_quorum.into()),
+        times: 1,
+        broken_before: false,
+    };
+    let alpha = failure(&["node alpha"], &[], &[("web", "beta")]);
+    match request.fail.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => {}
+        ["alpha"] => {
+            return Ok(WhatIfReply {
+                singles: vec![alpha],
+                rules: vec![rule(true)],
+                ..WhatIfReply::default()
+            });
+        }
+        [other, ..] => {
+            let message = format!("there is no `{other}` that could fail");
+            return Err(ErrorCode::NoSuchFailure.error(message));
+        }
+    }
+    let nothing = |name: &str| failure(&[name], &[], &[]);
+    let lan = failure(
+        &["network lan"],
+        &[("db", no_quorum), ("web", no_quorum)],
+        &[],
+    );
+    Ok(WhatIfReply {
+        version: 4,
+        not_running: Vec::new(),
+        singles: vec![
+            alpha,
+            nothing("node beta"),
+            failure(&["node gamma"], &[], &[("db", "alpha")]),
+            lan,
+            nothing("fence power-alpha"),
+            nothing("fence power-beta"),
+            nothing("fence power-gamma"),
+            failure(&["resource web/process-2"], &[], &[("web", "beta")]),
+        ],
+        single_points: vec!["network lan".into()],
+        doubles_count: 28,
+        doubles: vec![
+            failure(
+                &["node alpha", "node beta"],
+                &[("db", no_quorum), ("web", no_quorum)],
+                &[],
+            ),
+            failure(
+                &["node alpha", "fence power-alpha"],
+                &[("web", unproven)],
+                &[],
+            ),
+        ],
+        left_out: 0,
+        rules: vec![rule(false)],
+        took_ms: 1,
+    })
+}
+
 fn explanation(service: &ServiceStatus) -> Explanation {
     let verdict = |node: &str, score: Option<i64>, because: &str| NodeVerdict {
         node: node.into(),
@@ -477,5 +719,16 @@ fn explanation(service: &ServiceStatus) -> Explanation {
             verdict("gamma", None, "gamma is lost"),
         ],
         waits: Vec::new(),
+        since: Some(service.since),
+        happened: vec![HistoryEntryView {
+            index: 31,
+            at: ago(125),
+            kind: "granted".into(),
+            text: format!("plan 30: start {} on alpha: it should run", service.name),
+            ..HistoryEntryView::default()
+        }],
+        at: None,
+        unknown: Vec::new(),
+        not_on: None,
     }
 }

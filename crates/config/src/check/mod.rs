@@ -7,6 +7,7 @@ mod addresses;
 mod machines;
 mod mounts;
 mod order;
+mod rules;
 
 use std::fmt::Display;
 use std::ops::Range;
@@ -21,6 +22,7 @@ pub(crate) fn check(context: &mut Context<'_>) {
     order::check(context);
     addresses::check(context);
     mounts::check(context);
+    rules::check(context);
 }
 
 /// What a reference can name.

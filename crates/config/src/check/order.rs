@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::ServiceName;
+use model::rules::Company;
 
 use super::{Named, unknown};
 use crate::read::Context;
@@ -20,15 +21,30 @@ fn check_references(context: &mut Context<'_>) {
     for (name, service) in &context.spec.services {
         let place =
             |key: &str, place: usize| context.places.of(&format!("service/{name}/{key}/{place}"));
-        for (i, node) in service.prefer.iter().enumerate() {
+        let rules = &service.rules;
+        let named_nodes = [
+            ("prefer", &service.prefer),
+            ("avoid", &rules.avoid),
+            ("never_on", &rules.never_on),
+        ];
+        for (key, i, node) in placed(named_nodes) {
             if !context.spec.nodes.contains_key(node) {
-                let at = place("prefer", i);
-                problems.push(unknown(Named::Node, node, at, &nodes));
+                problems.push(unknown(Named::Node, node, place(key, i), &nodes));
             }
         }
-        for (i, other) in service.after.iter().enumerate() {
+        let company = |list: &[Company]| list.iter().map(|c| c.service.clone()).collect();
+        let (together, apart): (Vec<_>, Vec<_>) =
+            (company(&rules.together_with), company(&rules.apart_from));
+        let named_services = [
+            ("after", &service.after),
+            ("after_if_both", &rules.after_if_both),
+            ("not_while_starting", &rules.not_while_starting),
+            ("together_with", &together),
+            ("apart_from", &apart),
+        ];
+        for (key, i, other) in placed(named_services) {
             if !context.spec.services.contains_key(other) {
-                let at = place("after", i);
+                let at = place(key, i);
                 let services: Vec<String> = context
                     .spec
                     .services
@@ -41,6 +57,15 @@ fn check_references(context: &mut Context<'_>) {
         }
     }
     context.problems.extend(problems);
+}
+
+/// The members of lists, each with the key of its list and its place there.
+fn placed<'a, T, const N: usize>(
+    lists: [(&'static str, &'a Vec<T>); N],
+) -> impl Iterator<Item = (&'static str, usize, &'a T)> {
+    lists
+        .into_iter()
+        .flat_map(|(key, list)| list.iter().enumerate().map(move |(i, each)| (key, i, each)))
 }
 
 /// A person mends one circle at a time, and a file where all wait for all has thousands.
@@ -86,7 +111,11 @@ fn check_circles(context: &mut Context<'_>) {
         .spec
         .services
         .iter()
-        .map(|(name, service)| (name.clone(), service.after.clone()))
+        .map(|(name, service)| {
+            let mut after = service.after.clone();
+            after.extend(service.rules.after_if_both.iter().cloned());
+            (name.clone(), after)
+        })
         .collect();
     let mut walk = Walk {
         after: &after,
@@ -100,21 +129,24 @@ fn check_circles(context: &mut Context<'_>) {
     }
     let circles = std::mem::take(&mut walk.circles);
     for circle in circles {
-        let problem = circle_problem(context, &after, &circle);
+        let problem = circle_problem(context, &circle);
         context.report(problem);
     }
 }
 
-fn circle_problem(
-    context: &Context<'_>,
-    after: &BTreeMap<ServiceName, Vec<ServiceName>>,
-    circle: &[&ServiceName],
-) -> Problem {
+fn circle_problem(context: &Context<'_>, circle: &[&ServiceName]) -> Problem {
+    let place_of = |name: &ServiceName, other: &ServiceName| {
+        let spec = &context.spec.services[name];
+        let lists = [
+            ("after", &spec.after),
+            ("after_if_both", &spec.rules.after_if_both),
+        ];
+        let found = placed(lists).find(|(_, _, each)| *each == other);
+        let (key, i) = found.map_or(("after", 0), |(key, i, _)| (key, i));
+        context.places.of(&format!("service/{name}/{key}/{i}"))
+    };
     if let [name] = circle {
-        let at = after[*name].iter().position(|other| other == *name);
-        let at = context
-            .places
-            .of(&format!("service/{name}/after/{}", at.unwrap_or(0)));
+        let at = place_of(name, name);
         return Problem::new(Code::Cycle, format!("service {name} waits for itself"))
             .at(at, "it would never start")
             .help(format!("remove \"{name}\""));
@@ -127,11 +159,7 @@ fn circle_problem(
     );
     for (i, name) in circle.iter().enumerate() {
         let next = circle[(i + 1) % circle.len()];
-        let at = after[*name].iter().position(|other| other == next);
-        let at = context
-            .places
-            .of(&format!("service/{name}/after/{}", at.unwrap_or(0)));
-        problem = problem.at(at, format!("{name} after {next}"));
+        problem = problem.at(place_of(name, next), format!("{name} after {next}"));
     }
     problem.help("remove one of them; none of these services would ever start")
 }

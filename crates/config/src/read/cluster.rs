@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use model::NodeName;
 use model::duration::format;
+use model::rules::{NodeHealthPolicy, PlacementPolicy};
 use model::spec::{NoQuorumPolicy, Timings};
 
 use super::Context;
@@ -50,6 +51,7 @@ pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>) {
             context.spec.cluster.no_quorum = policy;
         }
     }
+    read_rules(context, &mut section);
     if let Some(entry) = section.get("fence_race_delay")
         && let Some(delay) = entry.time(context, RACE_DELAY)
     {
@@ -76,6 +78,33 @@ pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>) {
         read_timings(context, timings);
     }
     section.finish(context, LATER);
+}
+
+/// Rules about where services are.
+fn read_rules(context: &mut Context<'_>, section: &mut Section<'_>) {
+    if let Some(entry) = section.get("placement") {
+        let words = [
+            PlacementPolicy::FewestServices,
+            PlacementPolicy::Fits,
+            PlacementPolicy::MostRoom,
+            PlacementPolicy::FewestNodes,
+        ]
+        .map(|policy| (policy.word(), policy));
+        if let Some(policy) = entry.word(context, &words) {
+            context.spec.cluster.rules.placement = policy;
+        }
+    }
+    if let Some(entry) = section.get("node_health") {
+        let words = [
+            NodeHealthPolicy::Ignore,
+            NodeHealthPolicy::MoveOnRed,
+            NodeHealthPolicy::OnlyGreen,
+        ]
+        .map(|policy| (policy.word(), policy));
+        if let Some(policy) = entry.word(context, &words) {
+            context.spec.cluster.rules.node_health = policy;
+        }
+    }
 }
 
 /// Without a delay both halves of a split may switch each other off; with more than a minute

@@ -11,14 +11,14 @@ use toml::de::DeValue;
 
 use super::section::{Entry, Section, not_in_this_version};
 use super::value::TimeBounds;
-use super::{Context, Placed};
+use super::{Context, Placed, rules};
 use crate::suggest::nearest;
 use crate::{Code, Problem};
 
 /// Keys that later versions read.
 const NETWORK_LATER: &[&str] = &["mtu", "priority", "trust"];
 /// Keys that later versions read.
-const NODE_LATER: &[&str] = &["role", "attributes", "capacity", "site"];
+const NODE_LATER: &[&str] = &["role", "site"];
 /// Keys that later versions read.
 const FENCE_LATER: &[&str] = &["level", "watchdog"];
 
@@ -50,7 +50,13 @@ pub(super) fn read_network(context: &mut Context<'_>, section: Section<'_>, name
 }
 
 /// Keys of a node that are not names of networks.
-const NODE_KEYS: [&str; 3] = ["fence", "watchdog", "watchdog_timeout"];
+const NODE_KEYS: [&str; 5] = [
+    "fence",
+    "watchdog",
+    "watchdog_timeout",
+    "attributes",
+    "capacity",
+];
 
 /// A second is the shortest that the kernel's interface can say, and what a busy machine may
 /// need between two feeds; beyond five minutes nobody waits for a node to reset itself.
@@ -110,6 +116,16 @@ pub(super) fn read_node(context: &mut Context<'_>, mut section: Section<'_>, nam
         }
     }
     node.watchdog = read_watchdog(context, &mut section, &name);
+    if let Some(entry) = section.get("attributes") {
+        let texts = entry.texts(context).into_iter();
+        node.attributes = texts.map(|(key, text)| (key, text.value)).collect();
+    }
+    if let Some(entry) = section.get("capacity") {
+        context
+            .places
+            .put(format!("node/{name}/capacity"), entry.key_at.clone());
+        node.capacity = rules::read_goods(context, &entry);
+    }
     let entries = section.rest();
     if entries.is_empty() {
         let problem = Problem::new(
@@ -225,7 +241,7 @@ fn unknown_in_node(context: &Context<'_>, entry: &Entry<'_>) -> Problem {
             .help(format!("add the line `[network.{key}]`")),
         None => problem
             .at(entry.key_at.clone(), "unknown")
-            .help("remove it; known are `fence`, `watchdog`, `watchdog_timeout` and the names of networks"),
+            .help("remove it; known are `fence`, `watchdog`, `watchdog_timeout`, `attributes`, `capacity` and the names of networks"),
     }
 }
 

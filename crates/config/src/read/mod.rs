@@ -3,6 +3,7 @@
 mod cluster;
 mod machines;
 mod resource;
+mod rules;
 mod section;
 mod service;
 mod shared;
@@ -137,6 +138,7 @@ impl<'a> Context<'a> {
             no_quorum: NoQuorumPolicy::Stop,
             fence_race_delay: FENCE_RACE_DELAY_DEFAULT,
             ping_targets: Vec::new(),
+            rules: Default::default(),
         };
         Self {
             source,

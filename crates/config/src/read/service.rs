@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use model::spec::{Autostart, Elsewhere, Failback, RestartPolicy, ServiceSpec};
+use model::spec::{Autostart, Elsewhere, Failback, RestartPolicy, ServiceSpec, Survive};
 use model::{NodeName, ResourceName, ServiceName};
 use toml::de::DeValue;
 
 use super::section::{Entry, Section};
 use super::value::TimeBounds;
-use super::{Context, resource};
+use super::{Context, resource, rules};
 use crate::{Code, Problem};
 
 /// Enough to order any number of services; small enough that sums of scores stay exact.
@@ -19,18 +19,24 @@ const RESTARTS_MAX: i64 = 100;
 /// Keys that later versions read.
 const LATER: &[&str] = &[
     "check",
-    "instances",
-    "with",
-    "apart",
-    "avoid",
     "schedule",
-    "ticket",
     "owner",
-    "utilisation",
+    "roles",
+    "promoted",
+    "live_migration",
 ];
 
 /// Reads `[service.X]`.
 pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>, name: ServiceName) {
+    if name.copy().is_some() {
+        let error = model::id::NameError::Character(':');
+        context.report(super::section::bad_name(
+            name.as_str(),
+            &error,
+            section.at(),
+        ));
+        return;
+    }
     context.places.put(format!("service/{name}"), section.at());
     let mut service = ServiceSpec {
         prefer: Vec::new(),
@@ -41,14 +47,21 @@ pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>, name: Se
         priority: 0,
         stickiness: 0,
         restart: RestartPolicy::default(),
+        rules: Default::default(),
         resources: Vec::new(),
+        survive: None,
     };
     read_placement(context, &mut section, &name, &mut service);
     read_order(context, &mut section, &name, &mut service);
+    rules::read(context, &mut section, &name, &mut service.rules);
     if let Some(entry) = section.get("restart")
         && let Some(table) = entry.table(context, format!("`restart` of [service.{name}]"))
     {
         read_restart(context, table, &mut service.restart);
+    }
+    if let Some(entry) = section.get("survive") {
+        let words = Survive::ALL.map(|rule| (rule.word(), rule));
+        service.survive = entry.word(context, &words);
     }
     let at = section.at();
     match section.get("resource") {
@@ -107,6 +120,61 @@ fn is_empty_list(entry: &Entry<'_>) -> bool {
     matches!(entry.value.get_ref(), DeValue::Array(array) if array.is_empty())
 }
 
+/// Services that run before this one: alone, or in a table with `only_if_both`.
+fn read_after(
+    context: &mut Context<'_>,
+    entry: &Entry<'_>,
+    name: &ServiceName,
+    service: &mut ServiceSpec,
+) {
+    for item in entry.items(context).unwrap_or_default() {
+        let mut only_if_both = false;
+        let after = match item.value.get_ref() {
+            DeValue::Table(_) => {
+                let title = format!("`after` of [service.{name}]");
+                let Some(mut table) = item.table(context, title) else {
+                    continue;
+                };
+                let after = table
+                    .require(context, "service", "service = \"db\"")
+                    .then(|| rules::read_service(context, &table.get("service")?))
+                    .flatten();
+                if let Some(entry) = table.get("only_if_both") {
+                    only_if_both = entry.truth(context) == Some(true);
+                }
+                table.finish(context, &[]);
+                after
+            }
+            _ => rules::read_service(context, &item),
+        };
+        let Some(after) = after else { continue };
+        let lists = [
+            ("after", &service.after),
+            ("after_if_both", &service.rules.after_if_both),
+        ];
+        let first = lists.into_iter().find_map(|(key, list)| {
+            let first = list.iter().position(|other| *other == after.value)?;
+            Some(context.places.of(&format!("service/{name}/{key}/{first}")))
+        });
+        if let Some(first) = first {
+            let message = format!("`after` names {} twice", after.value);
+            let problem = Problem::new(Code::Repeated, message)
+                .at(after.at, "again")
+                .at(first, "first here")
+                .help("remove the second");
+            context.report(problem);
+            continue;
+        }
+        let (key, list) = match only_if_both {
+            false => ("after", &mut service.after),
+            true => ("after_if_both", &mut service.rules.after_if_both),
+        };
+        let path = format!("service/{name}/{key}/{}", list.len());
+        context.places.put(path, after.at);
+        list.push(after.value);
+    }
+}
+
 fn read_order(
     context: &mut Context<'_>,
     section: &mut Section<'_>,
@@ -114,32 +182,7 @@ fn read_order(
     service: &mut ServiceSpec,
 ) {
     if let Some(entry) = section.get("after") {
-        for item in entry.items(context).unwrap_or_default() {
-            // `service.db` and `db` mean the same: people copy the name of the section.
-            let Some(text) = item.text(context) else {
-                continue;
-            };
-            let bare = text.value.strip_prefix("service.").unwrap_or(&text.value);
-            let after = match bare.parse::<ServiceName>() {
-                Ok(after) => after,
-                Err(error) => {
-                    context.report(super::section::bad_name(bare, &error, text.at));
-                    continue;
-                }
-            };
-            if let Some(first) = service.after.iter().position(|other| *other == after) {
-                let first = context.places.of(&format!("service/{name}/after/{first}"));
-                let problem = Problem::new(Code::Repeated, format!("`after` names {after} twice"))
-                    .at(text.at, "again")
-                    .at(first, "first here")
-                    .help("remove the second");
-                context.report(problem);
-                continue;
-            }
-            let path = format!("service/{name}/after/{}", service.after.len());
-            context.places.put(path, text.at);
-            service.after.push(after);
-        }
+        read_after(context, &entry, name, service);
     }
     if let Some(entry) = section.get("autostart")
         && entry.truth(context) == Some(false)

@@ -116,9 +116,9 @@ impl ImportError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotXml { .. } => "E0701",
-            Self::NotACib { .. } => "E0702",
-            Self::TooLarge { .. } => "E0703",
+            Self::NotXml { .. } => "E0801",
+            Self::NotACib { .. } => "E0802",
+            Self::TooLarge { .. } => "E0803",
         }
     }
 

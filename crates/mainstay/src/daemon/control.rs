@@ -45,6 +45,8 @@ pub enum Input {
     },
     /// The watchdog's keeper.
     Watchdog(host::watchdog::News),
+    /// The rules of a configuration that waits to be applied.
+    Ruled(Box<super::what_if::Ruled>),
     /// Somebody has set the wall clock.
     Wall(host::clock::Step),
     /// A link to a witness.
@@ -352,6 +354,7 @@ impl Control {
                 tracing::info!(?asker, %result, "fence ended");
                 self.node.handle_fence_ended(asker, result, now);
             }
+            Input::Ruled(ruled) => self.take_ruled(*ruled),
             Input::Watchdog(news) => self.take_dog_news(news),
             Input::Wall(step) => self.take_jump(step, now),
             Input::Witness(notice) => self.take_witness(&notice),
@@ -532,6 +535,7 @@ impl Control {
                 Output::Reply { id, result } => self.answer(id, result),
                 Output::Changed { applied } => {
                     self.applied.send_replace(applied);
+                    self.answer_locks();
                     self.take_changes();
                     self.follow_witnesses();
                     self.follow_ping_targets();

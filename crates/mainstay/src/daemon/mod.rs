@@ -7,8 +7,10 @@
 mod control;
 mod disk;
 mod dog;
+mod explain;
 mod fences;
 mod joining;
+mod locks;
 mod members;
 mod network;
 mod orders;
@@ -19,6 +21,7 @@ mod relays;
 mod unheard;
 mod views;
 mod wall;
+mod what_if;
 mod witness;
 
 use std::path::PathBuf;

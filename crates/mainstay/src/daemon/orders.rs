@@ -2,14 +2,26 @@
 
 use api::{ApiError, ApplyReply, ApplyRequest, ErrorCode, Order, OrderReply, PlanView, Switch};
 use model::command::ServiceOrder;
-use model::seen::Maintenance;
+use model::seen::{Maintenance, TicketStanding};
 use model::{Command, NodeName, Reason, ServiceName, UserName};
 use node::Lease;
 use server::{ControlRequest, Mode, Reply};
 
 use super::control::{Control, Leaving};
 use super::pending::{Own, Pending};
-use super::views;
+use super::{explain, views};
+
+/// A configuration that was read, and what follows from it.
+pub struct Prepared {
+    /// What is answered to whoever looks at it.
+    pub answer: ApplyReply,
+    /// What makes it live.
+    pub command: Command,
+    /// The state that follows.
+    pub after: state::State,
+    /// Whether a service says what it must survive.
+    pub has_rules: bool,
+}
 
 impl Control {
     /// Serves one request of the socket.
@@ -61,6 +73,10 @@ impl Control {
             ControlRequest::SetWitness { request, by, reply } => {
                 self.take_set_witness(request, by, reply);
             }
+            ControlRequest::Locks { only, reply } => {
+                drop(reply.send(self.locks_view(only.as_deref())));
+            }
+            ControlRequest::Lock { request, by, reply } => self.take_lock(&request, by, reply),
             ControlRequest::Log {
                 service,
                 resource,
@@ -68,9 +84,10 @@ impl Control {
             } => {
                 self.take_log(service, resource, reply);
             }
-            ControlRequest::Explain { service, reply } => {
-                drop(reply.send(views::explain(&self.node, &service)));
+            ControlRequest::Explain { question, reply } => {
+                drop(reply.send(explain::explain(&self.node, &question)));
             }
+            ControlRequest::WhatIf { request, reply } => self.take_what_if(request, reply),
         }
         self.flush();
     }
@@ -82,33 +99,48 @@ impl Control {
         by: UserName,
         reply: Reply<ApplyReply>,
     ) {
-        match self.prepare_apply(&request, by) {
-            Err(error) => drop(reply.send(Err(error))),
-            Ok((answer, _)) if mode == Mode::Preview => drop(reply.send(Ok(answer))),
-            // The same text again makes no new version: scripts apply what is live already.
-            Ok((mut answer, _)) if self.is_live(&request.source) => {
-                answer.accepted = true;
-                answer.version = Some(answer.base_version);
-                answer.index = Some(self.node.applied());
-                drop(reply.send(Ok(answer)));
-            }
-            Ok((mut answer, command)) => {
-                answer.accepted = true;
-                let id = self.new_request(Pending::Apply { reply, answer });
-                self.node.handle_request(id, command, host::clock::now());
-            }
+        let prepared = match self.prepare_apply(&request, by) {
+            Err(error) => return drop(reply.send(Err(error))),
+            Ok(prepared) => prepared,
+        };
+        // The same text again makes no new version: scripts apply what is live already.
+        if mode == Mode::Commit && self.is_live(&request.source) {
+            let mut answer = prepared.answer;
+            answer.accepted = true;
+            answer.version = Some(answer.base_version);
+            answer.index = Some(self.node.applied());
+            return drop(reply.send(Ok(answer)));
         }
+        if prepared.has_rules {
+            return self.check_rules((prepared, request.break_rules), mode, reply);
+        }
+        match mode {
+            Mode::Preview => drop(reply.send(Ok(prepared.answer))),
+            Mode::Commit => self.commit_apply((prepared.answer, prepared.command), reply),
+        }
+    }
+
+    /// Makes a configuration live that has been looked at.
+    pub fn commit_apply(
+        &mut self,
+        (mut answer, command): (ApplyReply, Command),
+        reply: Reply<ApplyReply>,
+    ) {
+        answer.accepted = true;
+        let id = self.new_request(Pending::Apply { reply, answer });
+        self.node.handle_request(id, command, host::clock::now());
     }
 
     fn is_live(&self, source: &str) -> bool {
         self.node.state().spec_source() == Some(source)
     }
 
-    fn prepare_apply(
+    /// Reads a configuration and plays what follows from it.
+    pub fn prepare_apply(
         &self,
         request: &ApplyRequest,
         by: UserName,
-    ) -> Result<(ApplyReply, Command), ApiError> {
+    ) -> Result<Prepared, ApiError> {
         let state = self.node.state();
         let loaded = config::read(&request.file_name, &request.source).map_err(|problems| {
             let mut error = ErrorCode::BadRequest.error("the configuration has problems");
@@ -131,6 +163,11 @@ impl Control {
             let all = config::spec_changes(live, &loaded.spec);
             all.iter().map(ToString::to_string).collect()
         });
+        let has_rules = |spec: &model::Spec| {
+            let mut services = spec.services.values();
+            services.any(|service| service.survive.is_some())
+        };
+        let has_rules = has_rules(&loaded.spec);
         let command = Command::SetSpec {
             base: live,
             source: request.source.clone(),
@@ -151,8 +188,14 @@ impl Control {
             index: None,
             plan: views::plan(&preview),
             warnings: warnings.chain(self.no_quorum_note()).collect(),
+            broken_rules: Vec::new(),
         };
-        Ok((answer, command))
+        Ok(Prepared {
+            answer,
+            command,
+            after: preview.after,
+            has_rules,
+        })
     }
 
     /// A member that the file no longer describes could not be reached any more.
@@ -234,22 +277,21 @@ impl Control {
     /// A restart in place is carried out by the node that holds the service: no plan
     /// contains it, and it interrupts all the same.
     fn with_restart(&self, plan: PlanView, service: &ServiceName, by: &UserName) -> PlanView {
-        let seen = self.node.state().seen();
-        let claim = seen
-            .services
-            .get(service)
-            .and_then(|seen| seen.claim.as_ref());
-        let is_planned = plan
-            .steps
-            .iter()
-            .any(|s| s.service.as_deref() == Some(service.as_str()));
-        match claim {
-            Some(claim) if !is_planned => {
-                let because = Reason::AskedByOperator { user: by.clone() }.to_string();
-                plan.with_restart(service.as_str(), claim.node.as_str(), &because)
+        let state = self.node.state();
+        let names = state.spec().map(|spec| spec.names_of(service));
+        let because = Reason::AskedByOperator { user: by.clone() }.to_string();
+        let mut plan = plan;
+        for name in names.unwrap_or_default() {
+            let seen = state.seen().services.get(&*name);
+            let Some(claim) = seen.and_then(|seen| seen.claim.as_ref()) else {
+                continue;
+            };
+            let of_it = |s: &api::StepView| s.service.as_deref() == Some(name.as_str());
+            if !plan.steps.iter().any(of_it) {
+                plan = plan.with_restart(name.as_str(), claim.node.as_str(), &because);
             }
-            Some(_) | None => plan,
         }
+        plan
     }
 
     /// What it means for the votes when `target` is switched off.
@@ -342,8 +384,15 @@ impl Control {
             | Order::Standby { .. }
             | Order::Online { .. }
             | Order::Maintenance { .. }
+            | Order::Attribute { .. }
             | Order::TrustDevice { .. }
             | Order::TestFence { .. } => Vec::new(),
+            Order::Ticket { ticket, standing } => match standing {
+                TicketStanding::Granted => vec![format!(
+                    "only one cluster may hold {ticket}: make sure that it is revoked in all others"
+                )],
+                TicketStanding::Standby | TicketStanding::Revoked => Vec::new(),
+            },
         }
     }
 
@@ -373,13 +422,18 @@ impl Control {
                 standby: Maintenance::Off,
                 by,
             },
-            Order::Maintenance { switch } => {
-                let maintenance = match switch {
-                    Switch::On => Maintenance::On,
-                    Switch::Off => Maintenance::Off,
-                };
-                Command::SetMaintenance { maintenance, by }
-            }
+            Order::Maintenance { switch, node } => maintenance_command(*switch, node.clone(), by),
+            Order::Attribute { node, key, value } => Command::SetAttribute {
+                node: node.clone(),
+                key: key.clone(),
+                value: value.clone(),
+                by,
+            },
+            Order::Ticket { ticket, standing } => Command::SetTicket {
+                ticket: ticket.clone(),
+                standing: *standing,
+                by,
+            },
             Order::Fence { node } => self.fence_command(node, by)?,
             Order::ConfirmFence { node } => Command::ConfirmFence {
                 target: node.clone(),
@@ -504,6 +558,22 @@ impl Control {
         };
         let id = self.new_request(Pending::Own(Own::Removal));
         self.node.handle_request(id, command, host::clock::now());
+    }
+}
+
+/// Of one node, or of the whole cluster.
+fn maintenance_command(switch: Switch, node: Option<NodeName>, by: UserName) -> Command {
+    let maintenance = match switch {
+        Switch::On => Maintenance::On,
+        Switch::Off => Maintenance::Off,
+    };
+    match node {
+        None => Command::SetMaintenance { maintenance, by },
+        Some(node) => Command::SetNodeMaintenance {
+            node,
+            maintenance,
+            by,
+        },
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::lock::LockReply;
 use api::{ApiError, ApplyReply, ErrorCode, OrderReply, TokenReply, WitnessReply};
 use consensus::{JoinReply, join::Refusal};
-use model::{Instant, NodeId, NodeName, Rejected};
+use model::{Instant, LockName, NodeId, NodeName, Rejected, SessionName};
 use node::{RequestError, RequestId};
 use server::Reply;
 use tokio::sync::oneshot;
@@ -43,6 +44,15 @@ pub enum Pending {
         /// The one that is taken out.
         removed: Option<model::seen::WitnessSeen>,
     },
+    /// What a session has of a lock.
+    Lock {
+        /// For the answer.
+        reply: Reply<LockReply>,
+        /// Which lock.
+        lock: LockName,
+        /// The session; none for a recall.
+        session: Option<SessionName>,
+    },
     /// A new member.
     Join {
         /// For the answer.
@@ -70,6 +80,8 @@ pub struct PendingMap {
     pub map: BTreeMap<RequestId, Pending>,
     /// The voters that the heartbeat thread was told last.
     pub voters: BTreeSet<NodeId>,
+    /// Answers about locks that wait until this node has applied what they tell of.
+    pub locks: Vec<super::locks::Decided>,
     /// Whether the first member was asked for.
     pub first: bool,
     /// When a quorum was heard last, in this run.
@@ -114,6 +126,14 @@ impl Control {
                 answer.index = result.as_ref().ok().copied();
                 drop(reply.send(result.map(|_| answer).map_err(to_error)));
             }
+            Pending::Lock {
+                reply,
+                lock,
+                session,
+            } => match result {
+                Ok(index) => self.lock_decided(index, (lock, session), reply),
+                Err(error) => drop(reply.send(Err(to_error(error)))),
+            },
             Pending::Join { reply, name } => {
                 let answer = result
                     .map_err(to_refusal)

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{
-    ApiError, ConfigVersion, ConfigVersions, ErrorCode, Explanation, FenceRecordView, Fences,
-    History, HistoryEntryView, LinkState, LinkStatus, LogLine, LogView, NodeVerdict, PlanView,
-    Status, StatusExtra, StayView, StepView, Timestamp, WaitView,
+    ApiError, ConfigVersion, ConfigVersions, ErrorCode, FenceRecordView, Fences, History,
+    HistoryEntryView, LinkState, LinkStatus, LogLine, LogView, PlanView, ServiceOutage, Status,
+    StatusExtra, StayView, StepView, Timestamp, WaitView,
 };
 use membership::LinkCondition;
 use model::spec::NoQuorumPolicy;
 use model::{Instant, NodeName, PlanId, ResourceName, ServiceName};
 use node::{Lease, Node, Preview};
-use planner::{Subject, Verdict};
+use planner::Subject;
 use server::{HistoryQuery, Reply};
 use state::State;
 
@@ -26,6 +26,7 @@ pub fn plan(preview: &Preview) -> PlanView {
         let (action, node) = match &step.action {
             planner::Action::Lose { node, .. } => ("lose", node),
             planner::Action::Fence { target, .. } => ("fence", target),
+            planner::Action::SetAside { node } => ("standby", node),
             planner::Action::Grant { node, .. } => ("start", node),
             planner::Action::Revoke { node, .. } => ("stop", node),
             planner::Action::Restart { node, .. } => ("restart", node),
@@ -55,6 +56,14 @@ pub fn plan(preview: &Preview) -> PlanView {
             .iter()
             .filter(|wait| is_news(wait, preview))
             .map(wait)
+            .collect(),
+        outages: preview
+            .outages
+            .iter()
+            .map(|(service, outage)| ServiceOutage {
+                service: service.to_string(),
+                outage: outage.as_ref().map(super::what_if::outage_view),
+            })
             .collect(),
     }
 }
@@ -114,7 +123,7 @@ fn without_quorum(status: &mut Status, policy: NoQuorumPolicy) {
 
 /// A part of the history, oldest first.
 pub fn history(state: &State, query: &HistoryQuery) -> History {
-    let wanted = state.history().iter().filter(|entry| {
+    let wanted = state.whole_history().into_iter().filter(|entry| {
         query.after.is_none_or(|after| after < entry.index)
             && query.since.is_none_or(|since| since <= entry.at)
     });
@@ -202,56 +211,15 @@ fn waits_of(node: &Node) -> (BTreeMap<ServiceName, model::Reason>, Vec<String>) 
     (services, nodes)
 }
 
-/// Why a service is where it is, and not elsewhere.
-pub fn explain(node: &Node, service: &ServiceName) -> Result<Explanation, ApiError> {
-    let state = node.state();
-    let unknown = || ErrorCode::NoSuchService.error(format!("there is no service {service}"));
-    let spec = state.spec().ok_or_else(unknown)?;
-    let me = node.config().name.clone();
-    let mut extra = StatusExtra::new(me);
-    extra.waits = waits_of(node).0;
-    let wait = extra.waits.get(service).map(ToString::to_string);
-    let status = Status::from_seen(spec, state.seen(), extra);
-    let shown = status
-        .services
-        .iter()
-        .find(|shown| shown.name == service.as_str());
-    let shown = shown.ok_or_else(unknown)?;
-    let verdicts = planner::placement(
-        &planner::Input {
-            spec,
-            spec_version: state.spec_version(),
-            seen: state.seen(),
-            id: PlanId(node.applied()),
-            now: node.cluster_time(host::clock::now()),
-            wall: host::clock::wall(),
-        },
-        service,
-    );
-    Ok(Explanation {
-        service: service.to_string(),
-        state: shown.state,
-        node: shown.node.clone(),
-        because: shown.reason.clone(),
-        nodes: verdicts.iter().map(verdict_view).collect(),
-        waits: wait.into_iter().collect(),
-    })
-}
-
-fn verdict_view((node, verdict): &(NodeName, Verdict)) -> NodeVerdict {
-    let score = match verdict {
-        Verdict::Ready {
-            preference,
-            stickiness,
-            ..
-        } => i64::try_from(preference + stickiness).ok(),
-        Verdict::Not(_) => None,
-    };
-    NodeVerdict {
-        node: node.to_string(),
-        allowed: score.is_some(),
-        score,
-        because: vec![verdict.to_string()],
+/// Of a service with copies, one copy must be named.
+pub(super) fn no_such_service(state: &State, service: &ServiceName) -> ApiError {
+    let error = ErrorCode::NoSuchService.error(format!("there is no service {service}"));
+    let spec = state.spec();
+    match spec.and_then(|spec| spec.copies_of(spec.services.get(service)?)) {
+        None => error,
+        Some(count) => ErrorCode::NoSuchService
+            .error(format!("{service} has {count} copies, each of its own"))
+            .with_help(format!("name one of them, like {}", service.with_copy(0))),
     }
 }
 
@@ -350,9 +318,9 @@ impl Control {
             .node
             .state()
             .spec()
-            .and_then(|spec| spec.services.get(&service));
+            .and_then(|spec| spec.service_of(&service));
         let Some(spec) = spec else {
-            let error = ErrorCode::NoSuchService.error(format!("there is no service {service}"));
+            let error = no_such_service(self.node.state(), &service);
             drop(reply.send(Err(error)));
             return;
         };

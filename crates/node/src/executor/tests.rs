@@ -49,12 +49,15 @@ fn spec() -> Spec {
         priority: 0,
         stickiness: 0,
         restart: RestartPolicy::default(),
+        rules: Default::default(),
         resources: vec![resource("disk"), resource("program")],
+        survive: None,
     };
     let node = NodeSpec {
         networks: BTreeMap::new(),
         fence: Vec::new(),
         watchdog: None,
+        ..NodeSpec::default()
     };
     Spec {
         cluster: ClusterSpec {
@@ -65,6 +68,7 @@ fn spec() -> Spec {
             no_quorum: NoQuorumPolicy::Stop,
             fence_race_delay: model::spec::FENCE_RACE_DELAY_DEFAULT,
             ping_targets: Vec::new(),
+            rules: Default::default(),
         },
         networks: BTreeMap::new(),
         nodes: [(name("a"), node)].into(),

@@ -51,7 +51,9 @@ pub fn service(words: &[&str]) -> ServiceSpec {
         priority: 0,
         stickiness: 0,
         restart: RestartPolicy::default(),
+        rules: Default::default(),
         resources: Vec::new(),
+        survive: None,
     };
     let (mut resources, mut program) = (vec!["program"], "v1");
     for word in words {
@@ -79,6 +81,7 @@ pub fn spec(nodes: &[&str], services: &[(&str, ServiceSpec)]) -> Spec {
             networks,
             fence,
             watchdog,
+            ..NodeSpec::default()
         };
         (name(node), spec)
     };
@@ -91,6 +94,7 @@ pub fn spec(nodes: &[&str], services: &[(&str, ServiceSpec)]) -> Spec {
             no_quorum: NoQuorumPolicy::Stop,
             fence_race_delay: model::spec::FENCE_RACE_DELAY_DEFAULT,
             ping_targets: Vec::new(),
+            rules: Default::default(),
         },
         networks: BTreeMap::new(),
         nodes: nodes.iter().map(device).collect(),

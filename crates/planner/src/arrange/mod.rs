@@ -11,8 +11,22 @@
 //! ```
 
 mod arrangement;
+mod build;
+mod choose;
+mod clones;
+mod deeds;
+mod live;
+mod nodes;
 mod observed;
+mod orders;
+mod outcome;
+mod place;
+mod promote;
+mod relate;
+mod scene;
 mod score;
+mod scores;
+mod settle;
 mod wanted;
 
 pub use arrangement::{
@@ -30,7 +44,16 @@ pub use wanted::{
 };
 
 /// What should be, and how to get there from what is.
+///
+/// # Panics
+/// When a relation or an observation refers to a place that is in no list.
 #[must_use]
-pub fn arrange(_wanted: &Wanted, _observed: &Observed) -> Arrangement {
-    Arrangement::default()
+pub fn arrange(wanted: &Wanted, observed: &Observed) -> Arrangement {
+    let mut scene = build::build(wanted, observed);
+    scores::score(&mut scene);
+    place::place(&mut scene);
+    let mut deeds = deeds::deeds(&scene);
+    orders::orders(&scene, &mut deeds);
+    settle::settle(&scene, &mut deeds);
+    outcome::outcome(&scene, &deeds)
 }

@@ -17,6 +17,10 @@ impl Score {
     pub const INFINITY: Self = Self(1_000_000);
     /// Never.
     pub const MINUS_INFINITY: Self = Self(-1_000_000);
+    /// A mark for "not spoken of" that no sum gets to; only inside of the planner.
+    pub(super) const UNNAMED: Self = Self(i32::MIN);
+    /// Of an instance that never said how much it wants to lead.
+    pub(super) const NOT_ASKED: Self = Self(-1);
     /// Neither for nor against.
     pub const ZERO: Self = Self(0);
 
@@ -40,6 +44,11 @@ impl Score {
     #[must_use]
     pub fn is_never(self) -> bool {
         self == Self::MINUS_INFINITY
+    }
+
+    /// "Never" stays; anything else is neither for nor against.
+    pub(super) fn floor_to_never(self) -> Self {
+        if self.is_never() { self } else { Self::ZERO }
     }
 
     /// Whether it says by all means.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use model::command::{Report, ServiceOrder};
 use model::operation::ResourceAddress;
+use model::rules::*;
 use model::seen::*;
 use model::spec::*;
 use model::*;
@@ -54,6 +55,7 @@ pub fn empty_spec() -> Spec {
             no_quorum: NoQuorumPolicy::Stop,
             fence_race_delay: model::spec::FENCE_RACE_DELAY_DEFAULT,
             ping_targets: Vec::new(),
+            rules: Default::default(),
         },
         networks: BTreeMap::new(),
         nodes: BTreeMap::new(),
@@ -102,7 +104,9 @@ pub fn service_spec(words: &[&str]) -> ServiceSpec {
             times: 1,
             within: Duration::from_secs(3600),
         },
+        rules: Default::default(),
         resources: vec![process("/bin/true")],
+        survive: None,
     };
     for word in words {
         match word.split_once('=').unwrap_or((word, "")) {
@@ -116,10 +120,80 @@ pub fn service_spec(words: &[&str]) -> ServiceSpec {
             ("restart", number) => spec.restart.times = number.parse().unwrap(),
             ("runs", program) => spec.resources = vec![process(program)],
             ("address", network) => spec.resources.insert(0, address(network)),
+            (word, value) if rule(&mut spec, word, value) => {}
             other => panic!("a service cannot be {other:?}"),
         }
     }
     spec
+}
+
+/// `name` alone must be so, `name:50` is a wish.
+fn company(list: &str) -> Vec<Company> {
+    list.split(',')
+        .map(|each| {
+            let (service, points) = each.split_once(':').unwrap_or((each, ""));
+            let points = (!points.is_empty()).then(|| points.parse().unwrap());
+            let service = name(service);
+            Company { service, points }
+        })
+        .collect()
+}
+
+/// Reads `copies=3 per-node=2 together=db apart=mail:50 after-if-both=x not-while=x avoid=a
+/// never=b where=rack:a where=rack:a:50 uses=cpu:2 exclusive ticket=site:fence expires=1h
+/// on-failure=move stop-failure=block`.
+fn rule(spec: &mut ServiceSpec, word: &str, value: &str) -> bool {
+    let rules = &mut spec.rules;
+    let one = Copies {
+        count: CopyCount::Number(1),
+        per_node: 1,
+    };
+    match (word, value) {
+        ("copies", "every-node") => rules.copies.get_or_insert(one).count = CopyCount::EveryNode,
+        ("copies", number) => {
+            let count = CopyCount::Number(number.parse().unwrap());
+            rules.copies.get_or_insert(one).count = count;
+        }
+        ("per-node", number) => {
+            rules.copies.get_or_insert(one).per_node = number.parse().unwrap();
+        }
+        ("together", list) => rules.together_with = company(list),
+        ("apart", list) => rules.apart_from = company(list),
+        ("after-if-both", list) => rules.after_if_both = list.split(',').map(name).collect(),
+        ("not-while", list) => rules.not_while_starting = list.split(',').map(name).collect(),
+        ("avoid", list) => rules.avoid = list.split(',').map(name).collect(),
+        ("never", list) => rules.never_on = list.split(',').map(name).collect(),
+        ("where", text) => {
+            let parts: Vec<&str> = text.split(':').collect();
+            rules.where_rules.push(WhereRule {
+                attribute: parts[0].into(),
+                test: AttributeTest::Is(parts[1].into()),
+                points: parts.get(2).map(|points| points.parse().unwrap()),
+            });
+        }
+        ("uses", text) => {
+            let (good, amount) = text.split_once(':').unwrap();
+            rules.uses.insert(good.into(), amount.parse().unwrap());
+        }
+        ("exclusive", _) => rules.exclusive = true,
+        ("ticket", text) => {
+            let (ticket, on_loss) = text.split_once(':').unwrap_or((text, "stop"));
+            let all = [TicketLoss::Stop, TicketLoss::Freeze, TicketLoss::Fence];
+            let on_loss = all.into_iter().find(|loss| loss.word() == on_loss).unwrap();
+            let ticket = name(ticket);
+            rules.ticket = Some(TicketRule { ticket, on_loss });
+        }
+        ("expires", span) => rules.bar_expires = Some(duration::parse(span).unwrap()),
+        ("on-failure", word) => {
+            let words = FailureAnswer::WORDS;
+            let answer = words.iter().find(|(known, _)| *known == word).unwrap().1;
+            rules.on_failure.start = answer;
+            rules.on_failure.run = answer;
+        }
+        ("stop-failure", "block") => rules.on_failure.stop = StopFailureAnswer::Block,
+        _ => return false,
+    }
+    true
 }
 
 pub fn failure(how: &str) -> ResourceFailure {
@@ -134,6 +208,35 @@ pub fn failure(how: &str) -> ResourceFailure {
 /// Clocks of which each shows another decade.
 fn garbled_wall(index: u64) -> WallTime {
     WallTime(index.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20)
+}
+
+/// `attr NODE KEY=VALUE`, `attr NODE KEY`, `ticket grant|standby|revoke TICKET`.
+fn setting(words: &[&str], by: UserName) -> Command {
+    match words {
+        ["attr", node, set] => {
+            let (key, value) = set.split_once('=').unwrap_or((set, ""));
+            Command::SetAttribute {
+                node: name(node),
+                key: key.into(),
+                value: (!value.is_empty()).then(|| value.into()),
+                by,
+            }
+        }
+        ["ticket", word, ticket] => {
+            let standing = match *word {
+                "grant" => TicketStanding::Granted,
+                "standby" => TicketStanding::Standby,
+                _ => TicketStanding::Revoked,
+            };
+            let ticket = name(ticket);
+            Command::SetTicket {
+                ticket,
+                standing,
+                by,
+            }
+        }
+        other => panic!("nothing is set by {other:?}"),
+    }
 }
 
 impl World {
@@ -182,6 +285,13 @@ impl World {
         match words {
             ["nodes", names @ ..] => self.nodes(names),
             ["network", network, names @ ..] => self.network(network, names),
+            [
+                word @ ("attribute" | "capacity" | "placement" | "health"),
+                rest @ ..,
+            ] => {
+                self.describe(word, rest);
+                self.set_spec();
+            }
             ["no-device", node] => {
                 self.spec
                     .nodes
@@ -220,6 +330,7 @@ impl World {
                 networks: BTreeMap::new(),
                 fence: vec![name("power")],
                 watchdog: None,
+                ..NodeSpec::default()
             };
             self.spec.nodes.insert(name(node), spec);
         }
@@ -247,6 +358,29 @@ impl World {
         }
         for node in names {
             self.event("up", &[node]);
+        }
+    }
+
+    fn describe(&mut self, word: &str, rest: &[&str]) {
+        let node = rest.first().copied().unwrap_or_default();
+        let node = self.spec.nodes.get_mut(&name::<NodeName>(node));
+        let value = || rest[1].split_once('=').unwrap();
+        let rules = &mut self.spec.cluster.rules;
+        match (word, rest[0]) {
+            ("attribute", _) => {
+                let (key, value) = value();
+                node.unwrap().attributes.insert(key.into(), value.into());
+            }
+            ("capacity", _) => {
+                let (good, amount) = value();
+                let amount = amount.parse().unwrap();
+                node.unwrap().capacity.insert(good.into(), amount);
+            }
+            ("placement", "fits") => rules.placement = PlacementPolicy::Fits,
+            ("placement", "most-room") => rules.placement = PlacementPolicy::MostRoom,
+            ("placement", "fewest-nodes") => rules.placement = PlacementPolicy::FewestNodes,
+            ("health", "move-on-red") => rules.node_health = NodeHealthPolicy::MoveOnRed,
+            other => panic!("{other:?} describes nothing"),
         }
     }
 
@@ -296,6 +430,12 @@ impl World {
                 maintenance: switch(word),
                 by,
             },
+            ["maintenance", word, node] => Command::SetNodeMaintenance {
+                node: name(node),
+                maintenance: switch(word),
+                by,
+            },
+            ["attr", ..] | ["ticket", ..] => setting(words, by),
             ["trusts", device] => Command::TrustDevice {
                 device: name(device),
                 by,
@@ -408,6 +548,13 @@ impl World {
             }
             "runs" => self.report(first, Report::Running),
             "fails" => self.report(first, Report::Failed(failure("exit 1"))),
+            "start-fails" => {
+                let failed = ResourceFailure {
+                    verb: Some(model::operation::Verb::Start),
+                    ..failure("exit 7")
+                };
+                self.report(first, Report::Failed(failed));
+            }
             "address-fails" => {
                 let failed = ResourceFailure {
                     resource: name("address"),

@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use model::plant::{self, Plant};
 use model::{Instant, Lineage, NodeId};
 
 use super::sector::{COPIES, Content, SLOTS_MAX, Slot, newest, sector};
@@ -286,6 +287,7 @@ impl Ballots {
     }
 
     fn begin(&mut self, instance: u64, before: Option<Grant>, ask: &Ask, area: &Area) {
+        let before = before.filter(|_| !plant::is(Plant::SectorsTakenOver));
         if let Some(before) = before.filter(|before| Grant::after(Some(before), ask).is_none()) {
             return self.answer(Answer::Refused {
                 to: before.keeper,

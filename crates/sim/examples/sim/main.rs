@@ -307,6 +307,7 @@ impl Total {
             ("machines fenced", counts.fences),
             ("machines ended by their watchdog", counts.bites),
             ("watchdogs waited out", counts.outlived),
+            ("poison pills that counted", counts.pills),
         ] {
             *self.met.entry(word).or_default() += count;
         }

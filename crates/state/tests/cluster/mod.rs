@@ -40,12 +40,15 @@ pub fn spec() -> Spec {
         priority: 0,
         stickiness: 0,
         restart: RestartPolicy::default(),
+        rules: Default::default(),
         resources: Vec::new(),
+        survive: None,
     };
     let node = NodeSpec {
         networks: BTreeMap::new(),
         fence: vec![name("power")],
         watchdog: None,
+        ..NodeSpec::default()
     };
     Spec {
         cluster: ClusterSpec {
@@ -56,6 +59,7 @@ pub fn spec() -> Spec {
             no_quorum: NoQuorumPolicy::Stop,
             fence_race_delay: model::spec::FENCE_RACE_DELAY_DEFAULT,
             ping_targets: Vec::new(),
+            rules: Default::default(),
         },
         networks: BTreeMap::new(),
         nodes: ["a", "b", "c"]

@@ -1,0 +1,426 @@
+//! What few services need and the spec can say: copies, company, capacity, tickets, answers
+//! to failures. Everything here has a default under which it is as if it were not there.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::operation::Verb;
+use crate::seen::ResourceFailure;
+use crate::{NodeName, ServiceName, TicketName, duration};
+
+/// Rules for the whole cluster about where services are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClusterRules {
+    /// How nodes that suit a service equally well are told apart, and whether room counts.
+    pub placement: PlacementPolicy,
+    /// What bad health of a node means.
+    pub node_health: NodeHealthPolicy,
+}
+
+/// How nodes that suit a service equally well are told apart, and whether room counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlacementPolicy {
+    /// By the number of services; capacities count for nothing.
+    #[default]
+    FewestServices,
+    /// A node must have room; of equals, the one with fewer services.
+    Fits,
+    /// A node must have room; of equals, the one with most room left.
+    MostRoom,
+    /// A node must have room; as few nodes as possible are used.
+    FewestNodes,
+}
+
+impl PlacementPolicy {
+    /// The word for it in the file and in messages.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::FewestServices => "fewest-services",
+            Self::Fits => "fits",
+            Self::MostRoom => "most-room",
+            Self::FewestNodes => "fewest-nodes",
+        }
+    }
+}
+
+/// What bad health of a node means. Attributes whose names begin with `health-` tell it:
+/// `green`, `yellow` or `red`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeHealthPolicy {
+    /// Nothing.
+    #[default]
+    Ignore,
+    /// Services leave a node where one of them is red.
+    MoveOnRed,
+    /// Services leave a node where one of them is yellow or red.
+    OnlyGreen,
+}
+
+impl NodeHealthPolicy {
+    /// The word for it in the file and in messages.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ignore => "ignore",
+            Self::MoveOnRed => "move-on-red",
+            Self::OnlyGreen => "only-green",
+        }
+    }
+
+    /// Of these attributes, the first by which services may not be on the node.
+    #[must_use]
+    pub fn objects_to(self, attributes: &BTreeMap<String, String>) -> Option<(&String, &String)> {
+        let is_bad = |value: &str| match self {
+            Self::Ignore => false,
+            Self::MoveOnRed => value == "red",
+            Self::OnlyGreen => value == "red" || value == "yellow",
+        };
+        attributes
+            .iter()
+            .find(|(key, value)| key.starts_with(HEALTH_PREFIX) && is_bad(value))
+    }
+}
+
+/// Names of attributes that tell the health of a node begin like this.
+pub const HEALTH_PREFIX: &str = "health-";
+
+/// Rules for one service.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServiceRules {
+    /// How many copies of it run; none: it is one service in one place.
+    pub copies: Option<Copies>,
+    /// Where these are, it is.
+    pub together_with: Vec<Company>,
+    /// Where these are, it is not.
+    pub apart_from: Vec<Company>,
+    /// Services that it follows only when both start or stop anyway.
+    pub after_if_both: Vec<ServiceName>,
+    /// Services that do not start at the same time as this one.
+    pub not_while_starting: Vec<ServiceName>,
+    /// Nodes that it uses only where no other can be used.
+    pub avoid: Vec<NodeName>,
+    /// Nodes that it never uses.
+    pub never_on: Vec<NodeName>,
+    /// What its nodes must be, or should be, by their attributes.
+    pub where_rules: Vec<WhereRule>,
+    /// What it needs, by kind of good.
+    pub uses: BTreeMap<String, u64>,
+    /// Whether no other service may be on its node.
+    pub exclusive: bool,
+    /// How it stands and falls with a ticket.
+    pub ticket: Option<TicketRule>,
+    /// After which time a bar ends by itself; none: only a person ends it.
+    #[serde(with = "duration::option")]
+    pub bar_expires: Option<Duration>,
+    /// What answers a failure.
+    pub on_failure: OnFailure,
+}
+
+/// How many copies of a service run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Copies {
+    /// In all.
+    pub count: CopyCount,
+    /// On one node at most.
+    pub per_node: u32,
+}
+
+/// How many copies there are in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CopyCount {
+    /// So many.
+    Number(u32),
+    /// As many as fit on the nodes that may run it.
+    EveryNode,
+}
+
+impl fmt::Display for CopyCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::EveryNode => f.write_str("every-node"),
+        }
+    }
+}
+
+/// A service whose place matters to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Company {
+    /// Which.
+    pub service: ServiceName,
+    /// How much, as a wish; none: it must be so.
+    #[serde(default)]
+    pub points: Option<u32>,
+}
+
+impl fmt::Display for Company {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.points {
+            Some(points) => write!(f, "{} ({points} points)", self.service),
+            None => self.service.fmt(f),
+        }
+    }
+}
+
+/// What nodes must be, or should be, by one of their attributes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WhereRule {
+    /// Which attribute.
+    pub attribute: String,
+    /// What it must be.
+    pub test: AttributeTest,
+    /// Points for nodes that pass; none: those that do not pass are never used.
+    #[serde(default)]
+    pub points: Option<i32>,
+}
+
+/// What an attribute must be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttributeTest {
+    /// Exactly this.
+    Is(String),
+    /// There, or not, but not this.
+    IsNot(String),
+    /// One of these.
+    OneOf(Vec<String>),
+    /// A whole number of at least this.
+    AtLeast(i64),
+    /// A whole number of at most this.
+    AtMost(i64),
+    /// There, whatever it is (`true`), or not there.
+    Exists(bool),
+}
+
+impl AttributeTest {
+    /// Whether a node passes whose attribute has this value.
+    #[must_use]
+    pub fn passes(&self, value: Option<&str>) -> bool {
+        let number = value.and_then(|value| value.parse::<i64>().ok());
+        match self {
+            Self::Is(wanted) => value == Some(wanted.as_str()),
+            Self::IsNot(unwanted) => value != Some(unwanted.as_str()),
+            Self::OneOf(wanted) => value.is_some_and(|value| wanted.iter().any(|w| w == value)),
+            Self::AtLeast(least) => number.is_some_and(|number| *least <= number),
+            Self::AtMost(most) => number.is_some_and(|number| number <= *most),
+            Self::Exists(wanted) => value.is_some() == *wanted,
+        }
+    }
+}
+
+impl fmt::Display for WhereRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let attribute = &self.attribute;
+        match &self.test {
+            AttributeTest::Is(value) => write!(f, "{attribute} is {value}"),
+            AttributeTest::IsNot(value) => write!(f, "{attribute} is not {value}"),
+            AttributeTest::OneOf(values) => {
+                write!(f, "{attribute} is one of {}", values.join(", "))
+            }
+            AttributeTest::AtLeast(least) => write!(f, "{attribute} is at least {least}"),
+            AttributeTest::AtMost(most) => write!(f, "{attribute} is at most {most}"),
+            AttributeTest::Exists(true) => write!(f, "{attribute} is set"),
+            AttributeTest::Exists(false) => write!(f, "{attribute} is not set"),
+        }?;
+        match self.points {
+            Some(points) => write!(f, " ({points} points)"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How a service stands and falls with a ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketRule {
+    /// Which.
+    pub ticket: TicketName,
+    /// What happens when it is taken away.
+    pub on_loss: TicketLoss,
+}
+
+/// What happens to a service whose ticket is taken away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TicketLoss {
+    /// It stops.
+    #[default]
+    Stop,
+    /// It is left as it is, and not started anew.
+    Freeze,
+    /// The node that runs it is fenced.
+    Fence,
+}
+
+impl TicketLoss {
+    /// The word for it in the file and in messages.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Freeze => "freeze",
+            Self::Fence => "fence",
+        }
+    }
+}
+
+/// What answers the failure of a resource, by what it was doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OnFailure {
+    /// It failed in its start.
+    pub start: FailureAnswer,
+    /// It ended by itself, or was asked for its state and found wanting.
+    pub run: FailureAnswer,
+    /// It could not be stopped.
+    pub stop: StopFailureAnswer,
+}
+
+impl OnFailure {
+    /// What answers this failure of a start or of something that ran.
+    #[must_use]
+    pub fn answer_to(&self, failure: &ResourceFailure) -> FailureAnswer {
+        match failure.verb {
+            Some(Verb::Start) => self.start,
+            Some(Verb::Probe | Verb::Status | Verb::Stop) | None => self.run,
+        }
+    }
+}
+
+/// What answers a failure.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureAnswer {
+    /// A restart in place, as often as `restart` allows; then the service moves.
+    #[default]
+    Restart,
+    /// The node is barred and the service moves, at the first failure.
+    Move,
+    /// The service stops, until somebody starts or clears it.
+    Stop,
+    /// Nothing, until somebody has looked.
+    Block,
+    /// The node is fenced.
+    Fence,
+    /// The node is set aside: all its services leave it.
+    Standby,
+    /// Nothing at all: it counts as running.
+    Ignore,
+}
+
+impl FailureAnswer {
+    /// All of them, with their words in the file.
+    pub const WORDS: [(&'static str, Self); 7] = [
+        ("restart", Self::Restart),
+        ("move", Self::Move),
+        ("stop", Self::Stop),
+        ("block", Self::Block),
+        ("fence", Self::Fence),
+        ("standby", Self::Standby),
+        ("ignore", Self::Ignore),
+    ];
+
+    /// The word for it in the file and in messages.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::Move => "move",
+            Self::Stop => "stop",
+            Self::Block => "block",
+            Self::Fence => "fence",
+            Self::Standby => "standby",
+            Self::Ignore => "ignore",
+        }
+    }
+}
+
+/// What answers a stop that failed. Whoever could not be stopped may still run: it is never
+/// started elsewhere before that is settled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopFailureAnswer {
+    /// The node is fenced.
+    #[default]
+    Fence,
+    /// Nothing, until somebody has looked.
+    Block,
+}
+
+impl StopFailureAnswer {
+    /// The word for it in the file and in messages.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fence => "fence",
+            Self::Block => "block",
+        }
+    }
+}
+
+impl ServiceRules {
+    /// Whether its place depends on those of other services, so that all must be placed at
+    /// one time.
+    #[must_use]
+    pub fn relates(&self) -> bool {
+        !self.together_with.is_empty() || !self.apart_from.is_empty() || self.exclusive
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attribute_passes_by_its_value_and_numbers_count_as_numbers() {
+        let passes = |test: AttributeTest| {
+            [Some("a"), Some("10"), Some("9"), None].map(|value| test.passes(value))
+        };
+        assert_eq!(
+            passes(AttributeTest::Is("a".into())),
+            [true, false, false, false]
+        );
+        assert_eq!(
+            passes(AttributeTest::IsNot("a".into())),
+            [false, true, true, true]
+        );
+        assert_eq!(
+            passes(AttributeTest::AtLeast(10)),
+            [false, true, false, false]
+        );
+        assert_eq!(
+            passes(AttributeTest::AtMost(9)),
+            [false, false, true, false]
+        );
+        assert_eq!(
+            passes(AttributeTest::Exists(true)),
+            [true, true, true, false]
+        );
+        assert_eq!(
+            passes(AttributeTest::Exists(false)),
+            [false, false, false, true]
+        );
+        let listed = AttributeTest::OneOf(vec!["a".into(), "9".into()]);
+        assert_eq!(passes(listed), [true, false, true, false]);
+    }
+
+    #[test]
+    fn health_is_told_by_attributes_of_that_name_only() {
+        let attributes = BTreeMap::from([
+            ("colour".to_string(), "red".to_string()),
+            ("health-disk".to_string(), "yellow".to_string()),
+        ]);
+        let objects = |policy: NodeHealthPolicy| policy.objects_to(&attributes).is_some();
+        assert!(!objects(NodeHealthPolicy::Ignore));
+        assert!(!objects(NodeHealthPolicy::MoveOnRed));
+        assert!(objects(NodeHealthPolicy::OnlyGreen));
+    }
+}

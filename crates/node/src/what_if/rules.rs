@@ -1,0 +1,93 @@
+//! What services must come back after, and the failures after which they would not.
+
+use model::ServiceName;
+use model::spec::Survive;
+
+use super::{Failure, WhatIf};
+
+/// A rule of the spec that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenRule {
+    /// Of which service.
+    pub service: ServiceName,
+    /// Which rule.
+    pub rule: Survive,
+    /// The first failure, or two, after which the service would be down.
+    pub by: Vec<Failure>,
+    /// Why it would be, in words.
+    pub because: String,
+    /// How many such failures there are.
+    pub times: usize,
+}
+
+impl WhatIf<'_> {
+    /// The rules of the spec that do not hold for services that run.
+    pub fn broken_rules(&mut self) -> Vec<BrokenRule> {
+        let Some(spec) = self.cluster.state.spec() else {
+            return Vec::new();
+        };
+        let rules: Vec<(ServiceName, Survive)> = (spec.services.iter())
+            .filter_map(|(name, service)| Some((name.clone(), service.survive?)))
+            .collect();
+        if rules.is_empty() {
+            return Vec::new();
+        }
+        let running = crate::play::running(self.bare.seen());
+        rules
+            .into_iter()
+            .filter(|(name, _)| running.contains(name))
+            .filter_map(|(name, rule)| self.broken_rule(name, rule))
+            .collect()
+    }
+
+    fn broken_rule(&mut self, service: ServiceName, rule: Survive) -> Option<BrokenRule> {
+        let mut broken: Option<BrokenRule> = None;
+        for failures in self.failures_of(rule) {
+            let outcome = self.outcome(&failures.iter().collect::<Vec<_>>());
+            let because = outcome.down().find(|(name, _)| **name == service);
+            let Some((_, because)) = because else {
+                continue;
+            };
+            match &mut broken {
+                Some(broken) => broken.times += 1,
+                None => {
+                    broken = Some(BrokenRule {
+                        service: service.clone(),
+                        rule,
+                        by: failures,
+                        because: because.to_string(),
+                        times: 1,
+                    });
+                }
+            }
+        }
+        broken
+    }
+
+    /// The failures that a rule speaks of.
+    fn failures_of(&self, rule: Survive) -> Vec<Vec<Failure>> {
+        let all = Failure::all(&self.bare).into_iter();
+        let one = |failure: Failure| vec![failure];
+        match rule {
+            Survive::AnyOne => all.map(one).collect(),
+            Survive::AnyNode => all.filter(is_node).map(one).collect(),
+            Survive::AnyNetwork => all
+                .filter(|failure| matches!(failure, Failure::Network(_)))
+                .map(one)
+                .collect(),
+            Survive::AnyTwoNodes => {
+                let nodes: Vec<Failure> = all.filter(is_node).collect();
+                let pairs = nodes.iter().enumerate().flat_map(|(place, one)| {
+                    let others = &nodes[place + 1..];
+                    others.iter().map(|other| vec![one.clone(), other.clone()])
+                });
+                let singles = nodes.iter().cloned().map(one);
+                singles.chain(pairs).collect()
+            }
+        }
+    }
+}
+
+fn is_node(failure: &Failure) -> bool {
+    matches!(failure, Failure::Node(_))
+}

@@ -1,0 +1,312 @@
+//! What failures come to: who hears whom, who may decide, who is lost, and what fails where.
+//!
+//! Two sets of failures that come to the same situation have the same outcome, because a play
+//! is made from the situation alone. A card that another one stands in for, a device of nodes
+//! that are not lost, a witness that nobody needs to ask change nothing in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::seen::{NodeState, WitnessKind};
+use model::spec::ResourceKind;
+use model::{DeviceName, NetworkName, NodeName, ServiceName};
+
+use super::failure::{Card, Failure, cards};
+use super::standing::{Helpers, Verdict, judge};
+use super::{Cluster, standing};
+use crate::arbiter_of;
+use crate::play::Faults;
+
+/// What failures come to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Situation {
+    /// What those who are left may do.
+    pub verdict: Verdict,
+    /// Nodes that were up and are lost: without power, or cut off.
+    pub lost: BTreeSet<NodeName>,
+    /// Of the lost nodes' devices those that do not answer.
+    pub broken: BTreeSet<DeviceName>,
+    /// For each service the nodes, not lost, where it fails, and the first resource in start
+    /// order that does: later ones never come up.
+    pub failing: Failing,
+}
+
+pub(crate) type Failing = BTreeMap<ServiceName, BTreeMap<NodeName, model::ResourceName>>;
+
+impl Situation {
+    /// Only resources fail.
+    pub fn loses_nobody(&self) -> bool {
+        self.verdict == Verdict::Majority && self.lost.is_empty()
+    }
+
+    pub fn faults(&self) -> Faults {
+        Faults {
+            broken: self.broken.clone(),
+            failing: self.failing.clone(),
+            proven: match &self.verdict {
+                Verdict::Half { proven, .. } => proven.clone(),
+                Verdict::Majority | Verdict::Nobody { .. } => BTreeSet::new(),
+            },
+        }
+    }
+}
+
+/// What the failures say, before anything follows from it.
+#[derive(Default)]
+struct Broken<'a> {
+    nodes: BTreeSet<&'a NodeName>,
+    networks: BTreeSet<&'a NetworkName>,
+    cards: BTreeSet<(&'a NodeName, &'a Card)>,
+    witnesses: BTreeSet<&'a model::WitnessName>,
+    devices: BTreeSet<DeviceName>,
+    resources: Vec<&'a model::operation::ResourceAddress>,
+}
+
+impl<'a> Broken<'a> {
+    fn of(failures: &[&'a Failure]) -> Self {
+        let mut broken = Self::default();
+        for failure in failures.iter().copied() {
+            match failure {
+                Failure::Node(node) => drop(broken.nodes.insert(node)),
+                Failure::Network(network) => drop(broken.networks.insert(network)),
+                Failure::Card(node, card) => drop(broken.cards.insert((node, card))),
+                Failure::Witness(witness) => drop(broken.witnesses.insert(witness)),
+                Failure::Device(device) => drop(broken.devices.insert(device.clone())),
+                Failure::Resource(resource) => broken.resources.push(resource),
+            }
+        }
+        broken
+    }
+
+    /// Whether the node still has a card on the network, and the network works.
+    fn is_attached(&self, cluster: &Cluster<'_>, node: &NodeName, network: &NetworkName) -> bool {
+        if self.networks.contains(network) {
+            return false;
+        }
+        let spec = cluster.state.spec().and_then(|spec| spec.nodes.get(node));
+        spec.and_then(|spec| spec.networks.get(network))
+            .is_some_and(|attachment| {
+                cards(network, attachment).any(|card| !self.cards.contains(&(node, &card)))
+            })
+    }
+
+    /// Groups of nodes with power that hear each other, over others if need be.
+    fn companies(&self, cluster: &Cluster<'_>) -> Vec<BTreeSet<NodeName>> {
+        let spec = cluster.state.spec();
+        let networks: Vec<&NetworkName> = spec.iter().flat_map(|s| s.networks.keys()).collect();
+        let mut companies: Vec<(BTreeSet<&NetworkName>, BTreeSet<NodeName>)> = Vec::new();
+        for node in up(cluster).filter(|node| !self.nodes.contains(node)) {
+            let mut on: BTreeSet<&NetworkName> = networks
+                .iter()
+                .copied()
+                .filter(|network| self.is_attached(cluster, node, network))
+                .collect();
+            let mut with = BTreeSet::from([node.clone()]);
+            companies.retain(|(their, who)| {
+                let is_apart = their.is_disjoint(&on);
+                if !is_apart {
+                    on.extend(their);
+                    with.extend(who.iter().cloned());
+                }
+                is_apart
+            });
+            companies.push((on, with));
+        }
+        companies.into_iter().map(|(_, who)| who).collect()
+    }
+
+    /// Whether somebody in the company can ask the arbiter. One with an address inside a
+    /// network is reached over that network; any other is reached wherever a network works.
+    fn reaches_arbiter(&self, cluster: &Cluster<'_>, company: &BTreeSet<NodeName>) -> bool {
+        let seen = cluster.state.seen();
+        let found = seen
+            .witnesses
+            .iter()
+            .find(|(_, witness)| arbiter_of(witness) == cluster.arbiter);
+        let Some((name, witness)) = found else {
+            return true;
+        };
+        if self.witnesses.contains(name) {
+            return false;
+        }
+        let WitnessKind::Network { address, .. } = &witness.kind else {
+            return true;
+        };
+        let Some(spec) = cluster.state.spec() else {
+            return false;
+        };
+        company.iter().any(|node| {
+            let networks = spec.nodes.get(node).map(|node| &node.networks);
+            let mut inside = networks.into_iter().flatten().filter(|(_, attachment)| {
+                let net = attachment.address;
+                net.contains(&address.ip())
+            });
+            match inside.next() {
+                Some((network, _)) => self.is_attached(cluster, node, network),
+                None => networks
+                    .into_iter()
+                    .flatten()
+                    .any(|(network, _)| self.is_attached(cluster, node, network)),
+            }
+        })
+    }
+
+    /// Where which service fails.
+    fn failing(&self, cluster: &Cluster<'_>, lost: &BTreeSet<NodeName>) -> Failing {
+        let mut failing = Failing::new();
+        let Some(spec) = cluster.state.spec() else {
+            return failing;
+        };
+        let seen = cluster.state.seen();
+        for resource in &self.resources {
+            let service = seen.services.get(&resource.service);
+            let claim = service.and_then(|service| service.claim.as_ref());
+            if let Some(claim) = claim.filter(|claim| !lost.contains(&claim.node)) {
+                let nodes = failing.entry(resource.service.clone()).or_default();
+                note_first(spec, nodes, (&claim.node, resource));
+            }
+        }
+        if self.networks.is_empty() && self.cards.is_empty() {
+            return failing;
+        }
+        for (name, service) in &spec.services {
+            for resource in &service.resources {
+                let ResourceKind::Address(address) = &resource.kind else {
+                    continue;
+                };
+                let network = &address.network;
+                let cut = spec.nodes.iter().filter(|(node, spec)| {
+                    spec.networks.contains_key(network)
+                        && !lost.contains(*node)
+                        && !self.is_attached(cluster, node, network)
+                });
+                let full = model::operation::ResourceAddress {
+                    service: name.clone(),
+                    resource: resource.name.clone(),
+                };
+                for (node, _) in cut {
+                    let nodes = failing.entry(name.clone()).or_default();
+                    note_first(spec, nodes, (node, &full));
+                }
+            }
+        }
+        failing
+    }
+}
+
+/// Keeps the resource that is started first.
+fn note_first(
+    spec: &model::Spec,
+    nodes: &mut BTreeMap<NodeName, model::ResourceName>,
+    (node, address): (&NodeName, &model::operation::ResourceAddress),
+) {
+    let place = |name: &model::ResourceName| {
+        let resources = spec.services.get(&address.service).map(|s| &s.resources);
+        resources.and_then(|all| all.iter().position(|resource| resource.name == *name))
+    };
+    let known = nodes
+        .entry(node.clone())
+        .or_insert_with(|| address.resource.clone());
+    if place(&address.resource) < place(known) {
+        known.clone_from(&address.resource);
+    }
+}
+
+/// Nodes that are up before anything fails.
+pub(crate) fn up<'a>(cluster: &Cluster<'a>) -> impl Iterator<Item = &'a NodeName> {
+    let nodes = cluster.state.seen().nodes.iter();
+    nodes
+        .filter(|(_, node)| match node.state {
+            NodeState::Starting { .. } | NodeState::Online { .. } | NodeState::Leaving { .. } => {
+                true
+            }
+            NodeState::Down | NodeState::DaemonDown { .. } | NodeState::Lost { .. } => false,
+        })
+        .map(|(name, _)| name)
+}
+
+/// What these failures come to.
+pub(crate) fn situation(cluster: &Cluster<'_>, failures: &[&Failure]) -> Situation {
+    let broken = Broken::of(failures);
+    let is_physical = !broken.nodes.is_empty()
+        || !broken.networks.is_empty()
+        || !broken.cards.is_empty()
+        || cluster.is_short;
+    if !is_physical {
+        let lost = BTreeSet::new();
+        return Situation {
+            failing: broken.failing(cluster, &lost),
+            verdict: Verdict::Majority,
+            lost,
+            broken: BTreeSet::new(),
+        };
+    }
+    let (verdict, ruling) = rulers(cluster, &broken);
+    let lost: BTreeSet<NodeName> = up(cluster)
+        .filter(|node| !ruling.contains(*node))
+        .cloned()
+        .collect();
+    let spec = cluster.state.spec();
+    let devices: BTreeSet<&DeviceName> = lost
+        .iter()
+        .filter_map(|node| spec?.nodes.get(node))
+        .flat_map(|node| &node.fence)
+        .collect();
+    let failing = match &verdict {
+        Verdict::Majority | Verdict::Half { .. } => broken.failing(cluster, &lost),
+        Verdict::Nobody { .. } => broken.failing(cluster, &BTreeSet::new()),
+    };
+    let lost = match &verdict {
+        Verdict::Majority | Verdict::Half { .. } => lost,
+        // Nobody is declared lost; what counts is who has no power.
+        Verdict::Nobody { .. } => up(cluster)
+            .filter(|node| broken.nodes.contains(node))
+            .cloned()
+            .collect(),
+    };
+    Situation {
+        broken: (broken.devices.iter())
+            .filter(|device| devices.contains(device))
+            .cloned()
+            .collect(),
+        verdict,
+        lost,
+        failing,
+    }
+}
+
+/// Who may decide, and why; of two halves the one that the race prefers is asked first.
+fn rulers(cluster: &Cluster<'_>, broken: &Broken<'_>) -> (Verdict, BTreeSet<NodeName>) {
+    let mut companies = broken.companies(cluster);
+    let weight = |company: &BTreeSet<NodeName>| {
+        let ids: Vec<model::NodeId> = company
+            .iter()
+            .filter_map(|name| cluster.state.node_id(name))
+            .filter(|id| cluster.voters.contains(id))
+            .collect();
+        let side = standing::side(cluster, &ids);
+        let weight = side.as_ref().map_or(0, |side| side.weight);
+        let first = side.map(|side| side.first_name);
+        (std::cmp::Reverse((ids.len(), weight)), first)
+    };
+    companies.sort_by_cached_key(weight);
+    let mut nobody = None;
+    for company in companies {
+        let helpers = Helpers {
+            faults: &Faults {
+                broken: broken.devices.clone(),
+                ..Faults::default()
+            },
+            arbiter_answers: broken.reaches_arbiter(cluster, &company),
+        };
+        match judge(cluster, &company, &helpers) {
+            verdict @ Verdict::Nobody { .. } => {
+                nobody.get_or_insert(verdict);
+            }
+            verdict @ (Verdict::Majority | Verdict::Half { .. }) => return (verdict, company),
+        }
+    }
+    let nobody = nobody.unwrap_or_else(|| Verdict::Nobody {
+        because: "no node is left".to_string(),
+    });
+    (nobody, BTreeSet::new())
+}

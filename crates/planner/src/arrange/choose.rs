@@ -1,0 +1,172 @@
+//! Which of the nodes that may run a part is the best.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::scene::{PartIx, PartKind, Place, Scene};
+use super::{NodeIx, Placement, Score};
+
+impl Scene<'_> {
+    /// The best node for a single part by these scores: most points, then room, then fewest
+    /// resources, then where it is, then by name. A part that runs on one of several best
+    /// nodes stays. With `wished`, that node or none.
+    pub fn choose(&self, at: PartIx, scores: &[Score], wished: Option<NodeIx>) -> Option<NodeIx> {
+        let mut scores = std::borrow::Cow::Borrowed(scores);
+        if self.wanted.policy.placement != Placement::Count {
+            self.forbid_full_nodes(at, scores.to_mut());
+        }
+        let here = self.part(at).here.first().map(|here| here.node);
+        let able = |node: NodeIx| self.nodes[node.0].usable() && Score::ZERO <= scores[node.0];
+        let best = (0..self.nodes.len())
+            .map(NodeIx)
+            .filter(|node| able(*node))
+            .min_by(|a, b| self.compare_nodes((*a, scores[a.0]), (*b, scores[b.0]), here))?;
+        let ties = |node: NodeIx| scores[node.0] == scores[best.0] && able(node);
+        if let Some(wished) = wished {
+            return Some(wished).filter(|node| ties(*node)).or(Some(best));
+        }
+        let is_instance = self.clone_around(at).is_some();
+        if Score::ZERO < scores[best.0]
+            && !is_instance
+            && let Some(here) = here.filter(|node| ties(*node))
+        {
+            return Some(here);
+        }
+        Some(best)
+    }
+
+    fn compare_nodes(
+        &self,
+        (a, a_score): (NodeIx, Score),
+        (b, b_score): (NodeIx, Score),
+        here: Option<NodeIx>,
+    ) -> Ordering {
+        let by_score = b_score.cmp(&a_score);
+        let placement = self.wanted.policy.placement;
+        let by_room = || match placement {
+            Placement::Balanced => self.compare_room(a, b),
+            Placement::Count | Placement::Fits | Placement::Few => Ordering::Equal,
+        };
+        let by_count = || match placement {
+            Placement::Few => Ordering::Equal,
+            Placement::Count | Placement::Fits | Placement::Balanced => {
+                let count = |node: NodeIx| self.nodes[node.0].placed;
+                count(a).cmp(&count(b))
+            }
+        };
+        let by_name = || {
+            self.wanted.nodes[a.0]
+                .name
+                .cmp(&self.wanted.nodes[b.0].name)
+        };
+        by_score
+            .then_with(by_room)
+            .then_with(by_count)
+            .then_with(|| Reverse(Some(a) == here).cmp(&Reverse(Some(b) == here)))
+            .then_with(by_name)
+    }
+
+    /// The node that has more of more goods comes first.
+    fn compare_room(&self, a: NodeIx, b: NodeIx) -> Ordering {
+        let (one, other) = (&self.nodes[a.0].room, &self.nodes[b.0].room);
+        let goods: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+        let mut more = 0;
+        for good in goods {
+            let room = |of: &BTreeMap<String, i64>| of.get(good).copied().unwrap_or(0);
+            more += match room(one).cmp(&room(other)) {
+                Ordering::Less => 1,
+                Ordering::Equal => 0,
+                Ordering::Greater => -1,
+            };
+        }
+        more.cmp(&0)
+    }
+
+    /// Nodes without room for the part, and for all that must be with it where one has room
+    /// for all of that, are out.
+    fn forbid_full_nodes(&self, at: PartIx, scores: &mut [Score]) {
+        let mut with_it = BTreeSet::from([at]);
+        self.collect_companions(at, &mut with_it);
+        let mut needs: BTreeMap<&String, i64> = BTreeMap::new();
+        for part in &with_it {
+            if self.part(*part).place == Place::Undecided {
+                for (good, amount) in &self.settings(*part).utilization {
+                    *needs.entry(good).or_default() += amount;
+                }
+            }
+        }
+        let own: BTreeMap<&String, i64> = self
+            .settings(at)
+            .utilization
+            .iter()
+            .map(|(good, amount)| (good, *amount))
+            .collect();
+        let has_room = |node: usize, needs: &BTreeMap<&String, i64>| {
+            needs.iter().all(|(good, amount)| {
+                *amount <= self.nodes[node].room.get(*good).copied().unwrap_or(0)
+            })
+        };
+        let open = |node: usize, scores: &[Score]| {
+            self.nodes[node].usable() && Score::ZERO <= scores[node]
+        };
+        let any_for_all =
+            (0..scores.len()).any(|node| open(node, scores) && has_room(node, &needs));
+        let needs = if any_for_all { &needs } else { &own };
+        for (node, score) in scores.iter_mut().enumerate() {
+            if !has_room(node, needs) {
+                *score = Score::MINUS_INFINITY;
+            }
+        }
+        if !any_for_all && 1 < with_it.len() {
+            self.forbid_all_but_roomiest(scores);
+        }
+    }
+
+    /// Where nothing has room for all that should be together, most of it fits where there is
+    /// most room.
+    fn forbid_all_but_roomiest(&self, scores: &mut [Score]) {
+        let open = |node: NodeIx, scores: &[Score]| {
+            self.nodes[node.0].usable() && Score::ZERO <= scores[node.0]
+        };
+        let nodes = (0..scores.len()).map(NodeIx);
+        let Some(best) = nodes
+            .filter(|node| open(*node, scores))
+            .min_by(|a, b| self.compare_room(*a, *b))
+        else {
+            return;
+        };
+        for node in (0..scores.len()).map(NodeIx) {
+            if self.compare_room(best, node).is_lt() {
+                scores[node.0] = Score::MINUS_INFINITY;
+            }
+        }
+    }
+
+    /// Everything that must be on the same node, in either direction.
+    fn collect_companions(&self, at: PartIx, found: &mut BTreeSet<PartIx>) {
+        let follows = self.links_followed_by(at).into_iter();
+        let followed = self.links_following(at).into_iter();
+        let companions = follows
+            .map(|link| (link.primary, link))
+            .chain(followed.map(|link| (link.dependent, link)));
+        for (companion, link) in companions {
+            if !link.score.is_must() || link.attribute.is_some() {
+                continue;
+            }
+            let singles = match &self.part(companion).kind {
+                PartKind::Single | PartKind::Group { .. } => self.singles(companion),
+                // One instance comes along.
+                PartKind::Clone { instances, .. } => instances
+                    .iter()
+                    .map(|instance| self.singles(*instance))
+                    .find(|singles| self.part(singles[0]).place == Place::Undecided)
+                    .unwrap_or_default(),
+            };
+            for single in singles {
+                if found.insert(single) {
+                    self.collect_companions(single, found);
+                }
+            }
+        }
+    }
+}

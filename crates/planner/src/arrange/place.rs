@@ -1,0 +1,221 @@
+//! Placing: parts in order of priority, each after those that it follows.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::relate::Weighing;
+use super::scene::{PartIx, PartKind, Place, Scene};
+use super::{MultipleActive, NodeIx, OnFail, OrderKind, Placement, Role, Score, Target, Verb};
+
+pub(super) fn place(scene: &mut Scene<'_>) {
+    for root in order(scene) {
+        scene.assign(root);
+    }
+}
+
+/// Higher priority first. Where room counts, those that have most to lose by waiting follow.
+fn order(scene: &mut Scene<'_>) -> Vec<PartIx> {
+    let mut roots = scene.roots.clone();
+    roots.sort_by_key(|root| Reverse(scene.settings(*root).priority));
+    if scene.wanted.policy.placement == Placement::Count {
+        return roots;
+    }
+    let keys: Vec<(Vec<Score>, Option<NodeIx>)> = roots
+        .iter()
+        .map(|root| {
+            let mut scores = vec![Score::ZERO; scene.nodes.len()];
+            let weighing = Weighing {
+                attribute: None,
+                factor: 1.0,
+                keeps_good: false,
+            };
+            scene.add_wishes(*root, &mut scores, weighing);
+            // What it must be with says where it can be.
+            for link in scene.links_followed_by(*root) {
+                if link.score.is_must() && link.attribute.is_none() {
+                    scene.add_wishes(link.primary, &mut scores, weighing);
+                }
+            }
+            let here = scene.active_nodes(*root).first().copied();
+            (scores, here)
+        })
+        .collect();
+    let mut nodes: Vec<NodeIx> = (0..scene.nodes.len()).map(NodeIx).collect();
+    nodes.sort_by_key(|node| (!scene.nodes[node.0].usable(), scene.nodes[node.0].rank));
+    let mut ranked: Vec<usize> = (0..roots.len()).collect();
+    ranked.sort_by(|a, b| {
+        let priority = |at: usize| Reverse(scene.settings(roots[at]).priority);
+        let at_home = |at: usize| {
+            let (scores, here) = &keys[at];
+            Reverse(here.map(|here| scores[here.0]))
+        };
+        let by_node = || {
+            nodes
+                .iter()
+                .map(|node| Reverse(keys[*a].0[node.0]).cmp(&Reverse(keys[*b].0[node.0])))
+                .find(|order| order.is_ne())
+                .unwrap_or(std::cmp::Ordering::Equal)
+        };
+        priority(*a)
+            .cmp(&priority(*b))
+            .then_with(|| at_home(*a).cmp(&at_home(*b)))
+            .then_with(by_node)
+    });
+    let ranked: Vec<PartIx> = ranked.into_iter().map(|at| roots[at]).collect();
+    needed_first(scene, &ranked)
+}
+
+/// Of equal priority, what is needed is placed before what needs it: else room would be
+/// given to what cannot run.
+fn needed_first(scene: &Scene<'_>, ranked: &[PartIx]) -> Vec<PartIx> {
+    let mut needs: BTreeMap<PartIx, Vec<PartIx>> = BTreeMap::new();
+    for order in &scene.wanted.orders {
+        if order.kind != OrderKind::Mandatory || !matches!(order.first_verb, Verb::Start) {
+            continue;
+        }
+        let root = |resource| scene.spoken_of(resource).map(|part| scene.root_of(part));
+        if let (Some(first), Some(then)) = (root(order.first), root(order.then)) {
+            let equal = scene.settings(first).priority == scene.settings(then).priority;
+            if first != then && equal {
+                needs.entry(then).or_default().push(first);
+            }
+        }
+    }
+    let mut placed = Vec::with_capacity(ranked.len());
+    let mut seen = BTreeSet::new();
+    for root in ranked {
+        // Depth first; a circle ends where it began.
+        let mut open = vec![(*root, false)];
+        while let Some((at, is_ready)) = open.pop() {
+            if is_ready {
+                placed.push(at);
+            } else if seen.insert(at) {
+                open.push((at, true));
+                let needed = needs.get(&at).into_iter().flatten();
+                open.extend(needed.map(|needed| (*needed, false)));
+            }
+        }
+    }
+    placed
+}
+
+impl Scene<'_> {
+    /// Places a part, whatever around it has to be placed with it, and before it whatever it
+    /// follows.
+    pub fn assign(&mut self, at: PartIx) {
+        if self.part(at).place != Place::Undecided || self.part(at).busy {
+            return;
+        }
+        if let Some(parent) = self.part(at).parent
+            && !self.part(parent).busy
+            && self.part(parent).place == Place::Undecided
+        {
+            self.assign(parent);
+            return;
+        }
+        self.part_mut(at).busy = true;
+        match &self.part(at).kind {
+            PartKind::Single => {
+                self.assign_single(at, None, &[]);
+            }
+            PartKind::Group { members, .. } => {
+                for member in members.clone() {
+                    self.assign_single(member, None, &[]);
+                }
+                self.part_mut(at).place = Place::Nowhere;
+            }
+            PartKind::Clone { .. } => self.assign_clone(at),
+        }
+        self.part_mut(at).busy = false;
+    }
+
+    /// Places a single part, on no closed node. With a wish, there or, if another node is
+    /// better, not at all: then it says where it would have gone.
+    pub fn assign_single(
+        &mut self,
+        at: PartIx,
+        wished: Option<NodeIx>,
+        closed: &[NodeIx],
+    ) -> Option<NodeIx> {
+        if self.part(at).place != Place::Undecided {
+            return self.part(at).place.node();
+        }
+        self.part_mut(at).busy = true;
+        let scores = self.weighed(at, closed);
+        self.part_mut(at).busy = false;
+        let node = self.decide(at, &scores, wished);
+        if wished.is_none() || node == wished {
+            self.settle(at, node);
+        }
+        node
+    }
+
+    /// The scores of a single part with all colocations weighed. A wish to be with or apart
+    /// from something does not keep it from the last node that is open.
+    fn weighed(&mut self, at: PartIx, closed: &[NodeIx]) -> Vec<Score> {
+        for link in self.links_followed_by(at) {
+            self.assign(link.primary);
+        }
+        let mut scores = self.part(at).scores.clone();
+        let links = self.links_followed_by(at);
+        // Who follows only in a role has its say when roles are given.
+        let (absolute, wished): (Vec<_>, Vec<_>) = links
+            .into_iter()
+            .filter(|link| matches!(link.dependent_role, None | Some(Role::Started)))
+            .partition(super::relate::Link::is_absolute);
+        for link in absolute {
+            self.heed_primary(at, &link, &mut scores);
+        }
+        self.heed_dependents(at, &mut scores);
+        for node in closed {
+            scores[node.0] = Score::MINUS_INFINITY;
+        }
+        for link in wished {
+            self.heed_primary(at, &link, &mut scores);
+        }
+        scores
+    }
+
+    fn decide(&self, at: PartIx, scores: &[Score], wished: Option<NodeIx>) -> Option<NodeIx> {
+        let part = self.part(at);
+        if !part.managed || part.blocked {
+            let mut here = part.here.iter().map(|here| here.node);
+            return here.find(|node| !self.nodes[node.0].fenced);
+        }
+        if self.is_wanted_nowhere(at) {
+            return None;
+        }
+        self.choose(at, scores, wished)
+    }
+
+    /// Whether a single part is not to run, whatever the scores.
+    pub fn is_wanted_nowhere(&self, at: PartIx) -> bool {
+        let settings = self.settings(at);
+        let part = self.part(at);
+        let failed_for_good = part.here.iter().any(|here| {
+            here.failed
+                .is_some_and(|failed| failed.answer == OnFail::Stop)
+        });
+        let stops_doubles =
+            1 < part.here.len() && settings.multiple_active == MultipleActive::StopOnly;
+        settings.target == Target::Stopped
+            || self.wanted.policy.stop_all
+            || part.surplus
+            || failed_for_good
+            || stops_doubles
+    }
+
+    fn settle(&mut self, at: PartIx, node: Option<NodeIx>) {
+        let Some(node) = node else {
+            self.part_mut(at).place = Place::Nowhere;
+            return;
+        };
+        self.part_mut(at).place = Place::On(node);
+        let utilization = &self.settings(at).utilization;
+        let facts = &mut self.nodes[node.0];
+        facts.placed += 1;
+        for (good, amount) in utilization {
+            *facts.room.entry(good.clone()).or_default() -= amount;
+        }
+    }
+}

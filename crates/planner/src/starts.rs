@@ -1,0 +1,251 @@
+//! What starts, where, and what it still waits for.
+
+use std::cmp::Reverse;
+
+use model::seen::{Goal, MoveRequest, NodeState, Phase, ServiceSeen, Wish};
+use model::spec::ServiceSpec;
+use model::{BootId, NodeName, Reason, ServiceName};
+
+use crate::copies::{wait_for_other_name, why_without_node};
+use crate::needs::Needs;
+use crate::placement::{Hinder, points};
+use crate::services::{Decision, unwanted};
+use crate::strays::adoptable;
+use crate::view::{Draft, waits_for};
+use crate::{Action, Input};
+
+pub(crate) fn unclaimed<'a>(
+    draft: &mut Draft<'a>,
+    needs: &Needs<'a>,
+    (name, seen): (&ServiceName, &ServiceSeen),
+) -> Decision {
+    let input = draft.input;
+    let Some(spec) = input.spec.service_of(name) else {
+        return stray_wait(input, seen).map_or(Decision::Nothing, Decision::Wait);
+    };
+    if let Some(because) = unwanted(input, name) {
+        // Stopped is what is wished: what still runs somewhere is waited for, and what keeps
+        // it stopped is told where no person said so.
+        return match (stray_wait(input, seen), &because) {
+            (Some(because), _) => Decision::Wait(because),
+            (None, Reason::NeedsTicket { .. } | Reason::HeldAfterFailure { .. }) => {
+                Decision::Wait(because)
+            }
+            (None, _) => Decision::Nothing,
+        };
+    }
+    let adopted = adoptable(draft, (name, seen)).filter(|node| !draft.given_up.contains(node));
+    if let Some(because) = obstacle(draft, (name, seen), adopted) {
+        return Decision::Wait(because);
+    }
+    if let Some(because) = must_wait(draft, needs, (name, spec)) {
+        return Decision::Wait(because);
+    }
+    let chosen = match adopted {
+        Some(node) => {
+            let boot = draft.candidate((name, spec), node);
+            boot.ok().map(|boot| (node.clone(), boot))
+        }
+        None => best_node(draft, (name, spec), seen.moving.as_ref()),
+    };
+    let Some((node, boot)) = chosen else {
+        for bar in seen.barred.values() {
+            if let Some(ends) = bar
+                .ends(spec.rules.bar_expires)
+                .filter(|ends| input.now < *ends)
+            {
+                draft.again_at(ends);
+            }
+        }
+        return Decision::Wait(no_node(draft, (name, spec)));
+    };
+    if draft.places.must_leave_first(input, (name, spec), &node) {
+        return Decision::Wait(Reason::WaitsForStop { node });
+    }
+    let because = match adopted {
+        Some(node) => Reason::FoundRunning { node: node.clone() },
+        None => why_start(seen),
+    };
+    draft.load.add(&node);
+    *draft
+        .coming
+        .entry((name.service(), node.clone()))
+        .or_default() += 1;
+    Decision::Step(
+        Action::Grant {
+            service: name.clone(),
+            node,
+            boot,
+        },
+        because,
+    )
+}
+
+/// What other services, or a ticket, keep it from starting now.
+fn must_wait<'a>(
+    draft: &Draft<'a>,
+    needs: &Needs<'a>,
+    (name, spec): (&ServiceName, &'a ServiceSpec),
+) -> Option<Reason> {
+    let input = draft.input;
+    if let Some(rule) = input.missing_ticket(spec) {
+        return Some(Reason::NeedsTicket {
+            ticket: rule.ticket.clone(),
+        });
+    }
+    if let Some(service) = needs.missing(draft, name) {
+        return Some(Reason::WaitsForService {
+            service: service.clone(),
+        });
+    }
+    let mut one_at_a_time = needs.one_at_a_time(name);
+    if let Some(service) = one_at_a_time.find(|other| is_starting(draft, other)) {
+        return Some(Reason::WaitsForStart {
+            service: service.clone(),
+        });
+    }
+    let mut firsts = spec.rules.after_if_both.iter();
+    let first =
+        firsts.find(|other| is_starting(draft, other) || starts_now(draft, needs, other))?;
+    Some(Reason::WaitsForStart {
+        service: first.clone(),
+    })
+}
+
+/// Whether a start of the service, or of one of its copies, is under way or in this plan.
+fn is_starting(draft: &Draft<'_>, service: &ServiceName) -> bool {
+    let names = draft.input.spec.names_of(service);
+    let is_claimed = names.iter().any(|name| {
+        let claim = draft.input.claim(name);
+        claim.is_some_and(|claim| claim.goal == Goal::Run && claim.phase == Phase::Starting)
+    });
+    is_claimed || draft.coming.keys().any(|(coming, _)| coming == service)
+}
+
+/// Whether this plan can start the service, or one of its copies, later on.
+fn starts_now<'a>(draft: &Draft<'a>, needs: &Needs<'a>, service: &ServiceName) -> bool {
+    let input = draft.input;
+    let nobody = ServiceSeen::default();
+    input.spec.names_of(service).iter().any(|name| {
+        let seen = input.service(name).unwrap_or(&nobody);
+        let Some(spec) = input.spec.service_of(name) else {
+            return false;
+        };
+        seen.claim.is_none()
+            && input.hands_off(name).is_none()
+            && unwanted(input, name).is_none()
+            && obstacle(draft, (name, seen), None).is_none()
+            && needs.missing(draft, name).is_none()
+            && input.missing_ticket(spec).is_none()
+            && best_node(draft, (name, spec), seen.moving.as_ref()).is_some()
+    })
+}
+
+/// What must end before the service may start anywhere but on `adopted`.
+fn obstacle(
+    draft: &Draft<'_>,
+    (name, seen): (&ServiceName, &ServiceSeen),
+    adopted: Option<&NodeName>,
+) -> Option<Reason> {
+    let input = draft.input;
+    if let Some(node) = draft.copies.under_other_names(input, name) {
+        return Some(wait_for_other_name(input, node));
+    }
+    let strays = seen.strays.keys().filter(|node| Some(*node) != adopted);
+    if let Some(because) = strays.map(|node| stray_reason(input, node)).next() {
+        return Some(because);
+    }
+    input.unproven_node()
+}
+
+fn stray_wait(input: &Input<'_>, seen: &ServiceSeen) -> Option<Reason> {
+    seen.strays
+        .keys()
+        .next()
+        .map(|node| stray_reason(input, node))
+}
+
+fn stray_reason(input: &Input<'_>, node: &NodeName) -> Reason {
+    match input.seen.nodes.get(node).map(|node| &node.state) {
+        Some(NodeState::Online { .. } | NodeState::Leaving { .. }) | None => {
+            Reason::FoundElsewhere { node: node.clone() }
+        }
+        Some(state) => waits_for(node, state),
+    }
+}
+
+/// Why the service starts: an order, how its last claim ended, or simply that it should.
+fn why_start(seen: &ServiceSeen) -> Reason {
+    match (&seen.moving, &seen.last_end, &seen.wish) {
+        (Some(moving), _, _) => Reason::AskedByOperator {
+            user: moving.by.clone(),
+        },
+        // That it stopped for the sake of another says nothing about why it starts.
+        (None, Some(Reason::StopsBefore { .. }), _) => Reason::ShouldRun,
+        // What kept it stopped is over.
+        (
+            None,
+            Some(
+                Reason::NeedsTicket { .. }
+                | Reason::HeldAfterFailure { .. }
+                | Reason::TogetherWith { node: None, .. },
+            ),
+            _,
+        ) => Reason::ShouldRun,
+        (None, Some(last), _) => last.clone(),
+        (None, None, Wish::Run { by }) => Reason::AskedByOperator { user: by.clone() },
+        (None, None, Wish::Spec | Wish::Stop { .. }) => Reason::ShouldRun,
+    }
+}
+
+/// Where the service starts: where an operator wants it, else the node with the most
+/// points; of equals the one that runs least, then the first by name.
+fn best_node(
+    draft: &Draft<'_>,
+    (name, spec): (&ServiceName, &ServiceSpec),
+    moving: Option<&MoveRequest>,
+) -> Option<(NodeName, BootId)> {
+    if draft.places.are_common() {
+        let target = draft.places.target(name)?;
+        let boot = draft.candidate((name, spec), target).ok()?;
+        return Some((target.clone(), boot));
+    }
+    let to = moving.and_then(|moving| moving.to.as_ref());
+    let from = moving.and_then(|moving| moving.from.as_ref());
+    draft
+        .input
+        .seen
+        .nodes
+        .keys()
+        .filter_map(|node| Some((node, draft.candidate((name, spec), node).ok()?)))
+        .min_by_key(|(node, _)| {
+            let wish = (to != Some(*node), from == Some(*node));
+            (
+                wish,
+                Reverse(points(draft.input, spec, node)),
+                draft.load.on(node),
+                *node,
+            )
+        })
+        .map(|(node, boot)| (node.clone(), boot))
+}
+
+pub(crate) fn no_node(draft: &Draft<'_>, (name, spec): (&ServiceName, &ServiceSpec)) -> Reason {
+    let input = draft.input;
+    let target = draft.places.target(name);
+    let why_not = |node: &NodeName| match draft.candidate((name, spec), node) {
+        Err(hinder) => Some(hinder),
+        Ok(_) => {
+            let objection = draft.places.objection(input, (name, spec), node);
+            objection.map(|because| Hinder::Unfit(because.to_string()))
+        }
+    };
+    // Where one is meant for it, only what stands in its way there counts.
+    let nodes = input
+        .seen
+        .nodes
+        .keys()
+        .filter(|node| target.is_none_or(|target| target == *node));
+    let nodes = nodes.filter_map(|node| Some((node.clone(), why_not(node)?)));
+    why_without_node(spec, nodes.collect())
+}
