@@ -107,7 +107,24 @@ fn what_is_to_be_filled_in_is_what_check_complains_of() {
     for file in scenarios() {
         let name = name_of(&file);
         let toml = carried(&name).toml;
-        assert_eq!(complained_of(&name, &toml), open_lines(&toml), "{name}");
+        let (open, complained) = (open_lines(&toml), complained_of(&name, &toml));
+        let lines: Vec<&str> = toml.lines().collect();
+        // Of what a section lacks, its head is complained of as well.
+        let has_open = |head: usize| {
+            let rest = &lines[head..];
+            let end = rest.iter().position(|line| line.is_empty());
+            let end = head + end.unwrap_or(rest.len());
+            lines[head - 1].starts_with('[') && open.range(head..=end).next().is_some()
+        };
+        let others: Vec<usize> = complained.difference(&open).copied().collect();
+        assert!(
+            open.is_subset(&complained),
+            "{name}: {open:?} {complained:?}"
+        );
+        assert!(
+            others.iter().all(|line| has_open(*line)),
+            "{name}: {others:?}"
+        );
     }
 }
 

@@ -16,8 +16,8 @@ pub(super) fn colocation<'a>(
     let draft = carry.draft;
     let mut is_disliked = false;
     for relation in draft.wanted.colocations.iter().filter(|it| it.id == shown) {
-        is_disliked |= relation.score < Score::ZERO && !relation.score.is_never();
-        one(carry, element, relation, relations);
+        let is_wish = relation.score < Score::ZERO && !relation.score.is_never();
+        is_disliked |= one(carry, element, relation, relations) && is_wish;
     }
     if is_disliked {
         let text = format!(
@@ -33,12 +33,13 @@ pub(super) fn colocation<'a>(
     }
 }
 
+/// Whether it could be said.
 fn one<'a>(
     carry: &mut Carry<'_, 'a>,
     element: Xml<'a>,
     relation: &Colocation,
     relations: &mut Relations,
-) {
+) -> bool {
     let shown = id(element);
     let dependent = end_of(carry, relations, relation.dependent);
     let primary = end_of(carry, relations, relation.primary);
@@ -47,21 +48,21 @@ fn one<'a>(
             element,
             format!("{shown}: a colocation with what is no service here"),
         );
-        return;
+        return false;
     };
     if let Some(attribute) = &relation.attribute {
         let text = format!(
             "{shown}: nodes with the same {attribute} count as one place there; here a place is a node"
         );
         carry.leave(element, text);
-        return;
+        return false;
     }
     if relation.dependent_role.is_some() || relation.primary_role.is_some() {
         carry.leave(
             element,
             format!("{shown}: a colocation with a role; services have none here"),
         );
-        return;
+        return false;
     }
     if dependent.service == primary.service {
         if relation.score < Score::ZERO {
@@ -70,15 +71,17 @@ fn one<'a>(
                 format!("{shown}: resources of one service are never apart"),
             );
         }
-        return;
+        return false;
     }
     tell_part(carry, element, (dependent, relation.dependent), Part::First);
     tell_part(carry, element, (primary, relation.primary), Part::Last);
     let ends = (dependent.service, primary.service);
-    if !add(relations, ends, relation.score) {
+    let is_said = add(relations, ends, relation.score);
+    if !is_said {
         let text = format!("{shown}: it contradicts another colocation of the same two");
         carry.leave(element, text);
     }
+    is_said
 }
 
 /// Several wishes of the same two add up. Whether it could be said.

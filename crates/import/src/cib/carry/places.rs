@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use planner::arrange::{NodeIx, ResourceIx, Score};
-use planner::rule::{Condition, Facts};
+use planner::rule::{Condition, Facts, Test};
 
 use super::super::rules::{self, ValueSources};
 use super::super::source::{Xml, id};
@@ -140,6 +140,13 @@ fn by_rule<'a>(
         );
         carry.leave(rule, text);
     }
+    if differs_by_case(carry, &condition) {
+        let text = format!(
+            "{}: here capital letters matter, there they do not",
+            id(rule)
+        );
+        carry.leave(rule, text);
+    }
     for service in services {
         let rules = relations.get_mut(service).expect("an end is a service");
         rules.wheres.extend(found.iter().cloned());
@@ -155,6 +162,29 @@ fn is_about_names(condition: &Condition) -> bool {
         }
         Condition::Attribute { name, .. } => ["#uname", "#id"].contains(&name.as_str()),
         Condition::Time(_)
+        | Condition::ResourceKind { .. }
+        | Condition::Operation { .. }
+        | Condition::Fixed(_) => false,
+    }
+}
+
+/// Whether a node has what the rule asks for in other letters.
+fn differs_by_case(carry: &Carry<'_, '_>, condition: &Condition) -> bool {
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) => {
+            parts.iter().any(|part| differs_by_case(carry, part))
+        }
+        Condition::Attribute {
+            name,
+            test: Test::Compares {
+                with: Some(with), ..
+            },
+        } => carry.draft.observed.nodes.iter().any(|node| {
+            let value = node.attributes.get(name);
+            value.is_some_and(|value| value != with && value.eq_ignore_ascii_case(with))
+        }),
+        Condition::Attribute { .. }
+        | Condition::Time(_)
         | Condition::ResourceKind { .. }
         | Condition::Operation { .. }
         | Condition::Fixed(_) => false,

@@ -136,7 +136,7 @@ fn one<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, relations: &Relatio
     }
     placement(carry, service, rules);
     company(carry, rules);
-    let answers = treatment(carry, service);
+    let answers = treatment(carry, service, rules);
     for rule in &rules.wheres {
         carry
             .out
@@ -206,6 +206,11 @@ fn placement<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, rules: &Rules
         let names = node_names(carry, prefer.map(|(node, _)| *node));
         carry.out.key("prefer", &names);
     }
+    if rules.prefer.windows(2).any(|pair| pair[0].1 == pair[1].1) {
+        let text =
+            format!("{shown}: nodes with equal scores; here they come in the order of the file");
+        carry.leave(service.element, text);
+    }
     if rules.only && !rules.prefer.is_empty() {
         carry.out.key("only", "true");
     } else if rules.only {
@@ -220,7 +225,11 @@ fn placement<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, rules: &Rules
         );
         carry.leave(service.element, text);
     }
-    if !rules.never_on.is_empty() {
+    if is_banned(carry, rules) {
+        let text =
+            format!("{shown}: locations forbid it every node; here it is not started by itself");
+        carry.leave(service.element, text);
+    } else if !rules.never_on.is_empty() {
         let names = node_names(carry, rules.never_on.iter().copied());
         carry.out.key("never_on", &names);
     }
@@ -245,6 +254,11 @@ fn placement<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, rules: &Rules
         );
         carry.leave(service.element, text);
     }
+}
+
+/// Whether no node is left to it, which our file does not take.
+fn is_banned(carry: &Carry<'_, '_>, rules: &Rules) -> bool {
+    !rules.never_on.is_empty() && rules.never_on.len() == carry.members.len()
 }
 
 /// A group is as sticky as its members together.
@@ -315,11 +329,11 @@ fn company(carry: &mut Carry<'_, '_>, rules: &Rules) {
     }
 }
 
-fn treatment<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>) -> bool {
+fn treatment<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, rules: &Rules) -> bool {
     let draft = carry.draft;
     let settings = &draft.resource(service.body).settings;
     let shown = id(service.element);
-    if settings.target == Target::Stopped {
+    if settings.target == Target::Stopped || is_banned(carry, rules) {
         carry.out.key("autostart", "false");
     }
     if settings.priority != Score::ZERO {
