@@ -29,7 +29,7 @@ fn check(text: &str) {
             }
             Err(error) => {
                 assert!(is_in(error.place(), text), "{error}");
-                assert!(error.code().starts_with("E07"));
+                assert!(error.code().starts_with("E08"));
             }
         }
     }

@@ -57,14 +57,27 @@ fn subjects<'a>(draft: &mut Draft<'a>, element: Xml<'a>) -> Vec<Subject<'a>> {
 }
 
 fn matching<'a>(draft: &mut Draft<'a>, element: Xml<'a>, pattern: &str) -> Vec<Subject<'a>> {
+    let Some(found) = matches(draft, pattern) else {
+        draft.note(element, format!("the pattern {pattern} cannot be read"));
+        return Vec::new();
+    };
+    let role = element.attribute("role");
+    let subject = |(resource, matched)| Subject {
+        resource,
+        role,
+        matched,
+    };
+    found.into_iter().map(subject).collect()
+}
+
+/// The resources that go by a pattern, each with what the pattern and its parts matched;
+/// none: it cannot be read.
+pub(super) fn matches(draft: &Draft<'_>, pattern: &str) -> Option<Vec<(ResourceIx, Vec<String>)>> {
     let (is_inverted, pattern) = match pattern.strip_prefix('!') {
         Some(rest) => (true, rest),
         None => (false, pattern),
     };
-    let Ok(regex) = Regex::new(pattern) else {
-        draft.note(element, format!("the pattern {pattern} cannot be read"));
-        return Vec::new();
-    };
+    let regex = Regex::new(pattern).ok()?;
     let mut found = Vec::new();
     for (i, resource) in draft.wanted.resources.iter().enumerate() {
         // Only what stands outside of wholes goes by a pattern.
@@ -81,13 +94,9 @@ fn matching<'a>(draft: &mut Draft<'a>, element: Xml<'a>, pattern: &str) -> Vec<S
                 .map(|part| part.map_or("", |part| part.as_str()).to_string())
                 .collect()
         });
-        found.push(Subject {
-            resource: ResourceIx(i),
-            role: element.attribute("role"),
-            matched,
-        });
+        found.push((ResourceIx(i), matched));
     }
-    found
+    Some(found)
 }
 
 fn one<'a>(draft: &mut Draft<'a>, element: Xml<'a>, subject: &Subject<'a>) {

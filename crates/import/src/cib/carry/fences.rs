@@ -54,10 +54,12 @@ fn host_map(carry: &Carry<'_, '_>, device: Xml<'_>) -> Vec<(String, String)> {
 /// Devices of a node in the order in which they are tried.
 pub(super) fn devices_of(carry: &Carry<'_, '_>, node: &str) -> Vec<String> {
     let levels = levels_of(carry, node);
+    let known: Vec<&str> = devices(carry).into_iter().map(id).collect();
     if !levels.is_empty() {
         return levels
             .into_iter()
             .flatten()
+            .filter(|device| known.contains(&device.as_str()))
             .map(|device| name(&device))
             .collect();
     }
@@ -116,9 +118,14 @@ fn one<'a>(carry: &mut Carry<'_, 'a>, device: Xml<'a>) {
     carry
         .out
         .section(&format!("[fence.{}]", key(&name(device_name))));
-    carry
-        .out
-        .text_key("agent", device.attribute("type").unwrap_or_default());
+    let agent = device.attribute("type").unwrap_or_default();
+    match agent.contains('/') || agent.is_empty() {
+        true => {
+            let help = format!("{agent} is no fence agent; like \"fence_ipmilan\"");
+            carry.out.open_key("agent", "\"\"", &help);
+        }
+        false => carry.out.text_key("agent", agent),
+    }
     let Some(ix) = carry.draft.resources.get(device_name) else {
         return;
     };
@@ -139,6 +146,14 @@ fn one<'a>(carry: &mut Carry<'_, 'a>, device: Xml<'a>) {
         .partition(|(parameter, _)| parameter.starts_with("pcmk_"));
     if !options.is_empty() {
         carry.out.key("options", &table(&options));
+    }
+    let (hosts, strangers): (Vec<_>, Vec<_>) = hosts.into_iter().partition(|(node, _)| {
+        let ix = carry.draft.nodes.get(node);
+        ix.is_some_and(|ix| carry.members.contains(ix))
+    });
+    for (node, _) in strangers {
+        let text = format!("{device_name}: it fences {node}, which is no node of the file");
+        carry.leave(device, text);
     }
     if !hosts.is_empty() {
         let hosts: Vec<_> = hosts

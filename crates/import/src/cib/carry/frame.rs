@@ -1,11 +1,20 @@
 //! The cluster, its networks and nodes.
 
-use planner::arrange::{NoQuorum, Placement};
+use std::collections::BTreeSet;
 
-use super::super::source::id;
-use super::Carry;
-use super::fences;
-use super::text::{key, list, name};
+use planner::arrange::{NoQuorum, NodeIx, Placement};
+use planner::rule::Facts;
+
+use super::super::draft::Draft;
+use super::super::source::{Xml, id};
+use super::super::{attributes, values};
+use super::text::{key, list, name, numbers, table};
+use super::{Carry, fences};
+
+/// Names of attributes that tell the health of a node begin like this in our file.
+const HEALTH_PREFIX: &str = "health-";
+/// The largest amount that our file takes.
+pub(super) const GOODS_MAX: u64 = 1 << 60;
 
 /// Options that say nothing which our file has to say.
 const SILENT: &[&str] = &[
@@ -18,6 +27,7 @@ const SILENT: &[&str] = &[
     "fencing-enabled",
     "symmetric-cluster",
     "default-resource-stickiness",
+    "start-failure-is-fatal",
 ];
 
 pub(super) fn write(carry: &mut Carry<'_, '_>) {
@@ -26,9 +36,6 @@ pub(super) fn write(carry: &mut Carry<'_, '_>) {
         .get("cluster-name")
         .unwrap_or("imported")
         .to_string();
-    carry
-        .out
-        .comment("Made from a Pacemaker CIB. Read it through, then: mainstay check FILE");
     carry.out.section("[cluster]");
     carry.out.text_key("name", &name(&cluster));
     match carry.draft.wanted.policy.no_quorum {
@@ -38,6 +45,13 @@ pub(super) fn write(carry: &mut Carry<'_, '_>) {
         NoQuorum::Fence => carry.out.text_key("no_quorum", "self-fence"),
         NoQuorum::Ignore => carry.out.text_key("no_quorum", "ignore"),
     }
+    match carry.draft.wanted.policy.placement {
+        Placement::Count => {}
+        Placement::Fits => carry.out.text_key("placement", "fits"),
+        Placement::Balanced => carry.out.text_key("placement", "most-room"),
+        Placement::Few => carry.out.text_key("placement", "fewest-nodes"),
+    }
+    health(carry);
     carry.out.section("[network.lan]");
     nodes(carry);
     leave_options(carry);
@@ -58,24 +72,114 @@ fn nodes(carry: &mut Carry<'_, '_>) {
             continue;
         }
         carry.out.section(&format!("[node.{}]", key(&name(node))));
-        carry.out.key(
-            "lan",
-            "\"\"    # a CIB knows no addresses of nodes; like \"10.0.0.11/24\"",
-        );
+        let help = "a CIB knows no addresses of nodes; like \"10.0.0.11/24\"";
+        carry.out.open_key("lan", "\"\"", help);
         let devices = fences::devices_of(carry, node);
         if !devices.is_empty() {
             carry.out.key("fence", &list(&devices));
         }
-        for tag in ["instance_attributes", "utilization"] {
-            if !carry.draft.source.children(element, tag).is_empty() {
-                let what = match tag {
-                    "utilization" => "what it has room for",
-                    _ => "its attributes",
-                };
-                carry.leave(element, format!("node {node}: {what}"));
-            }
+        if carry.draft.wanted.policy.no_quorum == NoQuorum::Fence {
+            let help = "`self-fence` needs it; like \"/dev/watchdog\"";
+            carry.out.open_key("watchdog", "\"\"", help);
+        }
+        attributes_of(carry, element, node);
+        capacity_of(carry, element, node);
+    }
+}
+
+/// What says how a node is treated, and what rules ask for.
+fn attributes_of<'a>(carry: &mut Carry<'_, 'a>, element: Xml<'a>, node: &str) {
+    let facts = Facts {
+        now: carry.draft.now,
+        ..Facts::default()
+    };
+    let source = &carry.draft.source;
+    let mut own = attributes::read(source, element, "instance_attributes", &facts);
+    let name = name(node);
+    for (attribute, command) in [
+        ("standby", format!("mainstay standby {name}")),
+        (
+            "maintenance",
+            format!("mainstay maintenance on --node {name}"),
+        ),
+    ] {
+        let value = own.remove(attribute);
+        if value.as_deref().and_then(values::truth) == Some(true) {
+            carry.leave(element, format!("node {node}: {attribute}: `{command}`"));
         }
     }
+    let own: Vec<(String, String)> = own
+        .into_iter()
+        .map(
+            |(attribute, value)| match attribute.strip_prefix("#health-") {
+                Some(sign) => (format!("{HEALTH_PREFIX}{sign}"), value),
+                None => (attribute, value),
+            },
+        )
+        .collect();
+    if !own.is_empty() {
+        carry.out.key("attributes", &table(&own));
+    }
+}
+
+/// Room counts for nothing unless services are placed by it.
+fn capacity_of<'a>(carry: &mut Carry<'_, 'a>, element: Xml<'a>, node: &str) {
+    let facts = Facts {
+        now: carry.draft.now,
+        ..Facts::default()
+    };
+    let own = attributes::read(&carry.draft.source, element, "utilization", &facts);
+    if own.is_empty() {
+        return;
+    }
+    if carry.draft.wanted.policy.placement == Placement::Count {
+        let text = format!("node {node}: what it has room for; it counts for nothing, as there");
+        carry.leave(element, text);
+        return;
+    }
+    let amount = |text: &String| {
+        let amount = values::integer(text).unwrap_or_default();
+        u64::try_from(amount).unwrap_or(0).min(GOODS_MAX)
+    };
+    let goods = own.iter().map(|(good, text)| (good, amount(text)));
+    carry.out.key("capacity", &numbers(goods));
+}
+
+/// Health that forbids nodes has words; health in points has none.
+fn health(carry: &mut Carry<'_, '_>) {
+    let strategy = carry.draft.options.get("node-health-strategy");
+    let word = match strategy {
+        None | Some("none") => return,
+        Some("migrate-on-red") => Some("move-on-red"),
+        Some("only-green") => Some("only-green"),
+        Some(_) => None,
+    };
+    let text = match word {
+        Some(word) => {
+            carry.out.text_key("node_health", word);
+            "health of nodes: what sets `#health-...` there must set `health-...` here, with `mainstay attr`"
+        }
+        None => "health of nodes in points: here it forbids a node, or means nothing",
+    };
+    if let Some(section) = carry.draft.source.section("crm_config") {
+        carry.leave(section, text);
+    }
+}
+
+/// The nodes that become nodes of our file.
+pub(super) fn members(draft: &Draft<'_>) -> BTreeSet<NodeIx> {
+    let elements = draft.source.section_elements("nodes").into_iter();
+    elements
+        .filter(|element| {
+            element
+                .attribute("type")
+                .is_none_or(|kind| kind == "member")
+        })
+        .filter_map(|element| {
+            let node = element.attribute("uname").unwrap_or_else(|| id(element));
+            draft.nodes.get(node).copied()
+        })
+        .collect()
 }
 
 /// What the cluster's options say that our file cannot.
@@ -91,7 +195,7 @@ fn leave_options(carry: &mut Carry<'_, '_>) {
         ),
         (
             !policy.opt_out,
-            "resources run only where a location allows it: `only` says so, for services with `prefer`",
+            "resources run only where a location allows it: `only` says so where one does",
         ),
         (
             policy.maintenance,
@@ -102,10 +206,6 @@ fn leave_options(carry: &mut Carry<'_, '_>) {
             "all resources are stopped: `mainstay stop` for each service",
         ),
         (
-            policy.placement != Placement::Count,
-            "places by utilization",
-        ),
-        (
             policy.shutdown_lock,
             "resources are kept for a node that was shut down",
         ),
@@ -114,14 +214,6 @@ fn leave_options(carry: &mut Carry<'_, '_>) {
         if is_so {
             carry.leave(section, text);
         }
-    }
-    let health = carry
-        .draft
-        .options
-        .get("node-health-strategy")
-        .unwrap_or("none");
-    if health != "none" {
-        carry.leave(section, "health of nodes");
     }
     let known = [
         "maintenance-mode",

@@ -9,6 +9,25 @@ use super::text::{list, quoted, time};
 /// A resource of our file: keys and values in order.
 pub(super) type Lines = Vec<(String, String)>;
 
+/// What stands for a value that a person has to fill in: the help follows it.
+pub(super) const OPEN: &str = "    # ";
+
+/// File systems with a block device that several machines may have mounted at one time.
+const SHARED_FILESYSTEMS: [&str; 3] = ["gfs2", "lustre", "ocfs2"];
+
+/// Why what these lines say can be in one place only.
+pub(super) fn single_place(lines: &Lines) -> Option<&'static str> {
+    let get = |key: &str| lines.iter().find(|(name, _)| name == key);
+    if get("address").is_some() {
+        return Some("an address can be on one node only");
+    }
+    let (_, filesystem) = get("filesystem")?;
+    let is_shared = SHARED_FILESYSTEMS
+        .iter()
+        .any(|shared| quoted(shared) == *filesystem);
+    (!is_shared).then_some("its file system can be mounted on one node only")
+}
+
 /// The keys of a resource, or why it has none; beside them what is lost of it.
 pub(super) fn lines(
     carry: &Carry<'_, '_>,
@@ -48,7 +67,7 @@ fn address(parameters: &mut Values) -> Result<Lines, String> {
         Some(Some(length)) => quoted(&format!("{address}/{length}")),
         Some(None) | None => {
             format!(
-                "{}    # the length of its prefix does not stand in the CIB; like \"10.0.0.100/24\"",
+                "{}{OPEN}the length of its prefix does not stand in the CIB; like \"10.0.0.100/24\"",
                 quoted(&address)
             )
         }
@@ -85,6 +104,9 @@ fn mount(parameters: &mut Values) -> Result<Lines, String> {
         let path = device_path(&device).ok_or(format!(
             "its device {device} is no block device or image file"
         ))?;
+        if filesystem.is_empty() {
+            return Err("it has no `fstype`".to_string());
+        }
         lines.push(("device".to_string(), quoted(&path)));
         lines.push(("filesystem".to_string(), quoted(&filesystem)));
     }

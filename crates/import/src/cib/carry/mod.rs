@@ -2,13 +2,29 @@
 //!
 //! The file that comes out is a beginning: what a CIB does not know (addresses of nodes,
 //! passwords) is left open in it, in a way that `check` complains of. Nothing is guessed.
+//!
+//! ```text
+//!   Draft ─► frame (cluster, nodes) ─► fences ─► services ─► text
+//!                                                   │
+//!               relations: places (wheres), company, sequence, tickets
+//! ```
 
+mod answers;
+mod company;
 mod fences;
 mod frame;
 mod kinds;
+mod places;
 mod relations;
+mod returning;
+mod sequence;
 mod services;
 mod text;
+mod wheres;
+
+use std::collections::BTreeSet;
+
+use planner::arrange::NodeIx;
 
 use planner::rule::UnixSeconds;
 
@@ -36,6 +52,7 @@ pub fn carry(text: &str, now: Option<UnixSeconds>) -> Result<Carried, ImportErro
             draft,
             out: text::Writer::default(),
             left: Vec::new(),
+            members: frame::members(draft),
         };
         frame::write(&mut carry);
         fences::write(&mut carry);
@@ -48,6 +65,8 @@ struct Carry<'d, 'a> {
     draft: &'d Draft<'a>,
     out: text::Writer,
     left: Vec<Note>,
+    /// Nodes that are nodes of our file.
+    members: BTreeSet<NodeIx>,
 }
 
 impl<'a> Carry<'_, 'a> {
@@ -73,7 +92,7 @@ impl<'a> Carry<'_, 'a> {
             .sort_by(|a, b| (a.place, &a.text).cmp(&(b.place, &b.text)));
         self.left.dedup();
         Carried {
-            toml: self.out.text,
+            toml: self.out.finish(),
             left: self.left,
         }
     }

@@ -1,50 +1,48 @@
-//! Services: groups, and resources that stand alone.
+//! Services: groups, resources that stand alone, and clones of either.
 
-use planner::arrange::{Kind, ResourceIx, Score, Target};
+use std::collections::BTreeMap;
+
+use planner::arrange::{
+    CloneRules, Kind, Placement, Requires, ResourceIx, Score, Target, TicketLoss,
+};
 
 use super::super::source::{Xml, elements, id};
 use super::super::words;
-use super::relations::{self, Relations};
-use super::text::{key, list, name, quoted, time};
-use super::{Carry, kinds};
+use super::frame::GOODS_MAX;
+use super::relations::{self, After, Relations, Rules};
+use super::returning::{self, Return};
+use super::text::{key, list, name, numbers, quoted};
+use super::{Carry, answers, kinds};
 
-/// A group or a single resource that becomes a service.
+/// What becomes a service.
 struct Service<'a> {
     element: Xml<'a>,
+    /// As constraints call it.
     ix: ResourceIx,
+    /// The group or resource: of a clone, what it is a clone of.
+    body: ResourceIx,
     resources: Vec<(Xml<'a>, kinds::Lines)>,
 }
 
 pub(super) fn write(carry: &mut Carry<'_, '_>) {
     let mut services = Vec::new();
     for element in carry.draft.source.section_elements("resources") {
-        let parts: Vec<Xml<'_>> = match element.tag_name().name() {
-            "primitive" if is_fence_device(element) => continue,
-            "primitive" => vec![element],
-            "group" => elements(element)
-                .filter(|part| part.tag_name().name() == "primitive")
-                .collect(),
-            "clone" | "master" => {
-                let holds_devices = elements(element).any(is_fence_device);
-                if !holds_devices {
-                    carry.leave(
-                        element,
-                        format!(
-                            "{}: clones run on several nodes; here a service runs on one",
-                            id(element)
-                        ),
-                    );
-                }
-                continue;
-            }
-            _ => continue,
-        };
-        services.extend(service(carry, element, parts));
+        services.extend(match element.tag_name().name() {
+            "primitive" | "group" => body(carry, element, element),
+            "clone" | "master" => copied(carry, element),
+            _ => None,
+        });
     }
     let known: Vec<ResourceIx> = services.iter().map(|service| service.ix).collect();
     let relations = relations::read(carry, &known);
+    let mut mends_for_ever = false;
     for service in &services {
-        one(carry, service, &relations);
+        mends_for_ever |= one(carry, service, &relations);
+    }
+    let section = carry.draft.source.section("resources");
+    if let Some(section) = section.filter(|_| mends_for_ever) {
+        let text = "without migration-threshold, what fails is mended in place for ever there; here 3 times in an hour, then it moves (`restart`)";
+        carry.leave(section, text);
     }
 }
 
@@ -52,11 +50,17 @@ fn is_fence_device(element: Xml<'_>) -> bool {
     element.attribute("class") == Some(words::FENCE_CLASS)
 }
 
-fn service<'a>(
-    carry: &mut Carry<'_, 'a>,
-    element: Xml<'a>,
-    parts: Vec<Xml<'a>>,
-) -> Option<Service<'a>> {
+/// A service from a resource or a group, which may lie in a clone.
+fn body<'a>(carry: &mut Carry<'_, 'a>, outer: Xml<'a>, element: Xml<'a>) -> Option<Service<'a>> {
+    let parts: Vec<Xml<'a>> = match element.tag_name().name() {
+        "group" => elements(element)
+            .filter(|part| part.tag_name().name() == "primitive")
+            .collect(),
+        _ => vec![element],
+    };
+    if parts.iter().copied().any(is_fence_device) {
+        return None;
+    }
     let mut resources = Vec::new();
     for part in parts {
         let (lines, lost) = kinds::lines(carry, part);
@@ -68,57 +72,170 @@ fn service<'a>(
             Err(reason) => carry.leave(part, format!("{}: {reason}", id(part))),
         }
     }
-    let ix = *carry.draft.resources.get(id(element))?;
+    let ix = *carry.draft.resources.get(id(outer))?;
+    let body = *carry.draft.resources.get(id(element))?;
     (!resources.is_empty()).then_some(Service {
-        element,
+        element: outer,
         ix,
+        body,
         resources,
     })
 }
 
-fn one<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, relations: &Relations) {
-    let service_name = key(&name(id(service.element)));
-    carry.out.section(&format!("[service.{service_name}]"));
-    placement(carry, service, relations);
-    let after: Vec<String> = relations
-        .afters
-        .iter()
-        .filter(|(_, then)| *then == service.ix)
-        .map(|(first, _)| name(&carry.draft.resource(*first).name))
-        .collect();
-    if !after.is_empty() {
-        carry.out.key("after", &list(&after));
+/// A service with copies; none, with a word about it, where they have no words here.
+fn copied<'a>(carry: &mut Carry<'_, 'a>, element: Xml<'a>) -> Option<Service<'a>> {
+    let shown = id(element);
+    let inner =
+        elements(element).find(|part| ["primitive", "group"].contains(&part.tag_name().name()))?;
+    let ix = *carry.draft.resources.get(shown)?;
+    let Kind::Clone { rules, .. } = carry.draft.resource(ix).kind.clone() else {
+        return None;
+    };
+    if rules.promotable.is_some() {
+        let text = format!("{shown}: its copies have roles; services have none in this version");
+        carry.leave(element, text);
+        return None;
     }
-    treatment(carry, service);
+    if rules.max == Some(0) || rules.per_node == 0 {
+        carry.leave(element, format!("{shown}: a clone without any copy"));
+        return None;
+    }
+    let service = body(carry, element, inner)?;
+    for (part, lines) in &service.resources {
+        let is_mount = lines.iter().any(|(key, _)| key == "mount");
+        let is_crowded = is_mount && 1 < rules.per_node;
+        let why = kinds::single_place(lines)
+            .or(is_crowded.then_some("copies on one node would have one mount"));
+        if let Some(why) = why {
+            let text = format!("{shown}: a clone with {}: {why}", id(*part));
+            carry.leave(element, text);
+            return None;
+        }
+    }
+    let meta = &carry.draft.facts[ix.0].meta;
+    let is_notified = meta.get("notify").is_some_and(|word| word == "true");
+    for (is_so, text) in [
+        (rules.ordered, "that its copies start one after the other"),
+        (rules.unique, "that its copies know their numbers"),
+        (is_notified, "that its copies hear of each other"),
+    ] {
+        if is_so {
+            carry.leave(element, format!("{shown}: {text}"));
+        }
+    }
+    Some(service)
+}
+
+/// Whether what fails in it is mended in place for ever there.
+fn one<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, relations: &Relations) -> bool {
+    let service_name = key(&name(id(service.element)));
+    let rules = &relations[&service.ix];
+    carry.out.section(&format!("[service.{service_name}]"));
+    if let Kind::Clone { rules: clone, .. } = carry.draft.resource(service.ix).kind.clone() {
+        copies(carry, service, (&clone, rules));
+    }
+    placement(carry, service, rules);
+    company(carry, rules);
+    let answers = treatment(carry, service, rules);
+    for rule in &rules.wheres {
+        carry
+            .out
+            .section(&format!("[[service.{service_name}.where]]"));
+        carry.out.text_key("attribute", &rule.attribute);
+        carry.out.key(rule.test.0, &rule.test.1);
+        if let Some(points) = rule.points {
+            carry.out.key("points", &points.to_string());
+        }
+    }
     for (_, lines) in &service.resources {
         carry
             .out
             .section(&format!("[[service.{service_name}.resource]]"));
         for (name, value) in lines {
-            carry.out.key(name, value);
+            match value.split_once(kinds::OPEN) {
+                Some((value, help)) => carry.out.open_key(name, value, help),
+                None => carry.out.key(name, value),
+            }
         }
+    }
+    answers
+}
+
+/// More copies than there are places are one on every node.
+fn copies<'a>(
+    carry: &mut Carry<'_, 'a>,
+    service: &Service<'a>,
+    (clone, rules): (&CloneRules, &Rules),
+) {
+    let nodes = match rules.only {
+        true => rules.prefer.len(),
+        false => carry.members.len() - rules.never_on.len(),
+    };
+    let per_node = clone.per_node.min(100);
+    let places = nodes as u64 * u64::from(per_node);
+    match clone.max.filter(|max| u64::from(*max) <= places) {
+        Some(max) => carry.out.key("copies", &max.to_string()),
+        None => carry.out.text_key("copies", "every-node"),
+    }
+    if 1 < per_node {
+        carry.out.key("copies_per_node", &per_node.to_string());
+    }
+    if let Some(max) = clone.max.filter(|max| places < u64::from(*max)) {
+        let shown = id(service.element);
+        let text = format!(
+            "{shown}: {max} copies for {places} places: one for each place, also when more nodes join"
+        );
+        carry.leave(service.element, text);
     }
 }
 
-fn placement<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, relations: &Relations) {
-    let Some(preference) = relations.preferences.get(&service.ix) else {
-        return;
-    };
-    let nodes: Vec<String> = preference
-        .order
-        .iter()
-        .map(|(node, _)| name(&carry.draft.wanted.nodes[node.0].name))
+fn node_names(
+    carry: &Carry<'_, '_>,
+    nodes: impl Iterator<Item = planner::arrange::NodeIx>,
+) -> String {
+    let names: Vec<String> = nodes
+        .map(|node| name(&carry.draft.wanted.nodes[node.0].name))
         .collect();
-    if nodes.is_empty() {
-        return;
+    list(&names)
+}
+
+fn placement<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, rules: &Rules) {
+    let shown = id(service.element);
+    let (prefer, avoid) = (rules.prefer.iter(), rules.avoid.iter());
+    if !rules.prefer.is_empty() {
+        let names = node_names(carry, prefer.map(|(node, _)| *node));
+        carry.out.key("prefer", &names);
     }
-    carry.out.key("prefer", &list(&nodes));
-    if preference.only {
+    if rules.prefer.windows(2).any(|pair| pair[0].1 == pair[1].1) {
+        let text =
+            format!("{shown}: nodes with equal scores; here they come in the order of the file");
+        carry.leave(service.element, text);
+    }
+    if rules.only && !rules.prefer.is_empty() {
         carry.out.key("only", "true");
+    } else if rules.only {
+        let text = format!("{shown}: no location allows it any node there; here all are allowed");
+        carry.leave(service.element, text);
     }
-    match relations::stickiness(stickiness(carry, service.ix), preference) {
-        Some(relations::Return::Never) => {}
-        Some(relations::Return::After(points)) => {
+    if !rules.avoid.is_empty() {
+        let names = node_names(carry, avoid.map(|(node, _)| *node));
+        carry.out.key("avoid", &names);
+        let text = format!(
+            "{shown}: nodes with points below zero: here it uses them when no other is left, there only if more speaks for them"
+        );
+        carry.leave(service.element, text);
+    }
+    if is_banned(carry, rules) {
+        let text =
+            format!("{shown}: locations forbid it every node; here it is not started by itself");
+        carry.leave(service.element, text);
+    } else if !rules.never_on.is_empty() {
+        let names = node_names(carry, rules.never_on.iter().copied());
+        carry.out.key("never_on", &names);
+    }
+    match returning::of(stickiness(carry, service.body), rules) {
+        Some(Return::Never) => {}
+        Some(Return::After(points)) => {
             carry.out.key("failback", "true");
             if points != 0 {
                 carry.out.key("stickiness", &points.to_string());
@@ -126,12 +243,22 @@ fn placement<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, relations: &R
         }
         None => {
             let text = format!(
-                "{}: its stickiness lies between the scores of its nodes in a way that steps of 100 cannot tell; it stays where it is",
-                id(service.element)
+                "{shown}: its stickiness lies between the scores of its nodes in a way that steps of 100 cannot tell; it stays where it is"
             );
             carry.leave(service.element, text);
         }
     }
+    if rules.has_points() && !rules.prefer.is_empty() {
+        let text = format!(
+            "{shown}: its points are as there, but a step in `prefer` is worth 100 of them here"
+        );
+        carry.leave(service.element, text);
+    }
+}
+
+/// Whether no node is left to it, which our file does not take.
+fn is_banned(carry: &Carry<'_, '_>, rules: &Rules) -> bool {
+    !rules.never_on.is_empty() && rules.never_on.len() == carry.members.len()
 }
 
 /// A group is as sticky as its members together.
@@ -146,11 +273,67 @@ fn stickiness(carry: &Carry<'_, '_>, ix: ResourceIx) -> Score {
     }
 }
 
-fn treatment<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>) {
+/// What other services, and tickets, have to do with it.
+fn company(carry: &mut Carry<'_, '_>, rules: &Rules) {
     let draft = carry.draft;
-    let settings = &draft.resource(service.ix).settings;
+    let name_of = |ix: ResourceIx| quoted(&name(&draft.resource(ix).name));
+    for (key, company) in [
+        ("together_with", &rules.together_with),
+        ("apart_from", &rules.apart_from),
+    ] {
+        let items: Vec<String> = company
+            .iter()
+            .filter(|(_, score)| *score != Score::ZERO)
+            .map(|(other, score)| match score.is_must() || score.is_never() {
+                true => name_of(*other),
+                false => format!(
+                    "{{ service = {}, points = {} }}",
+                    name_of(*other),
+                    score.value().unsigned_abs()
+                ),
+            })
+            .collect();
+        if !items.is_empty() {
+            carry.out.key(key, &format!("[{}]", items.join(", ")));
+        }
+    }
+    let after: Vec<String> = rules
+        .after
+        .iter()
+        .map(|(first, how)| match how {
+            After::Always => name_of(*first),
+            After::OnlyIfBoth => {
+                format!("{{ service = {}, only_if_both = true }}", name_of(*first))
+            }
+        })
+        .collect();
+    if !after.is_empty() {
+        carry.out.key("after", &format!("[{}]", after.join(", ")));
+    }
+    let others: Vec<String> = rules
+        .not_while_starting
+        .iter()
+        .map(|o| name_of(*o))
+        .collect();
+    if !others.is_empty() {
+        let others = format!("[{}]", others.join(", "));
+        carry.out.key("not_while_starting", &others);
+    }
+    if let Some((ticket, on_loss)) = &rules.ticket {
+        carry.out.text_key("needs_ticket", ticket);
+        match on_loss {
+            TicketLoss::Stop | TicketLoss::Demote => {}
+            TicketLoss::Freeze => carry.out.text_key("on_ticket_loss", "freeze"),
+            TicketLoss::Fence => carry.out.text_key("on_ticket_loss", "fence"),
+        }
+    }
+}
+
+fn treatment<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, rules: &Rules) -> bool {
+    let draft = carry.draft;
+    let settings = &draft.resource(service.body).settings;
     let shown = id(service.element);
-    if settings.target == Target::Stopped {
+    if settings.target == Target::Stopped || is_banned(carry, rules) {
         carry.out.key("autostart", "false");
     }
     if settings.priority != Score::ZERO {
@@ -158,15 +341,14 @@ fn treatment<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>) {
             .out
             .key("priority", &settings.priority.value().to_string());
     }
-    if let Some(failures) = settings.failures_max {
-        // The failure that reaches the threshold moves it.
-        let times = failures.saturating_sub(1).min(100);
-        let within = match draft.facts[service.ix.0].failure_timeout {
-            seconds @ 1..=2_592_000 => time(seconds.unsigned_abs() * 1000),
-            _ => "30d".to_string(),
-        };
-        let restart = format!("{{ times = {times}, within = {} }}", quoted(&within));
-        carry.out.key("restart", &restart);
+    let parts = service.resources.iter();
+    let parts: Vec<ResourceIx> = parts
+        .filter_map(|(part, _)| draft.resources.get(id(*part)).copied())
+        .collect();
+    uses(carry, service, &parts);
+    let answers = answers::of(draft, service.body, &parts);
+    for (key, value) in &answers.lines {
+        carry.out.key(key, value);
     }
     if !settings.managed || settings.maintenance {
         carry.leave(
@@ -175,18 +357,53 @@ fn treatment<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>) {
         );
     }
     let mut lost: Vec<&str> = Vec::new();
-    for (part, _) in &service.resources {
-        let Some(ix) = draft.resources.get(id(*part)) else {
-            continue;
-        };
-        let part = &draft.resource(*ix).settings;
-        lost.extend((!part.utilization.is_empty()).then_some("what it needs of a node"));
+    if let Kind::Group {
+        ordered, together, ..
+    } = &draft.resource(service.body).kind
+    {
+        lost.extend((!ordered).then_some("that its parts start in any order"));
+        lost.extend((!together).then_some("that its parts need not be together"));
+    }
+    for part in &parts {
+        let part = &draft.resource(*part).settings;
         lost.extend((!part.critical).then_some("that a part of it is not critical"));
         lost.extend(part.live_migration.then_some("that it moves live"));
+        lost.extend(
+            part.ignores_health
+                .then_some("that health of nodes means nothing to it"),
+        );
+        let is_careless = draft.options.fencing() && part.requires != Requires::Fencing;
+        lost.extend(is_careless.then_some("that it starts before lost nodes are fenced"));
     }
+    let mut lost: Vec<String> = lost.into_iter().map(str::to_string).collect();
+    lost.extend(answers.lost);
     lost.sort_unstable();
     lost.dedup();
     for lost in lost {
         carry.leave(service.element, format!("{shown}: {lost}"));
     }
+    answers.mends_for_ever
+}
+
+/// What all parts need together.
+fn uses<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, parts: &[ResourceIx]) {
+    let draft = carry.draft;
+    let mut uses: BTreeMap<&String, u64> = BTreeMap::new();
+    for part in parts {
+        for (good, amount) in &draft.resource(*part).settings.utilization {
+            let amount = u64::try_from(*amount).unwrap_or(0);
+            let sum = uses.entry(good).or_default();
+            *sum = sum.saturating_add(amount).min(GOODS_MAX);
+        }
+    }
+    if uses.is_empty() {
+        return;
+    }
+    if draft.wanted.policy.placement == Placement::Count {
+        let shown = id(service.element);
+        let text = format!("{shown}: what it needs of a node; it counts for nothing, as there");
+        carry.leave(service.element, text);
+        return;
+    }
+    carry.out.key("uses", &numbers(uses));
 }

@@ -5,13 +5,11 @@ use std::fmt::Write;
 #[derive(Default)]
 pub(super) struct Writer {
     pub text: String,
+    /// Lines that a person has to fill in, from 1.
+    open: Vec<usize>,
 }
 
 impl Writer {
-    pub fn comment(&mut self, text: &str) {
-        writeln!(self.text, "# {text}").expect("text grows");
-    }
-
     pub fn section(&mut self, header: &str) {
         if !self.text.is_empty() {
             self.text.push('\n');
@@ -22,6 +20,31 @@ impl Writer {
 
     pub fn key(&mut self, name: &str, value: &str) {
         writeln!(self.text, "{name} = {value}").expect("text grows");
+    }
+
+    /// A key whose value a person has to fill in, and what helps with that.
+    pub fn open_key(&mut self, name: &str, value: &str, help: &str) {
+        self.open.push(self.text.lines().count() + 1);
+        self.key(name, &format!("{value}    # {help}"));
+    }
+
+    /// The whole file, with what there is to do at its top.
+    pub fn finish(self) -> String {
+        let head = "# Made from a Pacemaker CIB. Read it through, then: mainstay check FILE";
+        // The head, what is to be filled in, and an empty line come before the text.
+        let lines: Vec<String> = self
+            .open
+            .iter()
+            .map(|line| (line + 3).to_string())
+            .collect();
+        match lines.is_empty() {
+            true => format!("{head}\n\n{}", self.text),
+            false => format!(
+                "{head}\n# To be filled in first, in the lines: {}\n\n{}",
+                lines.join(", "),
+                self.text
+            ),
+        }
     }
 
     pub fn text_key(&mut self, name: &str, value: &str) {
@@ -56,6 +79,15 @@ pub(super) fn table(pairs: &[(String, String)]) -> String {
     let pairs: Vec<String> = pairs
         .iter()
         .map(|(name, value)| format!("{} = {}", key(name), quoted(value)))
+        .collect();
+    format!("{{ {} }}", pairs.join(", "))
+}
+
+/// A table in one line whose values are numbers.
+pub(super) fn numbers<'t>(pairs: impl IntoIterator<Item = (&'t String, u64)>) -> String {
+    let pairs: Vec<String> = pairs
+        .into_iter()
+        .map(|(name, value)| format!("{} = {value}", key(name)))
         .collect();
     format!("{{ {} }}", pairs.join(", "))
 }
