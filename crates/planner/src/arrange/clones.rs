@@ -56,7 +56,13 @@ impl Scene<'_> {
                     self.part_mut(single).place = Place::Nowhere;
                 }
             }
-            self.try_instance(*instance, None, round, &[]);
+            // What is free in it does not go where the rest of it cannot be.
+            let nodes_all = (0..self.nodes.len()).map(NodeIx);
+            let elsewhere: Vec<NodeIx> = match self.is_torn_apart(*instance) {
+                true => Vec::new(),
+                false => nodes_all.filter(|node| !nodes.contains(node)).collect(),
+            };
+            self.try_instance(*instance, None, round, &elsewhere);
             let singles = self.singles(*instance);
             nodes.extend(
                 singles
@@ -70,6 +76,17 @@ impl Scene<'_> {
                 round.counts[node.0] += 1;
             }
         }
+    }
+
+    /// Whether the members of an instance need not be together.
+    fn is_torn_apart(&self, instance: PartIx) -> bool {
+        matches!(
+            self.part(instance).kind,
+            PartKind::Group {
+                together: false,
+                ..
+            }
+        )
     }
 
     /// Then those that stay where they are: an instance stays if the nodes that it likes

@@ -102,6 +102,13 @@ impl Scene<'_> {
             }
             for single in self.singles(instance) {
                 if matches!(self.part(single).place, Place::On(_)) {
+                    // What may be touched does not lead only because what may not does.
+                    let is_free = self.part(single).managed && !self.part(single).blocked;
+                    let may_lead = self.settings(single).target == Target::Promoted;
+                    let role = match is_free && !may_lead {
+                        true => Role::Unpromoted,
+                        false => role,
+                    };
                     self.part_mut(single).next_role = Some(role);
                 }
             }
@@ -120,7 +127,9 @@ impl Scene<'_> {
                     !facts.fenced && (!part.managed || part.blocked || !facts.reachable())
                 };
                 let mut here = part.here.iter();
-                here.find(|here| here.role == Role::Promoted && is_stuck(here.node))
+                here.find(|here| {
+                    (here.role == Role::Promoted || here.may_lead()) && is_stuck(here.node)
+                })
             });
             nodes.extend(found.map(|here| here.node));
         }
