@@ -92,8 +92,14 @@ impl Scene<'_> {
     /// Then those that stay where they are: an instance stays if the nodes that it likes
     /// better can be served by instances that are still to be placed.
     fn keep_where_they_are(&mut self, instances: &[PartIx], round: &mut Round, max: usize) {
-        let usable = self.nodes.iter().filter(|node| node.usable()).count();
-        let share = max.checked_div(usable).unwrap_or(1).max(1);
+        // Nodes that are barred for all of them take no share.
+        let is_open = |node: &usize| {
+            let mut firsts = instances.iter().map(|instance| self.singles(*instance)[0]);
+            self.nodes[*node].usable()
+                && firsts.any(|first| Score::ZERO <= self.part(first).scores[*node])
+        };
+        let open = (0..self.nodes.len()).filter(is_open).count();
+        let share = max.checked_div(open).unwrap_or(1).max(1);
         for instance in instances {
             let [here] = self.active_nodes(*instance)[..] else {
                 continue;

@@ -588,7 +588,11 @@ fn group_edges(
             deeds.edge(first, then, Means::BLOCK);
             for then in deeds.stops(*member, End::Completion) {
                 for first in deeds.stops(*earlier, End::Beginning) {
-                    deeds.edge(then, first, Means::ORDER);
+                    let means = match stands_on_another(deeds, *earlier, (then, first)) {
+                        true => Means::ORDER,
+                        false => Means::BLOCK,
+                    };
+                    deeds.edge(then, first, means);
                 }
             }
         }

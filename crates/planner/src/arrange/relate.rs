@@ -247,6 +247,13 @@ impl<'a> Scene<'a> {
                 let mut places = Vec::new();
                 for instance in instances {
                     let singles = self.singles(*instance);
+                    if link.score.is_never() {
+                        // It keeps away from every part of an instance.
+                        places.extend(singles.iter().flat_map(|single| {
+                            self.place_of_single(*single, link.primary_role, false)
+                        }));
+                        continue;
+                    }
                     let spokesman = singles.first();
                     let Some(spokesman) = spokesman else { continue };
                     // Nobody relies on what waits for a person.
