@@ -129,6 +129,7 @@ impl Builder<'_, '_> {
                 role,
                 failed: found.failed,
                 under_way: found.under_way,
+                hearsay: false,
             };
             match known {
                 Some(known) if known.role < role => *known = new,
@@ -136,8 +137,28 @@ impl Builder<'_, '_> {
                 None => here.push(new),
             }
         }
+        self.add_ends_of_migrations(at, slot, &mut here);
         here.sort_by_key(|here| here.node);
         here
+    }
+
+    /// What was sent away may have arrived, whatever its target says so far.
+    fn add_ends_of_migrations(&self, at: ResourceIx, slot: &Slot, here: &mut Vec<Here>) {
+        for found in self.found_of[at.0].iter().filter(|found| slot.has(found)) {
+            let Some(UnderWay::MigrateTo { target }) = found.under_way else {
+                continue;
+            };
+            let is_known = here.iter().any(|known| known.node == target);
+            if !is_known && self.scene.nodes[target.0].may_run() {
+                here.push(Here {
+                    node: target,
+                    role: Role::Started,
+                    failed: None,
+                    under_way: Some(UnderWay::MigrateFrom { source: found.node }),
+                    hearsay: true,
+                });
+            }
+        }
     }
 
     fn instances(&mut self, child: ResourceIx, rules: &CloneRules, place: PartIx) -> PartKind {
@@ -256,7 +277,7 @@ fn mark_blocked(scene: &mut Scene<'_>) {
             .part(at)
             .here
             .iter()
-            .any(|here| scene.nodes[here.node.0].maintenance);
+            .any(|here| !here.hearsay && scene.nodes[here.node.0].maintenance);
         // A node that is fenced settles what a person would have to look at.
         let blocks = scene.part(at).here.iter().any(|here| {
             let answer = here.failed.map(|failed| failed.answer);

@@ -66,6 +66,20 @@ impl Scene<'_> {
             .then_with(by_name)
     }
 
+    /// Of places where a part stays anyway: usable ones first, then by points and name.
+    pub fn compare_places(&self, a: NodeIx, b: NodeIx, scores: &[Score]) -> Ordering {
+        let key = |node: NodeIx| {
+            let facts = &self.nodes[node.0];
+            (
+                !facts.usable(),
+                !facts.reachable(),
+                Reverse(scores[node.0]),
+                facts.rank,
+            )
+        };
+        key(a).cmp(&key(b))
+    }
+
     /// The node that has more of more goods comes first.
     fn compare_room(&self, a: NodeIx, b: NodeIx) -> Ordering {
         let (one, other) = (&self.nodes[a.0].room, &self.nodes[b.0].room);

@@ -56,7 +56,13 @@ impl Scene<'_> {
                     self.part_mut(single).place = Place::Nowhere;
                 }
             }
-            self.try_instance(*instance, None, round, &[]);
+            // What is free in it does not go where the rest of it cannot be.
+            let nodes_all = (0..self.nodes.len()).map(NodeIx);
+            let elsewhere: Vec<NodeIx> = match self.is_torn_apart(*instance) {
+                true => Vec::new(),
+                false => nodes_all.filter(|node| !nodes.contains(node)).collect(),
+            };
+            self.try_instance(*instance, None, round, &elsewhere);
             let singles = self.singles(*instance);
             nodes.extend(
                 singles
@@ -72,11 +78,28 @@ impl Scene<'_> {
         }
     }
 
+    /// Whether the members of an instance need not be together.
+    fn is_torn_apart(&self, instance: PartIx) -> bool {
+        matches!(
+            self.part(instance).kind,
+            PartKind::Group {
+                together: false,
+                ..
+            }
+        )
+    }
+
     /// Then those that stay where they are: an instance stays if the nodes that it likes
     /// better can be served by instances that are still to be placed.
     fn keep_where_they_are(&mut self, instances: &[PartIx], round: &mut Round, max: usize) {
-        let usable = self.nodes.iter().filter(|node| node.usable()).count();
-        let share = max.checked_div(usable).unwrap_or(1).max(1);
+        // Nodes that are barred for all of them take no share.
+        let is_open = |node: &usize| {
+            let mut firsts = instances.iter().map(|instance| self.singles(*instance)[0]);
+            self.nodes[*node].usable()
+                && firsts.any(|first| Score::ZERO <= self.part(first).scores[*node])
+        };
+        let open = (0..self.nodes.len()).filter(is_open).count();
+        let share = max.checked_div(open).unwrap_or(1).max(1);
         for instance in instances {
             let [here] = self.active_nodes(*instance)[..] else {
                 continue;

@@ -324,6 +324,8 @@ fn hindrances(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
         }
         if !facts.reachable() {
             deeds.hinder(*deed, WaitReason::Unproven(*node));
+        } else if facts.maintenance {
+            deeds.hinder(*deed, WaitReason::Unmanaged);
         } else if let Some(because) = &left_alone {
             deeds.hinder(*deed, because.clone());
         }
@@ -434,7 +436,7 @@ fn needs_where_it_is(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, stay: &He
         | Some((OnFail::Demote, FailedVerb::Stop | FailedVerb::Start)) => {
             deeds.need(start, StepReason::Failed);
         }
-        Some((OnFail::Demote, _)) if stay.role == Role::Promoted => {
+        Some((OnFail::Demote, _)) if stay.role == Role::Promoted || stay.may_lead() => {
             if let Some((_, demote)) = demote {
                 deeds.need(*demote, StepReason::Failed);
             }
@@ -449,7 +451,9 @@ fn needs_where_it_is(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, stay: &He
         (Some(Role::Promoted), Role::Started | Role::Unpromoted) => {
             deeds.need(promote, StepReason::Role);
         }
-        (Some(Role::Unpromoted | Role::Started), Role::Promoted) => {
+        (Some(Role::Unpromoted | Role::Started), role)
+            if role == Role::Promoted || stay.may_lead() =>
+        {
             if let Some((_, demote)) = demote {
                 deeds.need(*demote, StepReason::Role);
             }
@@ -584,7 +588,11 @@ fn group_edges(
             deeds.edge(first, then, Means::BLOCK);
             for then in deeds.stops(*member, End::Completion) {
                 for first in deeds.stops(*earlier, End::Beginning) {
-                    deeds.edge(then, first, Means::ORDER);
+                    let means = match stands_on_another(deeds, *earlier, (then, first)) {
+                        true => Means::ORDER,
+                        false => Means::BLOCK,
+                    };
+                    deeds.edge(then, first, means);
                 }
             }
         }
@@ -602,7 +610,11 @@ fn in_order(deeds: &mut Deeds, before: PartIx, after: PartIx) {
     deeds.edge(first, then, Means::ORDER);
     for then in deeds.stops(after, End::Completion) {
         for first in deeds.stops(before, End::Beginning) {
-            deeds.edge(then, first, BACK);
+            let means = match stands_on_another(deeds, before, (then, first)) {
+                true => Means::ORDER,
+                false => BACK,
+            };
+            deeds.edge(then, first, means);
         }
         // The later one is not left running while the earlier one starts below it.
         let first = deeds.starts(before, End::Beginning);
@@ -613,6 +625,18 @@ fn in_order(deeds: &mut Deeds, before: PartIx, after: PartIx) {
             deeds.edge(then, first, Means::ORDER);
         }
     }
+}
+
+/// Whether the later member, where it stops, stands on another copy of the earlier one than
+/// the one that stops.
+fn stands_on_another(deeds: &Deeds, before: PartIx, (then, first): (DeedIx, DeedIx)) -> bool {
+    let node_of = |at: DeedIx| match deeds.get(at).what {
+        What::Stop(_, node) => Some(node),
+        What::Start(..) | What::Promote(..) | What::Demote(..) | What::Gate => None,
+    };
+    let (then, first) = (node_of(then), node_of(first));
+    let mut copies = deeds.own[before.0].stops.iter();
+    then != first && copies.any(|(node, _)| Some(*node) == then)
 }
 
 fn clone_edges(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, instances: &[PartIx]) {
@@ -656,6 +680,20 @@ fn clone_edges(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, instances: &[Pa
     }
     // Nobody leads before whoever led does not any more.
     deeds.edge(gates.demoted, gates.promoting, Means::BLOCK);
+    // What may lead, for all that is known, is down before another leads.
+    for single in instances.iter().flat_map(|at| scene.singles(*at)) {
+        for here in scene
+            .part(single)
+            .here
+            .iter()
+            .filter(|here| here.may_lead())
+        {
+            let own = deeds.own[single.0].stops.clone();
+            for (_, stop) in own.into_iter().filter(|(node, _)| *node == here.node) {
+                deeds.edge(stop, gates.promoting, Means::BLOCK);
+            }
+        }
+    }
     // There are never more than are wanted.
     for stop in surplus {
         deeds.edge(stop, gates.starting, Means::BLOCK_NEW);

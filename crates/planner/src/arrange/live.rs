@@ -63,7 +63,7 @@ fn candidate(scene: &Scene<'_>, deeds: &Deeds, at: PartIx) -> Option<Migration> 
         .filter(|(node, _)| *node == source.node)
         .all(|(_, stop)| deeds.get(*stop).needed && deeds.get(*stop).possible);
     let is_well = source.failed.is_none() && scene.nodes[source.node.0].reachable();
-    let is_half = matches!(source.under_way, Some(UnderWay::MigrateTo { .. }));
+    let is_half = source.under_way == Some(UnderWay::MigrateTo { target: to });
     (stop_needed && is_well && scene.nodes[to.0].usable()).then_some(Migration {
         from: source.node,
         to,

@@ -3,7 +3,7 @@
 use super::deeds::{DeedIx, Deeds, End, Means};
 use super::relate::Link;
 use super::scene::{PartIx, Scene};
-use super::{Order, OrderKind, Placement, Role, SomeBefore, Verb};
+use super::{NodeIx, Order, OrderKind, Placement, Role, SomeBefore, Verb};
 
 const BOTH: Means = Means::BLOCK.and(Means::FOLLOW_MANAGED);
 const BACK: Means = Means::BLOCK.and(Means::PULL_MANAGED);
@@ -31,6 +31,11 @@ pub(super) fn orders(scene: &Scene<'_>, deeds: &mut Deeds) {
     for part in (0..scene.parts.len()).map(PartIx) {
         for link in scene.links_of(part) {
             together(scene, deeds, &link);
+        }
+    }
+    for part in (0..scene.parts.len()).map(PartIx) {
+        for link in scene.links_of(part) {
+            apart(scene, deeds, &link);
         }
     }
     room(scene, deeds);
@@ -112,6 +117,28 @@ fn together(scene: &Scene<'_>, deeds: &mut Deeds, link: &Link<'_>) {
             for from in of_verb(deeds, first, first_verb, End::Completion) {
                 for to in of_verb(deeds, then, then_verb, End::Beginning) {
                     deeds.edge(from, to, means);
+                }
+            }
+        }
+    }
+}
+
+/// What must not be with something is on a node only once that is gone from there.
+fn apart(scene: &Scene<'_>, deeds: &mut Deeds, link: &Link<'_>) {
+    let of_roles = link.primary_role.is_some() || link.dependent_role.is_some();
+    if !link.score.is_never() || link.attribute.is_some() || of_roles {
+        return;
+    }
+    for then in scene.singles(link.dependent) {
+        let Some(node) = scene.part(then).place.node() else {
+            continue;
+        };
+        let start = deeds.starts(then, End::Beginning);
+        for first in scene.singles(link.primary) {
+            let stops = deeds.own[first.0].stops.clone();
+            for (_, stop) in stops.into_iter().filter(|(at, _)| *at == node) {
+                if !deeds.comes_before(start, stop) {
+                    deeds.edge(stop, start, Means::BLOCK);
                 }
             }
         }
@@ -258,6 +285,8 @@ impl Pair<'_, '_> {
                 let together = target.is_some() && scene.node_of(first) == target;
                 if together {
                     partner = Some(first);
+                }
+                if self.meet(first, then) {
                     self.forward(deeds, first, then);
                 }
                 if self.order.symmetrical {
@@ -270,15 +299,26 @@ impl Pair<'_, '_> {
         }
     }
 
+    /// Whether what is ordered of both is done on one node.
+    fn meet(&self, first: PartIx, then: PartIx) -> bool {
+        let firsts = self.nodes_of_verb(first, self.order.first_verb);
+        let thens = self.nodes_of_verb(then, self.order.then_verb);
+        firsts.iter().any(|node| thens.contains(node))
+    }
+
     fn backward_on_nodes(&self, deeds: &mut Deeds, first: PartIx, then: PartIx) {
-        let shared: Vec<_> = self
-            .scene
-            .active_nodes(first)
-            .into_iter()
-            .filter(|node| self.scene.active_nodes(then).contains(node))
-            .collect();
-        if !shared.is_empty() {
+        let firsts = self.nodes_of_verb(first, opposite(self.order.first_verb));
+        let thens = self.nodes_of_verb(then, opposite(self.order.then_verb));
+        if firsts.iter().any(|node| thens.contains(node)) {
             self.backward(deeds, first, then);
+        }
+    }
+
+    /// Where a part does something: down where it is, up where it goes.
+    fn nodes_of_verb(&self, at: PartIx, verb: Verb) -> Vec<NodeIx> {
+        match verb {
+            Verb::Start | Verb::Promote => self.scene.node_of(at).into_iter().collect(),
+            Verb::Stop | Verb::Demote => self.scene.active_nodes(at),
         }
     }
 

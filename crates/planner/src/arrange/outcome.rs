@@ -156,11 +156,10 @@ fn carried_out(scene: &Scene<'_>, deeds: &Deeds, at: DeedIx) -> Option<(Action, 
             active_after(scene, deeds, part).then_some((Action::Promote, node))
         }
         What::Demote(part, node) => {
-            let leads = scene
-                .part(part)
-                .here
-                .iter()
-                .any(|here| here.node == node && here.role == Role::Promoted);
+            let leads =
+                scene.part(part).here.iter().any(|here| {
+                    here.node == node && (here.role == Role::Promoted || here.may_lead())
+                });
             leads.then_some((Action::Demote, node))
         }
         What::Start(_, None) | What::Promote(_, None) | What::Gate => None,

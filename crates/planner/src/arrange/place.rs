@@ -179,8 +179,11 @@ impl Scene<'_> {
     fn decide(&self, at: PartIx, scores: &[Score], wished: Option<NodeIx>) -> Option<NodeIx> {
         let part = self.part(at);
         if !part.managed || part.blocked {
-            let mut here = part.here.iter().map(|here| here.node);
-            return here.find(|node| !self.nodes[node.0].fenced);
+            // Of several places the best counts as its place: not the first one in a list.
+            let here = part.here.iter().map(|here| here.node);
+            return here
+                .filter(|node| !self.nodes[node.0].fenced)
+                .min_by(|a, b| self.compare_places(*a, *b, scores));
         }
         if self.is_wanted_nowhere(at) {
             return None;
@@ -212,10 +215,18 @@ impl Scene<'_> {
         };
         self.part_mut(at).place = Place::On(node);
         let utilization = &self.settings(at).utilization;
-        let facts = &mut self.nodes[node.0];
-        facts.placed += 1;
-        for (good, amount) in utilization {
-            *facts.room.entry(good.clone()).or_default() -= amount;
+        self.nodes[node.0].placed += 1;
+        let part = self.part(at);
+        let mut fills = vec![node];
+        if !part.managed || part.blocked {
+            // It stays wherever else it is, too.
+            let here = part.here.iter().map(|here| here.node);
+            fills.extend(here.filter(|other| *other != node));
+        }
+        for node in fills {
+            for (good, amount) in utilization {
+                *self.nodes[node.0].room.entry(good.clone()).or_default() -= amount;
+            }
         }
     }
 }

@@ -89,19 +89,21 @@ impl Scene<'_> {
         }
         for (instance, node, priority, _) in ranked {
             let free = given < promotable.max && on_node[node.0] < promotable.per_node;
-            let role = if self.keeps_role(instance) {
-                self.role_found(instance)
-            } else if free && Score::ZERO <= priority {
-                Role::Promoted
-            } else {
-                Role::Unpromoted
+            let is_kept = self.keeps_role(instance);
+            let role = match !is_kept && free && Score::ZERO <= priority {
+                true => Role::Promoted,
+                false => Role::Unpromoted,
             };
-            if role == Role::Promoted && !self.keeps_role(instance) {
+            if role == Role::Promoted {
                 given += 1;
                 on_node[node.0] += 1;
             }
             for single in self.singles(instance) {
                 if matches!(self.part(single).place, Place::On(_)) {
+                    let role = match is_kept {
+                        true => self.role_kept(single),
+                        false => role,
+                    };
                     self.part_mut(single).next_role = Some(role);
                 }
             }
@@ -120,7 +122,9 @@ impl Scene<'_> {
                     !facts.fenced && (!part.managed || part.blocked || !facts.reachable())
                 };
                 let mut here = part.here.iter();
-                here.find(|here| here.role == Role::Promoted && is_stuck(here.node))
+                here.find(|here| {
+                    (here.role == Role::Promoted || here.may_lead()) && is_stuck(here.node)
+                })
             });
             nodes.extend(found.map(|here| here.node));
         }
@@ -134,11 +138,20 @@ impl Scene<'_> {
         })
     }
 
-    fn role_found(&self, instance: PartIx) -> Role {
-        if self.leads_already(instance) {
-            Role::Promoted
-        } else {
-            Role::Unpromoted
+    /// The role of a part of an instance of which something may not be touched: what is free
+    /// in it leads on where it does, but not only because of what leads beside it.
+    fn role_kept(&self, single: PartIx) -> Role {
+        let part = self.part(single);
+        let is_free = part.managed && !part.blocked;
+        let may_lead = self.settings(single).target == Target::Promoted;
+        let mut here = part.here.iter();
+        let leads = here.any(|here| {
+            let counts = !is_free || Some(here.node) == part.place.node();
+            counts && here.role == Role::Promoted
+        });
+        match leads && (may_lead || !is_free) {
+            true => Role::Promoted,
+            false => Role::Unpromoted,
         }
     }
 

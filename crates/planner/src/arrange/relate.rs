@@ -214,12 +214,14 @@ impl<'a> Scene<'a> {
         match &self.part(link.primary).kind {
             PartKind::Single => {
                 let is_open = self.part(link.primary).place == Place::Undecided;
-                (!is_open).then(|| self.place_of_single(link.primary, link.primary_role))
+                (!is_open).then(|| {
+                    self.place_of_single(link.primary, link.primary_role, link.score.is_must())
+                })
             }
             PartKind::Group {
                 members, together, ..
             } => {
-                if *together {
+                if *together && !link.score.is_never() {
                     // All must be up for what must be with all; else one is enough.
                     let spokesman = if link.score.is_must() {
                         members.last()
@@ -228,11 +230,13 @@ impl<'a> Scene<'a> {
                     };
                     let spokesman = *spokesman?;
                     let is_open = self.part(spokesman).place == Place::Undecided;
-                    (!is_open).then(|| self.place_of_single(spokesman, link.primary_role))
+                    (!is_open).then(|| {
+                        self.place_of_single(spokesman, link.primary_role, link.score.is_must())
+                    })
                 } else {
-                    let places = members
-                        .iter()
-                        .flat_map(|member| self.place_of_single(*member, link.primary_role));
+                    let places = members.iter().flat_map(|member| {
+                        self.place_of_single(*member, link.primary_role, link.score.is_must())
+                    });
                     Some(places.collect())
                 }
             }
@@ -243,26 +247,39 @@ impl<'a> Scene<'a> {
                 let mut places = Vec::new();
                 for instance in instances {
                     let singles = self.singles(*instance);
+                    if link.score.is_never() {
+                        // It keeps away from every part of an instance.
+                        places.extend(singles.iter().flat_map(|single| {
+                            self.place_of_single(*single, link.primary_role, false)
+                        }));
+                        continue;
+                    }
                     let spokesman = singles.first();
                     let Some(spokesman) = spokesman else { continue };
                     // Nobody relies on what waits for a person.
                     if link.score.is_must() && self.part(*spokesman).blocked {
                         continue;
                     }
-                    places.extend(self.place_of_single(*spokesman, link.primary_role));
+                    places.extend(self.place_of_single(
+                        *spokesman,
+                        link.primary_role,
+                        link.score.is_must(),
+                    ));
                 }
                 Some(places)
             }
         }
     }
 
-    fn place_of_single(&self, at: PartIx, role: Option<Role>) -> Vec<NodeIx> {
+    /// Where a single part is. What must be with it goes where it counts as placed; what is
+    /// apart keeps away from every place where it stays.
+    fn place_of_single(&self, at: PartIx, role: Option<Role>, must: bool) -> Vec<NodeIx> {
         let part = self.part(at);
         let fits = match role {
             None | Some(Role::Started) => true,
             Some(role) => part.next_role == Some(role),
         };
-        if !part.managed || part.blocked {
+        if !must && (!part.managed || part.blocked) {
             // Wherever it is, it stays.
             let here = part.here.iter().map(|here| here.node);
             return here
@@ -332,9 +349,9 @@ impl<'a> Scene<'a> {
                 *known + scaled(wish, weighing.factor)
             };
             leaves_a_node |= Score::ZERO <= added && self.nodes[node].usable();
-            let spoils = added < Score::ZERO && Score::ZERO < *known;
+            let spoils = added < Score::ZERO && Score::ZERO <= *known;
             *known = if weighing.keeps_good && spoils {
-                Score::new(1)
+                (*known).min(Score::new(1))
             } else {
                 added
             };

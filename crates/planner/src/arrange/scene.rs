@@ -5,8 +5,8 @@
 
 use super::nodes::NodeFacts;
 use super::{
-    CloneRules, FoundFailed, Kind, NodeIx, Observed, ResourceIx, Role, Score, Settings, UnderWay,
-    Wanted,
+    CloneRules, FailedVerb, FoundFailed, Kind, NodeIx, Observed, OnFail, ResourceIx, Role, Score,
+    Settings, UnderWay, Wanted,
 };
 
 /// Place of a part in [`Scene::parts`].
@@ -62,6 +62,20 @@ pub(super) struct Here {
     pub role: Role,
     pub failed: Option<FoundFailed>,
     pub under_way: Option<UnderWay>,
+    /// Not found there: it was sent there, and may have arrived.
+    pub hearsay: bool,
+}
+
+impl Here {
+    /// Whether it may lead although it was not found leading: a change of its role failed or
+    /// has not ended.
+    pub fn may_lead(&self) -> bool {
+        let failed = self.failed.filter(|failed| failed.answer != OnFail::Ignore);
+        let failed = failed.map(|failed| failed.in_what);
+        let role_failed = matches!(failed, Some(FailedVerb::Promote | FailedVerb::Demote));
+        let is_under_way = matches!(self.under_way, Some(UnderWay::Promote | UnderWay::Demote));
+        role_failed || is_under_way
+    }
 }
 
 /// Whether and where a part is placed.

@@ -115,6 +115,12 @@ struct Change<'d, 's> {
 
 impl Change<'_, '_> {
     fn need(&mut self, at: DeedIx, because: StepReason) {
+        // Whatever follows from what: only who was given the role is promoted.
+        if let What::Promote(part, _) = self.deeds.get(at).what
+            && self.scene.part(part).next_role != Some(Role::Promoted)
+        {
+            return;
+        }
         if !self.deeds.get(at).needed {
             self.deeds.need(at, because);
             self.changed.push(at);
@@ -261,7 +267,8 @@ fn demote_before_stops(change: &mut Change<'_, '_>, at: PartIx, own: &Own) {
             .iter()
             .any(|here| here.node == *node && here.role == Role::Promoted);
         let because = change.deeds.get(*stop).because;
-        if leads && change.deeds.get(*stop).needed {
+        // A stop that cannot be done takes no role away.
+        if leads && change.deeds.get(*stop).needed && change.deeds.get(*stop).possible {
             for (_, demote) in own.demotes.iter().filter(|(other, _)| other == node) {
                 change.need(*demote, because);
             }

@@ -41,7 +41,9 @@ impl Scene<'_> {
             let all = self.before.iter();
             all.filter(|(other, _)| other.is_same_thing(*slot) && other.node != slot.node)
         };
-        let moving = before.migrating || twins().any(|(_, twin)| twin.migrating);
+        // A migration has two ends: what is in a third place too is active twice.
+        let is_moving = before.migrating || twins().any(|(_, twin)| twin.migrating);
+        let moving = is_moving && twins().count() < 2;
         let twice = settings.multiple_active == MultipleActive::Block
             && !moving
             && !self.is_counted(slot.resource)
@@ -52,11 +54,15 @@ impl Scene<'_> {
     }
 
     /// A lost ticket may leave what needs it as it is: what leads, where it is needed for
-    /// that alone.
+    /// that alone. What was not found leading is not: that a promotion of it failed is a
+    /// reason to stop it rather than one to keep it.
     fn is_frozen(&self, slot: Slot) -> bool {
         let chain = self.tree.chain(slot.resource);
         self.wanted.ticket_rules.iter().any(|rule| {
-            let needs = rule.role != Some(Role::Promoted) || self.before[&slot].may_lead;
+            let needs = {
+                let role = self.before[&slot].role;
+                rule.role != Some(Role::Promoted) || role == Some(Role::Promoted)
+            };
             rule.on_loss == TicketLoss::Freeze
                 && needs
                 && chain.contains(&rule.resource)
@@ -147,7 +153,12 @@ impl Scene<'_> {
                     (None, _) | (_, None) => false,
                 }
             });
-        let near = !self.tree.is_cloned(slot.resource) || self.is_same_instance(slot, other);
+        // Of an instance that is told apart, a later member holds up those before it wherever
+        // in the cluster they are: who knows which of them it stands on.
+        let is_one_number = self.tree.is_unique(slot.resource) && slot.number == other.number;
+        let near = !self.tree.is_cloned(slot.resource)
+            || is_one_number
+            || self.is_same_instance(slot, other);
         by_order || by_set || (by_group && near)
     }
 

@@ -281,7 +281,13 @@ fn check_together(scene: &Scene<'_>, colocation: &Colocation, violations: &mut V
         return;
     }
     let dependents = scene.tree.leaves(colocation.dependent);
-    let primaries = scene.tree.leaves(colocation.primary);
+    // What is said of a part of a clone is said of the clone's instances, and an instance is
+    // where any part of it is.
+    let cloned = scene.tree.is_cloned(colocation.primary);
+    let primaries = scene.tree.leaves(match cloned {
+        true => scene.tree.top(colocation.primary),
+        false => colocation.primary,
+    });
     let begun = scene.free_after().filter(|(slot, _)| scene.begins(*slot));
     let seats: BTreeSet<(Slot, Role)> = begun
         .chain(scene.free_placed())
