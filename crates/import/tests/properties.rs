@@ -26,6 +26,12 @@ fn check(text: &str) {
                     assert!(is_in(note.place, text), "{} is not in the text", note.place);
                 }
                 check_places(cluster);
+                let carried = cib::carry(text, now).unwrap();
+                for note in &carried.left {
+                    assert!(is_in(note.place, text), "{} is not in the text", note.place);
+                }
+                // What is open in it is complained of, but it is read.
+                let _ = config::read("cluster.toml", &carried.toml);
             }
             Err(error) => {
                 assert!(is_in(error.place(), text), "{error}");

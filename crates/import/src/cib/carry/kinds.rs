@@ -146,7 +146,11 @@ fn device_path(device: &str) -> Option<String> {
 
 /// An init script keeps to the same codes as a command of our file.
 fn script_command(script: &str) -> String {
-    let verb = |verb: &str| list(&[format!("/etc/init.d/{script}"), verb.to_string()]);
+    let path = match script.starts_with('/') {
+        true => script.to_string(),
+        false => format!("/etc/init.d/{script}"),
+    };
+    let verb = |verb: &str| list(&[path.clone(), verb.to_string()]);
     format!(
         "{{ start = {}, stop = {}, status = {} }}",
         verb("start"),
