@@ -332,6 +332,104 @@ fn what_cannot_be_done_is_not_followed_round_after_round() {
 }
 
 #[test]
+fn what_cannot_be_done_asks_nothing_of_what_comes_before_it() {
+    sound(
+        "nodes a b
+         group g
+         single m0 in g
+         single m1 in g
+         single r
+         order m1.stop then r
+         found m0 on a failed=watch/block",
+    );
+}
+
+#[test]
+fn a_failed_promotion_that_nobody_can_undo_takes_its_share() {
+    sound(
+        "nodes a
+         node b maintenance
+         clone k promoted=1
+         single r in k
+         found r on b #0 unpromoted failed=promote/restart
+         promotes r on a 0",
+    );
+}
+
+#[test]
+fn a_member_is_not_taken_away_beneath_one_that_stays_on_another_node() {
+    sound(
+        "policy stop-all
+         node a pending
+         nodes b
+         group g
+         single m0 in g
+         single m1 in g
+         single m2 in g
+         found m0 on b
+         found m2 on a",
+    );
+}
+
+#[test]
+fn copies_of_a_group_on_two_nodes_do_not_hold_each_other_up() {
+    sound(
+        "policy stop-all
+         node a standby
+         node b pending
+         clone k unique
+         group g in k
+         single m0 in g
+         single m1 in g
+         found m0 on b #1
+         found m1 on b #1
+         found m0 on a #1
+         found m1 on a #1",
+    );
+}
+
+#[test]
+fn instances_do_not_swap_their_numbers_for_ever() {
+    sound(
+        "nodes a b c
+         clone j max=1
+         single l in j
+         clone k max=4 per-node=2 unique interleave
+         single r in k failures-max=1
+         order j then k
+         failures r on b 1",
+    );
+}
+
+#[test]
+fn a_leader_in_two_places_is_not_promoted_because_a_part_of_it_is_blocked() {
+    sound(
+        "nodes a b
+         clone k max=1 unique promoted=1
+         group g in k
+         single m0 in g
+         single m1 in g
+         found m0 on b #0 unpromoted
+         found m1 on b #0 unpromoted failed=stop/block
+         found m0 on a #0 promoted
+         found m1 on a #0 promoted
+         promotes m0 on b 1",
+    );
+}
+
+#[test]
+fn a_migration_to_a_node_that_is_gone_begins_anew() {
+    sound(
+        "policy no-fencing
+         node a offline
+         nodes b
+         node c shutdown
+         single r live
+         found r on c leaving-to=a",
+    );
+}
+
+#[test]
 fn a_leader_that_is_not_wanted_in_vain_is_not_demoted_and_promoted_for_ever() {
     sound(
         "nodes a

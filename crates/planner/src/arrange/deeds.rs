@@ -236,13 +236,13 @@ fn gates(deeds: &mut Deeds, enough: Option<usize>) -> Gates {
 fn single(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
     let part = scene.part(at);
     let target = part.place.node();
-    let start = deeds.push(What::Start(at, target), target.is_some(), None);
+    let start = deeds.push(What::Start(at, target), true, None);
     let stops: Vec<(NodeIx, DeedIx)> = part
         .here
         .iter()
         .map(|here| (here.node, deeds.push(What::Stop(at, here.node), true, None)))
         .collect();
-    let promote = deeds.push(What::Promote(at, target), target.is_some(), None);
+    let promote = deeds.push(What::Promote(at, target), true, None);
     let demotes: Vec<(NodeIx, DeedIx)> = part
         .here
         .iter()
@@ -314,8 +314,12 @@ fn hindrances(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
         deeds.hinder(start, WaitReason::Unproven(fenced));
     }
     if part.place.node().is_none() {
-        deeds.hinder(start, WaitReason::NoNode);
-        deeds.hinder(promote, WaitReason::NoNode);
+        let because = match scene.lacks_ticket(at) {
+            true => WaitReason::Ticket,
+            false => WaitReason::NoNode,
+        };
+        deeds.hinder(start, because.clone());
+        deeds.hinder(promote, because);
     }
     for (node, deed) in own.stops.iter().chain(&own.demotes) {
         let facts = &scene.nodes[node.0];

@@ -22,7 +22,12 @@ pub(super) fn migrations(scene: &Scene<'_>, deeds: &Deeds) -> Vec<Option<Migrati
     // at least, so this ends.
     loop {
         let hindered: Vec<usize> = (0..found.len())
-            .filter(|at| found[*at].is_some() && needs_a_start(deeds, PartIx(*at), &found))
+            .filter(|at| {
+                found[*at].is_some_and(|migration| {
+                    needs_a_start(deeds, PartIx(*at), &found)
+                        || waits_for_its_own_stop(deeds, PartIx(*at), migration.from, &found)
+                })
+            })
             .collect();
         if hindered.is_empty() {
             return found;
@@ -99,6 +104,44 @@ fn needs_a_start(deeds: &Deeds, at: PartIx, migrating: &[Option<Migration>]) -> 
                 }
                 What::Gate => open.push(*from),
                 What::Stop(..) | What::Promote(..) | What::Demote(..) => {}
+            }
+        }
+    }
+    false
+}
+
+/// Whether what must stop before it can come stops only after it has gone: then it cannot be
+/// in both places meanwhile. (What moves the same way lets go later.)
+fn waits_for_its_own_stop(
+    deeds: &Deeds,
+    at: PartIx,
+    from: NodeIx,
+    migrating: &[Option<Migration>],
+) -> bool {
+    let own = &deeds.own[at.0];
+    let release = own.stops.iter().find(|(node, _)| *node == from);
+    let (Some(start), Some((_, release))) = (own.start, release) else {
+        return false;
+    };
+    let mut seen = vec![start];
+    let mut open = vec![start];
+    while let Some(to) = open.pop() {
+        for before in deeds.before(to) {
+            if seen.contains(&before) {
+                continue;
+            }
+            seen.push(before);
+            let deed = deeds.get(before);
+            match deed.what {
+                What::Stop(part, _) => {
+                    let is_done = deed.needed && deed.possible;
+                    let is_other = part != at && migrating[part.0].is_none();
+                    if is_done && is_other && deeds.comes_before(*release, before) {
+                        return true;
+                    }
+                }
+                What::Gate => open.push(before),
+                What::Start(..) | What::Promote(..) | What::Demote(..) => {}
             }
         }
     }

@@ -142,7 +142,9 @@ fn tickets(scene: &mut Scene<'_>) {
 /// run something.
 fn without_quorum(scene: &mut Scene<'_>) {
     let policy = &scene.wanted.policy;
-    if scene.observed.quorate || policy.no_quorum != NoQuorum::Fence {
+    // Where nobody can be fenced it stops, as by the policy to stop.
+    let fences = policy.fencing && policy.no_quorum == NoQuorum::Fence;
+    if scene.observed.quorate || !fences {
         return;
     }
     let active: Vec<NodeIx> = scene

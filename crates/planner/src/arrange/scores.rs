@@ -255,6 +255,20 @@ fn tickets(scene: &mut Scene<'_>) {
     }
 }
 
+impl Scene<'_> {
+    /// Whether a single part may run nowhere because a ticket is not here, or is handed over.
+    pub fn lacks_ticket(&self, at: PartIx) -> bool {
+        let around = self.clone_around(at).unwrap_or_else(|| self.root_of(at));
+        self.wanted.ticket_rules.iter().any(|rule| {
+            let ticket = self.observed.tickets[rule.ticket.0];
+            let is_ours = self
+                .spoken_of(rule.resource)
+                .is_some_and(|part| part == at || part == around);
+            is_ours && (!ticket.granted || ticket.standby)
+        })
+    }
+}
+
 /// What is active stays as it is; what is not does not start.
 fn freeze(scene: &mut Scene<'_>, at: PartIx, role: Option<Role>) {
     let in_role = |found: Role| match role {

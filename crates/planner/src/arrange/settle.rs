@@ -65,7 +65,7 @@ fn spread(scene: &Scene<'_>, deeds: &mut Deeds, idle: &[bool]) {
         let mut changed = Vec::new();
         inside(scene, deeds, at, &mut changed);
         outgoing(scene, deeds, (at, idle[at.0]), &mut changed);
-        incoming(scene, deeds, at, &mut changed);
+        incoming(scene, deeds, (at, idle[at.0]), &mut changed);
         for change in changed {
             for deed in touched(deeds, change) {
                 if !queued[deed.0] {
@@ -392,8 +392,13 @@ fn needs_reason(scene: &Scene<'_>, deeds: &Deeds, at: DeedIx) -> StepReason {
 }
 
 /// What a later deed means for this one's predecessors, and whether a gate still opens.
-fn incoming(scene: &Scene<'_>, deeds: &mut Deeds, at: DeedIx, changed: &mut Vec<DeedIx>) {
-    let needed = deeds.get(at).needed;
+fn incoming(
+    scene: &Scene<'_>,
+    deeds: &mut Deeds,
+    (at, is_idle): (DeedIx, bool),
+    changed: &mut Vec<DeedIx>,
+) {
+    let needed = deeds.get(at).needed && !is_idle;
     if !needed && deeds.get(at).enough.is_none() {
         return;
     }

@@ -45,6 +45,7 @@ fn a_node_has_at_most_so_many_instances() {
             3. start m#2 on a (wanted)
             4. start m#3 on b (wanted)
             then: m on a, m#1 on b, m#2 on a, m#3 on b
+            wait m#4: no node may run it
         "#]],
     );
 }
@@ -58,6 +59,8 @@ fn where_a_node_may_have_only_one_the_rest_waits() {
         &expect![[r#"
             1. start m on a (wanted)
             then: m on a
+            wait m#1: no node may run it
+            wait m#2: no node may run it
         "#]],
     );
 }
@@ -180,6 +183,7 @@ fn what_must_not_run_on_one_node_runs_on_the_others() {
             1. start m on a (wanted)
             2. start m#1 on c (wanted)
             then: m on a, m#1 on c
+            wait m#2: no node may run it
         "#]],
     );
 }
@@ -196,6 +200,7 @@ fn alike_instances_fail_alike() {
             1. stop m on a (moves)
             2. start m on b (moves) after 1
             then: m on b
+            wait m#1: no node may run it
         "#]],
     );
 }
@@ -298,6 +303,7 @@ fn a_torn_instance_does_not_spread() {
             1. start m#1 on b (wanted)
             2. start n#1 on b (wanted) after 1
             then: m#1 on b, n on a, n#1 on b
+            wait m: no node may run it
         "#]],
     );
 }

@@ -246,9 +246,10 @@ fn without_fencing_the_policy_to_fence_stops() {
          single r
          found r on a",
         &expect![[r#"
-            then: r on a
-            meant: nothing
-            wait r: a is not proven to be off
+            1. stop r on a (unwanted)
+            then: nothing
+            meant: r on a
+            wait r: no quorum
         "#]],
     );
 }
@@ -295,6 +296,7 @@ fn standby_everywhere_stops() {
         &expect![[r#"
             1. stop r on a (unwanted)
             then: nothing
+            wait r: no node may run it
         "#]],
     );
 }
@@ -384,6 +386,7 @@ fn maintenance_of_the_cluster_leaves_all_alone() {
          location r b=5",
         &expect![[r#"
             then: r on a
+            wait s: left alone
         "#]],
     );
 }
@@ -411,6 +414,7 @@ fn what_is_unmanaged_stays_where_it_is() {
          location r b=5",
         &expect![[r#"
             then: r on a
+            wait s: left alone
         "#]],
     );
 }
@@ -426,6 +430,7 @@ fn a_fence_ends_what_is_unmanaged() {
             fence b: lost
             1. stop r on b (fenced) of itself
             then: nothing
+            wait r: left alone
         "#]],
     );
 }
@@ -568,6 +573,8 @@ fn a_ticket_that_is_not_here_keeps_it_stopped() {
         &expect![[r#"
             1. stop s on a (unwanted)
             then: nothing
+            wait r: no ticket
+            wait s: no ticket
         "#]],
     );
 }
@@ -597,6 +604,7 @@ fn a_ticket_on_standby_stops_it_in_peace() {
         &expect![[r#"
             1. stop r on a (unwanted)
             then: nothing
+            wait r: no ticket
         "#]],
     );
 }
@@ -613,6 +621,7 @@ fn the_loss_of_a_ticket_fences() {
             fence a: r lost its ticket
             1. stop r on a (fenced) of itself
             then: nothing
+            wait r: no ticket
         "#]],
     );
 }
@@ -631,6 +640,7 @@ fn the_loss_of_a_ticket_freezes() {
         &expect![[r#"
             then: r on a
             wait r: blocked
+            wait s: no ticket
         "#]],
     );
 }

@@ -43,6 +43,7 @@ fn more_important_things_choose_first() {
         &expect![[r#"
             1. start s on a (wanted)
             then: s on a
+            wait r: no node may run it
         "#]],
     );
 }
@@ -55,6 +56,7 @@ fn a_thing_that_no_node_may_run_waits() {
          location r a=never",
         &expect![[r#"
             then: nothing
+            wait r: no node may run it
         "#]],
     );
 }
@@ -83,6 +85,7 @@ fn where_only_named_nodes_count_the_others_are_out() {
         &expect![[r#"
             1. start r on b (wanted)
             then: r on b
+            wait s: no node may run it
         "#]],
     );
 }
@@ -96,6 +99,7 @@ fn exclusive_discovery_keeps_a_thing_to_the_nodes_it_names() {
          location r a=100",
         &expect![[r#"
             then: nothing
+            wait r: no node may run it
         "#]],
     );
 }
@@ -283,6 +287,7 @@ fn what_has_no_room_waits() {
         &expect![[r#"
             1. start s on a (wanted)
             then: s on a
+            wait r: no node may run it
         "#]],
     );
 }
@@ -295,6 +300,7 @@ fn a_good_that_a_node_does_not_have_is_no_room() {
          single r uses=cpu:1",
         &expect![[r#"
             then: nothing
+            wait r: no node may run it
         "#]],
     );
 }
@@ -361,6 +367,7 @@ fn where_not_all_companions_fit_the_roomiest_node_is_taken() {
         &expect![[r#"
             1. start r on b (wanted)
             then: r on b
+            wait s: no node may run it
         "#]],
     );
 }
@@ -376,6 +383,7 @@ fn of_equal_importance_what_is_needed_gets_the_room() {
         &expect![[r#"
             1. start r on a (wanted)
             then: r on a
+            wait s: no node may run it
         "#]],
     );
 }
@@ -443,6 +451,7 @@ fn a_member_that_cannot_run_leaves_those_after_it_stopped() {
         &expect![[r#"
             1. stop o on a (unwanted)
             then: m on a
+            wait o: no node may run it
         "#]],
     );
 }
@@ -460,6 +469,7 @@ fn an_uncritical_member_does_not_move_the_group() {
         &expect![[r#"
             1. stop n on a (unwanted)
             then: m on a
+            wait n: no node may run it
         "#]],
     );
 }

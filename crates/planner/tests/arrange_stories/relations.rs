@@ -31,6 +31,7 @@ fn what_must_be_with_something_that_cannot_run_does_not_run() {
         &expect![[r#"
             1. stop s on a (unwanted)
             then: nothing
+            wait s: no node may run it
         "#]],
     );
 }
@@ -49,6 +50,7 @@ fn what_must_be_apart_goes_elsewhere_or_waits() {
             1. start r on a (wanted)
             2. start s on b (wanted)
             then: r on a, s on b
+            wait t: no node may run it
         "#]],
     );
 }
@@ -239,6 +241,7 @@ fn what_is_with_a_group_needs_all_of_it() {
         &expect![[r#"
             1. start m on a (wanted)
             then: m on a
+            wait r: no node may run it
         "#]],
     );
 }
@@ -491,6 +494,7 @@ fn a_start_waits_for_enough_of_a_clone() {
             1. start m on a (wanted)
             then: m on a
             meant: m on a, r on b
+            wait m#1: no node may run it
             wait r: needs m
         "#]],
     );
@@ -591,6 +595,7 @@ fn an_interleaved_instance_without_a_neighbour_waits() {
             2. start m#1 on a (wanted) after 1
             then: l on a, m#1 on a
             meant: l on a, m on b, m#1 on a
+            wait l#1: no node may run it
             wait m: blocked
         "#]],
     );
@@ -615,6 +620,7 @@ fn an_interleaved_clone_stops_with_its_neighbour() {
             2. stop m#1 on b (for l)
             then: l on a, m on a
             meant: l on a, m on a, m#1 on b
+            wait l#1: no node may run it
             wait m#1: blocked
         "#]],
     );

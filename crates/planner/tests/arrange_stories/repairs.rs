@@ -429,3 +429,24 @@ fn a_live_migration_makes_room_first() {
         "#]],
     );
 }
+
+#[test]
+fn what_makes_room_only_after_it_has_gone_leaves_no_live_migration() {
+    story(
+        "policy placement=few
+         node a
+         node b capacity=cpu:3
+         single s uses=cpu:1
+         single r priority=10 live uses=cpu:3
+         order s then r optional
+         found r on a
+         found s on b",
+        &expect![[r#"
+            1. stop s on b (unwanted) after 2
+            2. stop r on a (moves)
+            3. start r on b (moves) after 1 2
+            then: r on b
+            wait s: no node may run it
+        "#]],
+    );
+}
