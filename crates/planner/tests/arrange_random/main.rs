@@ -284,10 +284,14 @@ proptest! {
 
     #[test]
     fn a_cluster_is_told_in_words_that_can_be_read_back(draft in draft()) {
-        let (wanted, observed) = build(&draft);
-        let arrangement = arrange(&wanted, &observed);
+        let (mut wanted, observed) = build(&draft);
         let words = show_input(&wanted, &observed);
         let back = read(&words);
+        // Names of colocations are not told, and of two that matter equally the name decides.
+        for (colocation, told) in wanted.colocations.iter_mut().zip(&back.wanted.colocations) {
+            colocation.id.clone_from(&told.id);
+        }
+        let arrangement = arrange(&wanted, &observed);
         prop_assert_eq!(&words, &show_input(&back.wanted, &back.observed));
         prop_assert_eq!(&arrangement.steps, &arrange(&back.wanted, &back.observed).steps);
     }
