@@ -430,6 +430,22 @@ fn a_migration_to_a_node_that_is_gone_begins_anew() {
 }
 
 #[test]
+fn of_two_that_change_places_where_room_counts_one_moves_with_a_stop() {
+    sound(
+        "policy placement=few
+         node a capacity=cpu:9
+         node b capacity=cpu:6
+         group g priority=1 live uses=cpu:3
+         single m0 in g priority=1 live uses=cpu:3
+         single m1 in g priority=1 live uses=cpu:3
+         single m2 in g priority=1 live uses=cpu:3
+         single r live uses=cpu:4
+         found r on a
+         found m0 on b",
+    );
+}
+
+#[test]
 fn a_leader_that_is_not_wanted_in_vain_is_not_demoted_and_promoted_for_ever() {
     sound(
         "nodes a

@@ -25,7 +25,7 @@ pub(super) fn migrations(scene: &Scene<'_>, deeds: &Deeds) -> Vec<Option<Migrati
             .filter(|at| {
                 found[*at].is_some_and(|migration| {
                     needs_a_start(deeds, PartIx(*at), &found)
-                        || waits_for_its_own_stop(deeds, PartIx(*at), migration.from, &found)
+                        || waits_for_its_own_stop(deeds, (PartIx(*at), migration), &found)
                 })
             })
             .collect();
@@ -114,12 +114,11 @@ fn needs_a_start(deeds: &Deeds, at: PartIx, migrating: &[Option<Migration>]) -> 
 /// in both places meanwhile. (What moves the same way lets go later.)
 fn waits_for_its_own_stop(
     deeds: &Deeds,
-    at: PartIx,
-    from: NodeIx,
+    (at, own_way): (PartIx, Migration),
     migrating: &[Option<Migration>],
 ) -> bool {
     let own = &deeds.own[at.0];
-    let release = own.stops.iter().find(|(node, _)| *node == from);
+    let release = own.stops.iter().find(|(node, _)| *node == own_way.from);
     let (Some(start), Some((_, release))) = (own.start, release) else {
         return false;
     };
@@ -135,8 +134,15 @@ fn waits_for_its_own_stop(
             match deed.what {
                 What::Stop(part, _) => {
                     let is_done = deed.needed && deed.possible;
-                    let is_other = part != at && migrating[part.0].is_none();
+                    let other_way = migrating[part.0];
+                    let is_other = part != at && other_way.is_none();
+                    // Of two that change places one gives way to the other.
+                    let swaps = other_way
+                        .is_some_and(|way| (way.from, way.to) == (own_way.to, own_way.from));
                     if is_done && is_other && deeds.comes_before(*release, before) {
+                        return true;
+                    }
+                    if is_done && swaps && part < at {
                         return true;
                     }
                 }

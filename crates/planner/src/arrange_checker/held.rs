@@ -121,7 +121,13 @@ impl Scene<'_> {
 
     /// Whether `slot` can be undone (stopped, demoted) only after `other` was.
     fn undone_after(&self, slot: Slot, other: Slot) -> bool {
-        let holds = |whole: ResourceIx, part: ResourceIx| self.tree.chain(part).contains(&whole);
+        // What is said of a part of a clone is said of the clone.
+        let spoken_of = |whole: ResourceIx| match self.tree.is_cloned(whole) {
+            true => self.tree.top(whole),
+            false => whole,
+        };
+        let holds =
+            |whole: ResourceIx, part: ResourceIx| self.tree.chain(part).contains(&spoken_of(whole));
         let by_order = self.wanted.orders.iter().any(|order| {
             order.kind == OrderKind::Mandatory
                 && order.symmetrical

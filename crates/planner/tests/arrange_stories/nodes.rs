@@ -644,3 +644,36 @@ fn the_loss_of_a_ticket_freezes() {
         "#]],
     );
 }
+
+#[test]
+fn once_active_is_not_twice() {
+    story(
+        "nodes a b
+         single r twice=stop-only
+         single s twice=block
+         found r on a
+         found s on a
+         location s b=5",
+        &expect![[r#"
+            1. stop s on a (moves)
+            2. start s on b (moves) after 1
+            then: r on a, s on b
+        "#]],
+    );
+}
+
+#[test]
+fn the_first_reason_for_a_fence_is_told() {
+    story(
+        "nodes a
+         node b asked
+         single r
+         found r on b failed=stop/fence",
+        &expect![[r#"
+            fence b: asked for
+            1. stop r on b (fenced) of itself
+            2. start r on a (moves) after 1 after the fence of b
+            then: r on a
+        "#]],
+    );
+}

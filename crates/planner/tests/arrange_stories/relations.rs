@@ -716,3 +716,107 @@ fn what_is_blocked_holds_up_what_it_needs() {
         "#]],
     );
 }
+
+#[test]
+fn what_must_be_with_something_that_waits_waits_too() {
+    story(
+        "no-quorum
+         nodes a
+         single r
+         single s requires=nothing
+         single t requires=nothing
+         colocation s with r always",
+        &expect![[r#"
+            1. start t on a (wanted)
+            then: t on a
+            meant: r on a, s on a, t on a
+            wait r: no quorum
+            wait s: needs r
+        "#]],
+    );
+}
+
+#[test]
+fn who_would_rather_be_apart_and_has_one_place_left_is_heeded() {
+    story(
+        "nodes a b
+         single r
+         single s
+         colocation s with r -5
+         location r b=1
+         location s a=never",
+        &expect![[r#"
+            1. start r on a (wanted)
+            2. start s on b (wanted)
+            then: r on a, s on b
+        "#]],
+    );
+}
+
+#[test]
+fn who_would_rather_be_apart_and_has_two_places_is_not_heeded() {
+    story(
+        "nodes a b
+         single r
+         single s
+         colocation s with r -5
+         location r b=1",
+        &expect![[r#"
+            1. start r on b (wanted)
+            2. start s on a (wanted)
+            then: r on b, s on a
+        "#]],
+    );
+}
+
+#[test]
+fn who_is_apart_from_something_wishes_it_away_from_where_it_likes_to_be() {
+    story(
+        "nodes a b
+         single r
+         single s sticky=10
+         colocation s with r never
+         found s on a",
+        &expect![[r#"
+            1. start r on b (wanted)
+            then: r on b, s on a
+        "#]],
+    );
+}
+
+#[test]
+fn a_clone_keeps_a_node_that_one_of_its_followers_dislikes() {
+    story(
+        "nodes a b
+         clone k
+         single m in k
+         single r
+         colocation r with k always
+         location r a=-5 b=5",
+        &expect![[r#"
+            1. start m on b (wanted)
+            2. start m#1 on a (wanted)
+            3. start r on b (wanted)
+            then: m on b, m#1 on a, r on b
+        "#]],
+    );
+}
+
+#[test]
+fn a_clone_keeps_a_node_that_it_likes_less_than_its_follower_dislikes_it() {
+    story(
+        "nodes a b
+         clone k
+         single m in k
+         single r
+         colocation r with k -5
+         location k a=3 b=3
+         location r a=1000000",
+        &expect![[r#"
+            1. start m on b (wanted)
+            2. start m#1 on a (wanted)
+            3. start r on a (wanted)
+            then: m on b, m#1 on a, r on a
+        "#]],
+    );
+}

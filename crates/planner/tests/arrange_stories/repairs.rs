@@ -450,3 +450,16 @@ fn what_makes_room_only_after_it_has_gone_leaves_no_live_migration() {
         "#]],
     );
 }
+
+#[test]
+fn a_follower_that_failed_is_not_demoted() {
+    story(
+        "nodes a
+         clone k promoted=1
+         single m in k
+         found m on a #0 unpromoted failed=watch/demote",
+        &expect![[r#"
+            then: m on a follows
+        "#]],
+    );
+}

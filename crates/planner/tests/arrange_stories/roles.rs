@@ -471,3 +471,66 @@ fn a_cloned_group_leads_as_a_whole() {
         "#]],
     );
 }
+
+#[test]
+fn a_leader_that_is_blocked_makes_no_leader_of_what_is_beside_it() {
+    story(
+        "nodes a
+         clone k promoted=1 target=unpromoted
+         group g in k target=unpromoted
+         single m in g target=unpromoted
+         single n in g target=unpromoted
+         found m on a #0 promoted failed=watch/block
+         found n on a #0 promoted",
+        &expect![[r#"
+            1. demote n on a (role)
+            2. stop n on a (for m) after 1
+            then: m on a leads
+            meant: m on a leads, n on a follows
+            wait m: blocked
+            wait n: needs m
+        "#]],
+    );
+}
+
+#[test]
+fn what_leads_beside_a_leader_that_is_blocked_leads_on() {
+    story(
+        "nodes a
+         clone k promoted=1
+         group g in k
+         single m in g
+         single n in g
+         found m on a #0 promoted failed=watch/block
+         found n on a #0 promoted",
+        &expect![[r#"
+            1. demote n on a (for m)
+            2. stop n on a (for m) after 1
+            then: m on a leads
+            meant: m on a leads, n on a leads
+            wait m: blocked
+            wait n: needs m
+        "#]],
+    );
+}
+
+#[test]
+fn a_follower_beside_a_leader_that_is_blocked_follows_on() {
+    story(
+        "nodes a
+         clone k promoted=1
+         group g in k
+         single m in g
+         single n in g
+         found m on a #0 promoted failed=watch/block
+         found n on a #0 unpromoted
+         promotes n on a 5",
+        &expect![[r#"
+            1. stop n on a (for m)
+            then: m on a leads
+            meant: m on a leads, n on a follows
+            wait m: blocked
+            wait n: needs m
+        "#]],
+    );
+}
