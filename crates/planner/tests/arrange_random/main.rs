@@ -27,6 +27,7 @@ use planner::arrange::{
 };
 use planner::arrange_checker::check;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use spoil::{another_outcome, one_start_too_early, one_step_less};
 
 /// Rounds after which nothing is left to do.
@@ -44,11 +45,17 @@ const ROUNDS_MAX: usize = 4;
 /// the limit is for a machine that does much else beside it, and for loops without an end.
 const TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Cases of each property.
+/// Cases of each property: always the same ones, so that a red run means a change. With
+/// `ARRANGE_CASES` as many new ones: a few of 20,000 still find something (docs/mutants.md).
 fn cases() -> ProptestConfig {
     let asked = std::env::var("ARRANGE_CASES").ok();
+    let asked: Option<u32> = asked.and_then(|text| text.parse().ok());
     ProptestConfig {
-        cases: asked.and_then(|text| text.parse().ok()).unwrap_or(256),
+        cases: asked.unwrap_or(256),
+        rng_seed: match asked {
+            Some(_) => RngSeed::Random,
+            None => RngSeed::Fixed(20_261_128),
+        },
         max_shrink_iters: 20_000,
         // A failure prints the whole cluster in words, which becomes a test of its own.
         failure_persistence: None,
