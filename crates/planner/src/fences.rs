@@ -24,17 +24,17 @@ const RETRY_PAUSE: Duration = Duration::from_secs(5);
 pub(crate) fn plan_fences(draft: &mut Draft<'_>) {
     let input = draft.input;
     let given_up = to_be_given_up(input);
+    // First who is given up: it fences nobody any more.
     for (name, node) in &input.seen.nodes {
-        match &node.state {
-            NodeState::Lost { boot, because } => {
-                fence_lost(draft, (name, node), *boot, because);
-            }
-            NodeState::Online { boot } | NodeState::Leaving { boot } => {
-                if let Some(because) = given_up.get(name) {
-                    give_up(draft, (name, node), *boot, because.clone());
-                }
-            }
-            NodeState::Down | NodeState::Starting { .. } | NodeState::DaemonDown { .. } => {}
+        if let NodeState::Online { boot } | NodeState::Leaving { boot } = &node.state
+            && let Some(because) = given_up.get(name)
+        {
+            give_up(draft, (name, node), *boot, because.clone());
+        }
+    }
+    for (name, node) in &input.seen.nodes {
+        if let NodeState::Lost { boot, because } = &node.state {
+            fence_lost(draft, (name, node), *boot, because);
         }
     }
     set_aside(draft);

@@ -132,8 +132,10 @@ impl Targets {
                 .push(name.clone());
         }
         for (name, seen) in &input.seen.services {
-            if let Some(claim) = &seen.claim {
-                let present = targets.present.entry(claim.node.clone()).or_default();
+            // What was found without a claim runs, too.
+            let claimed = seen.claim.iter().map(|claim| &claim.node);
+            for node in claimed.chain(seen.strays.keys()) {
+                let present = targets.present.entry(node.clone()).or_default();
                 present.push(name.clone());
             }
         }
