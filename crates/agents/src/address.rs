@@ -99,6 +99,7 @@ pub(crate) async fn operate(
             Verb::Probe | Verb::Status => look(context, spec, held).await,
             Verb::Start => start(context, operation, spec, held).await,
             Verb::Stop => stop(context, spec, held).await,
+            _other => Ok(Done::unknown(operation)),
         }
     };
     match timeout(operation.limit, act).await {

@@ -77,6 +77,7 @@ pub(crate) async fn operate(
             *held = None;
             stop(context, operation, spec).await
         }
+        _other => Done::unknown(operation),
     }
 }
 
@@ -238,7 +239,7 @@ async fn is_stopped(context: &Context, spec: &CommandSpec, limit: Duration) -> R
             context.log.line(text);
             return Ok(());
         }
-        Outcome::Running => "status: running".to_owned(),
+        Outcome::Running | Outcome::Promoted => "status: running".to_owned(),
         Outcome::Failed(how) => how,
         Outcome::TimedOut => format!("status: no answer within {limit:?}"),
     };

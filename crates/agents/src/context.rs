@@ -105,6 +105,12 @@ impl Done {
         Outcome::Failed(how.into()).into()
     }
 
+    /// Of an operation that the kind of the resource does not know.
+    pub(crate) fn unknown(operation: &Operation) -> Self {
+        let (verb, kind) = (operation.verb, operation.spec.kind.word());
+        Self::failed(format!("{verb} is not known to resources of kind {kind}"))
+    }
+
     /// With the whole chain of causes.
     pub(crate) fn error(error: &dyn std::error::Error) -> Self {
         Self::failed(chain(error))

@@ -111,6 +111,7 @@ impl Log {
     pub(crate) fn end(&self, operation: &Operation, outcome: &Outcome, took: Duration) {
         let how = match outcome {
             Outcome::Running => "running".to_owned(),
+            Outcome::Promoted => "running, promoted".to_owned(),
             Outcome::Stopped => "stopped".to_owned(),
             Outcome::Failed(how) => format!("failed: {how}"),
             Outcome::TimedOut => format!("not done within {:?}", operation.limit),

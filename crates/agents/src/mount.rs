@@ -140,12 +140,13 @@ pub(crate) async fn operate(
                 *held = None;
                 stop(context, operation, spec).await
             }
+            _other => Ok(Done::unknown(operation)),
         }
     };
     // A stop ends within its own stages: TERM, KILL, and the kernel's writing out.
     let limit = match operation.verb {
         Verb::Stop => operation.limit + operation.spec.limits.stop * 2,
-        Verb::Probe | Verb::Start | Verb::Status => operation.limit,
+        _other => operation.limit,
     };
     match timeout(limit, act).await {
         Ok(Ok(done)) => done,
@@ -191,7 +192,7 @@ async fn start(
             context.log.line("mounted already: adopted");
             return Ok(before);
         }
-        Outcome::Failed(_) | Outcome::TimedOut => return Ok(before),
+        Outcome::Promoted | Outcome::Failed(_) | Outcome::TimedOut => return Ok(before),
     }
     context.record(operation, Trace::Up)?;
     let options = Options::parse(&spec.options);

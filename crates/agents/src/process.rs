@@ -61,6 +61,7 @@ pub(crate) async fn operate(
         Verb::Probe | Verb::Status => look(context, operation, held).await,
         Verb::Start => start(context, operation, spec, held, stops).await,
         Verb::Stop => stop(context, operation, held).await,
+        _other => Done::unknown(operation),
     }
 }
 

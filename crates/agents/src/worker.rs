@@ -117,11 +117,8 @@ impl Worker {
             ..
         } = operation;
         let newest = self.context.shared.newest(&address.service, *epoch);
-        match verb {
-            Verb::Probe | Verb::Status => None,
-            Verb::Start | Verb::Stop => (*epoch < newest)
-                .then(|| format!("stale claim {epoch}: claim {newest} has been seen here")),
-        }
+        (verb.changes() && *epoch < newest)
+            .then(|| format!("stale claim {epoch}: claim {newest} has been seen here"))
     }
 
     async fn carry_out(&mut self, operation: &Operation) -> Done {
@@ -130,7 +127,7 @@ impl Worker {
         let log = self.context.log.clone();
         log.prepare();
         // Questions come every few seconds and would drown the rest.
-        let noted = matches!(operation.verb, Verb::Start | Verb::Stop);
+        let noted = operation.verb.changes();
         if noted {
             log.begin(operation);
         }
@@ -173,6 +170,9 @@ impl Worker {
             }
             ResourceKind::Mount(spec) => {
                 mount::operate(context, operation, spec, &mut held.mount).await
+            }
+            ResourceKind::Agent(_) | ResourceKind::Systemd(_) => {
+                Done::failed(format!("no hands for {} yet", operation.spec.kind.word()))
             }
         }
     }

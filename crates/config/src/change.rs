@@ -424,6 +424,13 @@ fn kind(kind: &ResourceKind) -> Facts {
             ("stop", spec.stop.join(" ")),
             ("status", spec.status.join(" ")),
         ]),
+        ResourceKind::Agent(spec) => {
+            let mut facts = facts([("agent", spec.agent.clone())]);
+            let options = spec.options.iter();
+            facts.extend(options.map(|(key, value)| (format!("option {key}"), value.clone())));
+            facts
+        }
+        ResourceKind::Systemd(spec) => facts([("systemd", spec.unit.clone())]),
         ResourceKind::Mount(spec) => {
             let source = match &spec.source {
                 MountSource::Device { path, filesystem } => format!("{path} ({filesystem})"),

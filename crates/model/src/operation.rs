@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::spec::ResourceSpec;
-use crate::{CardName, ClaimEpoch, OperationId, PlanId, ResourceName, ServiceName};
+use crate::{CardName, ClaimEpoch, NodeName, OperationId, PlanId, ResourceName, ServiceName};
 
 /// Names a resource of a service.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,6 +34,35 @@ pub enum Verb {
     Stop,
     /// Ask for its state.
     Status,
+    /// Make what runs the promoted one (DESIGN: role `promoted`). Done when it is already.
+    Promote,
+    /// Make the promoted one an ordinary one again; it stays up. Done when it is already.
+    Demote,
+    /// Tell it what happens to its other copies.
+    Notify,
+    /// Take new settings without a stop.
+    Reload,
+    /// Hand what runs here over to another node, alive.
+    MigrateTo,
+    /// Take what another node has handed over.
+    MigrateFrom,
+}
+
+impl Verb {
+    /// Whether it changes what runs, so that it may be done under the newest claim only.
+    #[must_use]
+    pub fn changes(self) -> bool {
+        match self {
+            Self::Probe | Self::Status | Self::Notify => false,
+            Self::Start
+            | Self::Stop
+            | Self::Promote
+            | Self::Demote
+            | Self::Reload
+            | Self::MigrateTo
+            | Self::MigrateFrom => true,
+        }
+    }
 }
 
 impl std::fmt::Display for Verb {
@@ -43,6 +72,12 @@ impl std::fmt::Display for Verb {
             Self::Start => "start",
             Self::Stop => "stop",
             Self::Status => "status",
+            Self::Promote => "promote",
+            Self::Demote => "demote",
+            Self::Notify => "notify",
+            Self::Reload => "reload",
+            Self::MigrateTo => "migrate-to",
+            Self::MigrateFrom => "migrate-from",
         })
     }
 }
@@ -68,6 +103,44 @@ pub struct Operation {
     pub plan: PlanId,
     /// How long it may take; a warning is due at half of it.
     pub limit: Duration,
+    /// What the verb alone does not say.
+    pub about: About,
+}
+
+/// What the verb of an operation alone does not say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum About {
+    /// Nothing more is to be said.
+    #[default]
+    Nothing,
+    /// Of a migration: the node at its other end.
+    Peer(NodeName),
+    /// Of a notice: what happens.
+    Notice(Box<Notice>),
+}
+
+/// What happens to the copies of a service (OCF: `notify`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Before or after it happens.
+    pub when: NoticeTime,
+    /// What happens: start, stop, promote or demote.
+    pub of: Verb,
+    /// The copies that it happens to, with their nodes.
+    pub affected: Vec<(ServiceName, NodeName)>,
+    /// The copies that are promoted as the notice is given.
+    pub promoted: Vec<(ServiceName, NodeName)>,
+    /// The copies that run and are not promoted as the notice is given.
+    pub unpromoted: Vec<(ServiceName, NodeName)>,
+}
+
+/// Before or after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeTime {
+    /// Before it happens.
+    Before,
+    /// After it has happened.
+    After,
 }
 
 /// How an operation ended.
@@ -76,6 +149,8 @@ pub struct Operation {
 pub enum Outcome {
     /// The resource is up (and watched from now on, where its kind can be).
     Running,
+    /// The resource is up and promoted.
+    Promoted,
     /// The resource is down.
     Stopped,
     /// It did not work; the text says who, what, how.

@@ -290,7 +290,7 @@ impl OnFailure {
     pub fn answer_to(&self, failure: &ResourceFailure) -> FailureAnswer {
         match failure.verb {
             Some(Verb::Start) => self.start,
-            Some(Verb::Probe | Verb::Status | Verb::Stop) | None => self.run,
+            Some(_) | None => self.run,
         }
     }
 }

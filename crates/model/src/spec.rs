@@ -469,6 +469,10 @@ pub enum ResourceKind {
     Command(CommandSpec),
     /// A mounted file system.
     Mount(MountSpec),
+    /// What a resource agent operates: OCF, or an LSB init script.
+    Agent(AgentSpec),
+    /// A unit of systemd.
+    Systemd(SystemdSpec),
 }
 
 impl ResourceKind {
@@ -480,8 +484,54 @@ impl ResourceKind {
             Self::Process(_) => "process",
             Self::Command(_) => "command",
             Self::Mount(_) => "mount",
+            Self::Agent(_) => "agent",
+            Self::Systemd(_) => "systemd",
         }
     }
+
+    /// The address, if it is one.
+    #[must_use]
+    pub fn address(&self) -> Option<&AddressSpec> {
+        match self {
+            Self::Address(spec) => Some(spec),
+            Self::Process(_)
+            | Self::Command(_)
+            | Self::Mount(_)
+            | Self::Agent(_)
+            | Self::Systemd(_) => None,
+        }
+    }
+
+    /// The mount, if it is one.
+    #[must_use]
+    pub fn mount(&self) -> Option<&MountSpec> {
+        match self {
+            Self::Mount(spec) => Some(spec),
+            Self::Address(_)
+            | Self::Process(_)
+            | Self::Command(_)
+            | Self::Agent(_)
+            | Self::Systemd(_) => None,
+        }
+    }
+}
+
+/// What a resource agent operates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentSpec {
+    /// `ocf:PROVIDER:TYPE` (the Open Cluster Framework's resource agent API, 1.0 or 1.1) or
+    /// `lsb:SCRIPT` (an init script of the Linux Standard Base).
+    pub agent: String,
+    /// Parameters of the agent (`OCF_RESKEY_...`); init scripts have none.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
+}
+
+/// A unit of systemd.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SystemdSpec {
+    /// Its full name, like `lighttpd.service`.
+    pub unit: String,
 }
 
 /// An IP address (v4 or v6).

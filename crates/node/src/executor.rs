@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use model::command::Report;
-use model::operation::{Operation, OperationReport, ResourceAddress, Verb};
+use model::operation::{About, Operation, OperationReport, ResourceAddress, Verb};
 use model::plant::{self, Plant};
 use model::seen::{Claim, Found, Goal, Phase, ResourceState};
 use model::spec::ResourceSpec;
@@ -562,14 +562,14 @@ impl Executor {
         let resource = &mut local.resources[place];
         let limits = resource.spec.limits;
         let limit = match verb {
-            Verb::Start => limits.start,
-            Verb::Stop => limits.stop,
-            Verb::Probe | Verb::Status => limits.status,
+            Verb::Start | Verb::Promote | Verb::MigrateTo | Verb::MigrateFrom => limits.start,
+            Verb::Stop | Verb::Demote => limits.stop,
+            Verb::Probe | Verb::Status | Verb::Notify | Verb::Reload => limits.status,
         };
         match verb {
             Verb::Start => resource.state = ResourceState::Starting,
             Verb::Stop => resource.state = ResourceState::Stopping,
-            Verb::Probe | Verb::Status => {}
+            _leaves_it_up => {}
         }
         let operation = Operation {
             id,
@@ -583,6 +583,7 @@ impl Executor {
             epoch: local.epoch,
             plan: local.plan,
             limit,
+            about: About::Nothing,
         };
         let resource = resource.spec.name.clone();
         self.operations.insert(id, (name.clone(), resource, verb));

@@ -13,7 +13,7 @@ use model::rules::{
 use model::seen::{
     Claim, FenceStanding, Goal, Maintenance, NodeSeen, NodeState, Phase, Standby, TicketStanding,
 };
-use model::spec::{Elsewhere, ResourceKind, ServiceSpec};
+use model::spec::{Elsewhere, ServiceSpec};
 use model::{BootId, NodeName, Reason, ServiceName};
 
 use crate::{Action, Input, Plan, Step};
@@ -485,12 +485,9 @@ fn check_grant_place(
         return vec!["starts a service on a node that is no member".to_string()];
     };
     let networks = input.spec.nodes.get(node).map(|node| &node.networks);
-    let detached = spec.resources.iter().any(|resource| match &resource.kind {
-        ResourceKind::Address(address) => {
-            !networks.is_some_and(|networks| networks.contains_key(&address.network))
-        }
-        ResourceKind::Process(_) | ResourceKind::Command(_) | ResourceKind::Mount(_) => false,
-    });
+    let mut addresses = spec.resources.iter().filter_map(|r| r.kind.address());
+    let detached = addresses
+        .any(|address| !networks.is_some_and(|networks| networks.contains_key(&address.network)));
     let barred = input
         .seen
         .services

@@ -6,7 +6,7 @@ use std::time::Duration;
 use model::command::BarNode;
 use model::rules::FailureAnswer;
 use model::seen::{Claim, Failure, ResourceFailure, RestartScope};
-use model::spec::{ResourceKind, ServiceSpec};
+use model::spec::ServiceSpec;
 use model::{ClusterTime, Reason, ResourceName, ServiceName};
 
 use crate::services::{Decision, revoke};
@@ -105,10 +105,7 @@ fn mend(
 /// with its cards, which no short pause mends, while another node could serve it at once.
 fn a_pause_helps(spec: &ServiceSpec, name: &ResourceName) -> bool {
     let failed = spec.resources.iter().find(|known| known.name == *name);
-    failed.is_none_or(|resource| match resource.kind {
-        ResourceKind::Address(_) => false,
-        ResourceKind::Process(_) | ResourceKind::Command(_) | ResourceKind::Mount(_) => true,
-    })
+    failed.is_none_or(|resource| resource.kind.address().is_none())
 }
 
 /// What failed under this claim's node within the window, oldest first.

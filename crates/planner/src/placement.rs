@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use model::rules::NodeHealthPolicy;
 use model::seen::{Maintenance, NodeSeen, NodeState, Standby};
-use model::spec::{ResourceKind, ServiceSpec};
+use model::spec::{AddressSpec, ServiceSpec};
 use model::{BootId, NodeName, ServiceName};
 
 use crate::Input;
@@ -178,19 +178,13 @@ pub(crate) fn may_ever_run(
     if !spec.allows(name) {
         return Err(Hinder::NotAllowed);
     }
-    for resource in &spec.resources {
-        match &resource.kind {
-            ResourceKind::Address(address) if !node.networks.contains_key(&address.network) => {
-                let why = format!("not attached to network {}", address.network);
-                return Err(Hinder::Unfit(why));
-            }
-            ResourceKind::Address(_)
-            | ResourceKind::Process(_)
-            | ResourceKind::Command(_)
-            | ResourceKind::Mount(_) => {}
+    let mut addresses = spec.resources.iter().filter_map(|r| r.kind.address());
+    match addresses.find(|address| !node.networks.contains_key(&address.network)) {
+        Some(AddressSpec { network, .. }) => {
+            Err(Hinder::Unfit(format!("not attached to network {network}")))
         }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Whether the node is one by its attributes that the service may use; if not, why.

@@ -33,7 +33,7 @@ impl World {
                 (Verb::Stop, Some(Wrong::StopSlow)) => SLOW_STOP,
                 (Verb::Start, _) => Duration::from_millis(50),
                 (Verb::Stop, _) => Duration::from_millis(30),
-                (Verb::Probe | Verb::Status, _) => Duration::from_millis(5),
+                (_question, _) => Duration::from_millis(5),
             };
         if operation.verb == Verb::Start && wrong == Some(Wrong::StartHangs) {
             let start = operation.clone();
@@ -265,5 +265,7 @@ fn outcome(machine: &mut Machine, operation: &Operation) -> Outcome {
             }
             Outcome::Stopped
         }
+        // No service of the simulator has roles or moves alive.
+        _ => Outcome::Failed("not in the simulator".into()),
     }
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use agents::{Agents, Event, Settings};
-use model::operation::{Operation, OperationReport, Outcome, ResourceAddress, Verb};
+use model::operation::{About, Operation, OperationReport, Outcome, ResourceAddress, Verb};
 use model::spec::{Limits, ProcessSpec, Ready, ResourceKind, ResourceSpec};
 use model::{CardName, ClaimEpoch, OperationId, PlanId, ResourceName, ServiceName};
 use tokio::sync::mpsc;
@@ -137,7 +137,7 @@ impl Node {
         let limit = match verb {
             Verb::Start => spec.limits.start,
             Verb::Stop => spec.limits.stop,
-            Verb::Probe | Verb::Status => spec.limits.status,
+            _other => spec.limits.status,
         };
         self.agents.execute(Operation {
             id: OperationId(self.next),
@@ -151,6 +151,7 @@ impl Node {
             epoch: ClaimEpoch(self.epoch),
             plan: PlanId(1),
             limit,
+            about: About::Nothing,
         });
         OperationId(self.next)
     }

@@ -66,7 +66,11 @@ fn check_copyable(
                 }
                 MountSource::Device { .. } | MountSource::Bind { .. } => continue,
             },
-            ResourceKind::Process(_) | ResourceKind::Command(_) => continue,
+            ResourceKind::Systemd(_) if copies.per_node == 1 => continue,
+            ResourceKind::Systemd(_) => "two copies on one node would be one unit",
+            ResourceKind::Process(_) | ResourceKind::Command(_) | ResourceKind::Agent(_) => {
+                continue;
+            }
         };
         let problem = Problem::new(
             Code::NotCopyable,

@@ -4,7 +4,7 @@ use model::command::Report;
 use model::operation::{OperationReport, Outcome, Verb};
 use model::plant::{self, Plant};
 use model::seen::{Claim, Goal, Phase, ResourceFailure, ResourceState, RestartScope};
-use model::spec::{NodeSpec, ResourceKind, ResourceSpec};
+use model::spec::{NodeSpec, ResourceSpec};
 use model::{CardName, ClaimEpoch, Instant, OperationId, PlanId, ResourceName};
 
 use super::Want;
@@ -91,12 +91,13 @@ impl LocalResource {
 
     pub fn absorb(&mut self, verb: Verb, report: OperationReport) -> Absorbed {
         let how = match &report.outcome {
-            Outcome::Running | Outcome::Stopped => String::new(),
+            Outcome::Running | Outcome::Promoted | Outcome::Stopped => String::new(),
             Outcome::Failed(how) => how.clone(),
             Outcome::TimedOut => format!("not done within {:?}", report.took),
         };
         match (verb, report.outcome) {
-            (Verb::Probe | Verb::Start, Outcome::Running) | (Verb::Stop, Outcome::Stopped) => {
+            (Verb::Probe | Verb::Start, Outcome::Running | Outcome::Promoted)
+            | (Verb::Stop, Outcome::Stopped) => {
                 self.state = if verb == Verb::Stop {
                     ResourceState::Stopped
                 } else {
@@ -105,7 +106,7 @@ impl LocalResource {
                 self.failure = None;
             }
             (Verb::Probe, Outcome::Stopped) => self.state = ResourceState::Stopped,
-            (Verb::Status, Outcome::Running) => {}
+            (Verb::Status, Outcome::Running | Outcome::Promoted) => {}
             (Verb::Status, Outcome::Stopped) if self.state == ResourceState::Running => {
                 self.fail(Some(verb), "not running".to_string(), report.output);
             }
@@ -128,7 +129,10 @@ impl LocalResource {
             (Verb::Stop, _) if plant::is(Plant::StopFailureForgotten) => {
                 self.state = ResourceState::Stopped;
             }
-            (Verb::Stop, Outcome::Running | Outcome::Failed(_) | Outcome::TimedOut) => {
+            (
+                Verb::Stop,
+                Outcome::Running | Outcome::Promoted | Outcome::Failed(_) | Outcome::TimedOut,
+            ) => {
                 let how = if how.is_empty() {
                     "still running".to_string()
                 } else {
@@ -136,6 +140,17 @@ impl LocalResource {
                 };
                 self.fail(Some(verb), how, report.output);
                 return Absorbed::StopFailed;
+            }
+            (_, Outcome::Running | Outcome::Promoted) | (Verb::Notify, _) => {}
+            (_, Outcome::Stopped) => {
+                self.fail(
+                    Some(verb),
+                    format!("not running after its {verb}"),
+                    report.output,
+                );
+            }
+            (_, Outcome::Failed(_) | Outcome::TimedOut) => {
+                self.fail(Some(verb), how, report.output);
             }
         }
         Absorbed::Noted
@@ -356,11 +371,9 @@ impl Local {
 
 /// This node's cards of the network that an address is on.
 fn cards(spec: &ResourceSpec, node: Option<&NodeSpec>) -> Vec<CardName> {
-    match &spec.kind {
-        ResourceKind::Address(address) => node
-            .and_then(|node| node.networks.get(&address.network))
-            .map(|attachment| attachment.cards.clone())
-            .unwrap_or_default(),
-        ResourceKind::Process(_) | ResourceKind::Command(_) | ResourceKind::Mount(_) => Vec::new(),
-    }
+    let address = spec.kind.address();
+    address
+        .and_then(|address| node?.networks.get(&address.network))
+        .map(|attachment| attachment.cards.clone())
+        .unwrap_or_default()
 }

@@ -29,7 +29,7 @@ impl Cluster {
             (Verb::Start, Some(Fault::StartHangs)) => operation.limit,
             (Verb::Start, _) => Duration::from_millis(50),
             (Verb::Stop, _) => Duration::from_millis(30),
-            (Verb::Probe | Verb::Status, _) => Duration::from_millis(5),
+            (_question, _) => Duration::from_millis(5),
         };
         let machine = self.machine(on);
         if operation.verb == Verb::Start && fault == Some(Fault::StartHangs) {

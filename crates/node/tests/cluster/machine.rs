@@ -175,6 +175,7 @@ impl Machine {
                 self.recorded.remove(address);
                 Outcome::Stopped
             }
+            _other => Outcome::Failed("no service here has roles".into()),
         }
     }
 }
