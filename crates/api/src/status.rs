@@ -32,6 +32,10 @@ pub struct Status {
     /// Tickets that a person has spoken of. By name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tickets: Vec<TicketView>,
+    /// Feature level of the cluster; zero: not told. It rises when all members run a program
+    /// that knows more.
+    #[serde(default)]
+    pub feature_level: u32,
     /// Version of the live configuration; zero: none yet.
     pub spec_version: u64,
     /// The log index that this picture includes.

@@ -79,6 +79,7 @@ impl Status {
             fencing: seen.fences.iter().map(fence).collect(),
             maintenance: seen.maintenance == Maintenance::On,
             tickets: seen.tickets.iter().map(ticket).collect(),
+            feature_level: 0,
             spec_version: extra.spec_version,
             index: extra.index,
             seen_by: extra.me.to_string(),

@@ -50,6 +50,13 @@ pub struct JoinRequest {
     pub boot: BootId,
     /// Where it sits on the networks, where the configuration does not say so yet.
     pub attachments: BTreeMap<NetworkName, Attachment>,
+    /// The feature level that its program knows.
+    #[serde(default = "level_first")]
+    pub feature_level: u32,
+}
+
+fn level_first() -> u32 {
+    model::level::LEVEL_FIRST
 }
 
 /// A member as a joiner gets to know it.

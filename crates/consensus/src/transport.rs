@@ -21,6 +21,7 @@ mod peer;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -189,12 +190,29 @@ struct Shared {
     accept_join: Arc<ServerConfig>,
     unproven: Arc<Semaphore>,
     joins: Arc<Semaphore>,
+    /// Who knows less is not spoken to.
+    level: AtomicU32,
     inbound: Mutex<BTreeMap<NodeId, usize>>,
 }
 
 impl Shared {
     fn peer(&self, id: NodeId) -> Option<Arc<Peer>> {
         lock(&self.peers_by_id).get(&id).cloned()
+    }
+
+    /// A program that does not know what is in the log must not get it.
+    fn require_level(&self, hello: &Hello) -> io::Result<()> {
+        let (level, own) = (self.level.load(Ordering::Relaxed), hello.feature_level);
+        if level <= own {
+            return Ok(());
+        }
+        let (node, version) = (hello.node, &hello.version);
+        tracing::warn!(
+            %node,
+            "it runs {version}, which is too old (feature level {own}, the cluster is at {level}): \
+             it is not spoken to until it is upgraded"
+        );
+        Err(io::Error::other("its version is too old for the cluster"))
     }
 
     fn peer_count(&self) -> usize {
@@ -242,6 +260,7 @@ impl Transport {
             incoming,
             unproven: Arc::new(Semaphore::new(UNPROVEN_MAX)),
             joins: Arc::new(Semaphore::new(JOINS_MAX)),
+            level: AtomicU32::default(),
             inbound: Mutex::default(),
         };
         let transport = Self {
@@ -252,6 +271,12 @@ impl Transport {
         };
         transport.set_listen(&config.listen);
         Ok(transport)
+    }
+
+    /// The feature level of the cluster: members whose program does not know it are refused
+    /// when they connect.
+    pub fn set_level(&self, level: u32) {
+        self.shared.level.store(level, Ordering::Relaxed);
     }
 
     /// Replaces the table of members. Links to those who are not in it are closed, in both

@@ -421,6 +421,7 @@ fn request(key: &NodeKey) -> JoinRequest {
         key: key.public(),
         boot: BootId([4; 16]),
         attachments: BTreeMap::new(),
+        feature_level: model::level::LEVEL,
     }
 }
 

@@ -212,6 +212,7 @@ pub fn join(args: &JoinArgs, json: Json) -> Result<(), FormingError> {
         key: key.public(),
         boot,
         attachments: args.addresses.iter().cloned().collect(),
+        feature_level: model::level::LEVEL,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

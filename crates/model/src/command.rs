@@ -407,6 +407,12 @@ pub enum Command {
         /// Who.
         by: UserName,
     },
+    /// Every member runs a program that knows this feature level: what belongs to it may be
+    /// in the log from now on.
+    RaiseLevel {
+        /// The new level of the cluster.
+        level: u32,
+    },
     /// A ticket comes here, goes, or is about to go.
     SetTicket {
         /// Which.
@@ -549,9 +555,33 @@ pub enum Rejected {
         /// By whom.
         by: UserName,
     },
+    /// Not every member runs a program that knows it.
+    #[error(
+        "this needs feature level {needs}, and the cluster is at {has}: {}",
+        behind_text(.behind)
+    )]
+    NeedsLevel {
+        /// From which level on it can be done.
+        needs: u32,
+        /// The level of the cluster.
+        has: u32,
+        /// Members that run an older program, or whose program is not known.
+        behind: Vec<NodeName>,
+    },
     /// A newer version made this command; this one must not guess.
     #[error("this version does not know the command")]
     Unknown,
+}
+
+fn behind_text(behind: &[NodeName]) -> String {
+    match behind {
+        [] => "it rises within a moment, try again".to_string(),
+        [one] => format!("upgrade {one} first"),
+        several => {
+            let names: Vec<String> = several.iter().map(ToString::to_string).collect();
+            format!("upgrade {} first", names.join(", "))
+        }
+    }
 }
 
 /// Numbers the members; also tells a joiner its number.

@@ -123,6 +123,7 @@ impl Node {
             self.vouched_mark(),
             self.contest_news(now),
             self.arbiter_news(now),
+            self.level_news(),
         ];
         let news = news.into_iter().flatten();
         for command in news.chain(self.lapsed_locks(now)) {
@@ -160,6 +161,9 @@ impl Node {
 
     fn decide(&mut self, decision: String, command: Command, now: Instant) {
         if self.duties.refused.contains_key(&decision) {
+            return;
+        }
+        if self.require_level(&command).is_err() {
             return;
         }
         let command = self.stamp(command, now);

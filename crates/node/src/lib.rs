@@ -21,6 +21,7 @@ mod dog;
 mod duties;
 mod estimate;
 mod executor;
+mod levels;
 mod lies;
 mod locks;
 mod message;

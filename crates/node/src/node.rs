@@ -20,6 +20,7 @@ use wire::raft::{Entry, Payload};
 use crate::arbiter::Words;
 use crate::duties::Duties;
 use crate::executor::{Executor, Lease, Permit};
+use crate::levels::Levels;
 use crate::message::PeerMessage;
 use crate::person::Vouched;
 use crate::requests::{
@@ -54,6 +55,8 @@ pub struct NodeConfig {
     /// This run of the daemon: from 1, and more with each start that this node ever had. It
     /// is the incarnation that its heartbeats carry.
     pub run: u64,
+    /// The feature level that its program knows: `model::level::LEVEL`, but in tests.
+    pub level: u32,
 }
 
 /// What the hands shall do.
@@ -109,6 +112,9 @@ pub enum Output {
     Leader(Option<NodeId>),
     /// This node has left and runs nothing: the daemon may end.
     Left,
+    /// A newer program made this entry of the log, and this one does not know it: end the
+    /// daemon. Services run on.
+    TooNew(u64),
 }
 
 /// How a node stands towards the others, for heartbeats and `status`.
@@ -182,6 +188,7 @@ pub struct Node {
     pub(crate) split: Split,
     pub(crate) words: Words,
     pub(crate) yielding: Yielding,
+    pub(crate) levels: Levels,
     pub(crate) lies: crate::lies::Lies,
     /// Nodes of which a person has said that they are off.
     pub(crate) vouched: Option<Vouched>,
@@ -244,6 +251,7 @@ impl Node {
             split: Split::default(),
             words: Words::default(),
             yielding: Yielding::default(),
+            levels: Levels::default(),
             lies: crate::lies::Lies::default(),
             vouched: None,
             liveness: BTreeMap::new(),
@@ -308,18 +316,27 @@ impl Node {
             }
             PeerMessage::Proposal { id, .. }
                 if !self.requests.is_new(from, id) && !plant::is(Plant::ProposalAppliedTwice) => {}
-            PeerMessage::Proposal { id, command } => match self.raft.propose(command, now) {
-                Ok(index) if plant::is(Plant::ReplyBeforeCommit) => {
-                    self.reply(Asker::Peer(from, id), Ok(index));
-                }
-                Ok(index) => {
-                    let asker = (self.raft.term(), Asker::Peer(from, id));
-                    self.requests.proposed.insert(index, asker);
-                }
-                Err(_) => self.reply(Asker::Peer(from, id), Err(RequestError::NoLeader)),
-            },
+            PeerMessage::Proposal { id, command } => self.take_proposal((from, id), command, now),
             PeerMessage::ProposalReply { id, result } => self.handle_reply(id, result),
             PeerMessage::Relayed(relayed) => self.take_relayed(from, relayed, now),
+        }
+    }
+
+    fn take_proposal(&mut self, (from, id): (NodeId, RequestId), command: Vec<u8>, now: Instant) {
+        let asker = Asker::Peer(from, id);
+        if self.is_leader()
+            && let Err(rejected) = self.require_level_of(&command)
+        {
+            return self.reply(asker, Err(RequestError::Rejected(rejected)));
+        }
+        match self.raft.propose(command, now) {
+            Ok(index) if plant::is(Plant::ReplyBeforeCommit) => self.reply(asker, Ok(index)),
+            Ok(index) => drop(
+                self.requests
+                    .proposed
+                    .insert(index, (self.raft.term(), asker)),
+            ),
+            Err(_) => self.reply(asker, Err(RequestError::NoLeader)),
         }
     }
 
@@ -663,20 +680,25 @@ impl Node {
     }
 
     fn apply(&mut self, entry: Entry, now: Instant) {
+        if self.levels.too_new.is_some() {
+            return;
+        }
         assert!(
             self.applied < entry.index,
             "entry {} after {}",
             entry.index,
             self.applied
         );
-        self.applied = entry.index;
         let result = match &entry.payload {
             Payload::Empty | Payload::Voters(_) | Payload::Forced(_) => Ok(entry.index),
             Payload::Command(bytes) => match serde_json::from_slice::<Stamped>(bytes) {
-                Ok(stamped) => self.apply_command(entry.index, &stamped),
-                Err(_) => Err(RequestError::Rejected(model::Rejected::Unknown)),
+                Ok(stamped) if stamped.command.level() <= self.config.level => {
+                    self.apply_command(entry.index, &stamped)
+                }
+                Ok(_) | Err(_) => return self.meet_too_new(entry.index),
             },
         };
+        self.applied = entry.index;
         self.follow_clock(now);
         let is_refused = matches!(result, Err(RequestError::Rejected(_)));
         self.duties.applied(entry.index, is_refused.then_some(now));
@@ -694,8 +716,9 @@ impl Node {
     }
 
     fn apply_command(&mut self, index: u64, stamped: &Stamped) -> Result<u64, RequestError> {
-        self.state
-            .apply(index, stamped)
+        // Older programs refuse what they do not know; so it is refused on all nodes alike.
+        self.require_level(&stamped.command)
+            .and_then(|()| self.state.apply(index, stamped))
             .map_err(RequestError::Rejected)?;
         if let Command::Left { node, boot } = &stamped.command
             && let Some(id) = self.state.node_id(node)
@@ -721,7 +744,10 @@ impl Node {
         self.state = if data.is_empty() {
             State::new()
         } else {
-            State::from_snapshot(data).expect("a snapshot that a leader sent can be read")
+            match State::from_snapshot(data) {
+                Ok(state) => state,
+                Err(_) => return self.meet_too_new(index),
+            }
         };
         self.follow_clock(now);
         self.forget_leases();
@@ -777,6 +803,10 @@ impl Node {
     }
 
     fn send_to_leader(&mut self, leader: NodeId, asker: Asker, command: Vec<u8>, now: Instant) {
+        // A leader of an older version would put anything into the log.
+        if let Err(rejected) = self.require_level_of(&command) {
+            return self.reply(asker, Err(RequestError::Rejected(rejected)));
+        }
         if leader != self.config.id {
             let id = match asker {
                 Asker::Here(id) => id,

@@ -43,8 +43,12 @@ impl World {
     }
 
     pub(crate) fn hear(&mut self, to: NodeId, link: LinkId, heartbeat: &Heartbeat) {
+        let speaker = heartbeat.header.origin.node;
+        let level = self.machine(speaker).level;
         if let Some((daemon, local)) = self.awake(to) {
             let _rejected = daemon.detector.handle_heartbeat(link, heartbeat, local);
+            // Who is heard is connected as well, and greetings tell it.
+            daemon.node.handle_level(speaker, level, local);
             return self.carry_out(to);
         }
         let from = heartbeat.header.origin.node;
@@ -271,6 +275,7 @@ impl World {
                 });
             }
             Output::Left => self.leave(id),
+            Output::TooNew(index) => self.fail_too_new(id, index),
         }
     }
 
@@ -322,6 +327,12 @@ impl World {
         let disk = &mut self.machine(id).disk;
         disk.stable = Restored::rejoin(lineage, &disk.stable.hard_state);
         self.put(SUPERVISED, Event::StartDaemon { on: id });
+    }
+
+    /// What no member knows must not be in the log.
+    fn fail_too_new(&mut self, id: NodeId, index: u64) {
+        let what = format!("entry {index} is unknown to the program of {id}");
+        self.break_promise(Promise::S5OneHistory, what);
     }
 
     fn leave(&mut self, id: NodeId) {

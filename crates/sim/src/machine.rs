@@ -87,6 +87,8 @@ pub(crate) struct Machine {
     pub trap: Option<Write>,
     /// When a look at the timers is in the queue.
     pub wakes_at: Option<Instant>,
+    /// The feature level of the program that is installed.
+    pub level: u32,
 }
 
 impl Machine {
@@ -113,6 +115,7 @@ impl Machine {
             dog_record: None,
             trap: None,
             wakes_at: None,
+            level: model::level::LEVEL,
         }
     }
 
@@ -167,6 +170,7 @@ impl Machine {
             name: self.name.clone(),
             boot,
             run,
+            level: self.level,
         };
         let recorded = self.recorded.iter().map(|(a, s)| (a.clone(), s.clone()));
         let mut node = Node::new(config, raft, recorded.collect(), at);

@@ -13,6 +13,7 @@ mod claims;
 mod contests;
 mod copies;
 mod fences;
+mod levels;
 mod lies;
 mod locks;
 mod members;
@@ -25,6 +26,7 @@ mod witnesses;
 use std::collections::{BTreeMap, VecDeque};
 
 use model::history::{Happening, HistoryEntry};
+use model::level::LEVEL_FIRST;
 use model::plant::{self, Plant};
 use model::seen::{FenceRecord, FenceResult, NodeSeen, NodeState};
 use model::spec::ServiceSpec;
@@ -113,6 +115,13 @@ pub struct State {
     clock: ClusterTime,
     #[serde(default)]
     locks: Locks,
+    /// See [`model::level`].
+    #[serde(default = "level_first")]
+    level: u32,
+}
+
+fn level_first() -> u32 {
+    LEVEL_FIRST
 }
 
 /// The boots of a member, as far as they matter.
@@ -173,6 +182,7 @@ impl State {
             boots: BTreeMap::new(),
             clock: ClusterTime::default(),
             locks: Locks::default(),
+            level: LEVEL_FIRST,
         }
     }
 
@@ -229,6 +239,7 @@ impl State {
             | Command::SetNodeMaintenance { .. }
             | Command::SetAttribute { .. }
             | Command::SetTicket { .. }
+            | Command::RaiseLevel { .. }
             | Command::ArbiterIs { .. } => self.apply_outside(place, command),
             Command::TakeLock { .. }
             | Command::RenewLock { .. }
@@ -274,6 +285,7 @@ impl State {
             Command::ArbiterIs { witness, because } => {
                 self.arbiter_is(place, witness.as_ref(), because)
             }
+            Command::RaiseLevel { level } => self.raise_level(place, *level),
             _other => Err(Rejected::Unknown),
         }
     }
@@ -426,6 +438,7 @@ impl State {
             epoch: self.epoch,
             next_node: self.next_node,
             boots: self.boots.clone(),
+            level: self.level,
             clock: self.clock,
             locks: Locks::default(),
         }

@@ -27,7 +27,7 @@ pub const FRAME_PREFIX_BYTES: usize = 4;
 
 /// The features that this version speaks; a node says it in its [`Hello`]. What a peer of a
 /// lower level does not know must not be sent to it.
-pub const FEATURE_LEVEL: u32 = 1;
+pub const FEATURE_LEVEL: u32 = model::level::LEVEL;
 
 /// Names one cluster for its whole life: drawn at random by `mainstay init`. Two clusters
 /// that happen to have the same name are still told apart.

@@ -177,6 +177,7 @@ async fn greet(
     if shared.members.owner(&key) != Some(hello.node) {
         return Err(io::Error::other(format!("it is not node {}", hello.node)));
     }
+    shared.require_level(&hello)?;
     let answer = envelope::encode(PeerMessage::Hello(shared.hello.clone()));
     write_frame(stream, &answer).await?;
     Ok(hello.node)

@@ -110,6 +110,7 @@ impl Link {
                 "it is node {node} of cluster {cluster}"
             )));
         }
+        self.shared.require_level(&hello)?;
         Ok((stream, hello))
     }
 

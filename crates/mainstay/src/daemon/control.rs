@@ -1,5 +1,6 @@
 //! The loop that owns the node: one input at a time in, all outputs out.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -180,6 +181,8 @@ pub struct Control {
     /// The watchdog of this node.
     pub dog: super::dog::Dog,
     pub quorum_journal: super::quorum::Journal,
+    /// The version of each peer's program, as it last said.
+    pub versions: BTreeMap<NodeId, String>,
     /// Jumps of the wall clock.
     pub jumps: super::wall::Jumps,
 }
@@ -235,6 +238,9 @@ impl Control {
                 Ending::HandingOver { until } => until <= now || has_followed,
                 Ending::Removing { until } => until <= now,
             };
+            if let Some(index) = self.node.too_new() {
+                return Err(DaemonError::TooNew(index));
+            }
             if self.is_settled {
                 return Ok(ExitCode::SUCCESS);
             }
@@ -441,8 +447,14 @@ impl Control {
                     self.node.handle_message(from, message, now);
                 }
             }
-            Incoming::Connected { peer, address, .. } => {
-                tracing::debug!(%peer, %address, "connected");
+            Incoming::Connected {
+                peer,
+                address,
+                hello,
+            } => {
+                tracing::debug!(%peer, %address, version = hello.version, "connected");
+                self.versions.insert(peer, hello.version);
+                self.node.handle_level(peer, hello.feature_level, now);
             }
             Incoming::Disconnected { peer, address, .. } => {
                 tracing::debug!(%peer, %address, "disconnected");
@@ -548,6 +560,10 @@ impl Control {
                     self.first_steps();
                 }
                 Output::Left => self.take_left(),
+                // The loop ends with it.
+                Output::TooNew(index) => {
+                    tracing::error!(index, "this program is too old for the log")
+                }
             }
         }
         let now = host::clock::now();
@@ -587,6 +603,7 @@ impl Control {
             .collect();
         let version = state.spec_version();
         let voters = self.node.raft().configuration().voters.clone();
+        self.transport.set_level(state.level());
         if members.is_empty() || state.spec().is_none() {
             return;
         }

@@ -103,6 +103,14 @@ impl Control {
     /// itself added.
     fn join_command(&self, request: &JoinRequest, token: String) -> Result<Command, Refusal> {
         let state = self.node.state();
+        let (level, own) = (state.level(), request.feature_level);
+        if own < level {
+            return Err(Refusal::Refused(format!(
+                "{} runs an older version (feature level {own}) and the cluster is at {level}: \
+                 install the version that the members run",
+                request.name
+            )));
+        }
         let (Some(spec), Some(source)) = (state.spec(), state.spec_source()) else {
             return Err(Refusal::NotNow(
                 "the cluster has no configuration yet".to_string(),

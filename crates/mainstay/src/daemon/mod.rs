@@ -24,6 +24,7 @@ mod wall;
 mod what_if;
 mod witness;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use api::{ApiError, ErrorCode};
 use consensus::{ClusterKey, Identity, Log, NodeKey, Transport, TransportConfig};
 use host::heartbeat::{self, HeartbeatConfig, Memory, Scheduling};
 use membership::{Event, Voice};
+use model::level::LEVEL;
 use model::{BootId, Spec};
 use node::{Node, NodeConfig, RequestId};
 use tokio::sync::mpsc;
@@ -102,6 +104,9 @@ pub enum DaemonError {
         #[source]
         source: std::io::Error,
     },
+    /// A newer program has written to the log, and this one would have to guess.
+    #[error("entry {0} of the log was made by a newer version of Mainstay than {version}", version = env!("CARGO_PKG_VERSION"))]
+    TooNew(u64),
     /// A write to the log failed. To go on would be to promise what is not on disk.
     #[error("the log could not be written, so this daemon stops: {0}")]
     Disk(String),
@@ -123,6 +128,7 @@ impl DaemonError {
             | Self::System { .. } => ErrorCode::StateUnusable,
             Self::Socket(_) | Self::Listen(_) => ErrorCode::AddressUnusable,
             Self::Disk(_) => ErrorCode::DiskFailed,
+            Self::TooNew(_) => ErrorCode::TooOld,
         }
     }
 
@@ -258,6 +264,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         dog: dog::Dog::new(&places.run_dir),
         quorum_journal: quorum::Journal::default(),
         jumps: wall::Jumps::default(),
+        versions: BTreeMap::new(),
     };
     let inputs = control::Inputs {
         hands: received,
@@ -316,6 +323,7 @@ fn make_node(
         name: identity.name.clone(),
         boot,
         run: identity.incarnation,
+        level: LEVEL,
     };
     Node::new(config, raft, recorded.collect(), now)
 }

@@ -224,6 +224,21 @@ pub(super) fn no_such_service(state: &State, service: &ServiceName) -> ApiError 
 }
 
 impl Control {
+    /// Some nodes know more than all of them do: an upgrade is half done.
+    fn level_warning(&self) -> Option<String> {
+        let (level, has) = (model::level::LEVEL, self.node.state().level());
+        let behind = self.node.behind(level);
+        if level <= has || behind.is_empty() {
+            return None;
+        }
+        let names: Vec<&str> = behind.iter().map(model::NodeName::as_str).collect();
+        Some(format!(
+            "the upgrade is not complete: {} may run an older version, so the cluster stays at \
+             feature level {has} of {level}",
+            names.join(", ")
+        ))
+    }
+
     /// The state of everything, as this node sees it.
     pub fn status(&self) -> Result<Status, ApiError> {
         let now = host::clock::now();
@@ -259,7 +274,13 @@ impl Control {
         extra
             .versions
             .insert(me, env!("CARGO_PKG_VERSION").to_string());
+        let names = &self.topology.names;
+        let told = self.versions.iter();
+        let told = told.filter_map(|(id, it)| Some((names.get(id)?.clone(), it.clone())));
+        extra.versions.extend(told);
+        extra.warnings.extend(self.level_warning());
         let mut status = Status::from_seen(spec, state.seen(), extra);
+        status.feature_level = state.level();
         status.alarms.extend(self.lies_in_words());
         match boundary.lease {
             Lease::Ended => without_quorum(&mut status, spec.cluster.no_quorum),

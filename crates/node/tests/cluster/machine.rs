@@ -110,6 +110,7 @@ impl Machine {
             name: self.name.clone(),
             boot,
             run,
+            level: model::level::LEVEL,
         };
         let recorded = self.recorded.iter().map(|(a, s)| (a.clone(), s.clone()));
         let node = Node::new(config, raft, recorded.collect(), now);

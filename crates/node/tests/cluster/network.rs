@@ -43,6 +43,7 @@ impl Cluster {
             }
             (Power::On, Some(daemon)) => {
                 let _rejected = daemon.detector.handle_heartbeat(LINK, &heartbeat, now);
+                daemon.node.handle_level(from, model::level::LEVEL, now);
                 self.carry_out(to);
             }
         }
@@ -150,7 +151,7 @@ impl Cluster {
                 ));
             }
             Output::Reply { id, result } => self.answers.push((id, result)),
-            Output::Changed { .. } | Output::Leader(_) => {}
+            Output::Changed { .. } | Output::Leader(_) | Output::TooNew(_) => {}
             Output::Left => {
                 let now = self.now;
                 if let Some(mut daemon) = self.machine(id).daemon.take() {
