@@ -643,6 +643,9 @@ pub struct DaemonArgs {
     /// Where it keeps what does not outlive a boot
     #[arg(long, value_name = "DIRECTORY", default_value = "/run/mainstay")]
     pub run: PathBuf,
+    /// Start it again, with a pause that grows, whenever it ends unasked
+    #[arg(long)]
+    pub guard: bool,
 }
 
 /// Reads `lan=10.0.0.11/24@eth0,eth1`.

@@ -117,7 +117,11 @@ impl Guard {
             .create(true)
             .append(true)
             .open(&self.daemon.log)?;
-        let mut command = Command::new(&self.daemon.program);
+        let program = match self.daemon.installed.exists() {
+            true => &self.daemon.installed,
+            false => &self.daemon.program,
+        };
+        let mut command = Command::new(program);
         command
             .args(match self.daemon.kind {
                 DaemonKind::Node => &["daemon"][..],

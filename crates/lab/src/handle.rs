@@ -434,6 +434,30 @@ impl Lab {
         self.order(&Request::DaemonKill { node: node.into() })
     }
 
+    /// Installs a program for the daemon of a node, which it runs from its next start on; none:
+    /// that of the laboratory.
+    ///
+    /// # Errors
+    /// When the program cannot be found, or the link to it cannot be made.
+    pub fn install(&self, node: &str, program: Option<&Path>) -> Result<(), LabError> {
+        let failed = |source| LabError::System {
+            doing: "installing a program",
+            source,
+        };
+        let place = self.dir.join("nodes").join(node).join("program");
+        match fs::remove_file(&place) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failed(error));
+            }
+            _gone => {}
+        }
+        let Some(program) = program else {
+            return Ok(());
+        };
+        let program = program.canonicalize().map_err(failed)?;
+        std::os::unix::fs::symlink(program, &place).map_err(failed)
+    }
+
     /// The processes of a machine, with their numbers within it.
     ///
     /// # Errors

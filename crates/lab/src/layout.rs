@@ -190,6 +190,12 @@ impl Layout {
         self.machine_dir(machine).join("log")
     }
 
+    /// The daemon's program on a node where another one than the laboratory's was installed.
+    #[must_use]
+    pub fn program_path(&self, machine: &str) -> PathBuf {
+        self.machine_dir(machine).join("program")
+    }
+
     /// Begin of `PATH` in each machine.
     #[must_use]
     pub fn bin_dir(&self) -> PathBuf {

@@ -227,6 +227,8 @@ pub(crate) struct Boot {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Daemon {
     pub(crate) program: PathBuf,
+    /// Where another program is found once one was installed on this node.
+    pub(crate) installed: PathBuf,
     pub(crate) state_dir: PathBuf,
     pub(crate) log: PathBuf,
     pub(crate) kind: DaemonKind,

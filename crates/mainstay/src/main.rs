@@ -2,6 +2,7 @@
 
 mod daemon;
 mod forming;
+mod guard;
 mod witness;
 
 use std::io::IsTerminal;
@@ -128,6 +129,13 @@ fn run_daemon(args: &DaemonArgs, global: &Global) -> ExitCode {
         log_dir: variable("MAINSTAY_LOG_DIR").unwrap_or_else(|| PathBuf::from(LOG_DIR)),
         socket: global.socket.clone(),
     };
+    if args.guard {
+        return guard::run(&places).unwrap_or_else(|error| {
+            let error = ErrorCode::StateUnusable.error(format!("the guard cannot run: {error}"));
+            failed(&error, global)
+        });
+    }
+    guard::follow();
     match daemon::run(&places) {
         Ok(code) => code,
         Err(error) => failed(&error.to_api(), global),

@@ -69,6 +69,10 @@ pub enum Command {
         /// The next version of the spec (text and what was read from it), where the live one
         /// does not describe the node yet.
         spec: Option<Box<(String, Spec)>>,
+        /// The feature level of the first node, at which the cluster begins; that of others
+        /// was looked at before.
+        #[serde(default = "crate::level::level_first")]
+        level: u32,
     },
     /// A node leaves the cluster for good.
     RemoveMember {

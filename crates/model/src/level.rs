@@ -16,6 +16,11 @@ pub const LEVEL: u32 = if cfg!(feature = "older") { 1 } else { 2 };
 /// The level of a cluster that has not said otherwise, and of programs that say none.
 pub const LEVEL_FIRST: u32 = 1;
 
+/// The level of what says none, for `serde`.
+pub(crate) fn level_first() -> u32 {
+    LEVEL_FIRST
+}
+
 impl Command {
     /// The level from which on it may be in the log.
     #[must_use]

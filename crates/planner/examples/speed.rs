@@ -273,6 +273,7 @@ impl Cluster {
             key: boot_of(number).0.repeat(2).try_into().expect("32 bytes"),
             token,
             spec: None,
+            level: model::level::LEVEL,
         });
         self.apply(Command::NodeUp {
             node: node.clone(),

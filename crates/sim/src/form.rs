@@ -217,6 +217,7 @@ pub fn first_state(nodes: u64, spec: &Spec) -> (State, u64) {
             key: [id as u8; 32],
             token: token.into(),
             spec: None,
+            level: model::level::LEVEL,
         });
     }
     apply(Command::SetSpec {

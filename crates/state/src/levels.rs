@@ -17,11 +17,8 @@ impl State {
             return Err(Rejected::Late(format!("feature level {level}")));
         }
         self.level = level;
-        // A cluster that is being formed has had no other level that anybody saw.
-        if 1 < self.seen.nodes.len() {
-            let by = UserName::new("mainstay").expect("a plain word is a name");
-            self.record_operator(place, &by, format!("feature level {level}"));
-        }
+        let by = UserName::new("mainstay").expect("a plain word is a name");
+        self.record_operator(place, &by, format!("feature level {level}"));
         Ok(Applied::Done)
     }
 }

@@ -69,6 +69,7 @@ impl State {
             key,
             token,
             spec,
+            level,
         } = command
         else {
             return Err(Rejected::Unknown);
@@ -97,6 +98,9 @@ impl State {
             attributes: BTreeMap::new(),
             maintenance: Maintenance::Off,
         };
+        if self.seen.nodes.is_empty() {
+            self.level = self.level.max(*level);
+        }
         self.seen.nodes.insert(name.clone(), node);
         self.give_places();
         self.record_node(place, name, "a member", None);

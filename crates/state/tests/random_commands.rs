@@ -135,6 +135,7 @@ impl World {
                 key: [number as u8; 32],
                 token: token.into(),
                 spec: None,
+                level: model::level::LEVEL,
             };
             assert!(world.apply(member).is_some());
             world.machines.insert(name(node), Machine::default());
@@ -621,6 +622,7 @@ impl World {
                 key: [x; 32],
                 token: "again".into(),
                 spec: None,
+                level: model::level::LEVEL,
             },
             _ => {
                 let services = if x.is_multiple_of(3) {

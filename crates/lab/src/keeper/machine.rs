@@ -118,6 +118,7 @@ impl Machine {
         let dir = layout.machine_dir(name);
         let daemon = (name != CLIENT).then(|| Daemon {
             program: layout.bin_dir().join("mainstay"),
+            installed: layout.program_path(name),
             state_dir: layout.state_dir(name),
             log: dir.join("daemon.log"),
             kind: match name == WITNESS {

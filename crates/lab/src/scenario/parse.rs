@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::steps::{Condition, Ending, Relation, Source, Step, StepKind, Verdict};
+use super::steps::{Condition, Ending, Program, Relation, Source, Step, StepKind, Verdict};
 use crate::layout;
 use crate::protocol::{Cut, Direction};
 
@@ -66,6 +66,7 @@ pub(super) fn parse_step(head: &str, body: Option<&str>) -> Result<StepKind, Str
     Ok(match *verb {
         "up" => parse_up(rest)?,
         "apply" => StepKind::Apply(text()?.into()),
+        "install" => parse_install(rest)?,
         "config" => StepKind::Config {
             file: one(verb, "file", rest)?,
             text: text()?.into(),
@@ -261,6 +262,7 @@ fn parse_up(words: &[&str]) -> Result<StepKind, String> {
     let mut witness = layout::Witness::Absent;
     let mut fittings = crate::Fittings::default();
     let mut seed = 1;
+    let mut program = Program::ThisOne;
     for word in words {
         match word.split_once('=') {
             Some(("nodes", count)) => {
@@ -276,6 +278,7 @@ fn parse_up(words: &[&str]) -> Result<StepKind, String> {
             None if *word == "witness" => witness = layout::Witness::Present,
             None if *word == "disk" => fittings.disk = crate::DiskUse::Votes,
             None if *word == "pill" => fittings.disk = crate::DiskUse::VotesAndFences,
+            None if *word == "older" => program = Program::Older,
             None if *word == "bare" => cluster = crate::Cluster::Bare,
             _ => return Err(format!("`up` does not know `{word}`")),
         }
@@ -286,8 +289,19 @@ fn parse_up(words: &[&str]) -> Result<StepKind, String> {
         networks,
         cluster,
         fittings,
+        program,
         seed,
     })
+}
+
+fn parse_install(words: &[&str]) -> Result<StepKind, String> {
+    let (node, program) = match words {
+        [node, "older"] => (node, Program::Older),
+        [node, "newer"] => (node, Program::ThisOne),
+        _ => return Err("`install` takes a node and `older` or `newer`".into()),
+    };
+    let node = (*node).to_string();
+    Ok(StepKind::Install { node, program })
 }
 
 fn parse_cut(words: &[&str]) -> Result<Cut, String> {

@@ -86,6 +86,7 @@ impl Stage {
             networks,
             cluster,
             fittings,
+            program,
             seed,
         } = up
         else {
@@ -102,6 +103,11 @@ impl Stage {
         fittings
             .keep(lab.dir())
             .map_err(|error| error.to_string())?;
+        let program = program.path()?;
+        for node in nodes {
+            lab.install(node, program.as_deref())
+                .map_err(|error| explain(&error))?;
+        }
         match cluster {
             Cluster::Bare => {}
             Cluster::Formed => form(&lab, None).map_err(|error| explain(&error))?,
@@ -234,6 +240,7 @@ impl Stage {
             | StepKind::Pause(_)
             | StepKind::Resume(_)
             | StepKind::DaemonKill(_)
+            | StepKind::Install { .. }
             | StepKind::Cut(_)
             | StepKind::Heal(_)
             | StepKind::Run(_) => return None,
@@ -256,6 +263,10 @@ impl Stage {
             StepKind::Pause(node) => lab.pause(node),
             StepKind::Resume(node) => lab.resume(node),
             StepKind::DaemonKill(node) => lab.daemon_kill(node),
+            StepKind::Install { node, program } => {
+                let path = program.path().map_err(LabError::Refused)?;
+                lab.install(node, path.as_deref())
+            }
             StepKind::Cut(cut) => lab.cut(cut),
             StepKind::Heal(node) => lab.heal(node.as_deref()),
             StepKind::Run(span) => {

@@ -101,6 +101,34 @@ pub enum Ending {
 }
 
 /// What a line means.
+/// The program of a daemon.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Program {
+    /// The one that plays the scenario.
+    #[default]
+    ThisOne,
+    /// One of the feature level before, that `MAINSTAY_OLDER` names.
+    Older,
+}
+
+impl Program {
+    /// Where it is; none: it is the laboratory's own.
+    ///
+    /// # Errors
+    /// When nobody says where the older one is.
+    pub fn path(self) -> Result<Option<std::path::PathBuf>, String> {
+        match self {
+            Self::ThisOne => Ok(None),
+            Self::Older => match std::env::var_os("MAINSTAY_OLDER") {
+                Some(path) => Ok(Some(path.into())),
+                None => Err("MAINSTAY_OLDER must name an older program: \
+                             `cargo build -p mainstay --features older --target-dir target/older`"
+                    .to_string()),
+            },
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepKind {
     /// Make the laboratory.
@@ -115,6 +143,8 @@ pub enum StepKind {
         cluster: crate::Cluster,
         /// What its nodes have.
         fittings: crate::Fittings,
+        /// What their daemons are.
+        program: Program,
         /// Decides what is random.
         seed: u64,
     },
@@ -139,6 +169,13 @@ pub enum StepKind {
     Resume(String),
     /// Kill the daemon.
     DaemonKill(String),
+    /// Install a program for the daemon of a node.
+    Install {
+        /// The node.
+        node: String,
+        /// Which.
+        program: Program,
+    },
     /// Pull a cable.
     Cut(Cut),
     /// Plug cables in.

@@ -30,6 +30,7 @@ impl Control {
             key: me.key,
             token: String::new(),
             spec: Some(Box::new((self.known.source.clone(), loaded.spec))),
+            level: model::level::LEVEL,
         };
         self.pending.first = true;
         let id = self.new_request(Pending::Own(Own::First));
@@ -154,6 +155,7 @@ impl Control {
             key: request.key,
             token,
             spec,
+            level: model::level::LEVEL,
         })
     }
 

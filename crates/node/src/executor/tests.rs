@@ -92,6 +92,7 @@ fn granted() -> (State, u64) {
             key: [0; 32],
             token: String::new(),
             spec: None,
+            level: model::level::LEVEL,
         },
         Command::NodeUp {
             node: name("a"),

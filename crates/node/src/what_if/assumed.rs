@@ -51,6 +51,7 @@ impl Assumed {
                 key: [0; 32],
                 token,
                 spec: None,
+                level: model::level::LEVEL,
             });
             let mut boot = BootId([0; 16]);
             boot.0[..8].copy_from_slice(&(place as u64 + 1).to_be_bytes());

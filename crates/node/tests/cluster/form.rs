@@ -126,6 +126,7 @@ pub fn first_state(nodes: &[&str], spec: &Spec) -> (State, u64) {
             key: [place as u8; 32],
             token: token.into(),
             spec: None,
+            level: model::level::LEVEL,
         });
     }
     apply(Command::SetSpec {

@@ -281,6 +281,7 @@ impl Story {
                 key,
                 token: digest,
                 spec,
+                level: model::level::LEVEL,
             },
         );
         self.cluster.run(Duration::from_millis(100));

@@ -354,6 +354,7 @@ impl World {
                 key,
                 token,
                 spec: None,
+                level: model::level::LEVEL,
             });
         }
         for node in names {

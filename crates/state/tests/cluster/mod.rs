@@ -167,6 +167,7 @@ pub fn join(node: &str, token: &str) -> Command {
         key: [0; 32],
         token: token.into(),
         spec: None,
+        level: model::level::LEVEL,
     }
 }
 
