@@ -193,7 +193,7 @@ pub fn device(node: &NodeName) -> model::DeviceName {
 
 /// The state that a new cluster starts from, and its place in the log.
 #[must_use]
-pub fn first_state(nodes: u64, spec: &Spec) -> (State, u64) {
+pub fn first_state(nodes: u64, spec: &Spec, level: u32) -> (State, u64) {
     let mut state = State::new();
     let mut index = 0;
     let mut apply = |command| {
@@ -217,7 +217,7 @@ pub fn first_state(nodes: u64, spec: &Spec) -> (State, u64) {
             key: [id as u8; 32],
             token: token.into(),
             spec: None,
-            level: model::level::LEVEL,
+            level,
         });
     }
     apply(Command::SetSpec {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use model::level::LEVEL_FIRST;
 use model::spec::NoQuorumPolicy;
 use model::{Instant, NodeId, ServiceName, Spec};
 
@@ -48,6 +49,7 @@ const SLOW_START: Duration = Duration::from_secs(40);
 
 /// Names of streams of random numbers.
 const OF_SETUP: u64 = 1;
+const OF_LEVELS: u64 = 20;
 const OF_ACTS: u64 = 2;
 
 /// Which kinds of faults may be drawn.
@@ -127,6 +129,9 @@ pub struct Setup {
     pub devices: Devices,
     /// At which part of its bound a watchdog bites, of 1000; one with a slow clock is late.
     pub dog_bites_at: u32,
+    /// How often each node's daemon starts with a program of the feature level before, until
+    /// the newer one is installed; empty: never.
+    pub older: Vec<u64>,
     /// When the faults end.
     pub faults_end: Instant,
 }
@@ -151,6 +156,7 @@ impl Setup {
             echoes: 0,
             devices: Devices::Work,
             dog_bites_at: 1000,
+            older: Vec::new(),
             faults_end: Instant::ZERO,
         }
     }
@@ -172,6 +178,7 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
     }
     crate::shared::draw(&mut setup, scene.is_none());
     crate::lockers::draw(&mut setup);
+    setup.older = older(seed, setup.nodes, &setup.spec);
     let kinds = kinds_of(faults, &mut random);
     let mut acts = Acts {
         random: Random::new(seed, OF_ACTS),
@@ -247,8 +254,21 @@ fn setup(seed: u64, scene: Option<&Scene>, random: &mut Random) -> Setup {
         echoes: 0,
         devices: Devices::Work,
         dog_bites_at: 1000,
+        older: Vec::new(),
         faults_end: begins(u32::from(witness)) + FAULTS_FOR,
     }
+}
+
+/// A part of the clusters is upgraded while the faults go on: each node has the newer program
+/// from one of the first starts of its daemon on.
+fn older(seed: u64, nodes: u64, spec: &Spec) -> Vec<u64> {
+    let mut random = Random::new(seed, OF_LEVELS);
+    if LEVEL_FIRST < spec.level() || !random.chance(150) {
+        return Vec::new();
+    }
+    (0..nodes)
+        .map(|_| random.pick(&[0, 1, 1, 2, 2, 3]))
+        .collect()
 }
 
 /// The service that hangs while all others must recover.

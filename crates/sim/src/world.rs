@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use model::level::LEVEL;
 use model::operation::{Operation, ResourceAddress};
 use model::seen::FenceResult;
 use model::{Instant, NodeId, ServiceName};
@@ -351,7 +352,9 @@ pub(crate) struct World {
 
 impl World {
     pub fn new(setup: &Setup, acts: Vec<(Instant, crate::act::Act)>, keep: Keep) -> Self {
-        let (state, index) = form::first_state(setup.nodes, &setup.spec);
+        let is_older = setup.older.iter().any(|starts| 0 < *starts);
+        let level = if is_older { LEVEL - 1 } else { LEVEL };
+        let (state, index) = form::first_state(setup.nodes, &setup.spec, level);
         let configuration = form::first_configuration(setup.nodes);
         let disk = form::first_log(configuration.clone(), (&state, index));
         let machine = |id: u64| {
@@ -443,6 +446,8 @@ impl World {
     pub fn start_daemon(&mut self, id: NodeId) {
         let (now, seed) = (self.now, self.random.draw());
         let (timings, every) = (self.setup.spec.cluster.timings, self.setup.compact_every);
+        let older = self.setup.older.get(id.0 as usize - 1).copied();
+        let older = older.unwrap_or_default();
         let machine = self.machine(id);
         if machine.power == Power::Off || machine.daemon.is_some() {
             return;
@@ -452,6 +457,11 @@ impl World {
             let what = || "the log's checksum is wrong: the daemon refuses to start".into();
             return self.trace.tale(now, Some(id), what);
         }
+        machine.level = if machine.runs < older {
+            LEVEL - 1
+        } else {
+            LEVEL
+        };
         machine.start_daemon(now, seed, (timings, every));
         let run = machine.runs;
         self.introduce(id);

@@ -100,7 +100,6 @@ pub enum Ending {
     Refused,
 }
 
-/// What a line means.
 /// The program of a daemon.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Program {
@@ -129,6 +128,7 @@ impl Program {
     }
 }
 
+/// What a line means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepKind {
     /// Make the laboratory.
