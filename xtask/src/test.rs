@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use clap::Args;
 
-use crate::run::{Failure, output_of, release_binary, root, run as execute};
+use crate::run::{
+    Failure, older_binary, output_of, release_binary, root, run as execute, run_with,
+};
 
 /// What the tests use beside Rust: the program, and the Debian package that has it.
 const TOOLS: &[(&str, &str)] = &[
@@ -129,6 +131,13 @@ fn lab_scenarios(report: &mut Report) {
         }
     };
     let binary = binary.to_string_lossy().into_owned();
+    let older = match older_binary() {
+        Ok(older) => older,
+        Err(error) => {
+            report.step("build of the older feature level", || Err(error));
+            return;
+        }
+    };
     lab_demo(report, &binary);
     let mut scenarios: Vec<_> = std::fs::read_dir(root().join("scenarios/lab"))
         .into_iter()
@@ -146,7 +155,11 @@ fn lab_scenarios(report: &mut Report) {
             .into_owned();
         let path = path.to_string_lossy().into_owned();
         report.step(&format!("lab {name}"), || {
-            execute(&binary, &["lab", "run", &path])
+            run_with(
+                &binary,
+                &["lab", "run", &path],
+                &[("MAINSTAY_OLDER", &older)],
+            )
         });
     }
 }
