@@ -18,7 +18,9 @@ pub(crate) struct Levels {
 impl Node {
     /// A peer has said which feature level its program knows.
     pub fn handle_level(&mut self, peer: NodeId, level: u32, now: Instant) {
-        if self.levels.of_peers.insert(peer, level) != Some(level) {
+        let is_news = self.levels.of_peers.insert(peer, level) != Some(level);
+        // Where nothing can rise nothing is to be done.
+        if is_news && self.state.level() < level {
             self.advance(now);
         }
     }
