@@ -1,7 +1,6 @@
 //! What the planner of services tells the planner of arrangements: nodes, services and their
 //! rules in the words of `arrange_words`.
 
-#[allow(dead_code, reason = "each test binary uses its part")]
 mod arrange_words;
 mod world;
 
