@@ -123,22 +123,34 @@ fn together(scene: &Scene<'_>, deeds: &mut Deeds, link: &Link<'_>) {
     }
 }
 
-/// What must not be with something is on a node only once that is gone from there.
+/// What must not be with something is on a node only once that is gone from there. The other
+/// way round it is only a matter of order: what goes before what comes.
 fn apart(scene: &Scene<'_>, deeds: &mut Deeds, link: &Link<'_>) {
     let of_roles = link.primary_role.is_some() || link.dependent_role.is_some();
     if !link.score.is_never() || link.attribute.is_some() || of_roles {
         return;
     }
-    for then in scene.singles(link.dependent) {
+    comes_after(scene, deeds, (link.dependent, link.primary), Means::BLOCK);
+    comes_after(scene, deeds, (link.primary, link.dependent), Means::ORDER);
+}
+
+/// What comes to a node does so after another has gone from there.
+fn comes_after(
+    scene: &Scene<'_>,
+    deeds: &mut Deeds,
+    (comes, goes): (PartIx, PartIx),
+    means: Means,
+) {
+    for then in scene.singles(comes) {
         let Some(node) = scene.part(then).place.node() else {
             continue;
         };
         let start = deeds.starts(then, End::Beginning);
-        for first in scene.singles(link.primary) {
+        for first in scene.singles(goes) {
             let stops = deeds.own[first.0].stops.clone();
             for (_, stop) in stops.into_iter().filter(|(at, _)| *at == node) {
                 if !deeds.comes_before(start, stop) {
-                    deeds.edge(stop, start, Means::BLOCK);
+                    deeds.edge(stop, start, means);
                 }
             }
         }
