@@ -263,3 +263,131 @@ fn a_surplus_instance_stops_before_another_starts() {
         "#]],
     );
 }
+
+#[test]
+fn one_that_cannot_be_reached_counts_toward_the_most_of_its_node() {
+    story(
+        "nodes a
+         node b pending
+         clone k max=2 per-node=1
+         single r in k
+         found r on b #0",
+        &expect![[r#"
+            1. start r#1 on a (wanted)
+            then: r on b, r#1 on a
+            meant: r#1 on a
+            wait r: b is not proven to be off
+        "#]],
+    );
+}
+
+#[test]
+fn one_more_starts_where_there_is_room_for_it() {
+    story(
+        "nodes a b
+         clone k max=3 per-node=2 unique
+         single r in k
+         found r on a #0
+         found r on b #1",
+        &expect![[r#"
+            1. start r#2 on a (wanted)
+            then: r on a, r#1 on b, r#2 on a
+        "#]],
+    );
+}
+
+#[test]
+fn an_instance_that_is_barred_where_it_is_moves() {
+    story(
+        "nodes a b c
+         clone k max=2
+         single r in k failures-max=1
+         found r on a #0
+         found r on b #1
+         failures r on a 1",
+        &expect![[r#"
+            1. stop r on a (moves)
+            2. start r on c (moves) after 1
+            then: r on c, r#1 on b
+        "#]],
+    );
+}
+
+#[test]
+fn instances_that_differ_are_barred_one_by_one() {
+    story(
+        "nodes a b
+         clone k max=2 unique per-node=2
+         single r in k failures-max=1
+         failures r on a 1 #0",
+        &expect![[r#"
+            1. start r on b (wanted)
+            2. start r#1 on a (wanted)
+            then: r on b, r#1 on a
+        "#]],
+    );
+}
+
+#[test]
+fn an_instance_of_a_group_is_barred_with_its_member() {
+    story(
+        "nodes a b
+         clone k
+         group g in k
+         single m0 in g
+         single m1 in g failures-max=1
+         failures m1 on a 1",
+        &expect![[r#"
+            1. start m0 on a (wanted)
+            2. start m0#1 on b (wanted)
+            3. start m1#1 on b (wanted) after 2
+            then: m0 on a, m0#1 on b, m1#1 on b
+            wait m1: no node may run it
+        "#]],
+    );
+}
+
+#[test]
+fn a_clone_whose_child_is_stopped_stops() {
+    story(
+        "nodes a b
+         clone k
+         single r in k target=stopped
+         found r on a #0
+         found r on b #1",
+        &expect![[r#"
+            1. stop r on a (unwanted)
+            2. stop r#1 on b (unwanted)
+            then: nothing
+        "#]],
+    );
+}
+
+#[test]
+fn a_clone_goes_by_the_points_of_its_child() {
+    story(
+        "nodes a b c
+         clone k max=1
+         single r in k
+         location r c=5",
+        &expect![[r#"
+            1. start r on c (wanted)
+            then: r on c
+        "#]],
+    );
+}
+
+#[test]
+fn two_instances_are_both_put_on_the_best_node() {
+    story(
+        "nodes a b
+         clone k max=2 per-node=2 unique
+         single r in k
+         location k a=100",
+        &expect![[r#"
+            1. start r on a (wanted)
+            2. start r#1 on a (wanted)
+            then: r on a, r#1 on a
+        "#]],
+    );
+}

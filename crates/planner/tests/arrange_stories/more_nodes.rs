@@ -441,3 +441,187 @@ fn an_unmanaged_thing_that_runs_twice_stays_twice() {
         "#]],
     );
 }
+
+#[test]
+fn a_member_of_a_group_in_maintenance_is_left_alone() {
+    story(
+        "nodes a
+         group g
+         single m0 in g
+         single m1 in g maintenance
+         found m0 on a failed=watch/restart
+         found m1 on a",
+        &expect![[r#"
+            then: m0 on a, m1 on a
+            wait m0: needs m1
+        "#]],
+    );
+}
+
+#[test]
+fn an_unmanaged_thing_on_a_node_that_shuts_down_stays() {
+    story(
+        "nodes a
+         node b shutdown
+         single r unmanaged
+         found r on b",
+        &expect![[r#"
+            then: r on b
+        "#]],
+    );
+}
+
+#[test]
+fn freeze_by_role_leaves_followers_free() {
+    story(
+        "node a standby
+         nodes b
+         clone k promoted=1
+         single m in k
+         promotes m on a 5
+         ticket t lost
+         needs-ticket k t role=promoted loss=freeze
+         found m on a #0 unpromoted",
+        &expect![[r#"
+            1. stop m on a (moves)
+            2. start m on b (moves) after 1
+            then: m on b follows
+            wait m#1: no node may run it
+        "#]],
+    );
+}
+
+#[test]
+fn a_lost_ticket_demotes_where_that_is_said() {
+    story(
+        "nodes a
+         clone k promoted=1
+         single m in k
+         promotes m on a 5
+         ticket t lost
+         needs-ticket k t role=promoted loss=demote
+         found m on a #0 promoted",
+        &expect![[r#"
+            1. demote m on a (role)
+            then: m on a follows
+        "#]],
+    );
+}
+
+#[test]
+fn a_lost_ticket_that_demotes_stops_what_has_no_roles() {
+    story(
+        "nodes a
+         single r
+         ticket t lost
+         needs-ticket r t loss=demote
+         found r on a",
+        &expect![[r#"
+            1. stop r on a (unwanted)
+            then: nothing
+            wait r: no ticket
+        "#]],
+    );
+}
+
+#[test]
+fn a_ticket_for_the_role_lets_followers_start() {
+    story(
+        "nodes a
+         clone k promoted=1
+         single m in k
+         promotes m on a 5
+         ticket t
+         needs-ticket k t role=promoted loss=demote",
+        &expect![[r#"
+            1. start m on a (wanted)
+            then: m on a follows
+        "#]],
+    );
+}
+
+#[test]
+fn a_ticket_for_the_role_whose_loss_stops_starts_nobody() {
+    story(
+        "nodes a
+         clone k promoted=1
+         single m in k
+         promotes m on a 5
+         ticket t
+         needs-ticket k t role=promoted loss=stop",
+        &expect![[r#"
+            then: nothing
+            wait m: no ticket
+        "#]],
+    );
+}
+
+#[test]
+fn a_fence_for_a_lost_ticket_spares_followers_elsewhere() {
+    story(
+        "nodes a b
+         clone k promoted=1
+         single m in k
+         promotes m on a 5
+         ticket t lost
+         needs-ticket k t role=promoted loss=fence
+         found m on a #0 promoted
+         found m on b #1 unpromoted",
+        &expect![[r#"
+            fence a: k lost its ticket
+            1. demote m on a (fenced) of itself
+            2. stop m on a (fenced) of itself after 1
+            then: m#1 on b follows
+            wait m: no node may run it
+        "#]],
+    );
+}
+
+#[test]
+fn a_failure_that_fences_is_moot_on_a_node_that_left() {
+    story(
+        "nodes a
+         node b offline
+         single r
+         found r on b failed=watch/fence",
+        &expect![[r#"
+            1. start r on a (wanted)
+            then: r on a
+        "#]],
+    );
+}
+
+#[test]
+fn a_failure_that_empties_a_node_empties_it_of_others_too() {
+    story(
+        "nodes a b
+         single r
+         single s
+         found r on a failed=watch/standby
+         found s on a",
+        &expect![[r#"
+            1. stop r on a (moves)
+            2. start r on b (moves) after 1
+            3. stop s on a (moves)
+            4. start s on b (moves) after 3
+            then: r on b, s on b
+        "#]],
+    );
+}
+
+#[test]
+fn without_quorum_what_fences_for_a_failure_still_fences_its_own() {
+    story(
+        "policy no-quorum=ignore
+         no-quorum
+         nodes a b
+         single r
+         found r on a failed=watch/fence",
+        &expect![[r#"
+            fence a: r failed
+            1. stop r on a (fenced) of itself
+            2. start r on b (moves) after 1 after the fence of a
+            then: r on b
+        "#]],
+    );
+}

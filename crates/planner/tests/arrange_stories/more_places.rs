@@ -517,3 +517,206 @@ fn only_the_number_that_moves_away_is_barred_there() {
         "#]],
     );
 }
+
+#[test]
+fn a_wish_to_be_with_something_says_nothing_of_what_there_is_to_lose() {
+    story(
+        "policy placement=fits
+         node a capacity=cpu:4
+         node b capacity=cpu:4
+         single r uses=cpu:3
+         single p
+         single s uses=cpu:3
+         location r a=5
+         location p a=9
+         colocation s with p 100",
+        &expect![[r#"
+            1. start r on a (wanted)
+            2. start p on a (wanted)
+            3. start s on b (wanted)
+            then: p on a, r on a, s on b
+        "#]],
+    );
+}
+
+#[test]
+fn company_by_rack_says_nothing_of_what_there_is_to_lose() {
+    story(
+        "policy placement=fits
+         node a capacity=cpu:4 rack=x
+         node b capacity=cpu:4 rack=y
+         single r uses=cpu:3
+         single p
+         single s uses=cpu:3
+         location r a=5
+         location p a=9
+         colocation s with p always attribute=rack",
+        &expect![[r#"
+            1. start r on a (wanted)
+            2. start p on a (wanted)
+            then: p on a, r on a
+            wait s: no node may run it
+        "#]],
+    );
+}
+
+#[test]
+fn of_those_without_room_together_each_takes_what_there_is() {
+    story(
+        "policy placement=fits
+         node a capacity=cpu:3
+         node b capacity=cpu:4
+         single r uses=cpu:2
+         single s uses=cpu:3
+         colocation s with r always",
+        &expect![[r#"
+            1. start r on b (wanted)
+            then: r on b
+            wait s: no node may run it
+        "#]],
+    );
+}
+
+#[test]
+fn a_node_that_is_too_small_for_one_alone_is_out() {
+    story(
+        "policy placement=fits
+         node a capacity=cpu:1
+         node b capacity=cpu:2
+         single r uses=cpu:2
+         location r a=50",
+        &expect![[r#"
+            1. start r on b (wanted)
+            then: r on b
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_placed_already_needs_no_second_room() {
+    story(
+        "policy placement=fits
+         node a capacity=cpu:4
+         node b capacity=cpu:9
+         single r priority=5 uses=cpu:3
+         single s uses=cpu:1
+         location r a=10
+         colocation s with r always",
+        &expect![[r#"
+            1. start r on a (wanted)
+            2. start s on a (wanted)
+            then: r on a, s on a
+        "#]],
+    );
+}
+
+#[test]
+fn a_node_without_capacity_has_room_for_what_needs_none() {
+    story(
+        "policy placement=fits
+         nodes a
+         single r",
+        &expect![[r#"
+            1. start r on a (wanted)
+            then: r on a
+        "#]],
+    );
+}
+
+#[test]
+fn what_needs_none_of_a_good_fits() {
+    story(
+        "policy placement=fits
+         node a capacity=cpu:0
+         single r uses=cpu:0",
+        &expect![[r#"
+            1. start r on a (wanted)
+            then: r on a
+        "#]],
+    );
+}
+
+#[test]
+fn what_stays_put_is_placed_before_what_likes_its_place_as_much() {
+    story(
+        "policy placement=fits
+         node a capacity=cpu:4
+         node b capacity=cpu:4
+         single r uses=cpu:3
+         single s uses=cpu:3
+         location r a=10
+         location s a=10
+         found s on a",
+        &expect![[r#"
+            1. start r on b (wanted)
+            then: r on b, s on a
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_needed_stands_before_only_where_it_matters_as_much() {
+    story(
+        "policy placement=fits
+         node a capacity=cpu:4
+         single r uses=cpu:3 priority=1
+         single s uses=cpu:3
+         order s then r",
+        &expect![[r#"
+            then: nothing
+            meant: r on a
+            wait r: needs s
+            wait s: no node may run it
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_needed_optionally_does_not_stand_before() {
+    story(
+        "policy placement=fits
+         node a capacity=cpu:4
+         single r uses=cpu:3
+         single s uses=cpu:3
+         order s then r optional",
+        &expect![[r#"
+            1. start r on a (wanted)
+            then: r on a
+            wait s: no node may run it
+        "#]],
+    );
+}
+
+#[test]
+fn an_order_of_stops_says_nothing_of_room() {
+    story(
+        "policy placement=fits
+         node a capacity=cpu:4
+         single r uses=cpu:3
+         single s uses=cpu:3
+         order s.stop then r.stop one-way",
+        &expect![[r#"
+            1. start r on a (wanted)
+            then: r on a
+            wait s: no node may run it
+        "#]],
+    );
+}
+
+#[test]
+fn needs_in_a_circle_are_placed_once() {
+    story(
+        "policy placement=fits
+         node a capacity=cpu:4
+         single r uses=cpu:3
+         single s uses=cpu:3
+         order s then r
+         order r then s",
+        &expect![[r#"
+            then: nothing
+            meant: s on a
+            wait r: no node may run it
+            wait s: needs r
+        "#]],
+    );
+}

@@ -914,3 +914,331 @@ fn what_must_be_apart_swaps_one_after_the_other() {
         "#]],
     );
 }
+
+#[test]
+fn what_follows_a_member_and_is_placed_before_it_places_the_group() {
+    story(
+        "nodes a b
+         single s priority=5
+         group g
+         single m0 in g
+         single m1 in g
+         location g b=10
+         colocation s with m1 always",
+        &expect![[r#"
+            1. start s on b (wanted)
+            2. start m0 on b (wanted)
+            3. start m1 on b (wanted) after 2
+            then: m0 on b, m1 on b, s on b
+        "#]],
+    );
+}
+
+#[test]
+fn what_follows_an_instance_and_is_placed_before_it_places_the_clone() {
+    story(
+        "nodes a b
+         single s priority=5
+         clone k max=1
+         single m in k
+         location k b=10
+         colocation s with k always",
+        &expect![[r#"
+            1. start s on b (wanted)
+            2. start m on b (wanted)
+            then: m on b, s on b
+        "#]],
+    );
+}
+
+#[test]
+fn a_start_after_a_stop_is_a_stop_before_a_start_the_other_way_round() {
+    story(
+        "nodes a
+         single r
+         single s
+         order r.stop then s
+         found s on a",
+        &expect![[r#"
+            1. start r on a (wanted) after 2
+            2. stop s on a (for r)
+            3. start s on a (for r) after 2
+            then: r on a, s on a
+        "#]],
+    );
+}
+
+#[test]
+fn a_start_after_a_stop_may_follow_it() {
+    story(
+        "nodes a
+         single r target=stopped
+         single s
+         order r.stop then s
+         found r on a",
+        &expect![[r#"
+            1. stop r on a (unwanted)
+            2. start s on a (wanted) after 1
+            then: s on a
+        "#]],
+    );
+}
+
+#[test]
+fn a_demotion_before_a_start_waits_for_the_demotion() {
+    story(
+        "nodes a b
+         clone k promoted=1
+         single m in k target=unpromoted
+         single s
+         order k.demote then s one-way
+         found m on a #0 promoted",
+        &expect![[r#"
+            1. demote m on a (role)
+            2. start m#1 on b (wanted)
+            3. start s on a (wanted) after 1
+            then: m on a follows, m#1 on b follows, s on a
+        "#]],
+    );
+}
+
+#[test]
+fn serialised_stops_come_one_after_the_other() {
+    story(
+        "policy stop-all
+         nodes a
+         single r
+         single s
+         order r.stop then s.stop serialize
+         found r on a
+         found s on a",
+        &expect![[r#"
+            1. stop r on a (unwanted)
+            2. stop s on a (unwanted) after 1
+            then: nothing
+        "#]],
+    );
+}
+
+#[test]
+fn a_serialised_start_and_promotion_come_one_after_the_other() {
+    story(
+        "nodes a
+         single r
+         clone k promoted=1
+         single m in k
+         promotes m on a 5
+         order k.promote then r serialize",
+        &expect![[r#"
+            1. start r on a (wanted) after 3
+            2. start m on a (wanted)
+            3. promote m on a (role) after 2
+            then: m on a leads, r on a
+        "#]],
+    );
+}
+
+#[test]
+fn some_before_of_a_promotion_waits_for_a_leader() {
+    story(
+        "nodes a b
+         clone k promoted=1
+         single m in k
+         single s
+         promotes m on b 5
+         some-before 1 of k.promote then s",
+        &expect![[r#"
+            1. start m on b (wanted)
+            2. promote m on b (role) after 1
+            3. start m#1 on a (wanted)
+            4. start s on a (wanted) after 2
+            then: m on b leads, m#1 on a follows, s on a
+        "#]],
+    );
+}
+
+#[test]
+fn some_before_holds_for_each_of_several() {
+    story(
+        "nodes a
+         single p target=stopped
+         single r
+         single s
+         some-before 1 of p then r s",
+        &expect![[r#"
+            then: nothing
+            meant: r on a, s on a
+            wait r: needs p
+            wait s: needs p
+        "#]],
+    );
+}
+
+#[test]
+fn what_must_be_with_a_group_that_is_not_whole_waits() {
+    story(
+        "nodes a
+         group g
+         single m0 in g
+         single m1 in g failures-max=1
+         single s
+         colocation s with g always
+         failures m1 on a 1",
+        &expect![[r#"
+            1. start m0 on a (wanted)
+            then: m0 on a
+            wait m1: no node may run it
+            wait s: no node may run it
+        "#]],
+    );
+}
+
+#[test]
+fn what_must_be_with_a_clone_needs_only_the_instance_there() {
+    story(
+        "nodes a b
+         single p target=stopped
+         clone k
+         single m in k
+         single s
+         order p then k
+         colocation s with k always",
+        &expect![[r#"
+            then: nothing
+            meant: m on a, m#1 on b, s on a
+            wait m: needs p
+            wait m#1: needs p
+            wait s: needs m
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_together_where_nobody_can_reach_it_stays_there() {
+    story(
+        "nodes a
+         node b pending
+         single r
+         single s
+         colocation s with r always
+         found r on b
+         found s on b",
+        &expect![[r#"
+            then: r on b, s on b
+            meant: r on a, s on a
+            wait r: b is not proven to be off
+            wait s: b is not proven to be off
+        "#]],
+    );
+}
+
+#[test]
+fn what_must_be_with_something_on_another_rack_does_not_wait_for_it() {
+    story(
+        "node a rack=x
+         node b rack=x
+         single p target=stopped
+         single r
+         single s
+         order p then r
+         colocation s with r always attribute=rack",
+        &expect![[r#"
+            1. start s on b (wanted)
+            then: s on b
+            meant: r on a, s on b
+            wait r: needs p
+        "#]],
+    );
+}
+
+#[test]
+fn a_follower_of_followers_may_be_anywhere() {
+    story(
+        "nodes a b
+         clone k promoted=1
+         single m in k
+         single s
+         promotes m on a 5
+         colocation s with k always with-role=unpromoted",
+        &expect![[r#"
+            1. start m on a (wanted)
+            2. promote m on a (role) after 1
+            3. start m#1 on b (wanted)
+            4. start s on b (wanted)
+            then: m on a leads, m#1 on b follows, s on b
+        "#]],
+    );
+}
+
+#[test]
+fn a_leader_must_be_with_what_it_leads_for() {
+    story(
+        "nodes a b
+         single r target=stopped
+         clone k promoted=1
+         single m in k
+         promotes m on a 5
+         colocation k with r always role=promoted",
+        &expect![[r#"
+            1. start m on a (wanted)
+            2. start m#1 on b (wanted)
+            then: m on a follows, m#1 on b follows
+        "#]],
+    );
+}
+
+#[test]
+fn what_would_rather_not_be_with_a_group_keeps_away_from_all_of_it() {
+    story(
+        "nodes a b c
+         group g apart
+         single m0 in g
+         single m1 in g
+         single s
+         location m0 a=10
+         location m1 b=10
+         colocation s with g -10",
+        &expect![[r#"
+            1. start m0 on a (wanted)
+            2. start m1 on b (wanted) after 1
+            3. start s on c (wanted)
+            then: m0 on a, m1 on b, s on c
+        "#]],
+    );
+}
+
+#[test]
+fn of_two_rules_between_the_same_two_both_count() {
+    story(
+        "nodes a b c
+         single r
+         single s
+         location r a=10
+         location s b=150
+         colocation s with r 100
+         colocation s with r 100",
+        &expect![[r#"
+            1. start r on a (wanted)
+            2. start s on a (wanted)
+            then: r on a, s on a
+        "#]],
+    );
+}
+
+#[test]
+fn one_that_waits_for_a_stop_on_its_way_waits_for_that_only() {
+    story(
+        "nodes a b
+         single r
+         single s
+         colocation s with r never
+         location s b=5
+         found r on b failed=watch/move",
+        &expect![[r#"
+            1. stop r on b (moves)
+            2. start r on a (moves) after 1
+            3. start s on b (wanted) after 1
+            then: r on a, s on b
+        "#]],
+    );
+}

@@ -326,3 +326,165 @@ fn what_runs_elsewhere_too_and_cannot_stop_there_keeps_it_from_starting() {
         "#]],
     );
 }
+
+#[test]
+fn of_two_that_change_places_where_room_counts_one_goes_live() {
+    story(
+        "policy placement=fits
+         node a capacity=cpu:4
+         node b capacity=cpu:4
+         single r live uses=cpu:3
+         single s live uses=cpu:3
+         location r b=100
+         location s a=100
+         found r on a
+         found s on b",
+        &expect![[r#"
+            1. send r on a (moves) after 4
+            2. receive r on b (moves) after 1
+            3. stop r on a (moves) after 2
+            4. stop s on b (moves)
+            5. start s on a (moves) after 3 4
+            then: r on b, s on a
+        "#]],
+    );
+}
+
+#[test]
+fn what_stops_for_what_goes_away_live_is_waited_for() {
+    story(
+        "nodes a b
+         single r live
+         single s
+         location r b=100
+         location s a=100
+         colocation r with s never
+         found r on a
+         found s on b",
+        &expect![[r#"
+            1. send r on a (moves) after 4
+            2. receive r on b (moves) after 1
+            3. stop r on a (moves) after 2
+            4. stop s on b (moves)
+            5. start s on a (moves) after 3 4
+            then: r on b, s on a
+        "#]],
+    );
+}
+
+#[test]
+fn a_live_migration_follows_one_that_it_needs_half_done() {
+    story(
+        "nodes a b
+         single q live
+         single r live
+         order q then r
+         location q b=100
+         location r b=100
+         found q on a leaving-to=b
+         found r on a",
+        &expect![[r#"
+            1. receive q on b (moves)
+            2. stop q on a (moves) after 1 5
+            3. send r on a (moves) after 1
+            4. receive r on b (moves) after 3
+            5. stop r on a (moves) after 4
+            then: q on b, r on b
+        "#]],
+    );
+}
+
+#[test]
+fn what_arrived_and_is_not_let_go_yet_is_let_go() {
+    story(
+        "nodes a b
+         single r live
+         location r b=100
+         found r on a leaving-to=b
+         found r on b coming-from=a",
+        &expect![[r#"
+            1. receive r on b (moves)
+            2. stop r on a (moves) after 1
+            then: r on b
+        "#]],
+    );
+}
+
+#[test]
+fn a_migration_that_failed_is_begun_anew_with_a_stop() {
+    story(
+        "nodes a b
+         single r live
+         location r b=100
+         found r on a failed=migrate/restart",
+        &expect![[r#"
+            1. stop r on a (moves)
+            2. start r on b (moves) after 1
+            then: r on b
+        "#]],
+    );
+}
+
+#[test]
+fn what_may_not_be_touched_does_not_migrate_from_beneath_another() {
+    story(
+        "node a maintenance
+         nodes b
+         single q live
+         single r
+         order q then r
+         found q on a
+         found r on a",
+        &expect![[r#"
+            then: q on a, r on a
+        "#]],
+    );
+}
+
+#[test]
+fn half_a_migration_beneath_a_later_member_comes_to_rest() {
+    story(
+        "nodes a b
+         group g live
+         single m0 in g live
+         single m1 in g live
+         location g b=100
+         found m0 on a leaving-to=b
+         found m1 on a",
+        &expect![[r#"
+            1. receive m0 on b (moves)
+            2. stop m0 on a (moves) after 1 5
+            3. send m1 on a (moves) after 1
+            4. receive m1 on b (moves) after 3
+            5. stop m1 on a (moves) after 4
+            then: m0 on b, m1 on b
+        "#]],
+    );
+}
+
+#[test]
+fn what_failed_in_its_promotion_and_may_lead_is_demoted() {
+    story(
+        "nodes a
+         clone k promoted=1
+         single m in k target=unpromoted
+         found m on a #0 unpromoted failed=promote/demote",
+        &expect![[r#"
+            1. demote m on a (failed)
+            then: m on a follows
+        "#]],
+    );
+}
+
+#[test]
+fn a_watch_that_demotes_a_follower_does_nothing() {
+    story(
+        "nodes a
+         clone k promoted=1
+         single m in k
+         found m on a #0 unpromoted failed=watch/demote",
+        &expect![[r#"
+            then: m on a follows
+        "#]],
+    );
+}

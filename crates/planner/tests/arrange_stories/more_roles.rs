@@ -410,3 +410,171 @@ fn the_leader_of_numbers_that_differ_keeps_its_number() {
         "#]],
     );
 }
+
+#[test]
+fn a_leader_that_moves_steps_down_and_leads_again() {
+    story(
+        "node a standby
+         nodes b
+         clone k max=1 promoted=1
+         single m in k
+         promotes m on b 5
+         promotes m on a 5
+         found m on a #0 promoted",
+        &expect![[r#"
+            1. demote m on a (moves)
+            2. stop m on a (moves) after 1
+            3. start m on b (moves) after 2
+            4. promote m on b (role) after 1 3
+            then: m on b leads
+        "#]],
+    );
+}
+
+#[test]
+fn a_stuck_leader_leaves_the_second_place() {
+    story(
+        "nodes a b
+         node c maintenance
+         clone k promoted=2
+         single m in k
+         promotes m on a 5
+         promotes m on b 4
+         found m on a #0 unpromoted
+         found m on b #1 unpromoted
+         found m on c #2 promoted",
+        &expect![[r#"
+            1. promote m on a (role)
+            then: m on a leads, m#1 on b follows, m#2 on c leads
+        "#]],
+    );
+}
+
+#[test]
+fn a_blocked_follower_takes_no_place_of_a_leader() {
+    story(
+        "nodes a b
+         clone k promoted=1
+         single m in k
+         promotes m on a 5
+         found m on a #0 unpromoted
+         found m on b #1 unpromoted failed=stop/block",
+        &expect![[r#"
+            1. promote m on a (role)
+            then: m on a leads, m#1 on b follows
+            wait m#1: blocked
+        "#]],
+    );
+}
+
+#[test]
+fn an_instance_that_is_nowhere_does_not_lead() {
+    story(
+        "node a standby
+         clone k promoted=1
+         single m in k
+         promotes m on a 5",
+        &expect![[r#"
+            then: nothing
+            wait m: no node may run it
+        "#]],
+    );
+}
+
+#[test]
+fn a_leader_below_zero_is_none() {
+    story(
+        "nodes a b
+         clone k promoted=1
+         single m in k
+         promotes m on a -5
+         found m on a #0 promoted
+         found m on b #1 unpromoted",
+        &expect![[r#"
+            1. demote m on a (role)
+            then: m on a follows, m#1 on b follows
+        "#]],
+    );
+}
+
+#[test]
+fn zero_is_enough_to_lead() {
+    story(
+        "nodes a
+         clone k promoted=1
+         single m in k
+         promotes m on a 0",
+        &expect![[r#"
+            1. start m on a (wanted)
+            2. promote m on a (role) after 1
+            then: m on a leads
+        "#]],
+    );
+}
+
+#[test]
+fn a_location_for_another_clone_says_nothing() {
+    story(
+        "nodes a b
+         clone j promoted=1
+         single l in j
+         clone k promoted=1
+         single m in k
+         promotes l on a 5
+         promotes l on b 6
+         promotes m on a 5
+         promotes m on b 6
+         location j role=promoted a=100",
+        &expect![[r#"
+            1. start l on b (wanted)
+            2. start l#1 on a (wanted)
+            3. promote l#1 on a (role) after 2
+            4. start m on b (wanted)
+            5. promote m on b (role) after 4
+            6. start m#1 on a (wanted)
+            then: l on b follows, l#1 on a leads, m on b leads, m#1 on a follows
+        "#]],
+    );
+}
+
+#[test]
+fn a_leader_of_an_ordered_group_is_promoted_in_order() {
+    story(
+        "nodes a
+         clone k promoted=1
+         group g in k
+         single m0 in g
+         single m1 in g
+         promotes m0 on a 5
+         found m0 on a #0 unpromoted
+         found m1 on a #0 unpromoted",
+        &expect![[r#"
+            1. promote m0 on a (role)
+            2. promote m1 on a (role) after 1
+            then: m0 on a leads, m1 on a leads
+        "#]],
+    );
+}
+
+#[test]
+fn all_of_a_cloned_group_steps_down() {
+    story(
+        "nodes a b
+         clone k promoted=1
+         group g in k
+         single m0 in g
+         single m1 in g
+         promotes m0 on b 5
+         found m0 on a #0 promoted
+         found m1 on a #0 promoted
+         found m0 on b #1 unpromoted
+         found m1 on b #1 unpromoted",
+        &expect![[r#"
+            1. demote m0 on a (role) after 2
+            2. demote m1 on a (role)
+            3. promote m0#1 on b (role) after 1 2
+            4. promote m1#1 on b (role) after 1 2 3
+            then: m0 on a follows, m0#1 on b leads, m1 on a follows, m1#1 on b leads
+        "#]],
+    );
+}
