@@ -496,3 +496,18 @@ fn which_of_two_places_counts_does_not_depend_on_the_order_in_which_they_are_tol
     };
     assert_eq!(places(one), places(other));
 }
+
+#[test]
+fn nothing_starts_in_a_rack_while_what_it_must_be_apart_from_stays_there() {
+    sound(
+        "node a rack=x
+         node b rack=x pending
+         node c rack=y
+         single r
+         single s
+         location r c=10
+         location s a=5
+         colocation s with r never attribute=rack
+         found r on b",
+    );
+}

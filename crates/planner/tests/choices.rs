@@ -2451,3 +2451,53 @@ fn failures_bar_a_node_only_within_the_window() {
         "#]],
     );
 }
+
+#[test]
+fn a_copy_stays_when_the_node_that_it_was_asked_to_has_no_room_any_more() {
+    check(
+        "nodes a b c
+        capacity a cpu=4
+        capacity b cpu=4
+        capacity c cpu=4
+        placement fits
+        service web copies=2 uses=cpu:3
+        operator maintenance on
+        operator move web:0 to c
+        capacity c cpu=1
+        operator maintenance off
+        capacity c cpu=4",
+        expect![[r#"
+            > capacity a cpu=4
+            configuration version 2 by ann
+            > capacity b cpu=4
+            configuration version 3 by ann
+            > capacity c cpu=4
+            configuration version 4 by ann
+            > placement fits
+            configuration version 5 by ann
+            > service web copies=2 uses=cpu:3
+            configuration version 6 by ann
+            plan 1: start web:0 on a: it should run and runs nowhere
+            plan 1: start web:1 on b: it should run and runs nowhere
+            web:0 runs on a
+            web:1 runs on b
+            > operator maintenance on
+            ann: maintenance on
+              web:0: maintenance is on
+              web:1: maintenance is on
+            > operator move web:0 to c
+            ann: move web:0 to c
+            > capacity c cpu=1
+            configuration version 7 by ann
+            > operator maintenance off
+            ann: maintenance off
+              web:0: no node may run it: b: has its copy; c: no room on c: cpu 3 needed, 1 left
+            > capacity c cpu=4
+            configuration version 8 by ann
+            plan 2: stop web:0 on a: asked by ann
+            web:0 stopped on a: asked by ann
+            plan 3: start web:0 on c: asked by ann
+            web:0 runs on c
+        "#]],
+    );
+}

@@ -123,21 +123,27 @@ fn together(scene: &Scene<'_>, deeds: &mut Deeds, link: &Link<'_>) {
     }
 }
 
-/// What must not be with something is on a node only once that is gone from there. The other
+/// What must not be with something is in a place only once that is gone from there. The other
 /// way round it is only a matter of order: what goes before what comes.
 fn apart(scene: &Scene<'_>, deeds: &mut Deeds, link: &Link<'_>) {
     let of_roles = link.primary_role.is_some() || link.dependent_role.is_some();
-    if !link.score.is_never() || link.attribute.is_some() || of_roles {
+    if !link.score.is_never() || of_roles {
         return;
     }
-    comes_after(scene, deeds, (link.dependent, link.primary), Means::BLOCK);
-    comes_after(scene, deeds, (link.primary, link.dependent), Means::ORDER);
+    let pairs = [
+        (link.dependent, link.primary, Means::BLOCK),
+        (link.primary, link.dependent, Means::ORDER),
+    ];
+    for (comes, goes, means) in pairs {
+        comes_after(scene, deeds, link.attribute, (comes, goes), means);
+    }
 }
 
-/// What comes to a node does so after another has gone from there.
+/// What comes to a place does so after another has gone from there.
 fn comes_after(
     scene: &Scene<'_>,
     deeds: &mut Deeds,
+    attribute: Option<&String>,
     (comes, goes): (PartIx, PartIx),
     means: Means,
 ) {
@@ -148,7 +154,8 @@ fn comes_after(
         let start = deeds.starts(then, End::Beginning);
         for first in scene.singles(goes) {
             let stops = deeds.own[first.0].stops.clone();
-            for (_, stop) in stops.into_iter().filter(|(at, _)| *at == node) {
+            let near = |at: &NodeIx| scene.same_place(attribute, *at, node);
+            for (_, stop) in stops.into_iter().filter(|(at, _)| near(at)) {
                 if !deeds.comes_before(start, stop) {
                     deeds.edge(stop, start, means);
                 }

@@ -1242,3 +1242,47 @@ fn one_that_waits_for_a_stop_on_its_way_waits_for_that_only() {
         "#]],
     );
 }
+
+#[test]
+fn what_must_be_apart_by_rack_waits_until_that_is_gone_from_the_rack() {
+    story(
+        "node a rack=x
+         node b rack=x pending
+         node c rack=y
+         single r
+         single s
+         location r c=10
+         colocation s with r never attribute=rack
+         location s a=5
+         found r on b",
+        &expect![[r#"
+            then: r on b
+            meant: r on c, s on a
+            wait r: b is not proven to be off
+            wait s: needs r
+        "#]],
+    );
+}
+
+#[test]
+fn what_must_be_apart_by_rack_changes_places_one_after_the_other() {
+    story(
+        "node a rack=x
+         node b rack=y
+         node c rack=y
+         single r
+         single s
+         location r c=10
+         location s a=10
+         colocation s with r never attribute=rack
+         found r on a
+         found s on b",
+        &expect![[r#"
+            1. stop r on a (moves)
+            2. start r on c (moves) after 1 3
+            3. stop s on b (moves)
+            4. start s on a (moves) after 1 3
+            then: r on c, s on a
+        "#]],
+    );
+}
