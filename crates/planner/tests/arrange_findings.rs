@@ -511,3 +511,55 @@ fn nothing_starts_in_a_rack_while_what_it_must_be_apart_from_stays_there() {
          found r on b",
     );
 }
+
+#[test]
+fn where_nobody_can_be_fenced_nothing_starts_beside_a_lost_node() {
+    let arrangement = sound(
+        "policy no-fence-device
+         node a offline unclean
+         nodes b
+         single r
+         single s
+         clone k unique
+         single m in k
+         found s on b",
+    );
+    assert_eq!(arrangement.steps, [], "what runs goes on");
+    let arrangement = sound(
+        "policy no-fence-device
+         node a offline unseen
+         nodes b
+         single r requires=quorum
+         single s requires=nothing",
+    );
+    assert_eq!(arrangement.steps.len(), 1, "what asks for nothing starts");
+}
+
+#[test]
+fn a_leader_that_should_start_anew_and_cannot_stop_is_not_promoted_again() {
+    sound(
+        "nodes a b c
+         clone k unique promoted=1
+         single m in k
+         single r
+         order k then r
+         found m on a #2 unpromoted
+         found m on b #2 promoted
+         found r on b failed=stop/block
+         promotes m on b 0",
+    );
+}
+
+#[test]
+fn what_is_frozen_in_one_of_two_places_is_left_in_both() {
+    sound(
+        "policy stop-all
+         nodes a b
+         clone k unique promoted=1
+         single m in k
+         ticket t lost
+         needs-ticket k t role=promoted loss=freeze
+         found m on b #1 promoted
+         found m on a #1 unpromoted",
+    );
+}

@@ -153,7 +153,8 @@ fn carried_out(scene: &Scene<'_>, deeds: &Deeds, at: DeedIx) -> Option<(Action, 
         }
         What::Stop(_, node) => Some((Action::Stop, node)),
         What::Promote(part, Some(node)) => {
-            active_after(scene, deeds, part).then_some((Action::Promote, node))
+            let promotes = active_after(scene, deeds, part) && !leads_on(scene, deeds, part, node);
+            promotes.then_some((Action::Promote, node))
         }
         What::Demote(part, node) => {
             let leads =
@@ -164,6 +165,15 @@ fn carried_out(scene: &Scene<'_>, deeds: &Deeds, at: DeedIx) -> Option<(Action, 
         }
         What::Start(_, None) | What::Promote(_, None) | What::Gate => None,
     }
+}
+
+/// Whether it leads there and is neither demoted nor stopped: then there is nothing to give it.
+fn leads_on(scene: &Scene<'_>, deeds: &Deeds, at: PartIx, node: NodeIx) -> bool {
+    let own = &deeds.own[at.0];
+    let mut here = scene.part(at).here.iter();
+    let mut downs = own.demotes.iter().chain(&own.stops);
+    here.any(|here| here.node == node && here.role == Role::Promoted)
+        && !downs.any(|(other, deed)| *other == node && carried_out(scene, deeds, *deed).is_some())
 }
 
 fn placed(scene: &Scene<'_>, at: PartIx) -> Option<Placed> {

@@ -149,6 +149,9 @@ fn check_stays(scene: &Scene<'_>, violations: &mut Vec<Violation>) {
             && !settings.is_fence_device;
         match policy.no_quorum {
             NoQuorum::Stop if bound => complain(Rule::Quorum, "runs on without a quorum"),
+            NoQuorum::Fence if bound && !policy.can_fence() => {
+                complain(Rule::Quorum, "runs on without a quorum");
+            }
             NoQuorum::Demote if bound && role == Role::Promoted => {
                 complain(Rule::Quorum, "leads without a quorum");
             }

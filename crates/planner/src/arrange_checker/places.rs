@@ -105,7 +105,7 @@ fn without_ticket(scene: &Scene<'_>, slot: Slot, role: Role) -> Option<&'static 
             // resource that is promoted instead, so it is not judged.
             Some(Role::Unpromoted) => continue,
         };
-        let unfenced = rule.on_loss == TicketLoss::Fence && !scene.wanted.policy.fencing;
+        let unfenced = rule.on_loss == TicketLoss::Fence && !scene.wanted.policy.can_fence();
         let frozen = rule.on_loss == TicketLoss::Freeze && !scene.begins(slot);
         if unfenced || (frozen && scene.before.contains_key(&slot)) {
             continue;

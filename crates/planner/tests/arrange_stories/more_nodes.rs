@@ -625,3 +625,78 @@ fn without_quorum_what_fences_for_a_failure_still_fences_its_own() {
         "#]],
     );
 }
+
+#[test]
+fn where_nothing_fences_what_runs_goes_on_and_nothing_new_starts() {
+    story(
+        "policy no-fence-device
+         node a offline unclean
+         nodes b
+         single r
+         single s
+         single t requires=quorum
+         single u
+         found s on b
+         found u on b failed=watch/restart",
+        &expect![[r#"
+            1. start t on b (wanted)
+            2. stop u on b (failed)
+            then: s on b, t on b
+            meant: r on b, s on b, t on b, u on b
+            wait r: a is not proven to be off
+            wait u: a is not proven to be off
+        "#]],
+    );
+}
+
+#[test]
+fn where_nothing_fences_a_node_that_was_never_seen_keeps_more_from_starting() {
+    story(
+        "policy no-fence-device
+         node a offline unseen
+         nodes b
+         single r requires=quorum
+         single s requires=nothing",
+        &expect![[r#"
+            1. start s on b (wanted)
+            then: s on b
+            meant: r on b, s on b
+            wait r: a is not proven to be off
+        "#]],
+    );
+}
+
+#[test]
+fn where_nothing_fences_and_there_is_no_quorum_the_policy_says_what_starts() {
+    story(
+        "policy no-fence-device no-quorum=freeze
+         no-quorum
+         node a offline unclean
+         nodes b
+         single r
+         found r on b failed=watch/restart",
+        &expect![[r#"
+            1. stop r on b (failed)
+            2. start r on b (failed) after 1
+            then: r on b
+        "#]],
+    );
+}
+
+#[test]
+fn a_failure_that_fences_is_not_answered_where_nothing_fences() {
+    story(
+        "policy no-fence-device
+         nodes a b
+         single r
+         single s
+         found r on a failed=stop/fence
+         found s on a",
+        &expect![[r#"
+            then: r on a, s on a
+            meant: r on b, s on b
+            wait r: a is not proven to be off
+            wait s: a is not proven to be off
+        "#]],
+    );
+}
