@@ -563,3 +563,19 @@ fn what_is_frozen_in_one_of_two_places_is_left_in_both() {
          found m on a #1 unpromoted",
     );
 }
+
+#[test]
+fn what_leads_beside_what_is_blocked_does_not_lead_on_where_it_must_not() {
+    sound(
+        "nodes a b
+         single r
+         location r a=10
+         clone k promoted=1
+         group g in k
+         single m0 in g
+         single m1 in g
+         colocation m1 with r always role=promoted
+         found m0 on b #0 unpromoted failed=stop/block
+         found m1 on b #0 promoted",
+    );
+}

@@ -10,19 +10,19 @@ const BACK: Means = Means::BLOCK.and(Means::PULL_MANAGED);
 
 pub(super) fn orders(scene: &Scene<'_>, deeds: &mut Deeds) {
     for order in &scene.wanted.orders {
+        let order = &ascending(order);
         let first = scene.spoken_of(order.first);
         let then = scene.spoken_of(order.then);
-        let (Some(first), Some(then)) = (first, then) else {
-            continue;
-        };
-        if first != then {
-            Pair {
+        if let (Some(first), Some(then)) = (first, then)
+            && first != then
+        {
+            let pair = Pair {
                 scene,
-                order: &ascending(order),
-                first: if is_descending(order) { then } else { first },
-                then: if is_descending(order) { first } else { then },
-            }
-            .edges(deeds);
+                order,
+                first,
+                then,
+            };
+            pair.edges(deeds);
         }
     }
     for some in &scene.wanted.some_before {

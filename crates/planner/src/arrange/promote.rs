@@ -101,7 +101,7 @@ impl Scene<'_> {
             for single in self.singles(instance) {
                 if matches!(self.part(single).place, Place::On(_)) {
                     let role = match is_kept {
-                        true => self.role_kept(single),
+                        true => self.role_kept(single, priority),
                         false => role,
                     };
                     self.part_mut(single).next_role = Some(role);
@@ -139,11 +139,11 @@ impl Scene<'_> {
     }
 
     /// The role of a part of an instance of which something may not be touched: what is free
-    /// in it leads on where it does, but not only because of what leads beside it.
-    fn role_kept(&self, single: PartIx) -> Role {
+    /// in it leads on where it does and may, but not only because of what leads beside it.
+    fn role_kept(&self, single: PartIx, priority: Score) -> Role {
         let part = self.part(single);
         let is_free = part.managed && !part.blocked;
-        let may_lead = self.settings(single).target == Target::Promoted;
+        let may_lead = self.settings(single).target == Target::Promoted && !priority.is_never();
         let mut here = part.here.iter();
         let leads = here.any(|here| {
             let counts = !is_free || Some(here.node) == part.place.node();

@@ -339,10 +339,9 @@ impl<'a> Scene<'a> {
             } else {
                 self.wish_at(of, NodeIx(node), weighing.attribute)
             };
-            let says_nothing = known.is_never()
-                || (weighing.factor < 0.0 && wish < Score::ZERO)
-                // One instance is enough for it, so the others may be where it cannot be.
-                || (weighing.keeps_good && 0.0 < weighing.factor && wish < Score::ZERO);
+            // One instance is enough for it, so the others may be where it cannot be.
+            let hears_no_dislike = weighing.factor < 0.0 || weighing.keeps_good;
+            let says_nothing = known.is_never() || (hears_no_dislike && wish < Score::ZERO);
             let added = if says_nothing {
                 *known
             } else {

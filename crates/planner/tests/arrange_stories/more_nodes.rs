@@ -700,3 +700,19 @@ fn a_failure_that_fences_is_not_answered_where_nothing_fences() {
         "#]],
     );
 }
+
+#[test]
+fn the_ticket_of_another_is_no_reason() {
+    story(
+        "node a standby
+         single r
+         single s
+         ticket t
+         needs-ticket s t",
+        &expect![[r#"
+            then: nothing
+            wait r: no node may run it
+            wait s: no ticket
+        "#]],
+    );
+}

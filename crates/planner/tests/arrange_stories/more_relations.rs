@@ -1286,3 +1286,56 @@ fn what_must_be_apart_by_rack_changes_places_one_after_the_other() {
         "#]],
     );
 }
+
+#[test]
+fn a_clone_goes_by_its_own_points_where_a_follower_dislikes_its_best_node() {
+    story(
+        "nodes a b
+         clone k max=1
+         single m in k
+         single s
+         location k a=100 b=50
+         location s a=-60
+         colocation s with k always",
+        &expect![[r#"
+            1. start m on a (wanted)
+            then: m on a
+            wait s: no node may run it
+        "#]],
+    );
+}
+
+#[test]
+fn a_clone_hears_what_its_followers_like() {
+    story(
+        "nodes a b
+         clone k max=1
+         single m in k
+         single s
+         location k a=100 b=50
+         location s b=60
+         colocation s with k always",
+        &expect![[r#"
+            1. start m on b (wanted)
+            2. start s on b (wanted)
+            then: m on b, s on b
+        "#]],
+    );
+}
+
+#[test]
+fn stops_and_starts_in_one_order_are_told_by_their_own_ways() {
+    story(
+        "nodes a
+         single r target=stopped
+         single s target=stopped
+         order s.stop then r.stop
+         found r on a
+         found s on a",
+        &expect![[r#"
+            1. stop r on a (unwanted) after 2
+            2. stop s on a (unwanted)
+            then: nothing
+        "#]],
+    );
+}

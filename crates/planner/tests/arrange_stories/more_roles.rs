@@ -578,3 +578,74 @@ fn all_of_a_cloned_group_steps_down() {
         "#]],
     );
 }
+
+#[test]
+fn a_wish_to_follow_a_leader_counts_no_more_than_its_measure() {
+    story(
+        "nodes a b
+         clone k promoted=1
+         single m in k
+         single s
+         promotes m on a 50
+         promotes m on b 5
+         location s b=100
+         colocation s with k 300000 with-role=promoted",
+        &expect![[r#"
+            1. start m on a (wanted)
+            2. promote m on a (role) after 1
+            3. start m#1 on b (wanted)
+            4. start s on a (wanted)
+            then: m on a leads, m#1 on b follows, s on a
+        "#]],
+    );
+}
+
+#[test]
+fn what_leads_beside_what_is_blocked_steps_down_where_it_must_not_lead() {
+    story(
+        "nodes a b
+         clone k promoted=1
+         group g in k
+         single m0 in g
+         single m1 in g
+         single r
+         location r b=10
+         colocation k with r always role=promoted
+         found m0 on a #0 unpromoted failed=stop/block
+         found m1 on a #0 promoted",
+        &expect![[r#"
+            1. demote m1 on a (role)
+            2. stop m1 on a (for m0) after 1
+            3. start m0#1 on b (wanted)
+            4. start m1#1 on b (wanted) after 3
+            5. start r on b (wanted)
+            then: m0 on a follows, m0#1 on b follows, m1#1 on b follows, r on b
+            meant: m0 on a follows, m0#1 on b follows, m1 on a follows, m1#1 on b follows, r on b
+            wait m0: blocked
+            wait m1: needs m0
+        "#]],
+    );
+}
+
+#[test]
+fn without_quorum_what_leads_beside_what_is_blocked_steps_down_by_policy() {
+    story(
+        "policy no-quorum=demote
+         no-quorum
+         nodes a
+         clone k promoted=1
+         group g in k
+         single m0 in g
+         single m1 in g
+         found m0 on a #0 unpromoted failed=stop/block
+         found m1 on a #0 promoted",
+        &expect![[r#"
+            1. demote m1 on a (role)
+            2. stop m1 on a (for m0) after 1
+            then: m0 on a follows
+            meant: m0 on a follows, m1 on a follows
+            wait m0: blocked
+            wait m1: needs m0
+        "#]],
+    );
+}
