@@ -579,3 +579,58 @@ fn what_leads_beside_what_is_blocked_does_not_lead_on_where_it_must_not() {
          found m1 on b #0 promoted",
     );
 }
+
+#[test]
+fn a_leader_that_is_stuck_in_two_places_takes_two() {
+    sound(
+        "node a maintenance
+         nodes b c
+         clone k max=2 unique promoted=2
+         single m in k
+         found m on a #1 promoted
+         found m on c #1 unpromoted failed=promote/restart
+         promotes m on b 0",
+    );
+}
+
+#[test]
+fn what_comes_live_waits_for_the_room_that_another_leaves_live() {
+    sound(
+        "policy placement=balanced
+         node a capacity=cpu:5
+         node b capacity=cpu:0
+         node c capacity=cpu:4
+         single r1 live uses=cpu:1
+         single r3 live uses=cpu:4
+         location r1 a=1
+         found r1 on c
+         found r3 on b",
+    );
+}
+
+#[test]
+fn who_runs_already_may_lead_without_what_its_start_would_have_waited_for() {
+    sound(
+        "nodes a b
+         clone j promoted=1 target=unpromoted
+         single l in j target=unpromoted
+         clone k promoted=1
+         single m in k
+         order j.promote then k one-way
+         found m on b #0 unpromoted
+         promotes m on b 0",
+    );
+}
+
+#[test]
+fn exclusive_discovery_of_two_members_of_a_clone_adds_up() {
+    sound(
+        "nodes a b
+         clone k
+         group g in k
+         single m0 in g
+         single m1 in g
+         location m0 a=always exclusive
+         location m1 b=never exclusive",
+    );
+}

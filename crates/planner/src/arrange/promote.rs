@@ -1,6 +1,7 @@
 //! Roles: which instances of a promotable clone lead.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use super::relate::Weighing;
 use super::scene::{PartIx, Place, Scene};
@@ -110,23 +111,24 @@ impl Scene<'_> {
         }
     }
 
-    /// Where something of the clone leads that nobody can or may demote.
+    /// Where something of the clone leads that nobody can or may demote: each node of each
+    /// instance.
     fn stuck_leaders(&self, clone: PartIx) -> Vec<NodeIx> {
         let mut nodes = Vec::new();
         for instance in self.instances(clone) {
-            let singles = self.singles(*instance);
-            let found = singles.iter().find_map(|single| {
-                let part = self.part(*single);
+            let mut of_instance = BTreeSet::new();
+            for single in self.singles(*instance) {
+                let part = self.part(single);
                 let is_stuck = |node: NodeIx| {
                     let facts = &self.nodes[node.0];
                     !facts.fenced && (!part.managed || part.blocked || !facts.reachable())
                 };
-                let mut here = part.here.iter();
-                here.find(|here| {
+                let leading = part.here.iter().filter(|here| {
                     (here.role == Role::Promoted || here.may_lead()) && is_stuck(here.node)
-                })
-            });
-            nodes.extend(found.map(|here| here.node));
+                });
+                of_instance.extend(leading.map(|here| here.node));
+            }
+            nodes.extend(of_instance);
         }
         nodes
     }

@@ -69,8 +69,16 @@ fn barred(scene: &Scene<'_>, slot: Slot, role: Role) -> Option<&'static str> {
     let names = |scores: &[(NodeIx, crate::arrange::Score)]| {
         scores.iter().any(|(node, _)| *node == slot.node)
     };
-    let mut exclusive = own()
+    // What is said of a part of a clone is said of the clone.
+    let is_said_of = |of: ResourceIx| {
+        let tree = &scene.tree;
+        let of_whole = tree.is_cloned(of) && tree.top(of) == tree.top(slot.resource);
+        chain.contains(&of) || of_whole
+    };
+    let locations = scene.wanted.locations.iter();
+    let mut exclusive = locations
         .filter(|location| location.discovery == Discovery::Exclusive)
+        .filter(|location| is_said_of(location.resource))
         .peekable();
     if exclusive.peek().is_some() && !exclusive.any(|location| names(&location.scores)) {
         return Some("is where it is not even looked for");
