@@ -720,3 +720,41 @@ fn needs_in_a_circle_are_placed_once() {
         "#]],
     );
 }
+
+#[test]
+fn who_places_a_member_places_the_whole_group() {
+    story(
+        "policy placement=fits
+         node a capacity=cpu:4
+         single s priority=5
+         single r priority=3 uses=cpu:2
+         group g
+         single m0 in g uses=cpu:2
+         single m1 in g uses=cpu:2
+         colocation s with m0 always",
+        &expect![[r#"
+            1. start s on a (wanted)
+            2. start m0 on a (wanted)
+            3. start m1 on a (wanted) after 2
+            then: m0 on a, m1 on a, s on a
+            wait r: no node may run it
+        "#]],
+    );
+}
+
+#[test]
+fn points_for_a_group_count_once() {
+    story(
+        "nodes a b
+         group g
+         single m0 in g
+         single m1 in g
+         location g b=5
+         location m0 a=8",
+        &expect![[r#"
+            1. start m0 on a (wanted)
+            2. start m1 on a (wanted) after 1
+            then: m0 on a, m1 on a
+        "#]],
+    );
+}

@@ -1339,3 +1339,94 @@ fn stops_and_starts_in_one_order_are_told_by_their_own_ways() {
         "#]],
     );
 }
+
+#[test]
+fn what_keeps_away_from_a_leader_does_not_wait_for_a_follower() {
+    story(
+        "nodes a b
+         clone k promoted=1
+         single m in k
+         single s
+         promotes m on a 5
+         colocation s with k never with-role=promoted
+         found m on a #0 promoted
+         found m on b #1 unpromoted failed=watch/restart",
+        &expect![[r#"
+            1. stop m#1 on b (failed)
+            2. start m#1 on b (failed) after 1
+            3. start s on b (wanted)
+            then: m on a leads, m#1 on b follows, s on b
+        "#]],
+    );
+}
+
+#[test]
+fn measures_of_a_chain_are_multiplied() {
+    story(
+        "nodes a b
+         single r
+         single s
+         single t
+         location r a=30
+         location t b=100
+         colocation s with r 500000
+         colocation t with s 500000",
+        &expect![[r#"
+            1. start r on a (wanted)
+            2. start s on a (wanted)
+            3. start t on a (wanted)
+            then: r on a, s on a, t on a
+        "#]],
+    );
+}
+
+#[test]
+fn a_chain_in_larger_measures_decides() {
+    story(
+        "nodes a b
+         single r
+         single s
+         single t
+         location r a=30
+         location t b=100
+         colocation s with r 600000
+         colocation t with s 600000",
+        &expect![[r#"
+            1. start r on b (wanted)
+            2. start s on b (wanted)
+            3. start t on b (wanted)
+            then: r on b, s on b, t on b
+        "#]],
+    );
+}
+
+#[test]
+fn what_cannot_go_elsewhere_draws_what_it_wishes_to_be_with() {
+    story(
+        "nodes a b
+         single r
+         single s unmanaged
+         colocation s with r 1000
+         found s on b",
+        &expect![[r#"
+            1. start r on b (wanted)
+            then: r on b, s on b
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_blocked_draws_what_it_wishes_to_be_with() {
+    story(
+        "nodes a b
+         single r
+         single s
+         colocation s with r 1000
+         found s on b failed=stop/block",
+        &expect![[r#"
+            1. start r on b (wanted)
+            then: r on b, s on b
+            wait s: blocked
+        "#]],
+    );
+}

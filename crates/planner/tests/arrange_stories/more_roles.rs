@@ -649,3 +649,33 @@ fn without_quorum_what_leads_beside_what_is_blocked_steps_down_by_policy() {
         "#]],
     );
 }
+
+#[test]
+fn of_two_numbers_on_one_node_the_one_that_leads_counts() {
+    story(
+        "nodes a
+         clone k promoted=1
+         single m in k
+         promotes m on a 5
+         found m on a #0 unpromoted
+         found m on a #1 promoted",
+        &expect![[r#"
+            then: m on a leads
+        "#]],
+    );
+}
+
+#[test]
+fn of_two_numbers_on_one_node_the_first_that_leads_is_not_forgotten() {
+    story(
+        "nodes a
+         clone k promoted=1
+         single m in k
+         promotes m on a 5
+         found m on a #0 promoted
+         found m on a #1 unpromoted",
+        &expect![[r#"
+            then: m on a leads
+        "#]],
+    );
+}
