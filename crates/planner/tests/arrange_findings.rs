@@ -634,3 +634,21 @@ fn exclusive_discovery_of_two_members_of_a_clone_adds_up() {
          location m1 b=never exclusive",
     );
 }
+
+#[test]
+fn what_cannot_run_for_want_of_something_lower_takes_no_room_from_that() {
+    sound(
+        "policy placement=few keep-removed
+         node a capacity=cpu:0 shutdown
+         node b capacity=cpu:7
+         single r uses=cpu:2
+         single s priority=5 unmanaged
+         group g priority=5 uses=cpu:2
+         single m0 in g priority=5 uses=cpu:2
+         single m1 in g priority=5 uses=cpu:2
+         single m2 in g priority=5 uses=cpu:2
+         colocation s with r never
+         order r then g
+         found m0 on a",
+    );
+}

@@ -655,7 +655,7 @@ fn what_stays_put_is_placed_before_what_likes_its_place_as_much() {
 }
 
 #[test]
-fn what_is_needed_stands_before_only_where_it_matters_as_much() {
+fn what_is_needed_by_something_more_important_matters_as_much() {
     story(
         "policy placement=fits
          node a capacity=cpu:4
@@ -663,10 +663,9 @@ fn what_is_needed_stands_before_only_where_it_matters_as_much() {
          single s uses=cpu:3
          order s then r",
         &expect![[r#"
-            then: nothing
-            meant: r on a
-            wait r: needs s
-            wait s: no node may run it
+            1. start s on a (wanted)
+            then: s on a
+            wait r: no node may run it
         "#]],
     );
 }
