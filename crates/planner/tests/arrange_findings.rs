@@ -652,3 +652,15 @@ fn what_cannot_run_for_want_of_something_lower_takes_no_room_from_that() {
          found m0 on a",
     );
 }
+
+#[test]
+fn who_wishes_to_be_with_something_does_not_draw_it_where_both_have_no_room() {
+    sound(
+        "policy placement=few
+         node a capacity=cpu:2
+         node b capacity=cpu:2
+         single r uses=cpu:1
+         single s sticky=1 live uses=cpu:2
+         colocation s with r 1",
+    );
+}
