@@ -74,10 +74,10 @@ fn needed_first(scene: &Scene<'_>, ranked: &[PartIx]) -> Vec<PartIx> {
             continue;
         }
         let root = |resource| scene.spoken_of(resource).map(|part| scene.root_of(part));
-        if let (Some(first), Some(then)) = (root(order.first), root(order.then)) {
-            if first != then {
-                needs.entry(then).or_default().push(first);
-            }
+        if let (Some(first), Some(then)) = (root(order.first), root(order.then))
+            && first != then
+        {
+            needs.entry(then).or_default().push(first);
         }
     }
     let mut placed = Vec::with_capacity(ranked.len());
