@@ -219,7 +219,6 @@ fn a_lost_node_in_maintenance_is_fenced_when_that_ends() {
 fn the_brake_tells_when_it_lets_go() {
     check(
         "nodes a b
-        when
         lost a
         fenced a
         wait 10s
@@ -238,8 +237,6 @@ fn the_brake_tells_when_it_lets_go() {
         when
         wait 1ms",
         expect![[r#"
-            > when
-              plans again when something happens
             > lost a
             a is lost: a silent for 800 ms, agreed by b
             fence 10: b fences a: a silent for 800 ms, agreed by b
