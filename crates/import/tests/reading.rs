@@ -36,7 +36,7 @@ const PLAIN: [&str; 3] = [
 ];
 
 impl Story {
-    fn check(&self, expected: Expect) {
+    fn read(&self) -> cib::Cluster {
         let text = format!(
             r#"<cib have-quorum="1"><configuration><crm_config>
                <cluster_property_set id="cib-bootstrap-options">{}</cluster_property_set></crm_config>
@@ -44,8 +44,15 @@ impl Story {
                </configuration><status>{}</status></cib>"#,
             self.options, self.nodes, self.resources, self.constraints, self.rest, self.status
         );
-        let cluster = cib::read(&text, self.now.map(UnixSeconds)).unwrap();
-        let told = tell::tell(&cluster);
+        cib::read(&text, self.now.map(UnixSeconds)).unwrap()
+    }
+
+    fn told(&self) -> String {
+        tell::tell(&self.read())
+    }
+
+    fn check(&self, expected: Expect) {
+        let told = self.told();
         let lines: Vec<&str> = told.lines().filter(|line| !PLAIN.contains(line)).collect();
         expected.assert_eq(&lines.join("\n"));
     }
@@ -445,4 +452,80 @@ fn what_cannot_be_read_at_all_has_a_code_and_a_place() {
         E0801 1:1: this is not XML: the document does not have a root node
         E0801 1:1: this is not XML: XML with DTD detected"#]]
     .assert_eq(&said.join("\n"));
+}
+
+/// A single resource, an instance of a clone and a fence device on ann, which shuts down.
+const CLOSING: Story = Story {
+    resources: r#"<primitive id="db" class="ocf" provider="heartbeat" type="Dummy"/>
+        <primitive id="down" class="ocf" provider="heartbeat" type="Dummy"/>
+        <clone id="everywhere"><primitive id="agent" class="ocf" provider="heartbeat" type="Dummy"/></clone>
+        <primitive id="power" class="stonith" type="fence_ipmilan"/>"#,
+    status: r#"<node_state id="1" uname="ann" in_ccm="true" crmd="online" join="member" expected="member">
+          <transient_attributes id="1"><instance_attributes id="a">
+            <nvpair name="shutdown" value="1000"/></instance_attributes></transient_attributes>
+          <lrm id="1"><lrm_resources>
+            <lrm_resource id="db" class="ocf" provider="heartbeat" type="Dummy">
+              <lrm_rsc_op id="d" operation="start" interval="0" rc-code="0" op-status="0" call-id="1" transition-key="1:0:0:x"/></lrm_resource>
+            <lrm_resource id="agent" class="ocf" provider="heartbeat" type="Dummy">
+              <lrm_rsc_op id="e" operation="start" interval="0" rc-code="0" op-status="0" call-id="2" transition-key="2:0:0:x"/></lrm_resource>
+            <lrm_resource id="power" class="stonith" type="fence_ipmilan">
+              <lrm_rsc_op id="f" operation="start" interval="0" rc-code="0" op-status="0" call-id="3" transition-key="3:0:0:x"/></lrm_resource>
+          </lrm_resources></lrm></node_state>
+        <node_state id="2" uname="bob" in_ccm="true" crmd="online" join="member" expected="member"/>"#,
+    ..STORY
+};
+
+/// What bars other nodes to whom.
+fn kept(story: &Story) -> Vec<String> {
+    let lines = story.told();
+    let locations = lines.lines().filter(|line| line.starts_with("location"));
+    locations.map(str::to_string).collect()
+}
+
+#[test]
+fn what_runs_on_a_node_that_shuts_down_is_kept_for_it_where_that_is_asked_for() {
+    let nothing: Vec<String> = Vec::new();
+    assert_eq!(kept(&CLOSING), nothing, "it is not asked for");
+    let asked = Story {
+        options: r#"<nvpair name="shutdown-lock" value="true"/>"#,
+        ..CLOSING
+    };
+    assert_eq!(kept(&asked), ["location db: bob=never"]);
+}
+
+#[test]
+fn what_is_kept_for_a_node_is_kept_for_the_time_that_is_given() {
+    let at = |now: i64| Story {
+        options: r#"<nvpair name="shutdown-lock" value="true"/>
+                    <nvpair name="shutdown-lock-limit" value="60s"/>"#,
+        now: Some(now),
+        ..CLOSING
+    };
+    assert_eq!(kept(&at(1059)), ["location db: bob=never"]);
+    assert_eq!(kept(&at(1060)), Vec::<String>::new());
+}
+
+#[test]
+fn nobody_is_fenced_where_no_device_is_configured() {
+    let can_fence = |options, resources| {
+        let story = Story {
+            options,
+            resources,
+            ..STORY
+        };
+        story.read().wanted.policy.can_fence()
+    };
+    let device = r#"<primitive id="power" class="stonith" type="fence_ipmilan"/>"#;
+    assert!(can_fence("", device));
+    assert!(!can_fence("", ""));
+    assert!(!can_fence(
+        r#"<nvpair name="stonith-enabled" value="false"/>"#,
+        device
+    ));
+    // A watchdog counts where the time is said after which a node has fenced itself.
+    let watchdog = r#"<nvpair name="have-watchdog" value="true"/>"#;
+    assert!(!can_fence(watchdog, ""));
+    let trusted = r#"<nvpair name="have-watchdog" value="true"/>
+                     <nvpair name="stonith-watchdog-timeout" value="10s"/>"#;
+    assert!(can_fence(trusted, ""));
 }

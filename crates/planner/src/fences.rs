@@ -198,7 +198,7 @@ fn executor_for(
     }
     let device = trusted_device(input, name);
     if let Err(because) = device
-        && !can_be_outlived(input, node)
+        && !can_be_outlived(input)
     {
         return Err(because);
     }
@@ -245,9 +245,9 @@ fn trusted_device(input: &Input<'_>, name: &NodeName) -> Result<(), Reason> {
 }
 
 /// Whether waiting is a fence: every member that is not proven down has an armed watchdog.
-fn can_be_outlived(input: &Input<'_>, node: &NodeSeen) -> bool {
+fn can_be_outlived(input: &Input<'_>) -> bool {
     let is_armed = |node: &NodeSeen| node.state == NodeState::Down || node.watchdog.is_some();
-    node.watchdog.is_some() && input.seen.nodes.values().all(is_armed)
+    input.seen.nodes.values().all(is_armed)
 }
 
 /// L3: a node that was fenced too often lately waits for a person, or for the hour to pass.

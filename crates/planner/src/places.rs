@@ -163,7 +163,8 @@ impl Targets {
             .collect()
     }
 
-    /// Those of them that cannot stay beside what stands before them.
+    /// Those of them that cannot stay beside what stands before them: what matters more, and
+    /// what stays.
     fn displaced(
         &self,
         input: &Input<'_>,
@@ -171,9 +172,12 @@ impl Targets {
     ) -> BTreeSet<ServiceName> {
         let priority = |name: &ServiceName| input.spec.service_of(name).map(|spec| spec.priority);
         let is_displaced = |(name, node): &&(&ServiceName, &NodeName)| {
-            let is_higher = |other: &ServiceName| priority(name) < priority(other);
+            let goes_first = |other: &ServiceName| {
+                let stays = input.claim(other).is_some_and(|claim| claim.node == **node);
+                stays || priority(name) < priority(other)
+            };
             input.spec.service_of(name).is_some_and(|spec| {
-                self.conflict(input, (name, spec), node, is_higher)
+                self.conflict(input, (name, spec), node, goes_first)
                     .is_some()
             })
         };

@@ -276,7 +276,8 @@ impl<'a, 'i> Maker<'a, 'i> {
         let stickiness = match spec.failback {
             _ if is_moving => 0,
             Failback::Never => STAYS_PUT,
-            Failback::WhenPossible => i64::from(spec.stickiness).min(STAYS_PUT),
+            // What may go back does so for points, and not because another node runs less.
+            Failback::WhenPossible => i64::from(spec.stickiness).clamp(1, STAYS_PUT),
         };
         let uses = spec.rules.uses.iter();
         Settings {

@@ -496,3 +496,171 @@ fn which_of_two_places_counts_does_not_depend_on_the_order_in_which_they_are_tol
     };
     assert_eq!(places(one), places(other));
 }
+
+#[test]
+fn nothing_starts_in_a_rack_while_what_it_must_be_apart_from_stays_there() {
+    sound(
+        "node a rack=x
+         node b rack=x pending
+         node c rack=y
+         single r
+         single s
+         location r c=10
+         location s a=5
+         colocation s with r never attribute=rack
+         found r on b",
+    );
+}
+
+#[test]
+fn where_nobody_can_be_fenced_nothing_starts_beside_a_lost_node() {
+    let arrangement = sound(
+        "policy no-fence-device
+         node a offline unclean
+         nodes b
+         single r
+         single s
+         clone k unique
+         single m in k
+         found s on b",
+    );
+    assert_eq!(arrangement.steps, [], "what runs goes on");
+    let arrangement = sound(
+        "policy no-fence-device
+         node a offline unseen
+         nodes b
+         single r requires=quorum
+         single s requires=nothing",
+    );
+    assert_eq!(arrangement.steps.len(), 1, "what asks for nothing starts");
+}
+
+#[test]
+fn a_leader_that_should_start_anew_and_cannot_stop_is_not_promoted_again() {
+    sound(
+        "nodes a b c
+         clone k unique promoted=1
+         single m in k
+         single r
+         order k then r
+         found m on a #2 unpromoted
+         found m on b #2 promoted
+         found r on b failed=stop/block
+         promotes m on b 0",
+    );
+}
+
+#[test]
+fn what_is_frozen_in_one_of_two_places_is_left_in_both() {
+    sound(
+        "policy stop-all
+         nodes a b
+         clone k unique promoted=1
+         single m in k
+         ticket t lost
+         needs-ticket k t role=promoted loss=freeze
+         found m on b #1 promoted
+         found m on a #1 unpromoted",
+    );
+}
+
+#[test]
+fn what_leads_beside_what_is_blocked_does_not_lead_on_where_it_must_not() {
+    sound(
+        "nodes a b
+         single r
+         location r a=10
+         clone k promoted=1
+         group g in k
+         single m0 in g
+         single m1 in g
+         colocation m1 with r always role=promoted
+         found m0 on b #0 unpromoted failed=stop/block
+         found m1 on b #0 promoted",
+    );
+}
+
+#[test]
+fn a_leader_that_is_stuck_in_two_places_takes_two() {
+    sound(
+        "node a maintenance
+         nodes b c
+         clone k max=2 unique promoted=2
+         single m in k
+         found m on a #1 promoted
+         found m on c #1 unpromoted failed=promote/restart
+         promotes m on b 0",
+    );
+}
+
+#[test]
+fn what_comes_live_waits_for_the_room_that_another_leaves_live() {
+    sound(
+        "policy placement=balanced
+         node a capacity=cpu:5
+         node b capacity=cpu:0
+         node c capacity=cpu:4
+         single r1 live uses=cpu:1
+         single r3 live uses=cpu:4
+         location r1 a=1
+         found r1 on c
+         found r3 on b",
+    );
+}
+
+#[test]
+fn who_runs_already_may_lead_without_what_its_start_would_have_waited_for() {
+    sound(
+        "nodes a b
+         clone j promoted=1 target=unpromoted
+         single l in j target=unpromoted
+         clone k promoted=1
+         single m in k
+         order j.promote then k one-way
+         found m on b #0 unpromoted
+         promotes m on b 0",
+    );
+}
+
+#[test]
+fn exclusive_discovery_of_two_members_of_a_clone_adds_up() {
+    sound(
+        "nodes a b
+         clone k
+         group g in k
+         single m0 in g
+         single m1 in g
+         location m0 a=always exclusive
+         location m1 b=never exclusive",
+    );
+}
+
+#[test]
+fn what_cannot_run_for_want_of_something_lower_takes_no_room_from_that() {
+    sound(
+        "policy placement=few keep-removed
+         node a capacity=cpu:0 shutdown
+         node b capacity=cpu:7
+         single r uses=cpu:2
+         single s priority=5 unmanaged
+         group g priority=5 uses=cpu:2
+         single m0 in g priority=5 uses=cpu:2
+         single m1 in g priority=5 uses=cpu:2
+         single m2 in g priority=5 uses=cpu:2
+         colocation s with r never
+         order r then g
+         found m0 on a",
+    );
+}
+
+#[test]
+fn who_wishes_to_be_with_something_does_not_draw_it_where_both_have_no_room() {
+    sound(
+        "policy placement=few
+         node a capacity=cpu:2
+         node b capacity=cpu:2
+         single r uses=cpu:1
+         single s sticky=1 live uses=cpu:2
+         colocation s with r 1",
+    );
+}

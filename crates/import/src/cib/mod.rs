@@ -179,6 +179,7 @@ fn draft<'a>(
     order::read(&mut draft);
     ticket::read(&mut draft);
     history::read(&mut draft);
+    lock::begin(&mut draft);
     failures::read(&mut draft);
     health::read(&mut draft);
     Ok(draft)

@@ -37,6 +37,14 @@ impl Options {
         self.truth("fencing-enabled", true)
     }
 
+    /// Whether each node has a watchdog that counts as its fence device.
+    fn is_own_fence(&self) -> bool {
+        let is_trusted = self
+            .get("fencing-watchdog-timeout")
+            .and_then(values::milliseconds);
+        self.truth("have-watchdog", false) && is_trusted.is_some_and(|limit| limit != 0)
+    }
+
     fn seconds(&self, name: &str) -> Option<u64> {
         let milliseconds = self.get(name).and_then(values::milliseconds)?;
         Some(milliseconds / 1000).filter(|seconds| *seconds != 0)
@@ -80,6 +88,7 @@ fn policy(options: &Options) -> Policy {
     let migrations = options.get("migration-limit").and_then(values::integer);
     Policy {
         fencing: options.fencing(),
+        has_fence_device: options.is_own_fence(),
         startup_fencing: options.truth("startup-fencing", true),
         no_quorum: no_quorum(options),
         opt_out: options.truth("symmetric-cluster", true),

@@ -26,6 +26,8 @@ pub(super) fn read(draft: &mut Draft<'_>) {
     for element in draft.source.section_elements("resources") {
         one(draft, element, &Parent::default());
     }
+    let mut all = draft.wanted.resources.iter();
+    draft.wanted.policy.has_fence_device |= all.any(|resource| resource.settings.is_fence_device);
     for tags in draft.source.section_elements("tags") {
         let members = elements(tags)
             .filter(|member| member.tag_name().name() == "obj_ref")

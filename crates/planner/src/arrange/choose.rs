@@ -131,7 +131,7 @@ impl Scene<'_> {
                 *score = Score::MINUS_INFINITY;
             }
         }
-        if !any_for_all && 1 < with_it.len() {
+        if !any_for_all {
             self.forbid_all_but_roomiest(scores);
         }
     }

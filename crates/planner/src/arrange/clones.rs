@@ -99,7 +99,7 @@ impl Scene<'_> {
                 && firsts.any(|first| Score::ZERO <= self.part(first).scores[*node])
         };
         let open = (0..self.nodes.len()).filter(is_open).count();
-        let share = max.checked_div(open).unwrap_or(1).max(1);
+        let share = max.div_ceil(open.max(1)).max(1);
         for instance in instances {
             let [here] = self.active_nodes(*instance)[..] else {
                 continue;

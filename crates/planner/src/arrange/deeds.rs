@@ -347,7 +347,7 @@ fn without_quorum(
         return;
     }
     // Nothing starts where the fence is on its way.
-    if scene.wanted.policy.no_quorum == NoQuorum::Fence && scene.wanted.policy.fencing {
+    if scene.wanted.policy.no_quorum == NoQuorum::Fence && scene.wanted.policy.can_fence() {
         deeds.hinder(start, WaitReason::NoQuorum);
         deeds.hinder(promote, WaitReason::NoQuorum);
     }

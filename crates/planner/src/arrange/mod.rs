@@ -22,6 +22,7 @@ mod orders;
 mod outcome;
 mod place;
 mod promote;
+mod proof;
 mod relate;
 mod scene;
 mod score;
@@ -54,6 +55,7 @@ pub fn arrange(wanted: &Wanted, observed: &Observed) -> Arrangement {
     place::place(&mut scene);
     let mut deeds = deeds::deeds(&scene);
     orders::orders(&scene, &mut deeds);
+    proof::proof(&scene, &mut deeds);
     settle::settle(&scene, &mut deeds);
     outcome::outcome(&scene, &deeds)
 }

@@ -95,7 +95,7 @@ pub(super) fn judge(scene: &mut Scene<'_>) {
     without_quorum(scene);
     let policy = &scene.wanted.policy;
     for node in &mut scene.nodes {
-        let may_fence = policy.fencing
+        let may_fence = policy.can_fence()
             && (scene.observed.quorate || policy.no_quorum == NoQuorum::Ignore || node.online);
         node.fenced = node.unclean.is_some() && may_fence;
     }
@@ -143,7 +143,7 @@ fn tickets(scene: &mut Scene<'_>) {
 fn without_quorum(scene: &mut Scene<'_>) {
     let policy = &scene.wanted.policy;
     // Where nobody can be fenced it stops, as by the policy to stop.
-    let fences = policy.fencing && policy.no_quorum == NoQuorum::Fence;
+    let fences = policy.can_fence() && policy.no_quorum == NoQuorum::Fence;
     if scene.observed.quorate || !fences {
         return;
     }

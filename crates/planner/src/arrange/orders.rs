@@ -10,19 +10,19 @@ const BACK: Means = Means::BLOCK.and(Means::PULL_MANAGED);
 
 pub(super) fn orders(scene: &Scene<'_>, deeds: &mut Deeds) {
     for order in &scene.wanted.orders {
+        let order = &ascending(order);
         let first = scene.spoken_of(order.first);
         let then = scene.spoken_of(order.then);
-        let (Some(first), Some(then)) = (first, then) else {
-            continue;
-        };
-        if first != then {
-            Pair {
+        if let (Some(first), Some(then)) = (first, then)
+            && first != then
+        {
+            let pair = Pair {
                 scene,
-                order: &ascending(order),
-                first: if is_descending(order) { then } else { first },
-                then: if is_descending(order) { first } else { then },
-            }
-            .edges(deeds);
+                order,
+                first,
+                then,
+            };
+            pair.edges(deeds);
         }
     }
     for some in &scene.wanted.some_before {
@@ -123,22 +123,41 @@ fn together(scene: &Scene<'_>, deeds: &mut Deeds, link: &Link<'_>) {
     }
 }
 
-/// What must not be with something is on a node only once that is gone from there.
+/// What must not be with something is in a place only once that is gone from there. The other
+/// way round it is only a matter of order: what goes before what comes.
 fn apart(scene: &Scene<'_>, deeds: &mut Deeds, link: &Link<'_>) {
     let of_roles = link.primary_role.is_some() || link.dependent_role.is_some();
-    if !link.score.is_never() || link.attribute.is_some() || of_roles {
+    if !link.score.is_never() || of_roles {
         return;
     }
-    for then in scene.singles(link.dependent) {
+    let pairs = [
+        (link.dependent, link.primary, Means::BLOCK),
+        (link.primary, link.dependent, Means::ORDER),
+    ];
+    for (comes, goes, means) in pairs {
+        comes_after(scene, deeds, link.attribute, (comes, goes), means);
+    }
+}
+
+/// What comes to a place does so after another has gone from there.
+fn comes_after(
+    scene: &Scene<'_>,
+    deeds: &mut Deeds,
+    attribute: Option<&String>,
+    (comes, goes): (PartIx, PartIx),
+    means: Means,
+) {
+    for then in scene.singles(comes) {
         let Some(node) = scene.part(then).place.node() else {
             continue;
         };
         let start = deeds.starts(then, End::Beginning);
-        for first in scene.singles(link.primary) {
+        for first in scene.singles(goes) {
             let stops = deeds.own[first.0].stops.clone();
-            for (_, stop) in stops.into_iter().filter(|(at, _)| *at == node) {
+            let near = |at: &NodeIx| scene.same_place(attribute, *at, node);
+            for (_, stop) in stops.into_iter().filter(|(at, _)| near(at)) {
                 if !deeds.comes_before(start, stop) {
-                    deeds.edge(stop, start, Means::BLOCK);
+                    deeds.edge(stop, start, means);
                 }
             }
         }

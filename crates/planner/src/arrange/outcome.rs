@@ -95,6 +95,8 @@ struct LiveSteps {
     receive: usize,
     /// The stop at the source.
     release: usize,
+    /// From where to where.
+    way: (NodeIx, NodeIx),
 }
 
 /// The source sends, the target receives, then the source lets go.
@@ -133,6 +135,7 @@ fn migrate(
         send,
         receive,
         release,
+        way: (migration.from, migration.to),
     }
 }
 
@@ -153,7 +156,8 @@ fn carried_out(scene: &Scene<'_>, deeds: &Deeds, at: DeedIx) -> Option<(Action, 
         }
         What::Stop(_, node) => Some((Action::Stop, node)),
         What::Promote(part, Some(node)) => {
-            active_after(scene, deeds, part).then_some((Action::Promote, node))
+            let promotes = active_after(scene, deeds, part) && !leads_on(scene, deeds, part, node);
+            promotes.then_some((Action::Promote, node))
         }
         What::Demote(part, node) => {
             let leads =
@@ -164,6 +168,15 @@ fn carried_out(scene: &Scene<'_>, deeds: &Deeds, at: DeedIx) -> Option<(Action, 
         }
         What::Start(_, None) | What::Promote(_, None) | What::Gate => None,
     }
+}
+
+/// Whether it leads there and is neither demoted nor stopped: then there is nothing to give it.
+fn leads_on(scene: &Scene<'_>, deeds: &Deeds, at: PartIx, node: NodeIx) -> bool {
+    let own = &deeds.own[at.0];
+    let mut here = scene.part(at).here.iter();
+    let mut downs = own.demotes.iter().chain(&own.stops);
+    here.any(|here| here.node == node && here.role == Role::Promoted)
+        && !downs.any(|(other, deed)| *other == node && carried_out(scene, deeds, *deed).is_some())
 }
 
 fn placed(scene: &Scene<'_>, at: PartIx) -> Option<Placed> {
@@ -302,29 +315,28 @@ fn link_steps(
             arrangement.steps[step].after = steps_before(deeds, step_of, DeedIx(at));
         }
     }
-    let releases: Vec<usize> = live.iter().map(|steps| steps.release).collect();
+    // What it is sent for must be there, and what needs it must be down.
+    let mut before_sending: Vec<Vec<usize>> = Vec::new();
     for steps in live {
-        // What it is sent for must be there, and what needs it must be down; but what moves
-        // the same way lets go of its source later.
         let mut before = std::mem::take(&mut arrangement.steps[steps.receive].after);
-        before.extend(&arrangement.steps[steps.release].after);
-        before.retain(|earlier| !releases.contains(earlier));
-        before.retain(|earlier| *earlier != steps.receive);
-        // Who waits for the source to let go is not waited for.
-        before.retain(|earlier| !waits_for(&arrangement.steps, *earlier, steps.release));
-        before.sort_unstable();
-        before.dedup();
-        match steps.send {
-            Some(send) => {
-                arrangement.steps[send].after = before;
-                arrangement.steps[steps.receive].after = vec![send];
-            }
-            None => arrangement.steps[steps.receive].after = before,
-        }
+        let lets_go = |of: &usize| live.iter().find(|other| other.release == *of);
+        // What moves the same way lets go of its source later.
+        before.retain(|earlier| lets_go(earlier).is_none_or(|other| other.way != steps.way));
         let release = &mut arrangement.steps[steps.release].after;
+        before.extend(release.iter().filter(|earlier| lets_go(earlier).is_none()));
         release.push(steps.receive);
         release.sort_unstable();
         release.dedup();
+        arrangement.steps[steps.receive].after.extend(steps.send);
+        before_sending.push(before);
+    }
+    for (steps, mut before) in live.iter().zip(before_sending) {
+        let first = steps.send.unwrap_or(steps.receive);
+        // Who waits for this is not waited for.
+        before.retain(|earlier| !waits_for(&arrangement.steps, *earlier, first));
+        before.sort_unstable();
+        before.dedup();
+        arrangement.steps[first].after = before;
     }
 }
 

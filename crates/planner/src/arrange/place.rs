@@ -65,7 +65,7 @@ fn order(scene: &mut Scene<'_>) -> Vec<PartIx> {
     needed_first(scene, &ranked)
 }
 
-/// Of equal priority, what is needed is placed before what needs it: else room would be
+/// What is needed is placed before what needs it, and matters as much: else room would be
 /// given to what cannot run.
 fn needed_first(scene: &Scene<'_>, ranked: &[PartIx]) -> Vec<PartIx> {
     let mut needs: BTreeMap<PartIx, Vec<PartIx>> = BTreeMap::new();
@@ -74,11 +74,10 @@ fn needed_first(scene: &Scene<'_>, ranked: &[PartIx]) -> Vec<PartIx> {
             continue;
         }
         let root = |resource| scene.spoken_of(resource).map(|part| scene.root_of(part));
-        if let (Some(first), Some(then)) = (root(order.first), root(order.then)) {
-            let equal = scene.settings(first).priority == scene.settings(then).priority;
-            if first != then && equal {
-                needs.entry(then).or_default().push(first);
-            }
+        if let (Some(first), Some(then)) = (root(order.first), root(order.then))
+            && first != then
+        {
+            needs.entry(then).or_default().push(first);
         }
     }
     let mut placed = Vec::with_capacity(ranked.len());

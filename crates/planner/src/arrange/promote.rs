@@ -1,6 +1,7 @@
 //! Roles: which instances of a promotable clone lead.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use super::relate::Weighing;
 use super::scene::{PartIx, Place, Scene};
@@ -101,7 +102,7 @@ impl Scene<'_> {
             for single in self.singles(instance) {
                 if matches!(self.part(single).place, Place::On(_)) {
                     let role = match is_kept {
-                        true => self.role_kept(single),
+                        true => self.role_kept(single, priority),
                         false => role,
                     };
                     self.part_mut(single).next_role = Some(role);
@@ -110,23 +111,24 @@ impl Scene<'_> {
         }
     }
 
-    /// Where something of the clone leads that nobody can or may demote.
+    /// Where something of the clone leads that nobody can or may demote: each node of each
+    /// instance.
     fn stuck_leaders(&self, clone: PartIx) -> Vec<NodeIx> {
         let mut nodes = Vec::new();
         for instance in self.instances(clone) {
-            let singles = self.singles(*instance);
-            let found = singles.iter().find_map(|single| {
-                let part = self.part(*single);
+            let mut of_instance = BTreeSet::new();
+            for single in self.singles(*instance) {
+                let part = self.part(single);
                 let is_stuck = |node: NodeIx| {
                     let facts = &self.nodes[node.0];
                     !facts.fenced && (!part.managed || part.blocked || !facts.reachable())
                 };
-                let mut here = part.here.iter();
-                here.find(|here| {
+                let leading = part.here.iter().filter(|here| {
                     (here.role == Role::Promoted || here.may_lead()) && is_stuck(here.node)
-                })
-            });
-            nodes.extend(found.map(|here| here.node));
+                });
+                of_instance.extend(leading.map(|here| here.node));
+            }
+            nodes.extend(of_instance);
         }
         nodes
     }
@@ -139,11 +141,11 @@ impl Scene<'_> {
     }
 
     /// The role of a part of an instance of which something may not be touched: what is free
-    /// in it leads on where it does, but not only because of what leads beside it.
-    fn role_kept(&self, single: PartIx) -> Role {
+    /// in it leads on where it does and may, but not only because of what leads beside it.
+    fn role_kept(&self, single: PartIx, priority: Score) -> Role {
         let part = self.part(single);
         let is_free = part.managed && !part.blocked;
-        let may_lead = self.settings(single).target == Target::Promoted;
+        let may_lead = self.settings(single).target == Target::Promoted && !priority.is_never();
         let mut here = part.here.iter();
         let leads = here.any(|here| {
             let counts = !is_free || Some(here.node) == part.place.node();

@@ -1,8 +1,10 @@
 //! Colocations: what a placed part means to those that follow it, and what those that
 //! follow mean to a part that is not placed yet.
 
+use std::collections::BTreeMap;
+
 use super::scene::{PartIx, PartKind, Place, Scene};
-use super::{NodeIx, Role, Score};
+use super::{NodeIx, Placement, Role, Score};
 
 /// A colocation between two parts, written in the file or implied by a group.
 #[derive(Debug, Clone, Copy)]
@@ -305,8 +307,37 @@ impl<'a> Scene<'a> {
                 factor: link.factor(),
                 keeps_good,
             };
+            let before = scores.clone();
             self.add_wishes(link.dependent, scores, weighing);
+            // Who only wishes to be here has no say where there is no room for both.
+            if Score::ZERO < link.score && !link.score.is_must() && link.attribute.is_none() {
+                for (node, score) in scores.iter_mut().enumerate() {
+                    if !self.has_room_for_both(at, link.dependent, NodeIx(node)) {
+                        *score = before[node];
+                    }
+                }
+            }
         }
+    }
+
+    /// Whether a node has room for two parts, as far as they are not placed yet. What is in
+    /// clones is spread, and is not counted.
+    fn has_room_for_both(&self, one: PartIx, other: PartIx, node: NodeIx) -> bool {
+        if self.wanted.policy.placement == Placement::Count || self.is_clone(other) {
+            return true;
+        }
+        let mut singles = self.singles(one);
+        singles.extend(self.singles(other));
+        singles.retain(|single| self.part(*single).place == Place::Undecided);
+        let mut needs: BTreeMap<&String, i64> = BTreeMap::new();
+        for single in singles {
+            for (good, amount) in &self.settings(single).utilization {
+                *needs.entry(good).or_default() += amount;
+            }
+        }
+        let room = &self.nodes[node.0].room;
+        let mut needs = needs.into_iter();
+        needs.all(|(good, amount)| amount <= room.get(good).copied().unwrap_or(0))
     }
 
     /// Adds the wishes of a part, and of those that follow it, in the given measure. If that
@@ -339,10 +370,9 @@ impl<'a> Scene<'a> {
             } else {
                 self.wish_at(of, NodeIx(node), weighing.attribute)
             };
-            let says_nothing = known.is_never()
-                || (weighing.factor < 0.0 && wish < Score::ZERO)
-                // One instance is enough for it, so the others may be where it cannot be.
-                || (weighing.keeps_good && 0.0 < weighing.factor && wish < Score::ZERO);
+            // One instance is enough for it, so the others may be where it cannot be.
+            let hears_no_dislike = weighing.factor < 0.0 || weighing.keeps_good;
+            let says_nothing = known.is_never() || (hears_no_dislike && wish < Score::ZERO);
             let added = if says_nothing {
                 *known
             } else {

@@ -261,6 +261,10 @@ impl Scene<'_> {
         let around = self.clone_around(at).unwrap_or_else(|| self.root_of(at));
         self.wanted.ticket_rules.iter().any(|rule| {
             let ticket = self.observed.tickets[rule.ticket.0];
+            // A ticket for the role alone keeps nobody from following.
+            if rule.role == Some(Role::Promoted) && rule.on_loss != TicketLoss::Stop {
+                return false;
+            }
             let is_ours = self
                 .spoken_of(rule.resource)
                 .is_some_and(|part| part == at || part == around);

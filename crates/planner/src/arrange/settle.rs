@@ -322,6 +322,13 @@ fn outgoing(
         return;
     }
     let because = needs_reason(scene, deeds, at);
+    let why = match (&deeds.get(at).hindered, because) {
+        (Some(WaitReason::Unproven(node)), _) if deeds.get(at).what == What::Gate => {
+            WaitReason::Unproven(*node)
+        }
+        (_, StepReason::Needs(resource)) => WaitReason::Needs(resource),
+        _ => WaitReason::Blocked,
+    };
     for edge in deeds.out[at.0].clone() {
         let mut change = Change {
             scene,
@@ -351,11 +358,7 @@ fn outgoing(
             let blocks =
                 edge.means.has(Means::BLOCK) || (edge.means.has(Means::BLOCK_NEW) && is_new);
             if blocks {
-                let why = match because {
-                    StepReason::Needs(resource) => WaitReason::Needs(resource),
-                    _ => WaitReason::Blocked,
-                };
-                change.hinder(edge.to, why);
+                change.hinder(edge.to, why.clone());
             }
         }
     }

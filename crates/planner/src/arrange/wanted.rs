@@ -51,6 +51,9 @@ pub struct Wanted {
 pub struct Policy {
     /// Whether lost nodes are fenced. Without, they are taken for dead.
     pub fencing: bool,
+    /// Whether there is anything that fences. Without, what waits for a fence waits for a
+    /// person.
+    pub has_fence_device: bool,
     /// Whether nodes that were never seen are fenced before anything that they might run
     /// starts elsewhere.
     pub startup_fencing: bool,
@@ -78,6 +81,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             fencing: true,
+            has_fence_device: true,
             startup_fencing: true,
             no_quorum: NoQuorum::Stop,
             opt_out: true,
@@ -89,6 +93,14 @@ impl Default for Policy {
             shutdown_lock: false,
             shutdown_lock_limit: None,
         }
+    }
+}
+
+impl Policy {
+    /// Whether anybody can be fenced at all.
+    #[must_use]
+    pub fn can_fence(&self) -> bool {
+        self.fencing && self.has_fence_device
     }
 }
 

@@ -149,6 +149,9 @@ fn check_stays(scene: &Scene<'_>, violations: &mut Vec<Violation>) {
             && !settings.is_fence_device;
         match policy.no_quorum {
             NoQuorum::Stop if bound => complain(Rule::Quorum, "runs on without a quorum"),
+            NoQuorum::Fence if bound && !policy.can_fence() => {
+                complain(Rule::Quorum, "runs on without a quorum");
+            }
             NoQuorum::Demote if bound && role == Role::Promoted => {
                 complain(Rule::Quorum, "leads without a quorum");
             }
@@ -161,7 +164,7 @@ fn check_stays(scene: &Scene<'_>, violations: &mut Vec<Violation>) {
     }
 }
 
-/// Fencing is switched on; a partition without quorum fences its own nodes at most (S6); and
+/// Fencing is switched on, and something does it; a partition without quorum fences its own nodes at most (S6); and
 /// the reason that is given is true.
 fn check_fence(scene: &Scene<'_>, fence: &Fence, violations: &mut Vec<Violation>) {
     let seen = scene.node(fence.node);
@@ -175,6 +178,9 @@ fn check_fence(scene: &Scene<'_>, fence: &Fence, violations: &mut Vec<Violation>
     };
     if !policy.fencing {
         complain("although fencing is switched off");
+    }
+    if !policy.has_fence_device {
+        complain("although no device fences anybody");
     }
     if !scene.has_quorum() && seen.state == NodeState::Offline {
         complain("by a partition that has no quorum and does not hold it");

@@ -19,7 +19,8 @@ impl Scene<'_> {
             let holds = |slot: &&Slot| {
                 let counted = self.is_counted(slot.resource);
                 let twin = |other: &&Slot| !counted && other.is_same_thing(**slot);
-                everywhere(slot) || held(slot) || slots.iter().filter(twin).any(held)
+                let held_there = |other: &Slot| held(other) || self.is_frozen(*other);
+                everywhere(slot) || held(slot) || slots.iter().filter(twin).any(held_there)
             };
             slots.iter().filter(holds).copied().collect()
         };

@@ -256,7 +256,10 @@ impl Relation {
             if !self.thens.contains(&slot.resource) || !brings(self.then_verb, role) {
                 continue;
             }
-            let begins = scene.begins(slot) || scene.step_in(slot, Action::Promote).is_some();
+            // What runs already and is promoted begins only where its role is ordered.
+            let promotes = self.then_verb == Verb::Promote;
+            let begins =
+                scene.begins(slot) || (promotes && scene.step_in(slot, Action::Promote).is_some());
             let hearsay = scene.before.get(&slot).is_some_and(|before| before.hearsay);
             if !begins && (!self.symmetrical || hearsay) {
                 continue;

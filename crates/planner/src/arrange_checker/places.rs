@@ -69,8 +69,16 @@ fn barred(scene: &Scene<'_>, slot: Slot, role: Role) -> Option<&'static str> {
     let names = |scores: &[(NodeIx, crate::arrange::Score)]| {
         scores.iter().any(|(node, _)| *node == slot.node)
     };
-    let mut exclusive = own()
+    // What is said of a part of a clone is said of the clone.
+    let is_said_of = |of: ResourceIx| {
+        let tree = &scene.tree;
+        let of_whole = tree.is_cloned(of) && tree.top(of) == tree.top(slot.resource);
+        chain.contains(&of) || of_whole
+    };
+    let locations = scene.wanted.locations.iter();
+    let mut exclusive = locations
         .filter(|location| location.discovery == Discovery::Exclusive)
+        .filter(|location| is_said_of(location.resource))
         .peekable();
     if exclusive.peek().is_some() && !exclusive.any(|location| names(&location.scores)) {
         return Some("is where it is not even looked for");
@@ -105,7 +113,7 @@ fn without_ticket(scene: &Scene<'_>, slot: Slot, role: Role) -> Option<&'static 
             // resource that is promoted instead, so it is not judged.
             Some(Role::Unpromoted) => continue,
         };
-        let unfenced = rule.on_loss == TicketLoss::Fence && !scene.wanted.policy.fencing;
+        let unfenced = rule.on_loss == TicketLoss::Fence && !scene.wanted.policy.can_fence();
         let frozen = rule.on_loss == TicketLoss::Freeze && !scene.begins(slot);
         if unfenced || (frozen && scene.before.contains_key(&slot)) {
             continue;

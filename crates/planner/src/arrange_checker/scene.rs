@@ -297,9 +297,11 @@ fn is_maybe_active(found: &Found) -> bool {
 }
 
 fn before_of(found: &Found) -> Before {
-    let role_failed = found
-        .failed
-        .is_some_and(|failed| matches!(failed.in_what, FailedVerb::Promote | FailedVerb::Demote));
+    // What is ignored counts as done.
+    let role_failed = found.failed.is_some_and(|failed| {
+        failed.answer != OnFail::Ignore
+            && matches!(failed.in_what, FailedVerb::Promote | FailedVerb::Demote)
+    });
     let role_under_way = matches!(found.under_way, Some(UnderWay::Promote | UnderWay::Demote));
     let migrating = matches!(
         found.under_way,

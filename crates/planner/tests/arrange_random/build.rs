@@ -65,6 +65,7 @@ fn policy(draft: &PolicyDraft) -> Policy {
     Policy {
         fencing: !draft.no_fencing,
         startup_fencing: !draft.no_startup_fencing,
+        has_fence_device: draft.rare != 4,
         no_quorum: match draft.no_quorum {
             7 => NoQuorum::Freeze,
             6 => NoQuorum::Demote,

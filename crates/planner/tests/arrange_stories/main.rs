@@ -8,6 +8,12 @@
 mod arrange_words;
 
 mod clones;
+mod more_clones;
+mod more_nodes;
+mod more_places;
+mod more_relations;
+mod more_repairs;
+mod more_roles;
 mod nodes;
 mod places;
 mod relations;

@@ -49,6 +49,43 @@ fn a_node_that_left_in_peace_runs_nothing() {
 }
 
 #[test]
+fn where_nothing_fences_a_lost_node_waits_for_a_person_and_what_it_may_run_stays() {
+    story(
+        "policy no-fence-device
+         nodes a
+         node b offline unclean
+         single r
+         single s
+         found r on b
+         found s on a",
+        &expect![[r#"
+            then: r on b, s on a
+            meant: r on a, s on a
+            wait r: b is not proven to be off
+        "#]],
+    );
+}
+
+#[test]
+fn where_nothing_fences_a_partition_without_quorum_stops_instead() {
+    story(
+        "policy no-fence-device no-quorum=fence
+         no-quorum
+         nodes a b
+         single r
+         single s requires=nothing
+         found r on a",
+        &expect![[r#"
+            1. stop r on a (unwanted)
+            2. start s on b (wanted)
+            then: s on b
+            meant: r on a, s on b
+            wait r: no quorum
+        "#]],
+    );
+}
+
+#[test]
 fn without_fencing_a_lost_node_is_taken_for_dead() {
     story(
         "policy no-fencing

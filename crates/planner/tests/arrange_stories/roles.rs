@@ -354,7 +354,7 @@ fn the_loss_of_a_ticket_for_the_role_fences_leaders_only() {
             1. demote m on a (fenced) of itself
             2. stop m on a (fenced) of itself after 1
             then: m#1 on b follows
-            wait m: no ticket
+            wait m: no node may run it
         "#]],
     );
 }

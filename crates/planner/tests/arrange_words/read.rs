@@ -164,6 +164,7 @@ impl Reader {
     fn policy(&mut self, line: &Line<'_>) {
         let policy = &mut self.told.wanted.policy;
         policy.fencing = !line.has("no-fencing");
+        policy.has_fence_device = !line.has("no-fence-device");
         policy.startup_fencing = !line.has("no-startup-fencing");
         policy.opt_out = !line.has("opt-in");
         policy.maintenance = line.has("maintenance");

@@ -174,6 +174,7 @@ fn policy(out: &mut String, wanted: &Wanted, observed: &Observed) {
     };
     let _ = write!(out, " no-quorum={no_quorum} placement={placement}");
     flag(out, !policy.fencing, "no-fencing");
+    flag(out, !policy.has_fence_device, "no-fence-device");
     flag(out, !policy.startup_fencing, "no-startup-fencing");
     flag(out, !policy.opt_out, "opt-in");
     flag(out, policy.maintenance, "maintenance");

@@ -3,6 +3,8 @@
 //! read in the history, and the waits of the last plan.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+mod ask;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use std::time::Duration;
@@ -43,6 +45,7 @@ pub struct World {
     pub waits: Vec<String>,
     pub out: String,
     pub steps_rejected: Vec<String>,
+    words_of_watchdogs: u64,
 }
 
 pub fn empty_spec() -> Spec {
@@ -255,6 +258,7 @@ impl World {
             waits: Vec::new(),
             out: String::new(),
             steps_rejected: Vec::new(),
+            words_of_watchdogs: 0,
         }
     }
 
@@ -318,6 +322,9 @@ impl World {
             ["wait", span] => {
                 self.now += duration::parse(span).unwrap().as_millis() as u64;
             }
+            ["look" | "strays-on" | "when", ..] => self.ask(words),
+            ["armed", node] => self.watchdog(node, Some(Duration::from_secs(5))),
+            ["disarmed", node] => self.watchdog(node, None),
             ["operator", rest @ ..] => self.operator(rest),
             [verb, rest @ ..] => self.event(verb, rest),
             [] => {}
