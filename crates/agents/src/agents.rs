@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use host::cgroup::CgroupRoot;
 use host::netlink::Netlink;
+use model::environment::{Fact, Question};
 use model::operation::{Operation, OperationReport, Outcome, ResourceAddress, Verb};
 use model::{ResourceName, ServiceName};
 use tokio::sync::{mpsc, watch};
 
 use crate::context::{Context, Shared};
+use crate::inspect::inspect;
 use crate::log::{Entry, Log};
 use crate::record::Records;
 use crate::worker::{Stops, Worker};
@@ -145,6 +148,17 @@ impl Agents {
         tokio::task::spawn_blocking(move || log.entries())
             .await
             .unwrap_or_default()
+    }
+
+    /// Looks at this node: one fact for each question, in their order. `directories` are those
+    /// whose room counts. Takes less than a second, whatever hangs.
+    #[must_use]
+    pub fn inspect(
+        &self,
+        questions: Vec<Question>,
+        directories: Vec<PathBuf>,
+    ) -> impl Future<Output = Vec<Fact>> + use<> {
+        inspect(Arc::clone(&self.shared), questions, directories)
     }
 
     /// What was recorded as started in this boot, by this or an earlier run of the daemon.

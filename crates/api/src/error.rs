@@ -71,6 +71,9 @@ codes! {
     /// Nothing of this name can fail.
     NoSuchFailure = "E0211" 404 "there is nothing of this name that could fail",
         "write NODE, or KIND:NAME as `mainstay what-if` shows them, like `card:alpha/eth0`";
+    /// Nodes lack something.
+    EnvironmentUnfit = "E0212" 409 "the nodes are not as the change needs them",
+        "mend what is named above (`mainstay check --cluster FILE` asks again), or apply with `--ignore-environment`";
     /// No device for the node.
     NoFenceDevice = "E0301" 409 "no fence device is configured for the node",
         "add one to the configuration, or switch the node off by hand and `mainstay fence confirm NODE`";

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod environment;
 pub mod error;
 pub mod explain;
 pub mod history;
@@ -25,6 +26,7 @@ mod what_if;
 mod witness;
 
 pub use config::{ApplyReply, ApplyRequest, CheckReply, ConfigVersion, ConfigVersions};
+pub use environment::{EnvironmentReport, EnvironmentRequest};
 pub use error::{ApiError, ErrorCode};
 pub use explain::{Explanation, NodeVerdict, NotOn};
 pub use history::{

@@ -20,6 +20,7 @@
 //! | `GET /v1/log/SERVICE?resource=` | `LogView` |
 //! | `GET /v1/explain/SERVICE?not_on=&at=` | `Explanation` |
 //! | `POST /v1/what-if` (`WhatIfRequest`) | `WhatIfReply` |
+//! | `POST /v1/environment` (`EnvironmentRequest`) | `EnvironmentReport` |
 //!
 //! What goes wrong is answered with an HTTP status of 400 or more and an `ApiError`.
 
@@ -55,3 +56,5 @@ pub const LOG: &str = "/v1/log";
 pub const EXPLAIN: &str = "/v1/explain";
 /// What would happen if something failed.
 pub const WHAT_IF: &str = "/v1/what-if";
+/// Whether the nodes have what a configuration needs.
+pub const ENVIRONMENT: &str = "/v1/environment";

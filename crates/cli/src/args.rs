@@ -153,9 +153,11 @@ pub enum Command {
     Quorum(QuorumCommand),
 
     /// Look at a configuration file: everything that is wrong with it (needs no daemon)
-    #[command(after_help = "Example:
-  mainstay check shop.toml")]
-    Check(FileArgs),
+    #[command(after_help = "Examples:
+  mainstay check shop.toml
+  mainstay check --cluster              do the nodes still have what they need?
+  mainstay check --cluster shop.toml    would they have it for this file?")]
+    Check(CheckArgs),
     /// What would this configuration change?
     #[command(after_help = "Example:
   mainstay plan shop.toml")]
@@ -506,6 +508,17 @@ pub struct FileArgs {
     pub file: PathBuf,
 }
 
+/// `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The file; `-` reads the standard input
+    #[arg(required_unless_present = "cluster")]
+    pub file: Option<PathBuf>,
+    /// Ask all nodes whether they have what the file needs; without a file, what is live
+    #[arg(long)]
+    pub cluster: bool,
+}
+
 /// `import`.
 #[derive(Debug, Subcommand)]
 pub enum ImportCommand {
@@ -529,6 +542,9 @@ pub struct ApplyArgs {
     /// Make it live although a service would no longer survive what it must
     #[arg(long)]
     pub break_rules: bool,
+    /// Make it live although nodes lack what it needs
+    #[arg(long)]
+    pub ignore_environment: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as help")]
     pub act: ActArgs,

@@ -12,9 +12,9 @@ use model::WallTime;
 use model::seen::TicketStanding;
 
 use crate::args::{
-    ActArgs, AttrCommand, Cli, Command, DaemonArgs, ExplainArgs, FenceArgs, FenceCommand, Global,
-    HistoryArgs, InitArgs, JoinArgs, LogArgs, NodeArgs, NodeCommand, OnOff, StatusArgs, TicketArgs,
-    TicketCommand, TokenArgs, WhatIfArgs,
+    ActArgs, AttrCommand, CheckArgs, Cli, Command, DaemonArgs, ExplainArgs, FenceArgs,
+    FenceCommand, Global, HistoryArgs, InitArgs, JoinArgs, LogArgs, NodeArgs, NodeCommand, OnOff,
+    StatusArgs, TicketArgs, TicketCommand, TokenArgs, WhatIfArgs,
 };
 use crate::client::Client;
 use crate::exit::Exit;
@@ -105,7 +105,17 @@ impl Asker {
             Command::WhatIf(args) => self.what_if(&args, screen),
             Command::Fence(args) => self.fence(args, screen),
             Command::Quorum(command) => quorum::run(client, screen, form, &command),
-            Command::Check(args) => config_commands::check(screen, form, &args.file),
+            Command::Check(CheckArgs {
+                file,
+                cluster: true,
+            }) => config_commands::check_cluster(client, screen, form, file.as_deref()),
+            Command::Check(CheckArgs {
+                file,
+                cluster: false,
+            }) => {
+                let file = file.expect("the parser wants a file without --cluster");
+                config_commands::check(screen, form, &file)
+            }
             Command::Plan(args) => config_commands::plan(client, screen, form, &args.file),
             Command::Apply(args) => config_commands::apply(client, screen, form, &args),
             Command::Config(command) => config_commands::config(client, screen, form, &command),

@@ -17,5 +17,6 @@ pub mod ping;
 pub mod process;
 pub mod shared_disk;
 pub mod spawn;
+pub mod survey;
 pub mod watchdog;
 mod watched;

@@ -5,9 +5,9 @@ use std::time::Duration;
 use api::lock::{LockReply, LockRequest, Locks};
 use api::quorum::{ForceReply, ForceRequest, QuorumStatus};
 use api::{
-    ApiError, ApplyReply, ApplyRequest, ConfigVersion, ConfigVersions, ErrorCode, Explanation,
-    Fences, History, LogView, Order, OrderReply, Status, TokenReply, WhatIfReply, WhatIfRequest,
-    WitnessReply, WitnessRequest, Witnesses,
+    ApiError, ApplyReply, ApplyRequest, ConfigVersion, ConfigVersions, EnvironmentReport,
+    EnvironmentRequest, ErrorCode, Explanation, Fences, History, LogView, Order, OrderReply,
+    Status, TokenReply, WhatIfReply, WhatIfRequest, WitnessReply, WitnessRequest, Witnesses,
 };
 use model::{NodeName, ResourceName, ServiceName, UserName, WallTime};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -179,6 +179,13 @@ pub enum ControlRequest {
         question: ExplainQuestion,
         /// The answer.
         reply: Reply<Explanation>,
+    },
+    /// Whether the nodes have what a configuration needs.
+    Environment {
+        /// Which configuration.
+        request: EnvironmentRequest,
+        /// The answer.
+        reply: Reply<EnvironmentReport>,
     },
     /// What would happen if something failed.
     WhatIf {

@@ -60,6 +60,7 @@ pub(crate) fn router(control: ControlHandle, peer: Peer) -> Router {
         .route(&format!("{}/{{service}}", paths::LOG), get(log))
         .route(&format!("{}/{{service}}", paths::EXPLAIN), get(explain))
         .route(paths::WHAT_IF, post(what_if))
+        .route(paths::ENVIRONMENT, post(environment))
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(api::BODY_MAX))
@@ -442,6 +443,16 @@ async fn what_if(
 ) -> Answer<api::WhatIfReply> {
     let answer = control
         .ask(|reply| ControlRequest::WhatIf { request, reply })
+        .await?;
+    Ok(Json(answer))
+}
+
+async fn environment(
+    State(control): State<ControlHandle>,
+    Json(request): Json<api::EnvironmentRequest>,
+) -> Answer<api::EnvironmentReport> {
+    let answer = control
+        .ask(|reply| ControlRequest::Environment { request, reply })
         .await?;
     Ok(Json(answer))
 }

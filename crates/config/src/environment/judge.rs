@@ -229,7 +229,7 @@ impl<'a> Court<'a> {
                     format!(
                         "{address} is on {card} of {on} already, which is no card of its network"
                     ),
-                    format!("take it away there (`ip address del`), or choose another address"),
+                    "take it away there (`ip address del`), or choose another address",
                 ))
             }
             _other => None,

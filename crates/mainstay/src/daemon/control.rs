@@ -45,6 +45,10 @@ pub enum Input {
     },
     /// The watchdog's keeper.
     Watchdog(host::watchdog::News),
+    /// An answer to a question of a peer.
+    Answered(super::asks::Answered),
+    /// What the nodes lack for a configuration that waits to be applied.
+    Surveyed(Box<super::environment::Surveyed>),
     /// The rules of a configuration that waits to be applied.
     Ruled(Box<super::what_if::Ruled>),
     /// Somebody has set the wall clock.
@@ -159,6 +163,8 @@ pub struct Control {
     pub inputs: mpsc::Sender<Input>,
     pub applied: watch::Sender<u64>,
     pub pending: PendingMap,
+    /// Questions between nodes.
+    pub asks: super::asks::Asks,
     /// The ways to the witnesses.
     pub witnesses: super::witness::Links,
     /// Addresses outside the cluster that are asked whether they answer.
@@ -355,6 +361,8 @@ impl Control {
                 self.node.handle_fence_ended(asker, result, now);
             }
             Input::Ruled(ruled) => self.take_ruled(*ruled),
+            Input::Answered(answered) => self.send_answer(&answered),
+            Input::Surveyed(surveyed) => self.take_surveyed(*surveyed),
             Input::Watchdog(news) => self.take_dog_news(news),
             Input::Wall(step) => self.take_jump(step, now),
             Input::Witness(notice) => self.take_witness(&notice),
@@ -436,12 +444,25 @@ impl Control {
     fn take_incoming(&mut self, message: Incoming) {
         let now = host::clock::now();
         match message {
+            Incoming::Message {
+                from,
+                message: consensus::PeerMessage::Question { request, question },
+            } => self.take_question(from, request, &question),
+            Incoming::Message {
+                from,
+                message: consensus::PeerMessage::Answer { request, answer },
+            } => self.take_answer(from, request, &answer),
             Incoming::Message { from, message } => {
                 if let Some(message) = self.read(message) {
                     self.node.handle_message(from, message, now);
                 }
             }
-            Incoming::Connected { peer, address, .. } => {
+            Incoming::Connected {
+                peer,
+                address,
+                hello,
+            } => {
+                self.asks.note_level(peer, hello.feature_level);
                 tracing::debug!(%peer, %address, "connected");
             }
             Incoming::Disconnected { peer, address, .. } => {
@@ -498,7 +519,11 @@ impl Control {
                     message,
                 }))
             }
-            Wire::Hello(_) | Wire::Ping { .. } | Wire::Pong { .. } => None,
+            Wire::Hello(_)
+            | Wire::Ping { .. }
+            | Wire::Pong { .. }
+            | Wire::Question { .. }
+            | Wire::Answer { .. } => None,
         }
     }
 

@@ -4,9 +4,11 @@
 //! the socket each have their own task or thread and speak to it by channels. It decides
 //! nothing itself.
 
+mod asks;
 mod control;
 mod disk;
 mod dog;
+mod environment;
 mod explain;
 mod fences;
 mod joining;
@@ -245,6 +247,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         inputs,
         applied,
         pending: pending::PendingMap::default(),
+        asks: asks::Asks::default(),
         witnesses: witness::Links::default(),
         pings: pings::Pings::default(),
         disks: disk::Disks::default(),

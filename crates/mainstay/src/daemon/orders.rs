@@ -8,6 +8,7 @@ use node::Lease;
 use server::{ControlRequest, Mode, Reply};
 
 use super::control::{Control, Leaving};
+use super::environment::Leave;
 use super::pending::{Own, Pending};
 use super::{explain, views};
 
@@ -21,6 +22,8 @@ pub struct Prepared {
     pub after: state::State,
     /// Whether a service says what it must survive.
     pub has_rules: bool,
+    /// What its file is called.
+    pub file_name: String,
 }
 
 impl Control {
@@ -88,6 +91,9 @@ impl Control {
                 drop(reply.send(explain::explain(&self.node, &question)));
             }
             ControlRequest::WhatIf { request, reply } => self.take_what_if(request, reply),
+            ControlRequest::Environment { request, reply } => {
+                self.take_environment(&request, reply);
+            }
         }
         self.flush();
     }
@@ -111,8 +117,22 @@ impl Control {
             answer.index = Some(self.node.applied());
             return drop(reply.send(Ok(answer)));
         }
+        let leave = Leave {
+            break_rules: request.break_rules,
+            ignore_environment: request.ignore_environment,
+        };
+        self.survey_for(prepared, (mode, leave), reply);
+    }
+
+    /// The nodes were asked: on with the rules, and then it becomes live.
+    pub fn go_on_with_apply(
+        &mut self,
+        prepared: Prepared,
+        (mode, break_rules): (Mode, bool),
+        reply: Reply<ApplyReply>,
+    ) {
         if prepared.has_rules {
-            return self.check_rules((prepared, request.break_rules), mode, reply);
+            return self.check_rules((prepared, break_rules), mode, reply);
         }
         match mode {
             Mode::Preview => drop(reply.send(Ok(prepared.answer))),
@@ -189,12 +209,14 @@ impl Control {
             plan: views::plan(&preview),
             warnings: warnings.chain(self.no_quorum_note()).collect(),
             broken_rules: Vec::new(),
+            environment: None,
         };
         Ok(Prepared {
             answer,
             command,
             after: preview.after,
             has_rules,
+            file_name: request.file_name.clone(),
         })
     }
 
