@@ -128,6 +128,9 @@ codes! {
     /// The disk failed while the daemon ran.
     DiskFailed = "E0413" 500 "the log could not be written",
         "look at the disk and its space, then start the daemon again; what runs goes on running";
+    /// Another node that was asked something.
+    NodeNotAsked = "E0414" 503 "the node could not be asked",
+        "`mainstay status` shows whether it is connected; or ask on the node itself";
     /// No witness of this name.
     NoSuchWitness = "E0420" 404 "there is no such witness",
         "`mainstay witness status` lists the witnesses";

@@ -14,6 +14,7 @@ pub mod error;
 pub mod explain;
 pub mod history;
 pub mod lock;
+pub mod log;
 pub mod order;
 pub mod plan;
 pub mod quorum;
@@ -30,8 +31,11 @@ pub use environment::{EnvironmentReport, EnvironmentRequest};
 pub use error::{ApiError, ErrorCode};
 pub use explain::{Explanation, NodeVerdict, NotOn};
 pub use history::{
-    Events, FenceRecordView, Fences, History, HistoryEntryView, LogLine, LogView, TokenReply,
-    TokenRequest,
+    Events, FenceRecordView, Fences, History, HistoryEntryView, TokenReply, TokenRequest,
+};
+pub use log::{
+    DaemonLine, DaemonLog, DaemonLogQuery, Levels, LevelsChange, LevelsRequest, LogLine, LogQuery,
+    LogView, NodeQuestion,
 };
 pub use order::{Order, OrderReply, OrderRequest, Switch};
 pub use plan::{PlanView, ServiceOutage, StayView, StepView, WaitView};

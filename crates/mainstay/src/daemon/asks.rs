@@ -9,6 +9,7 @@
 //! that is not reached directly, or is too old to be asked, is told at once.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,12 +41,14 @@ pub enum PeerQuestion {
         /// What to look for.
         questions: Vec<Value>,
     },
+    /// What it has written down.
+    Written(api::NodeQuestion),
 }
 
 /// What waits, on either side.
 pub struct Asks {
     next: u64,
-    waiting: BTreeMap<u64, (NodeId, oneshot::Sender<Value>)>,
+    waiting: BTreeMap<u64, (NodeId, oneshot::Sender<Found>)>,
     /// What each peer speaks, as it said when it was connected.
     levels: BTreeMap<NodeId, u32>,
     under_way: Arc<Semaphore>,
@@ -69,6 +72,9 @@ impl Asks {
     }
 }
 
+/// What a look has found, or why it could not.
+pub type Found = Result<Value, api::ApiError>;
+
 /// An answer that was found for a peer.
 pub struct Answered {
     /// Who asked.
@@ -76,7 +82,7 @@ pub struct Answered {
     /// Which of its questions.
     pub request: u64,
     /// What is answered.
-    pub answer: Value,
+    pub answer: Found,
 }
 
 impl Control {
@@ -88,7 +94,7 @@ impl Control {
         &mut self,
         peer: NodeId,
         question: &PeerQuestion,
-    ) -> Result<oneshot::Receiver<Value>, String> {
+    ) -> Result<oneshot::Receiver<Found>, String> {
         if !self.transport.answers(peer) {
             return Err("it is not connected".into());
         }
@@ -154,22 +160,21 @@ impl Control {
     }
 
     /// What this node answers, to a peer or to itself.
-    pub fn look_into(&self, question: PeerQuestion) -> impl Future<Output = Value> + use<> {
+    pub fn look_into(&self, question: PeerQuestion) -> Pin<Box<dyn Future<Output = Found> + Send>> {
         let agents = Arc::clone(&self.agents);
         let places = [&self.places.state_dir, &self.places.log_dir].map(Clone::clone);
-        async move {
-            match question {
-                PeerQuestion::Inspect { questions } => {
-                    let facts = facts(&agents, questions, places.to_vec()).await;
-                    serde_json::to_value(facts).expect("facts are plain data")
-                }
-            }
+        match question {
+            PeerQuestion::Inspect { questions } => Box::pin(async move {
+                let facts = facts(&agents, questions, places.to_vec()).await;
+                Ok(serde_json::to_value(facts).expect("facts are plain data"))
+            }),
+            PeerQuestion::Written(question) => Box::pin(self.look_up(question)),
         }
     }
 
     /// Sends an answer that was found.
     pub fn send_answer(&self, answered: &Answered) {
-        let answer = serde_json::to_vec(&answered.answer).expect("a value is plain data");
+        let answer = serde_json::to_vec(&answered.answer).expect("answers are plain data");
         let request = answered.request;
         self.transport
             .send(answered.to, PeerMessage::Answer { request, answer });

@@ -165,6 +165,9 @@ pub struct Control {
     pub pending: PendingMap,
     /// Questions between nodes.
     pub asks: super::asks::Asks,
+    /// The version of the spec and the number of services seen when what services have left
+    /// was tidied up: both stay the same while nothing goes.
+    pub tidied: Option<(u64, usize)>,
     /// The ways to the witnesses.
     pub witnesses: super::witness::Links,
     /// Addresses outside the cluster that are asked whether they answer.
@@ -562,6 +565,7 @@ impl Control {
                     self.applied.send_replace(applied);
                     self.answer_locks();
                     self.take_changes();
+                    self.tidy();
                     self.follow_witnesses();
                     self.follow_ping_targets();
                 }
@@ -648,6 +652,24 @@ impl Control {
                 .update_peers(own, self.topology.endpoints(voice));
             self.pending.voters = voters;
         }
+    }
+
+    /// Gives up what services have left that are neither configured nor seen any more: the
+    /// tasks and records of their resources, and in time what they have printed.
+    fn tidy(&mut self) {
+        let state = self.node.state();
+        let Some(spec) = state.spec() else {
+            return;
+        };
+        let now = Some((state.spec_version(), state.seen().services.len()));
+        if self.tidied == now {
+            return;
+        }
+        let seen = state.seen().services.keys().cloned();
+        let configured = spec.running_names().map(|(name, _)| name.into_owned());
+        let known = seen.chain(configured).collect();
+        self.agents.tidy(known, self.places.output_kept);
+        self.tidied = now;
     }
 
     fn store_known(&self) {

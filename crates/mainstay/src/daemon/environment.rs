@@ -11,7 +11,7 @@ use serde_json::Value;
 use server::{Mode, Reply};
 use tokio::sync::oneshot;
 
-use super::asks::{ANSWER_LIMIT, PeerQuestion};
+use super::asks::{ANSWER_LIMIT, Found, PeerQuestion};
 use super::control::{Control, Input};
 use super::orders::Prepared;
 
@@ -42,7 +42,7 @@ pub struct Leave {
 struct Asked {
     node: NodeName,
     began: Instant,
-    answer: Result<oneshot::Receiver<Value>, String>,
+    answer: Result<oneshot::Receiver<Found>, String>,
 }
 
 /// A survey that is under way.
@@ -167,7 +167,7 @@ impl Control {
         }
     }
 
-    fn ask_myself(&self, question: PeerQuestion) -> oneshot::Receiver<Value> {
+    fn ask_myself(&self, question: PeerQuestion) -> oneshot::Receiver<Found> {
         let (sender, receiver) = oneshot::channel();
         let look = self.look_into(question);
         tokio::spawn(async move {
@@ -220,7 +220,7 @@ async fn told(asked: Asked) -> Told {
     };
     let under_way = host::clock::now().saturating_duration_since(asked.began);
     let facts = answer.ok().and_then(|answer| {
-        let facts: Vec<Value> = serde_json::from_value(answer).ok()?;
+        let facts: Vec<Value> = serde_json::from_value(answer.ok()?).ok()?;
         let unknown = || Fact::Unknown("a newer version tells it in other words".into());
         let each = facts.into_iter();
         let facts = each.map(|fact| serde_json::from_value(fact).unwrap_or_else(|_| unknown()));

@@ -25,6 +25,7 @@ mod views;
 mod wall;
 mod what_if;
 mod witness;
+mod written;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,6 +62,8 @@ pub struct Places {
     pub run_dir: PathBuf,
     /// Output of operations.
     pub log_dir: PathBuf,
+    /// How long output is kept of services that are no longer configured.
+    pub output_kept: std::time::Duration,
     /// The socket.
     pub socket: PathBuf,
 }
@@ -248,6 +251,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         applied,
         pending: pending::PendingMap::default(),
         asks: asks::Asks::default(),
+        tidied: None,
         witnesses: witness::Links::default(),
         pings: pings::Pings::default(),
         disks: disk::Disks::default(),

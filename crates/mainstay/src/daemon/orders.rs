@@ -80,12 +80,12 @@ impl Control {
                 drop(reply.send(self.locks_view(only.as_deref())));
             }
             ControlRequest::Lock { request, by, reply } => self.take_lock(&request, by, reply),
-            ControlRequest::Log {
-                service,
-                resource,
+            ControlRequest::AskNode {
+                node,
+                question,
                 reply,
             } => {
-                self.take_log(service, resource, reply);
+                self.take_ask_node((node, question), reply);
             }
             ControlRequest::Explain { question, reply } => {
                 drop(reply.send(explain::explain(&self.node, &question)));
