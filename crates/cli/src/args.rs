@@ -102,9 +102,12 @@ pub enum Command {
     WhatIf(WhatIfArgs),
 
     /// Run a service
-    #[command(after_help = "Example:
-  mainstay start web --wait")]
-    Start(ServiceArgs),
+    #[command(after_help = "Examples:
+  mainstay start web --wait
+  mainstay start web --dry-run                what would happen?
+  mainstay start web --node beta
+  mainstay start web --without-dependencies   although what it needs does not run")]
+    Start(StartArgs),
     /// Stop a service, and leave it stopped
     #[command(after_help = "Example:
   mainstay stop web")]
@@ -345,6 +348,22 @@ pub struct LogLevelArgs {
 pub struct ServiceArgs {
     /// Which service
     pub service: ServiceName,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as help")]
+    pub act: ActArgs,
+}
+
+/// `start`.
+#[derive(Debug, Args)]
+pub struct StartArgs {
+    /// Which service
+    pub service: ServiceName,
+    /// On this node; without, where it is best
+    #[arg(long, value_name = "NODE")]
+    pub node: Option<NodeName>,
+    /// Do not wait for the services that it is `after`, and go on when they stop
+    #[arg(long)]
+    pub without_dependencies: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as help")]
     pub act: ActArgs,

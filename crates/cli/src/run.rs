@@ -398,7 +398,14 @@ pub(crate) fn suggesting<T>(
 
 fn order_of(command: Command) -> (Order, ActArgs) {
     match command {
-        Command::Start(a) => (Order::Start { service: a.service }, a.act),
+        Command::Start(a) => {
+            let order = Order::Start {
+                service: a.service,
+                to: a.node,
+                without_dependencies: a.without_dependencies,
+            };
+            (order, a.act)
+        }
         Command::Stop(a) => (Order::Stop { service: a.service }, a.act),
         Command::Restart(a) => (Order::Restart { service: a.service }, a.act),
         Command::Move(a) => {

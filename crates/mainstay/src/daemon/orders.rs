@@ -2,7 +2,7 @@
 
 use api::{ApiError, ApplyReply, ApplyRequest, ErrorCode, Order, OrderReply, PlanView, Switch};
 use model::command::ServiceOrder;
-use model::seen::{Maintenance, TicketStanding};
+use model::seen::{Dependencies, Maintenance, TicketStanding};
 use model::{Command, NodeName, Reason, ServiceName, UserName};
 use node::Lease;
 use server::{ControlRequest, Mode, Reply};
@@ -316,6 +316,25 @@ impl Control {
         plan
     }
 
+    /// What a service that starts without its dependencies does without.
+    fn dependencies_note(&self, service: &ServiceName) -> Vec<String> {
+        let spec = self.node.state().spec();
+        let after = spec.and_then(|spec| Some(&spec.services.get(&service.service())?.after));
+        let after: Vec<&str> = after
+            .into_iter()
+            .flatten()
+            .map(ServiceName::as_str)
+            .collect();
+        match after.as_slice() {
+            [] => vec![format!("{service} waits for no other service anyway")],
+            names => vec![format!(
+                "{service} does not wait for {}, and goes on when that stops, until it is started or \
+                 stopped by order again",
+                names.join(", ")
+            )],
+        }
+    }
+
     /// What it means for the votes when `target` is switched off.
     fn quorum_loss(&self, target: &NodeName) -> Option<String> {
         let voters = &self.node.raft().configuration().voters;
@@ -396,6 +415,11 @@ impl Control {
                     "{node} comes back only by `mainstay join` with a new token"
                 )]
             }
+            Order::Start {
+                service,
+                without_dependencies: true,
+                ..
+            } => self.dependencies_note(service),
             Order::Start { .. }
             | Order::Stop { .. }
             | Order::Restart { .. }
@@ -425,7 +449,23 @@ impl Control {
             by: by.clone(),
         };
         Ok(match order {
-            Order::Start { service: name } => service(name, ServiceOrder::Start),
+            Order::Start {
+                service: name,
+                to: None,
+                without_dependencies: false,
+            } => service(name, ServiceOrder::Start),
+            Order::Start {
+                service: name,
+                to,
+                without_dependencies,
+            } => {
+                let dependencies = match without_dependencies {
+                    true => Dependencies::Ignored,
+                    false => Dependencies::Kept,
+                };
+                let to = to.clone();
+                service(name, ServiceOrder::StartAs { to, dependencies })
+            }
             Order::Stop { service: name } => service(name, ServiceOrder::Stop),
             Order::Restart { service: name } => service(name, ServiceOrder::Restart),
             Order::Move { service: name, to } => {
