@@ -1,18 +1,22 @@
 //! The door: takes operations and hands each to the task that owns its resource.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use host::cgroup::CgroupRoot;
 use host::netlink::Netlink;
+use model::environment::{Fact, Question};
 use model::operation::{Operation, OperationReport, Outcome, ResourceAddress, Verb};
 use model::{ResourceName, ServiceName};
 use tokio::sync::{mpsc, watch};
 
 use crate::context::{Context, Shared};
-use crate::log::{Entry, Log};
+use crate::inspect::inspect;
+use crate::kept::{Kept, sweep};
+use crate::log::Log;
 use crate::record::Records;
 use crate::worker::{Stops, Worker};
 use crate::{Event, Record, Settings};
@@ -135,16 +139,42 @@ impl Agents {
             .unwrap_or_default()
     }
 
-    /// The same, told apart by operation: oldest first, the process's own output last.
-    pub async fn entries(&self, service: &ServiceName, resource: &ResourceName) -> Vec<Entry> {
-        let address = ResourceAddress {
-            service: service.clone(),
-            resource: resource.clone(),
+    /// What is kept of what the resources of a service printed.
+    #[must_use]
+    pub fn kept(&self, service: &ServiceName) -> Kept {
+        Kept::new(&self.settings.log_dir, service)
+    }
+
+    /// Forgets the resources of services that are no longer known, once they are stopped, and
+    /// removes what they printed when it is older than `kept_for`.
+    pub fn tidy(&self, known: BTreeSet<ServiceName>, kept_for: Duration) {
+        let strangers: Vec<ResourceAddress> = {
+            let resources = self
+                .resources
+                .lock()
+                .expect("nothing panics while it holds this lock");
+            let all = resources.keys();
+            all.filter(|address| !known.contains(&address.service))
+                .filter(|address| self.shared.records.read(address).is_none())
+                .cloned()
+                .collect()
         };
-        let log = Log::new(&self.settings.log_dir, &address);
-        tokio::task::spawn_blocking(move || log.entries())
-            .await
-            .unwrap_or_default()
+        for address in &strangers {
+            self.forget(address);
+        }
+        let log_dir = self.settings.log_dir.clone();
+        tokio::task::spawn_blocking(move || sweep(&log_dir, &known, kept_for));
+    }
+
+    /// Looks at this node: one fact for each question, in their order. `directories` are those
+    /// whose room counts. Takes less than a second, whatever hangs.
+    #[must_use]
+    pub fn inspect(
+        &self,
+        questions: Vec<Question>,
+        directories: Vec<PathBuf>,
+    ) -> impl Future<Output = Vec<Fact>> + use<> {
+        inspect(Arc::clone(&self.shared), questions, directories)
     }
 
     /// What was recorded as started in this boot, by this or an earlier run of the daemon.

@@ -17,6 +17,8 @@ mod agents;
 mod command;
 mod context;
 mod event;
+mod inspect;
+mod kept;
 mod log;
 mod members;
 mod mount;
@@ -28,6 +30,7 @@ mod worker;
 
 pub use agents::Agents;
 pub use event::Event;
-pub use log::{Entry, OUTPUT_KEPT_MAX, What};
+pub use kept::{Following, Kept};
+pub use log::{Entry, OUTPUT_KEPT_MAX, Place, What};
 pub use record::{Record, Trace};
 pub use settings::Settings;

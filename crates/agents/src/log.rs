@@ -39,8 +39,19 @@ pub struct Entry {
     pub at: Option<String>,
     /// What it is.
     pub what: What,
+    /// The plan that an operation follows, where its beginning is kept.
+    pub plan: Option<u64>,
     /// What was printed meanwhile.
     pub output: String,
+}
+
+/// How far the files of a resource were read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Place {
+    /// In the file of its operations.
+    pub log: u64,
+    /// In the file of its process.
+    pub out: u64,
 }
 
 /// What an entry is about.
@@ -146,18 +157,45 @@ impl Log {
         }
     }
 
-    /// The same, told apart: what each operation printed, then what the process itself did.
-    pub(crate) fn entries(&self) -> Vec<Entry> {
-        let mut entries = read_log(&tail(&self.log_path(), Mark::default(), OUTPUT_KEPT_MAX));
-        let own = tail(&self.out_path(), Mark::default(), OUTPUT_KEPT_MAX);
+    /// The same, told apart: what each operation printed, then what the process itself did;
+    /// and the place where reading ended.
+    pub(crate) fn entries(&self) -> (Vec<Entry>, Place) {
+        let (log, log_end) = end_of(&self.log_path());
+        let (own, out_end) = end_of(&self.out_path());
+        let mut entries = read_log(&log);
         if !own.is_empty() {
-            entries.push(Entry {
-                at: changed(&self.out_path()),
-                what: What::Printed,
-                output: own,
-            });
+            entries.push(self.own_output(own));
         }
-        entries
+        let place = Place {
+            log: log_end,
+            out: out_end,
+        };
+        (entries, place)
+    }
+
+    /// What was written after `place`, as it was written: a beginning and its end are entries
+    /// of their own, and what is printed in between is one as well.
+    pub(crate) fn news(&self, place: Place) -> (Vec<Entry>, Place) {
+        let (log, log_end) = lines_after(&self.log_path(), place.log);
+        let (own, out_end) = lines_after(&self.out_path(), place.out);
+        let mut entries = pieces(&log);
+        if !own.is_empty() {
+            entries.push(self.own_output(own));
+        }
+        let place = Place {
+            log: log_end,
+            out: out_end,
+        };
+        (entries, place)
+    }
+
+    fn own_output(&self, output: String) -> Entry {
+        Entry {
+            at: changed(&self.out_path()),
+            what: What::Printed,
+            plan: None,
+            output,
+        }
     }
 }
 
@@ -167,6 +205,72 @@ fn changed(path: &Path) -> Option<String> {
     let since_1970 = at.duration_since(std::time::UNIX_EPOCH).ok()?;
     let millis = u64::try_from(since_1970.as_millis()).ok()?;
     Some(WallTime(millis).to_string())
+}
+
+/// The end of a file, and where that is.
+fn end_of(path: &Path) -> (String, u64) {
+    let end = mark(path).0;
+    let from = Mark(end.saturating_sub(OUTPUT_KEPT_MAX as u64));
+    let (text, end) = read_between(path, from.0, end).unwrap_or_default();
+    (text, end)
+}
+
+/// Whole lines that came after `from`, at most `OUTPUT_KEPT_MAX` bytes at once, and where they
+/// end. A file that has become shorter was emptied: all of it is new.
+fn lines_after(path: &Path, from: u64) -> (String, u64) {
+    let end = mark(path).0;
+    let from = if from <= end { from } else { 0 };
+    let upto = end.min(from + OUTPUT_KEPT_MAX as u64);
+    let Ok((text, end)) = read_between(path, from, upto) else {
+        return (String::new(), from);
+    };
+    match text.rfind('\n') {
+        Some(last) if end - from == text.len() as u64 => {
+            let length = last + 1;
+            (text[..length].to_owned(), from + length as u64)
+        }
+        // Bytes that are no text have moved the places: all of it is taken.
+        Some(_) => (text, end),
+        // A line without an end, so far.
+        None if text.len() < OUTPUT_KEPT_MAX => (String::new(), from),
+        None => (text, end),
+    }
+}
+
+fn read_between(path: &Path, from: u64, end: u64) -> io::Result<(String, u64)> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.take(end - from).read_to_end(&mut bytes)?;
+    let end = from + bytes.len() as u64;
+    Ok((String::from_utf8_lossy(&bytes).into_owned(), end))
+}
+
+/// The lines of a log, each of the daemon's own words for itself.
+fn pieces(text: &str) -> Vec<Entry> {
+    let mut pieces: Vec<Entry> = Vec::new();
+    for line in text.lines() {
+        match own_words(line) {
+            Some((at, words)) => {
+                let mut alone = Vec::new();
+                take_words(&mut alone, at, words);
+                pieces.append(&mut alone);
+            }
+            None => match pieces.last_mut() {
+                Some(last) if last.what == What::Printed => {
+                    last.output.push_str(line);
+                    last.output.push('\n');
+                }
+                Some(_) | None => pieces.push(Entry {
+                    at: None,
+                    what: What::Printed,
+                    plan: None,
+                    output: format!("{line}\n"),
+                }),
+            },
+        }
+    }
+    pieces
 }
 
 /// Reads what `begin`, `end` and `line` wrote, with what programs printed in between.
@@ -229,6 +333,7 @@ fn take_words(entries: &mut Vec<Entry>, at: &str, words: &str) {
     entries.push(Entry {
         at,
         what,
+        plan: plan_of(words),
         output: String::new(),
     });
 }
@@ -238,6 +343,12 @@ fn is_beginning(words: &str) -> bool {
     words
         .split_once(": claim ")
         .is_some_and(|(_, rest)| rest.contains(", plan "))
+}
+
+/// The number at the end of a beginning.
+fn plan_of(words: &str) -> Option<u64> {
+    let (_, plan) = words.rsplit_once(", plan ")?;
+    is_beginning(words).then(|| plan.parse().ok()).flatten()
 }
 
 /// `start: running (12 ms)`
@@ -255,6 +366,7 @@ fn take_output(entries: &mut Vec<Entry>, line: &str) {
         entries.push(Entry {
             at: None,
             what: What::Printed,
+            plan: None,
             output: String::new(),
         });
     }
@@ -361,6 +473,60 @@ mod tests {
                 "Begun { verb: \"stop\" } \"\"",
             ]
         );
+    }
+
+    #[test]
+    fn who_follows_a_log_hears_each_line_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = Log {
+            dir: dir.path().to_owned(),
+            resource: "web".into(),
+        };
+        let write = |path: &Path, text: &str| {
+            let mut file = File::options()
+                .append(true)
+                .create(true)
+                .open(path)
+                .unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+        };
+        write(
+            &log.log_path(),
+            "2026-11-20T22:18:32.002Z mainstay: start: claim 19, plan 18\n",
+        );
+        let (entries, place) = log.entries();
+        assert_eq!(entries.len(), 1);
+        assert_eq!(entries[0].plan, Some(18));
+        assert_eq!(log.news(place), (Vec::new(), place));
+        write(&log.log_path(), "starting\nhalf a li");
+        write(&log.out_path(), "serving\n");
+        let shown = |entries: &[Entry]| {
+            let all = entries.iter();
+            all.map(|entry| format!("{:?} {:?}", entry.what, entry.output))
+                .collect::<Vec<_>>()
+        };
+        let (news, place) = log.news(place);
+        assert_eq!(
+            shown(&news),
+            ["Printed \"starting\\n\"", "Printed \"serving\\n\""]
+        );
+        write(
+            &log.log_path(),
+            "ne\n2026-11-20T22:18:32.030Z mainstay: start: running (28 ms)\n",
+        );
+        let (news, place) = log.news(place);
+        assert_eq!(
+            shown(&news),
+            [
+                "Printed \"half a line\\n\"",
+                "Ended { verb: \"start\", how: \"running\", took: 28ms } \"\"",
+            ]
+        );
+        // It was copied aside and emptied.
+        std::fs::write(log.log_path(), "new\n").unwrap();
+        let (news, place) = log.news(place);
+        assert_eq!(shown(&news), ["Printed \"new\\n\""]);
+        assert_eq!(log.news(place), (Vec::new(), place));
     }
 
     #[test]

@@ -105,6 +105,18 @@ async fn find(spec: &MountSpec) -> io::Result<Found> {
     .await
 }
 
+/// What else than `spec` says is mounted on its directory.
+pub(crate) async fn stranger(spec: &MountSpec) -> io::Result<Option<String>> {
+    let target = PathBuf::from(&spec.target);
+    match find(spec).await? {
+        Found::Nothing | Found::Ours(_) => Ok(None),
+        Found::Other(_) => {
+            let mounted = blocking(move || mounts::on(&target)).await?;
+            Ok(mounted.map(|mounted| mounted.source.display().to_string()))
+        }
+    }
+}
+
 fn is_of_device(mounted: &Mounted, path: &Path) -> bool {
     let Ok(data) = std::fs::metadata(path) else {
         return mounted.source == path;

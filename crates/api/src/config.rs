@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{PlanView, RuleView, Timestamp};
+use crate::{EnvironmentReport, PlanView, RuleView, Timestamp};
 
 /// Asks for a new configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct ApplyRequest {
     /// Whether it becomes live although a service would no longer survive what it must.
     #[serde(default)]
     pub break_rules: bool,
+    /// Whether it becomes live although nodes lack what it needs.
+    #[serde(default)]
+    pub ignore_environment: bool,
 }
 
 /// The answer to a new configuration.
@@ -49,6 +52,9 @@ pub struct ApplyReply {
     /// Rules of the new configuration that would not hold.
     #[serde(default)]
     pub broken_rules: Vec<RuleView>,
+    /// What the nodes lack that the new configuration needs; none: nobody was asked.
+    #[serde(default)]
+    pub environment: Option<EnvironmentReport>,
 }
 
 /// What `check FILE --json` prints.

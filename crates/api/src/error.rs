@@ -71,6 +71,9 @@ codes! {
     /// Nothing of this name can fail.
     NoSuchFailure = "E0211" 404 "there is nothing of this name that could fail",
         "write NODE, or KIND:NAME as `mainstay what-if` shows them, like `card:alpha/eth0`";
+    /// Nodes lack something.
+    EnvironmentUnfit = "E0212" 409 "the nodes are not as the change needs them",
+        "mend what is named above (`mainstay check --cluster FILE` asks again), or apply with `--ignore-environment`";
     /// No device for the node.
     NoFenceDevice = "E0301" 409 "no fence device is configured for the node",
         "add one to the configuration, or switch the node off by hand and `mainstay fence confirm NODE`";
@@ -126,11 +129,14 @@ codes! {
     DiskFailed = "E0413" 500 "the log could not be written",
         "look at the disk and its space, then start the daemon again; what runs goes on running";
     /// The log was written by a newer program.
-    TooOld = "E0414" 500 "this version of Mainstay is too old for the cluster",
+    TooOld = "E0416" 500 "this version of Mainstay is too old for the cluster",
         "install the version that the other nodes run, then start the daemon again; what runs goes on running, and nothing was changed";
     /// Some members run an older program.
     UpgradeFirst = "E0415" 409 "a node runs a version that does not know this",
         "upgrade the nodes that are named, one after the other; `mainstay status` tells when all are done";
+    /// Another node that was asked something.
+    NodeNotAsked = "E0414" 503 "the node could not be asked",
+        "`mainstay status` shows whether it is connected; or ask on the node itself";
     /// No witness of this name.
     NoSuchWitness = "E0420" 404 "there is no such witness",
         "`mainstay witness status` lists the witnesses";

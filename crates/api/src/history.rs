@@ -78,38 +78,6 @@ pub struct Fences {
     pub fences: Vec<FenceRecordView>,
 }
 
-/// What the last operations on a service printed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogView {
-    /// Which service.
-    pub service: String,
-    /// The node that tells it: output is kept where it was printed.
-    pub node: String,
-    /// The node that holds the service now; when it is another, ask there as well.
-    #[serde(default)]
-    pub runs_on: Option<String>,
-    /// Oldest first.
-    pub lines: Vec<LogLine>,
-}
-
-/// One operation, or one program's last words.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogLine {
-    /// When it ended; for a program's own output, when it printed last; 1970 when that is no
-    /// longer known.
-    pub at: Timestamp,
-    /// Which resource.
-    pub resource: String,
-    /// `probe`, `start`, `stop` or `status`; empty for what happened by itself.
-    pub verb: String,
-    /// How it ended, in words.
-    pub outcome: String,
-    /// How long it took, in milliseconds.
-    pub took_ms: u64,
-    /// The tail of what it printed.
-    pub output: String,
-}
-
 /// Asks for a join token.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenRequest {

@@ -9,10 +9,12 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod environment;
 pub mod error;
 pub mod explain;
 pub mod history;
 pub mod lock;
+pub mod log;
 pub mod order;
 pub mod plan;
 pub mod quorum;
@@ -25,11 +27,15 @@ mod what_if;
 mod witness;
 
 pub use config::{ApplyReply, ApplyRequest, CheckReply, ConfigVersion, ConfigVersions};
+pub use environment::{EnvironmentReport, EnvironmentRequest};
 pub use error::{ApiError, ErrorCode};
 pub use explain::{Explanation, NodeVerdict, NotOn};
 pub use history::{
-    Events, FenceRecordView, Fences, History, HistoryEntryView, LogLine, LogView, TokenReply,
-    TokenRequest,
+    Events, FenceRecordView, Fences, History, HistoryEntryView, TokenReply, TokenRequest,
+};
+pub use log::{
+    DaemonLine, DaemonLog, DaemonLogQuery, Levels, LevelsChange, LevelsRequest, LogLine, LogQuery,
+    LogView, NodeQuestion,
 };
 pub use order::{Order, OrderReply, OrderRequest, Switch};
 pub use plan::{PlanView, ServiceOutage, StayView, StepView, WaitView};

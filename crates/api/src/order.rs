@@ -26,6 +26,12 @@ pub enum Order {
     Start {
         /// Which.
         service: ServiceName,
+        /// Where; none: where it is best.
+        #[serde(default)]
+        to: Option<NodeName>,
+        /// Whether it starts without the services that it is `after`.
+        #[serde(default)]
+        without_dependencies: bool,
     },
     /// Stop a service and leave it stopped.
     Stop {
@@ -160,7 +166,7 @@ impl Order {
     #[must_use]
     pub fn service(&self) -> Option<&ServiceName> {
         match self {
-            Self::Start { service }
+            Self::Start { service, .. }
             | Self::Stop { service }
             | Self::Restart { service }
             | Self::Move { service, .. }
@@ -186,7 +192,7 @@ impl Order {
     #[must_use]
     pub fn node(&self) -> Option<&NodeName> {
         match self {
-            Self::Move { to, .. } => to.as_ref(),
+            Self::Move { to, .. } | Self::Start { to, .. } => to.as_ref(),
             Self::TestFence { node } | Self::Maintenance { node, .. } => node.as_ref(),
             Self::Attribute { node, .. } => Some(node),
             Self::Standby { node }
@@ -194,8 +200,7 @@ impl Order {
             | Self::Fence { node }
             | Self::ConfirmFence { node }
             | Self::RemoveNode { node } => Some(node),
-            Self::Start { .. }
-            | Self::Stop { .. }
+            Self::Stop { .. }
             | Self::Restart { .. }
             | Self::Freeze { .. }
             | Self::Thaw { .. }
@@ -214,7 +219,7 @@ impl Order {
     pub fn with_service(&self, name: ServiceName) -> Self {
         let mut order = self.clone();
         match &mut order {
-            Self::Start { service }
+            Self::Start { service, .. }
             | Self::Stop { service }
             | Self::Restart { service }
             | Self::Move { service, .. }
@@ -241,7 +246,20 @@ impl Order {
 impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Start { service } => write!(f, "start {service}"),
+            Self::Start {
+                service,
+                to,
+                without_dependencies,
+            } => {
+                write!(f, "start {service}")?;
+                if let Some(to) = to {
+                    write!(f, " --node {to}")?;
+                }
+                match without_dependencies {
+                    true => f.write_str(" --without-dependencies"),
+                    false => Ok(()),
+                }
+            }
             Self::Stop { service } => write!(f, "stop {service}"),
             Self::Restart { service } => write!(f, "restart {service}"),
             Self::Move { service, to: None } => write!(f, "move {service}"),

@@ -17,9 +17,12 @@
 //! | `POST /v1/witnesses` (`WitnessRequest`) | `WitnessReply` |
 //! | `GET /v1/locks`, `GET /v1/locks/NAME` | `Locks` |
 //! | `POST /v1/locks` (`LockRequest`) | `LockReply` |
-//! | `GET /v1/log/SERVICE?resource=` | `LogView` |
+//! | `GET /v1/log/SERVICE?resource=&operation=&since=&node=&follow=` (with `follow`, waits until there is something newer) | `LogView` |
+//! | `GET /v1/daemon-log?since=&node=&follow=` (likewise) | `DaemonLog` |
+//! | `GET /v1/log-level?node=`, `POST /v1/log-level` (`LevelsRequest`) | `Levels` |
 //! | `GET /v1/explain/SERVICE?not_on=&at=` | `Explanation` |
 //! | `POST /v1/what-if` (`WhatIfRequest`) | `WhatIfReply` |
+//! | `POST /v1/environment` (`EnvironmentRequest`) | `EnvironmentReport` |
 //!
 //! What goes wrong is answered with an HTTP status of 400 or more and an `ApiError`.
 
@@ -51,7 +54,13 @@ pub const WITNESSES: &str = "/v1/witnesses";
 pub const LOCKS: &str = "/v1/locks";
 /// With `/SERVICE`: what its operations printed.
 pub const LOG: &str = "/v1/log";
+/// The log of a daemon.
+pub const DAEMON_LOG: &str = "/v1/daemon-log";
+/// How much a daemon tells.
+pub const LOG_LEVEL: &str = "/v1/log-level";
 /// With `/SERVICE`: why it is where it is.
 pub const EXPLAIN: &str = "/v1/explain";
 /// What would happen if something failed.
 pub const WHAT_IF: &str = "/v1/what-if";
+/// Whether the nodes have what a configuration needs.
+pub const ENVIRONMENT: &str = "/v1/environment";

@@ -72,10 +72,20 @@ pub enum Command {
   mainstay history --since 1h
   mainstay history --limit 20")]
     History(HistoryArgs),
-    /// What the operations of a service printed on this node
-    #[command(after_help = "Example:
-  mainstay log web --resource process-3")]
+    /// What the operations of a service printed, or the daemon of a node told
+    #[command(after_help = "Examples:
+  mainstay log web --follow                     goes on until it is interrupted
+  mainstay log web --operation start --since 1h
+  mainstay log web --resource process-3 --node beta
+  mainstay log --node beta                      the daemon's own log")]
     Log(LogArgs),
+    /// How much a daemon tells in its log, and change it while it runs
+    #[command(after_help = "Examples:
+  mainstay log-level
+  mainstay log-level debug --node beta
+  mainstay log-level agents=debug
+  mainstay log-level --reset")]
+    LogLevel(LogLevelArgs),
     /// Why a service is where it is, and not elsewhere
     #[command(after_help = "Examples:
   mainstay explain web
@@ -92,9 +102,12 @@ pub enum Command {
     WhatIf(WhatIfArgs),
 
     /// Run a service
-    #[command(after_help = "Example:
-  mainstay start web --wait")]
-    Start(ServiceArgs),
+    #[command(after_help = "Examples:
+  mainstay start web --wait
+  mainstay start web --dry-run                what would happen?
+  mainstay start web --node beta
+  mainstay start web --without-dependencies   although what it needs does not run")]
+    Start(StartArgs),
     /// Stop a service, and leave it stopped
     #[command(after_help = "Example:
   mainstay stop web")]
@@ -153,9 +166,11 @@ pub enum Command {
     Quorum(QuorumCommand),
 
     /// Look at a configuration file: everything that is wrong with it (needs no daemon)
-    #[command(after_help = "Example:
-  mainstay check shop.toml")]
-    Check(FileArgs),
+    #[command(after_help = "Examples:
+  mainstay check shop.toml
+  mainstay check --cluster              do the nodes still have what they need?
+  mainstay check --cluster shop.toml    would they have it for this file?")]
+    Check(CheckArgs),
     /// What would this configuration change?
     #[command(after_help = "Example:
   mainstay plan shop.toml")]
@@ -295,11 +310,37 @@ pub struct WhatIfArgs {
 /// `log`.
 #[derive(Debug, Args)]
 pub struct LogArgs {
-    /// Which service
-    pub service: ServiceName,
+    /// Which service; without, the daemon's own log
+    pub service: Option<ServiceName>,
     /// One of its resources
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "service")]
     pub resource: Option<ResourceName>,
+    /// One kind of operation (start, stop, status, probe), or those of the plan of this number
+    #[arg(long, value_name = "VERB|PLAN", requires = "service")]
+    pub operation: Option<String>,
+    /// On this node; without, on the one that is asked
+    #[arg(long, value_name = "NODE")]
+    pub node: Option<NodeName>,
+    /// From this time on: `2026-11-20T03:00:00Z`, or a span before now like `1h`
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Go on with what is written from now on
+    #[arg(long, short)]
+    pub follow: bool,
+}
+
+/// `log-level`.
+#[derive(Debug, Args)]
+pub struct LogLevelArgs {
+    /// What shall be told: LEVEL, or MODULE=LEVEL, several with commas
+    #[arg(conflicts_with = "reset")]
+    pub levels: Option<String>,
+    /// As it was when the daemon started
+    #[arg(long)]
+    pub reset: bool,
+    /// Of this node; without, of the one that is asked
+    #[arg(long, value_name = "NODE")]
+    pub node: Option<NodeName>,
 }
 
 /// Orders about a service.
@@ -307,6 +348,22 @@ pub struct LogArgs {
 pub struct ServiceArgs {
     /// Which service
     pub service: ServiceName,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as help")]
+    pub act: ActArgs,
+}
+
+/// `start`.
+#[derive(Debug, Args)]
+pub struct StartArgs {
+    /// Which service
+    pub service: ServiceName,
+    /// On this node; without, where it is best
+    #[arg(long, value_name = "NODE")]
+    pub node: Option<NodeName>,
+    /// Do not wait for the services that it is `after`, and go on when they stop
+    #[arg(long)]
+    pub without_dependencies: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as help")]
     pub act: ActArgs,
@@ -506,6 +563,17 @@ pub struct FileArgs {
     pub file: PathBuf,
 }
 
+/// `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The file; `-` reads the standard input
+    #[arg(required_unless_present = "cluster")]
+    pub file: Option<PathBuf>,
+    /// Ask all nodes whether they have what the file needs; without a file, what is live
+    #[arg(long)]
+    pub cluster: bool,
+}
+
 /// `import`.
 #[derive(Debug, Subcommand)]
 pub enum ImportCommand {
@@ -529,6 +597,9 @@ pub struct ApplyArgs {
     /// Make it live although a service would no longer survive what it must
     #[arg(long)]
     pub break_rules: bool,
+    /// Make it live although nodes lack what it needs
+    #[arg(long)]
+    pub ignore_environment: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as help")]
     pub act: ActArgs,
@@ -646,6 +717,23 @@ pub struct DaemonArgs {
     /// Start it again, with a pause that grows, whenever it ends unasked
     #[arg(long)]
     pub guard: bool,
+    /// Write its log into this file as well, beside the journal or standard error
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "MAINSTAY_LOG_FILE",
+        hide_env_values = true
+    )]
+    pub log_file: Option<PathBuf>,
+    /// Turn the file over when it has so many MiB
+    #[arg(long, value_name = "MIB", default_value_t = 10)]
+    pub log_file_mib: u64,
+    /// Keep so many older ones (FILE.1, FILE.2, ...)
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub log_files: usize,
+    /// How long to keep what services have printed that are no longer configured
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = model::duration::parse)]
+    pub output_kept: Duration,
 }
 
 /// Reads `lan=10.0.0.11/24@eth0,eth1`.

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use api::{ApiError, ApplyReply, ApplyRequest, ConfigVersion, ConfigVersions, ErrorCode, routes};
+use api::{
+    ApiError, ApplyReply, ApplyRequest, ConfigVersion, ConfigVersions, EnvironmentReport,
+    EnvironmentRequest, ErrorCode, routes,
+};
 
 use crate::args::{ActArgs, ApplyArgs, ConfigCommand};
 use crate::client::Client;
@@ -76,6 +79,7 @@ pub(crate) fn apply(
     request.base_version = args.base;
     request.force = args.force;
     request.break_rules = args.break_rules;
+    request.ignore_environment = args.ignore_environment;
     carry_out(client, screen, form, (request, args.act))
 }
 
@@ -108,6 +112,7 @@ fn request_of(
         dry_run: true,
         force: false,
         break_rules: false,
+        ignore_environment: false,
     }))
 }
 
@@ -135,6 +140,7 @@ fn carry_out(
     if act.dry_run {
         return Ok(Exit::Done);
     }
+    refuse_unfit(&preview, &request)?;
     refuse_broken(&preview, &request)?;
     agree(screen, form, act, None)?;
     request.dry_run = false;
@@ -156,6 +162,19 @@ fn carry_out(
     Ok(Exit::Done)
 }
 
+/// The same for what nodes lack.
+fn refuse_unfit(preview: &ApplyReply, request: &ApplyRequest) -> Result<(), ApiError> {
+    let obstacles = preview.environment.as_ref().map(|it| &it.obstacles);
+    match obstacles {
+        Some(lines) if !lines.is_empty() && !request.ignore_environment => {
+            let mut error = ErrorCode::EnvironmentUnfit.error("nothing was changed");
+            error.details = lines.clone();
+            Err(error)
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// What would be refused is not asked for.
 fn refuse_broken(preview: &ApplyReply, request: &ApplyRequest) -> Result<(), ApiError> {
     let news = preview.broken_rules.iter().filter(|rule| rule.is_news());
@@ -174,12 +193,64 @@ fn show(screen: &mut Screen, form: Form, reply: &ApplyReply) {
             for warning in &reply.warnings {
                 screen.print(format_args!("warning: {}\n", warning.trim_end()));
             }
+            if let Some(environment) = &reply.environment {
+                screen.print(environment_text(environment));
+            }
             screen.print(changes(reply, screen.colour));
             let text = plan_text::plan(&reply.plan, screen.colour);
             screen.print(text);
             screen.print(what_if_text::rules(&reply.broken_rules, screen.colour));
         }
     }
+}
+
+/// What the nodes lack, above what the file changes.
+fn environment_text(report: &EnvironmentReport) -> String {
+    match report.text.trim_end() {
+        "" => String::new(),
+        text => format!("{text}\n\n"),
+    }
+}
+
+/// `check --cluster [FILE]`: whether the nodes have what a configuration needs.
+pub(crate) fn check_cluster(
+    client: &Client,
+    screen: &mut Screen,
+    form: Form,
+    path: Option<&Path>,
+) -> Result<Exit, ApiError> {
+    let file = match path {
+        Some(path) => match text_of(screen, form, path)? {
+            Some(file) => Some(file),
+            None => return Ok(Exit::Failed),
+        },
+        None => None,
+    };
+    let request = EnvironmentRequest {
+        file_name: file
+            .as_ref()
+            .map(|(name, _)| name.clone())
+            .unwrap_or_default(),
+        source: file.map(|(_, source)| source),
+    };
+    let report: EnvironmentReport = client.post(routes::ENVIRONMENT, &request)?;
+    match form {
+        Form::Json => screen.print_json(&report),
+        Form::Text => {
+            screen.print(environment_text(&report));
+            let verdict = match (report.ok, &report.silent.as_slice()) {
+                (true, []) => "the nodes have what the configuration needs",
+                (true, _) => "the nodes that answered have what the configuration needs",
+                (false, _) => "nodes lack something",
+            };
+            screen.print(format_args!(
+                "asked {} in {} ms: {verdict}\n",
+                report.asked.join(", "),
+                report.took_ms
+            ));
+        }
+    }
+    Ok(if report.ok { Exit::Done } else { Exit::Failed })
 }
 
 /// What the file changes, above what follows from it.
@@ -237,6 +308,7 @@ fn source_of(version: ConfigVersion) -> ApplyRequest {
         dry_run: true,
         force: false,
         break_rules: false,
+        ignore_environment: false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What happened, as people read it.
 
-use api::{Explanation, Fences, HistoryEntryView, LogLine, LogView, NotOn, ServiceState};
+use api::{Explanation, Fences, HistoryEntryView, NotOn, ServiceState};
 use config::Colour;
 
 use crate::screen::{Tone, paint};
@@ -45,55 +45,6 @@ pub(crate) fn fences(fences: &Fences, colour: Colour) -> String {
         .collect();
     let head = ["ASKED AT", "NODE", "", "RESULT", "", "WHY"];
     table(&head, &rows, 0, colour)
-}
-
-/// What operations printed.
-pub(crate) fn log(log: &LogView, colour: Colour) -> String {
-    let mut text = String::new();
-    if log.lines.is_empty() {
-        text.push_str(&format!(
-            "{} has done nothing on {} yet\n",
-            log.service, log.node
-        ));
-    }
-    for line in &log.lines {
-        let at = match line.at.0.0 {
-            // Its beginning is no longer kept, and so is its time.
-            0 => "before".to_string(),
-            _known => line.at.to_string(),
-        };
-        let at = paint(&at, Tone::Quiet, colour);
-        text.push_str(&format!(
-            "{at}  {}\n",
-            paint(&log_head(line), Tone::Strong, colour)
-        ));
-        for printed in line.output.lines() {
-            text.push_str(&format!("    {printed}\n"));
-        }
-    }
-    let elsewhere = log.runs_on.as_ref().filter(|node| **node != log.node);
-    if let Some(node) = elsewhere {
-        let service = &log.service;
-        text.push_str(&format!(
-            "{service} is on {node}: run `mainstay log {service}` there for what it prints now\n"
-        ));
-    }
-    text
-}
-
-fn log_head(line: &LogLine) -> String {
-    let LogLine {
-        resource,
-        verb,
-        outcome,
-        took_ms,
-        ..
-    } = line;
-    match (verb.as_str(), outcome.as_str()) {
-        ("", "") => format!("{resource}: its own output"),
-        ("", outcome) => format!("{resource}: {outcome}"),
-        (verb, outcome) => format!("{resource} {verb}: {outcome} ({took_ms} ms)"),
-    }
 }
 
 /// Why a service is where it is.

@@ -4,17 +4,17 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use api::{
-    ApiError, ErrorCode, Events, Explanation, Fences, History, LogView, Order, Status, Switch,
-    Timestamp, TokenReply, TokenRequest, WhatIfReply, WhatIfRequest, routes,
+    ApiError, ErrorCode, Events, Explanation, Fences, History, Order, Status, Switch, Timestamp,
+    TokenReply, TokenRequest, WhatIfReply, WhatIfRequest, routes,
 };
 use clap::CommandFactory;
 use model::WallTime;
 use model::seen::TicketStanding;
 
 use crate::args::{
-    ActArgs, AttrCommand, Cli, Command, DaemonArgs, ExplainArgs, FenceArgs, FenceCommand, Global,
-    HistoryArgs, InitArgs, JoinArgs, LogArgs, NodeArgs, NodeCommand, OnOff, StatusArgs, TicketArgs,
-    TicketCommand, TokenArgs, WhatIfArgs,
+    ActArgs, AttrCommand, CheckArgs, Cli, Command, DaemonArgs, ExplainArgs, FenceArgs,
+    FenceCommand, Global, HistoryArgs, InitArgs, JoinArgs, NodeArgs, NodeCommand, OnOff,
+    StatusArgs, TicketArgs, TicketCommand, TokenArgs, WhatIfArgs,
 };
 use crate::client::Client;
 use crate::exit::Exit;
@@ -24,8 +24,8 @@ use crate::suggest::nearest;
 use crate::what_if_text::{self, Detail};
 use crate::witness::{HostCommand, WitnessCommand};
 use crate::{
-    config_commands, history_text, import_command, lock, order, quorum, settings, status_text, top,
-    witness,
+    config_commands, history_text, import_command, lock, log, order, quorum, settings, status_text,
+    top, witness,
 };
 
 /// What is left to do for the binary.
@@ -100,12 +100,23 @@ impl Asker {
             Command::Top => top::top(client, screen, form),
             Command::Watch => self.watch(screen),
             Command::History(args) => self.history(&args, screen),
-            Command::Log(args) => self.log(&args, screen),
+            Command::Log(args) => log::log(client, screen, form, &args),
+            Command::LogLevel(args) => log::level(client, screen, form, &args),
             Command::Explain(args) => self.explain(&args, screen),
             Command::WhatIf(args) => self.what_if(&args, screen),
             Command::Fence(args) => self.fence(args, screen),
             Command::Quorum(command) => quorum::run(client, screen, form, &command),
-            Command::Check(args) => config_commands::check(screen, form, &args.file),
+            Command::Check(CheckArgs {
+                file,
+                cluster: true,
+            }) => config_commands::check_cluster(client, screen, form, file.as_deref()),
+            Command::Check(CheckArgs {
+                file,
+                cluster: false,
+            }) => {
+                let file = file.expect("the parser wants a file without --cluster");
+                config_commands::check(screen, form, &file)
+            }
             Command::Plan(args) => config_commands::plan(client, screen, form, &args.file),
             Command::Apply(args) => config_commands::apply(client, screen, form, &args),
             Command::Config(command) => config_commands::config(client, screen, form, &command),
@@ -230,19 +241,6 @@ impl Asker {
         Ok(Exit::Done)
     }
 
-    fn log(&self, args: &LogArgs, screen: &mut Screen) -> Done {
-        let mut path = format!("{}/{}", routes::LOG, args.service);
-        if let Some(resource) = &args.resource {
-            path.push_str(&format!("?resource={resource}"));
-        }
-        let log: LogView = self.suggesting(args.service.as_str(), self.client.get(&path))?;
-        match self.form {
-            Form::Json => screen.print_json(&log),
-            Form::Text => screen.print(history_text::log(&log, screen.colour)),
-        }
-        Ok(Exit::Done)
-    }
-
     /// Ends with 1 when a rule of the configuration does not hold.
     fn what_if(&self, args: &WhatIfArgs, screen: &mut Screen) -> Done {
         let file = match &args.file {
@@ -290,24 +288,12 @@ impl Asker {
             path.push_str(&format!("?{}", questions.join("&")));
         }
         let answer = self.client.get(&path);
-        let answer: Explanation = self.suggesting(service, answer)?;
+        let answer: Explanation = suggesting(&self.client, service, answer)?;
         match self.form {
             Form::Json => screen.print_json(&answer),
             Form::Text => screen.print(history_text::explanation(&answer, screen.colour)),
         }
         Ok(Exit::Done)
-    }
-
-    /// When the daemon does not know the service: the nearest name that it knows.
-    fn suggesting<T>(&self, service: &str, answer: Result<T, ApiError>) -> Result<T, ApiError> {
-        match answer {
-            Err(error) if error.is(ErrorCode::NoSuchService) => {
-                let status: Status = self.client.get(routes::STATUS)?;
-                order::known_service(service, &status)?;
-                Err(error)
-            }
-            answer => answer,
-        }
     }
 
     fn fence(&self, args: FenceArgs, screen: &mut Screen) -> Done {
@@ -394,9 +380,32 @@ impl Asker {
     }
 }
 
+/// When the daemon does not know the service: the nearest name that it knows.
+pub(crate) fn suggesting<T>(
+    client: &Client,
+    service: &str,
+    answer: Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    match answer {
+        Err(error) if error.is(ErrorCode::NoSuchService) => {
+            let status: Status = client.get(routes::STATUS)?;
+            order::known_service(service, &status)?;
+            Err(error)
+        }
+        answer => answer,
+    }
+}
+
 fn order_of(command: Command) -> (Order, ActArgs) {
     match command {
-        Command::Start(a) => (Order::Start { service: a.service }, a.act),
+        Command::Start(a) => {
+            let order = Order::Start {
+                service: a.service,
+                to: a.node,
+                without_dependencies: a.without_dependencies,
+            };
+            (order, a.act)
+        }
         Command::Stop(a) => (Order::Stop { service: a.service }, a.act),
         Command::Restart(a) => (Order::Restart { service: a.service }, a.act),
         Command::Move(a) => {
@@ -441,6 +450,7 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         | Command::History(_)
         | Command::Import(_)
         | Command::Log(_)
+        | Command::LogLevel(_)
         | Command::Explain(_)
         | Command::WhatIf(_)
         | Command::Fence(_)
@@ -470,7 +480,7 @@ fn ticket(args: TicketArgs, standing: TicketStanding) -> (Order, ActArgs) {
 }
 
 /// A time, or a span before `now`.
-fn since_time(text: &str, now: WallTime) -> Result<Timestamp, ApiError> {
+pub(crate) fn since_time(text: &str, now: WallTime) -> Result<Timestamp, ApiError> {
     if let Ok(at) = text.parse() {
         return Ok(at);
     }

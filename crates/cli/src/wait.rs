@@ -74,9 +74,9 @@ impl Goal {
     /// What the end of an order looks like. `before` is the status before it was given.
     pub(crate) fn of_order(order: &Order, before: &Status) -> Option<Self> {
         let goal = match order {
-            Order::Start { service } => Self::Runs {
+            Order::Start { service, to, .. } => Self::Runs {
                 service: service.to_string(),
-                on: None,
+                on: to.as_ref().map(ToString::to_string),
                 not_on: None,
             },
             Order::Stop { service } => Self::Stopped {

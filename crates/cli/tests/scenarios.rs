@@ -30,6 +30,11 @@ use world::{NOW, World};
 /// A CIB of which much cannot be carried over.
 const LEFTOVERS: &str = include_str!("../../../scenarios/import/leftovers.xml");
 
+/// A configuration that needs a program which one node does not have.
+const LACKS: &str = "[cluster]\nname = \"shop\"\n\n[network.lan]\n\n\
+    [node.alpha]\nlan = \"10.0.0.11/24\"\n\n\
+    [service.web]\n[[service.web.resource]]\nprocess = [\"/usr/sbin/absent\"]\n";
+
 #[derive(Clone, Default)]
 struct Paper(Rc<RefCell<Vec<u8>>>);
 
@@ -149,6 +154,7 @@ fn play(text: &str) -> String {
     };
     std::fs::write(scene.path("good.toml"), config::EXAMPLE).unwrap();
     std::fs::write(scene.path("bad.toml"), "[cluster]\nnam = \"shop\"\n").unwrap();
+    std::fs::write(scene.path("lacks.toml"), LACKS).unwrap();
     std::fs::write(scene.path("leftovers.xml"), LEFTOVERS).unwrap();
     let (given, commands) = text.split_once("\n$ ").unwrap();
     let mut world = World::new();

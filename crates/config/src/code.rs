@@ -153,4 +153,54 @@ codes! {
     FitsNowhere = "E0167", Warning;
     /// Room that counts for nothing.
     RoomUnused = "E0168", Warning;
+    /// A program that a node does not have, or that cannot be executed there.
+    ProgramMissing = "E0901", Error;
+    /// An account that a node does not have.
+    AccountMissing = "E0902", Error;
+    /// An account with different numbers.
+    AccountDiffers = "E0903", Error;
+    /// A directory that a node does not have.
+    DirectoryMissing = "E0904", Error;
+    /// A mount point with different owners or modes.
+    OwnerDiffers = "E0905", Warning;
+    /// Something else is mounted there.
+    MountPointInUse = "E0906", Error;
+    /// A device that a node does not have.
+    DeviceMissing = "E0907", Error;
+    /// A file system that a kernel does not know.
+    FilesystemUnknown = "E0908", Error;
+    /// A tool of a file system that a node does not have.
+    ToolMissing = "E0909", Error;
+    /// A card that a node does not have.
+    CardMissing = "E0910", Error;
+    /// A node's own address that is not where the file says.
+    OwnAddressMissing = "E0911", Error;
+    /// A service's address that somebody has.
+    AddressInUse = "E0912", Error;
+    /// A port on which somebody listens.
+    PortInUse = "E0913", Error;
+    /// A fence agent that a node does not have.
+    FenceAgentMissing = "E0914", Error;
+    /// A name without an address.
+    NameUnresolved = "E0915", Error;
+    /// Clocks that differ.
+    ClocksDiffer = "E0916", Warning;
+    /// No room where the daemon writes.
+    NoSpace = "E0917", Error;
+    /// A watchdog that a node does not have.
+    WatchdogMissing = "E0918", Error;
+    /// A card that cannot carry packets now.
+    CardDown = "E0919", Warning;
+    /// A node that told nothing.
+    NotAsked = "E0920", Warning;
+    /// Something that a node cannot tell.
+    NotTold = "E0921", Warning;
+}
+
+impl Code {
+    /// Whether it is about the nodes and not about the file: the text alone cannot show it.
+    #[must_use]
+    pub fn is_of_environment(self) -> bool {
+        self.code().starts_with("E09")
+    }
 }

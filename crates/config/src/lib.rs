@@ -20,6 +20,7 @@ mod change;
 mod check;
 mod code;
 mod edit;
+pub mod environment;
 mod problem;
 mod read;
 mod render;

@@ -86,6 +86,12 @@ fn is_executable(path: &Path) -> bool {
         .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
+/// Whether an agent, by its name or its path, is there and can be executed.
+#[must_use]
+pub fn is_installed(agent: &str) -> bool {
+    locate(agent).is_ok()
+}
+
 /// Where the agent is.
 pub(crate) fn locate(agent: &str) -> Result<PathBuf, FailureKind> {
     if agent.starts_with('/') {

@@ -28,7 +28,7 @@ mod fence;
 mod metadata;
 mod report;
 
-pub use agent::FailureKind;
+pub use agent::{FailureKind, is_installed};
 pub use device::{Device, Limits, PlugOption};
 pub use drive::{Plug, Power, list, metadata, monitor, power_on, status};
 pub use fence::{Confirmed, FenceError, fence, fence_with_any};

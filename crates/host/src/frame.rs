@@ -18,6 +18,7 @@ const SOLICITATION: u8 = 135;
 const ADVERTISEMENT: u8 = 136;
 /// Flag of an advertisement: replace what you knew.
 const OVERRIDE: u8 = 0x20;
+const OPTION_SOURCE_MAC: u8 = 1;
 const OPTION_TARGET_MAC: u8 = 2;
 const ETHERNET_LEN: usize = 14;
 const IPV6_LEN: usize = 40;
@@ -60,6 +61,24 @@ pub fn probe(address: IpAddr, mac: Mac) -> Vec<u8> {
     match address {
         IpAddr::V4(ip) => arp(ARP_REQUEST, mac, (Ipv4Addr::UNSPECIFIED, [0; 6]), ip),
         IpAddr::V6(ip) => solicitation(ip, mac),
+    }
+}
+
+/// A frame by which `own` looks for its neighbour `address`, as anybody does who wants to send
+/// there: nobody takes it for a wish to have the address. `None` when the two are of
+/// different families.
+#[must_use]
+pub fn search(address: IpAddr, own: IpAddr, mac: Mac) -> Option<Vec<u8>> {
+    match (address, own) {
+        (IpAddr::V4(ip), IpAddr::V4(own)) => Some(arp(ARP_REQUEST, mac, (own, [0; 6]), ip)),
+        (IpAddr::V6(ip), IpAddr::V6(own)) => {
+            let mut message = vec![SOLICITATION, 0, 0, 0, 0, 0, 0, 0];
+            message.extend_from_slice(&ip.octets());
+            message.extend_from_slice(&[OPTION_SOURCE_MAC, 1]);
+            message.extend_from_slice(&mac.0);
+            Some(icmpv6(mac, own, solicited_node(ip), message))
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => None,
     }
 }
 
@@ -222,6 +241,21 @@ mod tests {
     use proptest::prelude::*;
 
     const MAC: Mac = Mac([2, 0, 0, 0, 0, 7]);
+
+    #[test]
+    fn who_looks_for_a_neighbour_wants_nothing() {
+        for (text, own) in [("10.0.0.100", "10.0.0.1"), ("2001:db8::100", "2001:db8::1")] {
+            let (address, own) = (text.parse().unwrap(), own.parse().unwrap());
+            let said = read(&search(address, own, MAC).unwrap());
+            let is_about_the_sender = |saying| match saying {
+                Saying::Owns { address, .. } => address == own,
+                Saying::Wants { .. } => false,
+            };
+            assert!(said.is_none_or(is_about_the_sender), "{said:?}");
+        }
+        let (four, six) = ("10.0.0.1".parse().unwrap(), "::1".parse().unwrap());
+        assert_eq!(search(four, six, MAC), None);
+    }
 
     #[test]
     fn announcements_are_read_as_owning_and_probes_as_wanting() {

@@ -249,17 +249,27 @@ pub async fn owner_of(
     let mac = mac_of(card)?;
     let socket = PacketSocket::open(card, address)?;
     let question = frame::probe(address, mac);
+    ask(&socket, &question, (address, mac), wait).await
+}
+
+/// Asks several times within `wait`.
+async fn ask(
+    socket: &PacketSocket,
+    question: &[u8],
+    (address, mac): (IpAddr, Mac),
+    wait: Duration,
+) -> Result<Option<Mac>, NeighbourError> {
     let began = Instant::now();
     for nth in 0..PROBES {
-        socket.send(&question)?;
+        socket.send(question)?;
         let until = began + wait * (nth + 1) / PROBES;
-        let heard = tokio::time::timeout_at(until, hear(&socket, address, mac)).await;
+        let heard = tokio::time::timeout_at(until, hear(socket, address, mac)).await;
         match heard {
             Ok(Ok(other)) => return Ok(Some(other)),
             Ok(Err(source)) => {
                 return Err(NeighbourError::Socket {
                     what: "listen",
-                    card: card.name.clone(),
+                    card: socket.card.clone(),
                     source,
                 });
             }
@@ -267,6 +277,25 @@ pub async fn owner_of(
         }
     }
     Ok(None)
+}
+
+/// Looks for the neighbour on a card that has `address`, on behalf of `own`, an address of
+/// this card. Unlike [`owner_of`] it wants nothing: whoever is about to take the address is
+/// not disturbed. `None`: nobody has answered within `wait`.
+///
+/// # Errors
+/// When the card has no neighbours, or the socket fails.
+pub async fn neighbour_with(
+    card: &Card,
+    (address, own): (IpAddr, IpAddr),
+    wait: Duration,
+) -> Result<Option<Mac>, NeighbourError> {
+    let mac = mac_of(card)?;
+    let Some(question) = frame::search(address, own, mac) else {
+        return Ok(None);
+    };
+    let socket = PacketSocket::open(card, address)?;
+    ask(&socket, &question, (address, mac), wait).await
 }
 
 /// Waits until somebody else says something about `address`.

@@ -53,7 +53,7 @@ async fn guard(places: &Places) -> std::io::Result<ExitCode> {
     let mut pause = PAUSE_FIRST;
     loop {
         let began = Instant::now();
-        let mut child = start(places)?;
+        let mut child = start()?;
         let told = tokio::select! {
             status = child.wait() => Told::Ended(status?),
             _ = terminate.recv() => Told::Stop,
@@ -79,16 +79,11 @@ async fn guard(places: &Places) -> std::io::Result<ExitCode> {
     }
 }
 
-fn start(places: &Places) -> std::io::Result<Child> {
+fn start() -> std::io::Result<Child> {
+    // As this one was called, but for the guard.
+    let arguments = std::env::args_os().skip(1);
     Command::new(std::env::current_exe()?)
-        .arg("daemon")
-        .arg("--state")
-        .arg(&places.state_dir)
-        .arg("--run")
-        .arg(&places.run_dir)
-        .arg("--socket")
-        .arg(&places.socket)
-        .env("MAINSTAY_LOG_DIR", &places.log_dir)
+        .args(arguments.filter(|argument| argument != "--guard"))
         .env(GUARD, getpid().as_raw_nonzero().to_string())
         .spawn()
 }

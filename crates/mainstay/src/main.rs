@@ -3,9 +3,9 @@
 mod daemon;
 mod forming;
 mod guard;
+mod journal;
 mod witness;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,7 +14,6 @@ use clap::{FromArgMatches, Parser, Subcommand};
 use cli::args::Global;
 use cli::witness::HostCommand;
 use cli::{Action, Cli, DaemonArgs, Json};
-use tracing_subscriber::EnvFilter;
 
 /// Where output of operations is kept without `MAINSTAY_LOG_DIR`.
 const LOG_DIR: &str = "/var/log/mainstay";
@@ -99,7 +98,7 @@ fn run_lab(arguments: Vec<std::ffi::OsString>) -> ExitCode {
 
 fn run_witness(command: HostCommand, global: &Global) -> ExitCode {
     if matches!(command, HostCommand::Run(_)) {
-        speak();
+        journal::open(None).expect("without a file nothing is opened");
     }
     match witness::run(command, global.json.into()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -107,26 +106,31 @@ fn run_witness(command: HostCommand, global: &Global) -> ExitCode {
     }
 }
 
-/// What a process that stays tells goes to its standard error.
-fn speak() {
-    let filter = EnvFilter::try_from_env("MAINSTAY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colours)
-        .with_target(false)
-        .init();
+fn open_journal(args: &DaemonArgs) -> Result<(), ApiError> {
+    let file = args.log_file.clone().map(|path| journal::LogFile {
+        path,
+        size_max: args.log_file_mib.saturating_mul(1024 * 1024),
+        older_max: args.log_files,
+    });
+    journal::open(file.as_ref()).map_err(|error| {
+        let path = file.map(|file| file.path).unwrap_or_default();
+        let message = format!("the log {} cannot be written", path.display());
+        ErrorCode::StateUnusable
+            .error(message)
+            .with_detail(error.to_string())
+    })
 }
 
 fn run_daemon(args: &DaemonArgs, global: &Global) -> ExitCode {
-    speak();
+    if let Err(error) = open_journal(args) {
+        return failed(&error, global);
+    }
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let places = daemon::Places {
         state_dir: forming::state_dir(&args.state),
         run_dir: variable("MAINSTAY_RUN_DIR").unwrap_or_else(|| args.run.clone()),
         log_dir: variable("MAINSTAY_LOG_DIR").unwrap_or_else(|| PathBuf::from(LOG_DIR)),
+        output_kept: args.output_kept,
         socket: global.socket.clone(),
     };
     if args.guard {

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::lock::{LockOwner, LockWait};
 use crate::seen::{
-    FenceResult, Found, Maintenance, ResourceFailure, ResourceState, RestartScope, TicketStanding,
-    WitnessKind,
+    Dependencies, FenceResult, Found, Maintenance, ResourceFailure, ResourceState, RestartScope,
+    TicketStanding, WitnessKind,
 };
 use crate::spec::Spec;
 use crate::{
@@ -446,6 +446,13 @@ pub enum BarNode {
 pub enum ServiceOrder {
     /// Run it.
     Start,
+    /// Run it, as somebody wants it this time.
+    StartAs {
+        /// Where; none: where it is best.
+        to: Option<NodeName>,
+        /// Whether it waits for the services that it is `after`.
+        dependencies: Dependencies,
+    },
     /// Stop it, and leave it stopped.
     Stop,
     /// Stop and start it where it is.

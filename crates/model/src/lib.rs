@@ -9,6 +9,7 @@
 
 pub mod command;
 pub mod duration;
+pub mod environment;
 pub mod history;
 pub mod id;
 pub mod level;

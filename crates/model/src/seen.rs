@@ -389,6 +389,21 @@ pub struct ServiceSeen {
     /// How long its operations took.
     #[serde(default)]
     pub times: OperationTimes,
+    /// Whether it waits for the services that it is `after`, until it is started or stopped
+    /// by order once more.
+    #[serde(default)]
+    pub dependencies: Dependencies,
+}
+
+/// Whether a service waits for those that it is `after`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dependencies {
+    /// It does, and stops before they do.
+    #[default]
+    Kept,
+    /// A person wants it to run without them.
+    Ignored,
 }
 
 /// Enough for any restart window that makes sense; more is noise.

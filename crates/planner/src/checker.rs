@@ -36,6 +36,11 @@ impl fmt::Display for Violation {
 /// Every violation in the plan; none in a plan that may be carried out.
 #[must_use]
 pub fn check(input: &Input<'_>, plan: &Plan) -> Vec<Violation> {
+    let spec = crate::alone::spec_for(input);
+    let input = &Input {
+        spec: &spec,
+        ..*input
+    };
     let mut violations = Vec::new();
     for (index, step) in plan.steps.iter().enumerate() {
         let before = &plan.steps[..index];

@@ -17,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+mod alone;
 pub mod arrange;
 pub mod arrange_checker;
 pub mod checker;
@@ -62,6 +63,11 @@ pub struct Input<'a> {
 /// The next steps, in the order in which they shall be proposed.
 #[must_use]
 pub fn plan(input: &Input<'_>) -> Plan {
+    let spec = alone::spec_for(input);
+    let input = &Input {
+        spec: &spec,
+        ..*input
+    };
     let mut draft = view::Draft::new(input);
     fences::plan_fences(&mut draft);
     draft.place_all();

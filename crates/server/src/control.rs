@@ -5,11 +5,11 @@ use std::time::Duration;
 use api::lock::{LockReply, LockRequest, Locks};
 use api::quorum::{ForceReply, ForceRequest, QuorumStatus};
 use api::{
-    ApiError, ApplyReply, ApplyRequest, ConfigVersion, ConfigVersions, ErrorCode, Explanation,
-    Fences, History, LogView, Order, OrderReply, Status, TokenReply, WhatIfReply, WhatIfRequest,
-    WitnessReply, WitnessRequest, Witnesses,
+    ApiError, ApplyReply, ApplyRequest, ConfigVersion, ConfigVersions, EnvironmentReport,
+    EnvironmentRequest, ErrorCode, Explanation, Fences, History, NodeQuestion, Order, OrderReply,
+    Status, TokenReply, WhatIfReply, WhatIfRequest, WitnessReply, WitnessRequest, Witnesses,
 };
-use model::{NodeName, ResourceName, ServiceName, UserName, WallTime};
+use model::{NodeName, ServiceName, UserName, WallTime};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Requests that may wait for the control loop. It answers each within a millisecond, and
@@ -164,14 +164,14 @@ pub enum ControlRequest {
         /// The answer.
         reply: Reply<LockReply>,
     },
-    /// What operations printed on this node.
-    Log {
-        /// Of which service.
-        service: ServiceName,
-        /// Of which resource; none: all.
-        resource: Option<ResourceName>,
-        /// The answer.
-        reply: Reply<LogView>,
+    /// What a node has written down: of operations, of its daemon.
+    AskNode {
+        /// Which node; none: this one.
+        node: Option<NodeName>,
+        /// What is asked.
+        question: NodeQuestion,
+        /// The answer, of the type that goes with the question.
+        reply: Reply<serde_json::Value>,
     },
     /// Why a service is where it is.
     Explain {
@@ -179,6 +179,13 @@ pub enum ControlRequest {
         question: ExplainQuestion,
         /// The answer.
         reply: Reply<Explanation>,
+    },
+    /// Whether the nodes have what a configuration needs.
+    Environment {
+        /// Which configuration.
+        request: EnvironmentRequest,
+        /// The answer.
+        reply: Reply<EnvironmentReport>,
     },
     /// What would happen if something failed.
     WhatIf {

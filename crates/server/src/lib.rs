@@ -13,6 +13,7 @@
 
 mod control;
 mod listen;
+mod log;
 mod peer;
 mod routes;
 

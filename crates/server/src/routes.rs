@@ -16,11 +16,12 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use model::{NodeName, ResourceName, ServiceName, UserName};
+use model::{NodeName, ServiceName, UserName};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::control::{ControlHandle, ControlRequest, ExplainQuestion, HistoryQuery, Mode};
+use crate::log;
 use crate::peer::Peer;
 
 /// How long a body may take. It comes from a process on this machine.
@@ -57,9 +58,12 @@ pub(crate) fn router(control: ControlHandle, peer: Peer) -> Router {
         .route(paths::WITNESSES, get(witnesses).post(set_witness))
         .route(paths::LOCKS, get(locks).post(lock))
         .route(&format!("{}/{{name}}", paths::LOCKS), get(one_lock))
-        .route(&format!("{}/{{service}}", paths::LOG), get(log))
+        .route(&format!("{}/{{service}}", paths::LOG), get(log::of_service))
+        .route(paths::DAEMON_LOG, get(log::of_daemon))
+        .route(paths::LOG_LEVEL, get(log::levels).post(log::set_levels))
         .route(&format!("{}/{{service}}", paths::EXPLAIN), get(explain))
         .route(paths::WHAT_IF, post(what_if))
+        .route(paths::ENVIRONMENT, post(environment))
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(api::BODY_MAX))
@@ -90,7 +94,7 @@ async fn admit(
 }
 
 /// An error as an answer.
-struct Failure(ApiError);
+pub(crate) struct Failure(ApiError);
 
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
@@ -106,10 +110,10 @@ impl IntoResponse for Failure {
     }
 }
 
-type Answer<T> = Result<Json<T>, Failure>;
+pub(crate) type Answer<T> = Result<Json<T>, Failure>;
 
 /// JSON, with our own errors instead of the framework's.
-struct Json<T>(T);
+pub(crate) struct Json<T>(pub(crate) T);
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
@@ -250,7 +254,7 @@ async fn history(
     Ok(Json(answer))
 }
 
-fn bad_query(rejection: axum::extract::rejection::QueryRejection) -> Failure {
+pub(crate) fn bad_query(rejection: axum::extract::rejection::QueryRejection) -> Failure {
     Failure(ErrorCode::BadRequest.error(rejection.body_text()))
 }
 
@@ -392,28 +396,6 @@ async fn lock(
 }
 
 #[derive(Deserialize)]
-struct LogParameters {
-    resource: Option<ResourceName>,
-}
-
-async fn log(
-    State(control): State<ControlHandle>,
-    Path(service): Path<String>,
-    query: Result<Query<LogParameters>, axum::extract::rejection::QueryRejection>,
-) -> Answer<api::LogView> {
-    let Query(LogParameters { resource }) = query.map_err(bad_query)?;
-    let service = service_name(&service)?;
-    let answer = control
-        .ask(|reply| ControlRequest::Log {
-            service,
-            resource,
-            reply,
-        })
-        .await?;
-    Ok(Json(answer))
-}
-
-#[derive(Deserialize)]
 struct ExplainParameters {
     not_on: Option<NodeName>,
     at: Option<Timestamp>,
@@ -446,7 +428,17 @@ async fn what_if(
     Ok(Json(answer))
 }
 
-fn service_name(text: &str) -> Result<ServiceName, ApiError> {
+async fn environment(
+    State(control): State<ControlHandle>,
+    Json(request): Json<api::EnvironmentRequest>,
+) -> Answer<api::EnvironmentReport> {
+    let answer = control
+        .ask(|reply| ControlRequest::Environment { request, reply })
+        .await?;
+    Ok(Json(answer))
+}
+
+pub(crate) fn service_name(text: &str) -> Result<ServiceName, ApiError> {
     ServiceName::new(text).map_err(|error| {
         ErrorCode::NoSuchService.error(format!("`{text}` is no name of a service: {error}"))
     })

@@ -1,7 +1,9 @@
 //! What operators order: services and maintenance.
 
 use model::command::ServiceOrder;
-use model::seen::{Goal, Maintenance, MoveRequest, NodeState, ServiceSeen, Standby, Wish};
+use model::seen::{
+    Dependencies, Goal, Maintenance, MoveRequest, NodeState, ServiceSeen, Standby, Wish,
+};
 use model::{NodeName, Reason, Rejected, ServiceName, UserName};
 
 use crate::{Applied, Outcome, Place, State};
@@ -35,6 +37,12 @@ impl State {
             (_, ServiceOrder::Move { .. }) => {
                 return Err(Rejected::Refused(format!(
                     "{service} has copies; say which one moves, like {}",
+                    service.with_copy(0)
+                )));
+            }
+            (_, ServiceOrder::StartAs { to: Some(_), .. }) => {
+                return Err(Rejected::Refused(format!(
+                    "{service} has copies; say which one starts there, like {}",
                     service.with_copy(0)
                 )));
             }
@@ -78,14 +86,15 @@ impl State {
     ) -> Result<(), Rejected> {
         let because = Reason::AskedByOperator { user: by.clone() };
         match order {
-            ServiceOrder::Start => self.change(service, |seen| {
-                seen.wish = Wish::Run { by: by.clone() };
-                seen.held = None;
-                if seen.claim.is_none() {
-                    seen.last_end = None;
+            ServiceOrder::Start => self.order_start(service, Dependencies::Kept, by),
+            ServiceOrder::StartAs { to, dependencies } => {
+                if let Some(to) = to {
+                    self.order_start_on(service, to, by)?;
                 }
-            }),
+                self.order_start(service, *dependencies, by);
+            }
             ServiceOrder::Stop => self.change(service, |seen| {
+                seen.dependencies = Dependencies::Kept;
                 seen.wish = Wish::Stop { by: by.clone() };
                 seen.moving = None;
             }),
@@ -107,6 +116,41 @@ impl State {
 
     fn change(&mut self, service: &ServiceName, change: impl FnOnce(&mut ServiceSeen)) {
         change(self.seen.services.entry(service.clone()).or_default());
+    }
+
+    fn order_start(&mut self, service: &ServiceName, dependencies: Dependencies, by: &UserName) {
+        self.change(service, |seen| {
+            seen.wish = Wish::Run { by: by.clone() };
+            seen.dependencies = dependencies;
+            seen.held = None;
+            if seen.claim.is_none() {
+                seen.last_end = None;
+            }
+        });
+    }
+
+    /// A start on one node: asked for like a move of what does not run yet.
+    fn order_start_on(
+        &mut self,
+        service: &ServiceName,
+        to: &NodeName,
+        by: &UserName,
+    ) -> Result<(), Rejected> {
+        let seen = self.seen.services.get(service);
+        if let Some(claim) = seen.and_then(|seen| seen.claim.as_ref()) {
+            let node = &claim.node;
+            return Err(Rejected::Refused(format!(
+                "{service} is on {node} already; `mainstay move {service} --to {to}` takes it elsewhere"
+            )));
+        }
+        self.may_move_to(service, to).map_err(Rejected::Refused)?;
+        let moving = MoveRequest {
+            to: Some(to.clone()),
+            from: None,
+            by: by.clone(),
+        };
+        self.change(service, |seen| seen.moving = Some(moving));
+        Ok(())
     }
 
     fn order_move(
@@ -190,6 +234,14 @@ impl State {
 fn words(service: &ServiceName, order: &ServiceOrder) -> String {
     match order {
         ServiceOrder::Start => format!("start {service}"),
+        ServiceOrder::StartAs { to, dependencies } => {
+            let place = to.as_ref().map(|to| format!(" on {to}"));
+            let alone = match dependencies {
+                Dependencies::Kept => "",
+                Dependencies::Ignored => " without dependencies",
+            };
+            format!("start {service}{}{alone}", place.unwrap_or_default())
+        }
         ServiceOrder::Stop => format!("stop {service}"),
         ServiceOrder::Restart => format!("restart {service}"),
         ServiceOrder::Move { to: Some(to) } => format!("move {service} to {to}"),

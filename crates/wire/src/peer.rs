@@ -29,6 +29,9 @@ pub const FRAME_PREFIX_BYTES: usize = 4;
 /// lower level does not know must not be sent to it.
 pub const FEATURE_LEVEL: u32 = model::level::LEVEL;
 
+/// From this level on, a node takes a [`PeerMessage::Question`].
+pub const LEVEL_OF_QUESTIONS: u32 = 2;
+
 /// Names one cluster for its whole life: drawn at random by `mainstay init`. Two clusters
 /// that happen to have the same name are still told apart.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -135,6 +138,21 @@ pub enum PeerMessage {
         /// From the ping.
         nonce: u64,
     },
+    /// What the node itself has or has written down: asked by its peers on behalf of a
+    /// person, answered from outside of the log.
+    Question {
+        /// Chosen by the sender; repeated in the answer.
+        request: u64,
+        /// What is asked, as JSON.
+        question: Vec<u8>,
+    },
+    /// The answer to a [`PeerMessage::Question`].
+    Answer {
+        /// From the question.
+        request: u64,
+        /// JSON.
+        answer: Vec<u8>,
+    },
 }
 
 /// Why bytes are no message of a peer.
@@ -208,7 +226,7 @@ pub fn frame_length(prefix: [u8; FRAME_PREFIX_BYTES], limit: usize) -> Result<us
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct Envelope {
-    #[prost(oneof = "BodyBytes", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "BodyBytes", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     body: Option<BodyBytes>,
 }
 
@@ -228,6 +246,10 @@ enum BodyBytes {
     Pong(u64),
     #[prost(message, tag = "7")]
     Relayed(RelayedBytes),
+    #[prost(message, tag = "8")]
+    Question(RequestBytes),
+    #[prost(message, tag = "9")]
+    Answer(RequestBytes),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -299,6 +321,14 @@ impl From<PeerMessage> for BodyBytes {
             }),
             PeerMessage::Ping { nonce } => Self::Ping(nonce),
             PeerMessage::Pong { nonce } => Self::Pong(nonce),
+            PeerMessage::Question { request, question } => Self::Question(RequestBytes {
+                request,
+                json: question,
+            }),
+            PeerMessage::Answer { request, answer } => Self::Answer(RequestBytes {
+                request,
+                json: answer,
+            }),
         }
     }
 }
@@ -334,6 +364,14 @@ impl TryFrom<BodyBytes> for PeerMessage {
             },
             BodyBytes::Ping(nonce) => Self::Ping { nonce },
             BodyBytes::Pong(nonce) => Self::Pong { nonce },
+            BodyBytes::Question(RequestBytes { request, json }) => Self::Question {
+                request,
+                question: json,
+            },
+            BodyBytes::Answer(RequestBytes { request, json }) => Self::Answer {
+                request,
+                answer: json,
+            },
         })
     }
 }
@@ -381,6 +419,10 @@ mod tests {
             }),
             any::<u64>().prop_map(|nonce| PeerMessage::Ping { nonce }),
             any::<u64>().prop_map(|nonce| PeerMessage::Pong { nonce }),
+            (any::<u64>(), bytes())
+                .prop_map(|(request, question)| PeerMessage::Question { request, question }),
+            (any::<u64>(), bytes())
+                .prop_map(|(request, answer)| PeerMessage::Answer { request, answer }),
         ]
     }
 

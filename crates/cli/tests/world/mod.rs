@@ -15,14 +15,14 @@
 use api::lock::{LockPlaceView, LockReply, LockRequest, LockStanding, LockView, Locks};
 use api::quorum::{ForceReply, ForceRequest};
 use api::{
-    ApiError, ApplyReply, BackView, ConfigVersion, ConfigVersions, DownView, ErrorCode,
-    Explanation, FailureView, FenceRecordView, FenceView, Fences, History, HistoryEntryView,
-    LinkState, LinkStatus, LogLine, LogView, NodeStatus, NodeVerdict, NotOn, Order, OrderReply,
-    OutageView, PlanView, ResourceStatus, RuleView, ServiceOutage, ServiceState, ServiceStatus,
-    Status, StayView, StepView, TicketView, Timestamp, TokenReply, WaitView, WhatIfReply,
-    WhatIfRequest,
+    ApiError, ApplyReply, BackView, ConfigVersion, ConfigVersions, DaemonLine, DaemonLog, DownView,
+    EnvironmentReport, EnvironmentRequest, ErrorCode, Explanation, FailureView, FenceRecordView,
+    FenceView, Fences, History, HistoryEntryView, Levels, LevelsChange, LinkState, LinkStatus,
+    LogLine, LogView, NodeQuestion, NodeStatus, NodeVerdict, NotOn, Order, OrderReply, OutageView,
+    PlanView, ResourceStatus, RuleView, ServiceOutage, ServiceState, ServiceStatus, Status,
+    StayView, StepView, TicketView, Timestamp, TokenReply, WaitView, WhatIfReply, WhatIfRequest,
 };
-use model::WallTime;
+use model::{NodeName, WallTime};
 use server::{ControlRequest, Mode};
 
 /// What the clock of every test shows.
@@ -57,6 +57,32 @@ fn cut(text: &str, key: &str) -> (String, Option<String>) {
 }
 
 impl World {
+    fn written(
+        &self,
+        node: Option<&NodeName>,
+        question: &NodeQuestion,
+    ) -> Result<serde_json::Value, ApiError> {
+        let node = node.map_or("alpha", NodeName::as_str);
+        let known = self.status.nodes.iter().find(|known| known.name == node);
+        if known.is_none_or(|node| node.state != "online") {
+            let message = format!("{node} could not be asked: it is not connected");
+            return Err(ErrorCode::NodeNotAsked.error(message));
+        }
+        let value = match question {
+            NodeQuestion::Log { service, query } => {
+                self.known(service.as_str())?;
+                match query.follow.as_deref() {
+                    None => serde_json::to_value(log(service.as_str())),
+                    Some("end") => return Err(ErrorCode::Stopping.error("the daemon is stopping")),
+                    Some(_) => serde_json::to_value(news(service.as_str())),
+                }
+            }
+            NodeQuestion::DaemonLog { .. } => serde_json::to_value(daemon_log(node)),
+            NodeQuestion::Levels { set } => serde_json::to_value(levels(node, set.as_ref())?),
+        };
+        Ok(value.unwrap())
+    }
+
     pub fn new() -> Self {
         let status = Status {
             cluster: "shop".into(),
@@ -305,8 +331,15 @@ impl World {
                 let expires = Timestamp(WallTime(NOW.0 + 3_600_000));
                 let _ = reply.send(Ok(TokenReply { token, expires }));
             }
-            ControlRequest::Log { service, reply, .. } => {
-                let _ = reply.send(self.known(service.as_str()).map(|_| log(service.as_str())));
+            ControlRequest::AskNode {
+                node,
+                question,
+                reply,
+            } => {
+                let _ = reply.send(self.written(node.as_ref(), &question));
+            }
+            ControlRequest::Environment { request, reply } => {
+                let _ = reply.send(Ok(environment(&request)));
             }
             ControlRequest::Explain { question, reply } => {
                 let _ = reply.send(self.explain(&question));
@@ -473,6 +506,10 @@ impl World {
             base_version: 4,
             changes: vec!["service web: prefer changes from alpha to beta".into()],
             plan,
+            environment: Some(environment(&EnvironmentRequest {
+                source: Some(request.source.clone()),
+                file_name: request.file_name.clone(),
+            })),
             ..ApplyReply::default()
         };
         if mode == Mode::Commit {
@@ -589,6 +626,7 @@ fn log(service: &str) -> LogView {
         verb: "start".into(),
         outcome: "running".into(),
         took_ms: 18,
+        plan: Some(7),
         output: "listening on 10.0.0.100:80\n".into(),
     };
     LogView {
@@ -596,6 +634,106 @@ fn log(service: &str) -> LogView {
         node: "alpha".into(),
         runs_on: Some("beta".into()),
         lines: vec![line],
+        cursor: "process-2:80:0".into(),
+    }
+}
+
+/// What followed: then the daemon ends.
+fn news(service: &str) -> LogView {
+    let line = |verb: &str, outcome: &str, output: &str| LogLine {
+        at: ago(1),
+        resource: "process-2".into(),
+        verb: verb.into(),
+        outcome: outcome.into(),
+        took_ms: 3,
+        plan: None,
+        output: output.into(),
+    };
+    LogView {
+        lines: vec![
+            line("stop", "has not ended", ""),
+            line("", "", "closing\nclosed\n"),
+            line("stop", "stopped", ""),
+        ],
+        cursor: "end".into(),
+        ..log(service)
+    }
+}
+
+fn daemon_log(node: &str) -> DaemonLog {
+    let line = |level: &str, module: &str, text: &str| DaemonLine {
+        at: ago(60),
+        level: level.into(),
+        module: module.into(),
+        text: text.into(),
+    };
+    DaemonLog {
+        node: node.into(),
+        lines: vec![
+            line(
+                "info",
+                "mainstay::daemon",
+                "daemon started node=alpha incarnation=3",
+            ),
+            line(
+                "warn",
+                "mainstay::daemon::control",
+                "beta silent for 500 ms",
+            ),
+        ],
+        cursor: 2,
+        missed: 0,
+    }
+}
+
+fn levels(node: &str, set: Option<&LevelsChange>) -> Result<Levels, ApiError> {
+    let mut levels = Levels {
+        node: node.into(),
+        level: "info".into(),
+        modules: Default::default(),
+        at_start: "info".into(),
+    };
+    match set {
+        Some(LevelsChange::Set(text)) => match text.split_once('=') {
+            Some((module, level)) => {
+                levels.modules.insert(module.into(), level.into());
+            }
+            None if text == "loud" => {
+                return Err(ErrorCode::BadRequest.error("`loud` cannot be understood"));
+            }
+            None => levels.level.clone_from(text),
+        },
+        Some(LevelsChange::Reset) | None => {}
+    }
+    Ok(levels)
+}
+
+/// What the nodes lack for a file that asks for what is absent.
+fn environment(request: &EnvironmentRequest) -> EnvironmentReport {
+    let report = EnvironmentReport {
+        ok: true,
+        problems: serde_json::json!([]),
+        asked: vec!["alpha".into(), "beta".into(), "gamma".into()],
+        took_ms: 31,
+        ..EnvironmentReport::default()
+    };
+    match &request.source {
+        Some(source) if source.contains("/absent") => {
+            let name = &request.file_name;
+            let help = "install it on gamma";
+            EnvironmentReport {
+                ok: false,
+                text: format!(
+                    "error[E0901]: there is no program /usr/sbin/absent on gamma\n  --> {name}:9\n  = help: {help}\n"
+                ),
+                obstacles: vec![
+                    format!("E0901: there is no program /usr/sbin/absent on gamma ({name}:9)"),
+                    format!("  help: {help}"),
+                ],
+                ..report
+            }
+        }
+        Some(_) | None => report,
     }
 }
 

@@ -51,6 +51,13 @@ pub fn read(file_name: &str, source: &str) -> Result<Loaded, Problems> {
     }
 }
 
+/// Where each thing of a file stands that was read before.
+pub(crate) fn places_of(source: &str) -> Places {
+    let mut context = Context::new(source);
+    context.read();
+    context.places
+}
+
 /// Reads a file that may not even be text.
 ///
 /// # Errors

@@ -247,6 +247,8 @@ async fn listen_on(
             message @ (PeerMessage::Raft(_)
             | PeerMessage::Proposal { .. }
             | PeerMessage::ProposalReply { .. }
+            | PeerMessage::Question { .. }
+            | PeerMessage::Answer { .. }
             | PeerMessage::Relayed { .. }) => {
                 shared.deliver(Incoming::Message {
                     from: node,

@@ -163,6 +163,8 @@ impl Link {
                 | PeerMessage::Raft(_)
                 | PeerMessage::Proposal { .. }
                 | PeerMessage::ProposalReply { .. }
+                | PeerMessage::Question { .. }
+                | PeerMessage::Answer { .. }
                 | PeerMessage::Relayed { .. }
                 | PeerMessage::Ping { .. } => {
                     return Err(io::Error::other("the peer speaks where it should answer"));

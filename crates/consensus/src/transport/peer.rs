@@ -50,6 +50,8 @@ pub(super) fn frame_of(message: PeerMessage) -> Result<Frame, DecodeError> {
         PeerMessage::Hello(_)
         | PeerMessage::Proposal { .. }
         | PeerMessage::ProposalReply { .. }
+        | PeerMessage::Question { .. }
+        | PeerMessage::Answer { .. }
         | PeerMessage::Ping { .. }
         | PeerMessage::Pong { .. } => Worth::Awaited,
     };

@@ -46,6 +46,10 @@ pub enum Input {
     },
     /// The watchdog's keeper.
     Watchdog(host::watchdog::News),
+    /// An answer to a question of a peer.
+    Answered(super::asks::Answered),
+    /// What the nodes lack for a configuration that waits to be applied.
+    Surveyed(Box<super::environment::Surveyed>),
     /// The rules of a configuration that waits to be applied.
     Ruled(Box<super::what_if::Ruled>),
     /// Somebody has set the wall clock.
@@ -160,6 +164,11 @@ pub struct Control {
     pub inputs: mpsc::Sender<Input>,
     pub applied: watch::Sender<u64>,
     pub pending: PendingMap,
+    /// Questions between nodes.
+    pub asks: super::asks::Asks,
+    /// The version of the spec and the number of services seen when what services have left
+    /// was tidied up: both stay the same while nothing goes.
+    pub tidied: Option<(u64, usize)>,
     /// The ways to the witnesses.
     pub witnesses: super::witness::Links,
     /// Addresses outside the cluster that are asked whether they answer.
@@ -361,6 +370,8 @@ impl Control {
                 self.node.handle_fence_ended(asker, result, now);
             }
             Input::Ruled(ruled) => self.take_ruled(*ruled),
+            Input::Answered(answered) => self.send_answer(&answered),
+            Input::Surveyed(surveyed) => self.take_surveyed(*surveyed),
             Input::Watchdog(news) => self.take_dog_news(news),
             Input::Wall(step) => self.take_jump(step, now),
             Input::Witness(notice) => self.take_witness(&notice),
@@ -442,6 +453,14 @@ impl Control {
     fn take_incoming(&mut self, message: Incoming) {
         let now = host::clock::now();
         match message {
+            Incoming::Message {
+                from,
+                message: consensus::PeerMessage::Question { request, question },
+            } => self.take_question(from, request, &question),
+            Incoming::Message {
+                from,
+                message: consensus::PeerMessage::Answer { request, answer },
+            } => self.take_answer(from, request, &answer),
             Incoming::Message { from, message } => {
                 if let Some(message) = self.read(message) {
                     self.node.handle_message(from, message, now);
@@ -455,6 +474,7 @@ impl Control {
                 tracing::debug!(%peer, %address, version = hello.version, "connected");
                 self.versions.insert(peer, hello.version);
                 self.node.handle_level(peer, hello.feature_level, now);
+                self.asks.note_level(peer, hello.feature_level);
             }
             Incoming::Disconnected { peer, address, .. } => {
                 tracing::debug!(%peer, %address, "disconnected");
@@ -510,7 +530,11 @@ impl Control {
                     message,
                 }))
             }
-            Wire::Hello(_) | Wire::Ping { .. } | Wire::Pong { .. } => None,
+            Wire::Hello(_)
+            | Wire::Ping { .. }
+            | Wire::Pong { .. }
+            | Wire::Question { .. }
+            | Wire::Answer { .. } => None,
         }
     }
 
@@ -549,6 +573,7 @@ impl Control {
                     self.applied.send_replace(applied);
                     self.answer_locks();
                     self.take_changes();
+                    self.tidy();
                     self.follow_witnesses();
                     self.follow_ping_targets();
                 }
@@ -640,6 +665,24 @@ impl Control {
                 .update_peers(own, self.topology.endpoints(voice));
             self.pending.voters = voters;
         }
+    }
+
+    /// Gives up what services have left that are neither configured nor seen any more: the
+    /// tasks and records of their resources, and in time what they have printed.
+    fn tidy(&mut self) {
+        let state = self.node.state();
+        let Some(spec) = state.spec() else {
+            return;
+        };
+        let now = Some((state.spec_version(), state.seen().services.len()));
+        if self.tidied == now {
+            return;
+        }
+        let seen = state.seen().services.keys().cloned();
+        let configured = spec.running_names().map(|(name, _)| name.into_owned());
+        let known = seen.chain(configured).collect();
+        self.agents.tidy(known, self.places.output_kept);
+        self.tidied = now;
     }
 
     fn store_known(&self) {

@@ -4,9 +4,11 @@
 //! the socket each have their own task or thread and speak to it by channels. It decides
 //! nothing itself.
 
+mod asks;
 mod control;
 mod disk;
 mod dog;
+mod environment;
 mod explain;
 mod fences;
 mod joining;
@@ -23,6 +25,7 @@ mod views;
 mod wall;
 mod what_if;
 mod witness;
+mod written;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -61,6 +64,8 @@ pub struct Places {
     pub run_dir: PathBuf,
     /// Output of operations.
     pub log_dir: PathBuf,
+    /// How long output is kept of services that are no longer configured.
+    pub output_kept: std::time::Duration,
     /// The socket.
     pub socket: PathBuf,
 }
@@ -251,6 +256,8 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         inputs,
         applied,
         pending: pending::PendingMap::default(),
+        asks: asks::Asks::default(),
+        tidied: None,
         witnesses: witness::Links::default(),
         pings: pings::Pings::default(),
         disks: disk::Disks::default(),

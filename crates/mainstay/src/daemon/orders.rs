@@ -2,12 +2,13 @@
 
 use api::{ApiError, ApplyReply, ApplyRequest, ErrorCode, Order, OrderReply, PlanView, Switch};
 use model::command::ServiceOrder;
-use model::seen::{Maintenance, TicketStanding};
+use model::seen::{Dependencies, Maintenance, TicketStanding};
 use model::{Command, NodeName, Reason, ServiceName, UserName};
 use node::Lease;
 use server::{ControlRequest, Mode, Reply};
 
 use super::control::{Control, Leaving};
+use super::environment::Leave;
 use super::pending::{Own, Pending};
 use super::{explain, views};
 
@@ -21,6 +22,8 @@ pub struct Prepared {
     pub after: state::State,
     /// Whether a service says what it must survive.
     pub has_rules: bool,
+    /// What its file is called.
+    pub file_name: String,
 }
 
 impl Control {
@@ -77,17 +80,20 @@ impl Control {
                 drop(reply.send(self.locks_view(only.as_deref())));
             }
             ControlRequest::Lock { request, by, reply } => self.take_lock(&request, by, reply),
-            ControlRequest::Log {
-                service,
-                resource,
+            ControlRequest::AskNode {
+                node,
+                question,
                 reply,
             } => {
-                self.take_log(service, resource, reply);
+                self.take_ask_node((node, question), reply);
             }
             ControlRequest::Explain { question, reply } => {
                 drop(reply.send(explain::explain(&self.node, &question)));
             }
             ControlRequest::WhatIf { request, reply } => self.take_what_if(request, reply),
+            ControlRequest::Environment { request, reply } => {
+                self.take_environment(&request, reply);
+            }
         }
         self.flush();
     }
@@ -111,8 +117,22 @@ impl Control {
             answer.index = Some(self.node.applied());
             return drop(reply.send(Ok(answer)));
         }
+        let leave = Leave {
+            break_rules: request.break_rules,
+            ignore_environment: request.ignore_environment,
+        };
+        self.survey_for(prepared, (mode, leave), reply);
+    }
+
+    /// The nodes were asked: on with the rules, and then it becomes live.
+    pub fn go_on_with_apply(
+        &mut self,
+        prepared: Prepared,
+        (mode, break_rules): (Mode, bool),
+        reply: Reply<ApplyReply>,
+    ) {
         if prepared.has_rules {
-            return self.check_rules((prepared, request.break_rules), mode, reply);
+            return self.check_rules((prepared, break_rules), mode, reply);
         }
         match mode {
             Mode::Preview => drop(reply.send(Ok(prepared.answer))),
@@ -189,12 +209,14 @@ impl Control {
             plan: views::plan(&preview),
             warnings: warnings.chain(self.no_quorum_note()).collect(),
             broken_rules: Vec::new(),
+            environment: None,
         };
         Ok(Prepared {
             answer,
             command,
             after: preview.after,
             has_rules,
+            file_name: request.file_name.clone(),
         })
     }
 
@@ -294,6 +316,25 @@ impl Control {
         plan
     }
 
+    /// What a service that starts without its dependencies does without.
+    fn dependencies_note(&self, service: &ServiceName) -> Vec<String> {
+        let spec = self.node.state().spec();
+        let after = spec.and_then(|spec| Some(&spec.services.get(&service.service())?.after));
+        let after: Vec<&str> = after
+            .into_iter()
+            .flatten()
+            .map(ServiceName::as_str)
+            .collect();
+        match after.as_slice() {
+            [] => vec![format!("{service} waits for no other service anyway")],
+            names => vec![format!(
+                "{service} does not wait for {}, and goes on when that stops, until it is started or \
+                 stopped by order again",
+                names.join(", ")
+            )],
+        }
+    }
+
     /// What it means for the votes when `target` is switched off.
     fn quorum_loss(&self, target: &NodeName) -> Option<String> {
         let voters = &self.node.raft().configuration().voters;
@@ -374,6 +415,11 @@ impl Control {
                     "{node} comes back only by `mainstay join` with a new token"
                 )]
             }
+            Order::Start {
+                service,
+                without_dependencies: true,
+                ..
+            } => self.dependencies_note(service),
             Order::Start { .. }
             | Order::Stop { .. }
             | Order::Restart { .. }
@@ -403,7 +449,23 @@ impl Control {
             by: by.clone(),
         };
         Ok(match order {
-            Order::Start { service: name } => service(name, ServiceOrder::Start),
+            Order::Start {
+                service: name,
+                to: None,
+                without_dependencies: false,
+            } => service(name, ServiceOrder::Start),
+            Order::Start {
+                service: name,
+                to,
+                without_dependencies,
+            } => {
+                let dependencies = match without_dependencies {
+                    true => Dependencies::Ignored,
+                    false => Dependencies::Kept,
+                };
+                let to = to.clone();
+                service(name, ServiceOrder::StartAs { to, dependencies })
+            }
             Order::Stop { service: name } => service(name, ServiceOrder::Stop),
             Order::Restart { service: name } => service(name, ServiceOrder::Restart),
             Order::Move { service: name, to } => {

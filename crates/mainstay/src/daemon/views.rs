@@ -1,20 +1,18 @@
 //! From the node's state to what the socket answers.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
 use api::{
     ApiError, ConfigVersion, ConfigVersions, ErrorCode, FenceRecordView, Fences, History,
-    HistoryEntryView, LinkState, LinkStatus, LogLine, LogView, PlanView, ServiceOutage, Status,
-    StatusExtra, StayView, StepView, Timestamp, WaitView,
+    HistoryEntryView, LinkState, LinkStatus, PlanView, ServiceOutage, Status, StatusExtra,
+    StayView, StepView, Timestamp, WaitView,
 };
 use membership::LinkCondition;
 use model::spec::NoQuorumPolicy;
-use model::{Instant, NodeName, PlanId, ResourceName, ServiceName};
+use model::{Instant, NodeName, PlanId, ServiceName};
 use node::{Lease, Node, Preview};
 use planner::Subject;
-use server::{HistoryQuery, Reply};
+use server::HistoryQuery;
 use state::State;
 
 use super::control::Control;
@@ -325,68 +323,5 @@ impl Control {
                 .push(shown);
         }
         all
-    }
-
-    /// What the operations of a service printed on this node.
-    pub fn take_log(
-        &self,
-        service: ServiceName,
-        resource: Option<ResourceName>,
-        reply: Reply<LogView>,
-    ) {
-        let node = self.identity.name.to_string();
-        let spec = self
-            .node
-            .state()
-            .spec()
-            .and_then(|spec| spec.service_of(&service));
-        let Some(spec) = spec else {
-            let error = no_such_service(self.node.state(), &service);
-            drop(reply.send(Err(error)));
-            return;
-        };
-        let wanted = spec
-            .resources
-            .iter()
-            .map(|one| one.name.clone())
-            .filter(|name| resource.as_ref().is_none_or(|only| only == name))
-            .collect::<Vec<ResourceName>>();
-        let seen = self.node.state().seen().services.get(&service);
-        let claim = seen.and_then(|seen| seen.claim.as_ref());
-        let runs_on = claim.map(|claim| claim.node.to_string());
-        let agents = Arc::clone(&self.agents);
-        tokio::spawn(async move {
-            let mut lines = Vec::new();
-            for resource in wanted {
-                let entries = agents.entries(&service, &resource).await;
-                lines.extend(entries.into_iter().map(|entry| log_line(&resource, entry)));
-            }
-            // The sort is stable: what has no time stays where it was written.
-            lines.sort_by_key(|line: &LogLine| line.at);
-            let view = LogView {
-                service: service.to_string(),
-                node,
-                runs_on,
-                lines,
-            };
-            drop(reply.send(Ok(view)));
-        });
-    }
-}
-
-fn log_line(resource: &ResourceName, entry: agents::Entry) -> LogLine {
-    let (verb, outcome, took) = match entry.what {
-        agents::What::Ended { verb, how, took } => (verb, how, took),
-        agents::What::Begun { verb } => (verb, "has not ended".to_string(), Duration::ZERO),
-        agents::What::Happened(how) => (String::new(), how, Duration::ZERO),
-        agents::What::Printed => (String::new(), String::new(), Duration::ZERO),
-    };
-    LogLine {
-        at: entry.at.and_then(|at| at.parse().ok()).unwrap_or_default(),
-        resource: resource.to_string(),
-        verb,
-        outcome,
-        took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        output: entry.output,
     }
 }

@@ -1,0 +1,242 @@
+//! Who is asked what.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use model::environment::Question;
+use model::spec::{Attachment, Elsewhere, FenceDeviceSpec, ResourceKind, ServiceSpec};
+use model::{CardName, NetworkName, NodeName, ServiceName, Spec};
+
+use super::kinds;
+
+/// The agent that is no program: poison pills on a shared disk.
+const BUILT_IN_AGENT: &str = "disk";
+
+/// Options by which fence agents are told where their device is.
+const DEVICE_ADDRESS_OPTIONS: [&str; 4] = ["ip", "ipaddr", "ipaddress", "host"];
+
+/// Attributes of nodes that were set at run time; they stand before those of the file.
+pub type Attributes = BTreeMap<NodeName, BTreeMap<String, String>>;
+
+/// One question to one node, and what it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// Who is asked.
+    pub node: NodeName,
+    /// What.
+    pub question: Question,
+    /// What needs it, in words: `process-2 of web`.
+    pub wanted_by: String,
+    /// Its place in the file, as the readers name it: `service/web/process-2`.
+    pub place: String,
+}
+
+/// Everything that the nodes must be asked before `spec` may become live. `asker` listens
+/// for strangers on the addresses of services, where it is on their network.
+#[must_use]
+pub fn asks(spec: &Spec, attributes: &Attributes, asker: &NodeName) -> Vec<Ask> {
+    let mut asks = Vec::new();
+    for node in spec.nodes.keys() {
+        of_every_node(node, &mut asks);
+        of_machine(spec, node, &mut asks);
+    }
+    for (name, service) in &spec.services {
+        let nodes: Vec<&NodeName> = spec.nodes.keys().collect();
+        let nodes = nodes
+            .into_iter()
+            .filter(|node| may_run(spec, service, node, attributes));
+        for node in nodes {
+            of_service(spec, (name, service), (node, asker), &mut asks);
+        }
+    }
+    asks
+}
+
+/// Whether a node may ever run a service, as the file and the attributes are.
+#[must_use]
+pub fn may_run(
+    spec: &Spec,
+    service: &ServiceSpec,
+    node: &NodeName,
+    attributes: &Attributes,
+) -> bool {
+    let is_named = match service.elsewhere {
+        Elsewhere::Allowed => true,
+        Elsewhere::Never => service.prefer.contains(node),
+    };
+    let of_file = spec.nodes.get(node).map(|node| &node.attributes);
+    let value = |key: &str| {
+        let set = attributes.get(node).and_then(|all| all.get(key));
+        set.or_else(|| of_file?.get(key)).map(String::as_str)
+    };
+    let mut musts = service.rules.where_rules.iter();
+    is_named
+        && !service.rules.never_on.contains(node)
+        && musts.all(|rule| rule.points.is_some() || rule.test.passes(value(&rule.attribute)))
+}
+
+/// The questions for one node, each once.
+#[must_use]
+pub fn questions_for(asks: &[Ask], node: &NodeName) -> Vec<Question> {
+    let mut questions: Vec<Question> = Vec::new();
+    for ask in asks.iter().filter(|ask| ask.node == *node) {
+        if !questions.contains(&ask.question) {
+            questions.push(ask.question.clone());
+        }
+    }
+    questions
+}
+
+fn of_every_node(node: &NodeName, asks: &mut Vec<Ask>) {
+    let questions = [
+        Question::Clock,
+        Question::Space,
+        Question::HardwareAddresses,
+    ];
+    asks.extend(questions.map(|question| Ask {
+        node: node.clone(),
+        question,
+        wanted_by: "every node".into(),
+        place: format!("node/{node}"),
+    }));
+}
+
+/// Cards, addresses, watchdog and fence agents.
+fn of_machine(spec: &Spec, node: &NodeName, asks: &mut Vec<Ask>) {
+    let machine = &spec.nodes[node];
+    let mut ask = |question, wanted_by: String, place: String| {
+        asks.push(Ask {
+            node: node.clone(),
+            question,
+            wanted_by,
+            place,
+        });
+    };
+    for (network, Attachment { address, cards }) in &machine.networks {
+        let (by, place) = (
+            format!("network {network}"),
+            format!("node/{node}/{network}"),
+        );
+        for name in cards {
+            let name = name.clone();
+            ask(Question::Card { name }, by.clone(), place.clone());
+        }
+        let address = address.addr();
+        ask(Question::OwnAddress { address }, by, place);
+    }
+    if let Some(watchdog) = &machine.watchdog {
+        let path = watchdog.device.clone();
+        ask(
+            Question::Path { path },
+            "watchdog".into(),
+            format!("node/{node}"),
+        );
+    }
+    // A node does not fence itself.
+    let others = spec.nodes.iter().filter(|(name, _)| *name != node);
+    let mut devices: Vec<_> = others.flat_map(|(_, other)| &other.fence).collect();
+    devices.sort();
+    devices.dedup();
+    for device in devices {
+        let Some(found) = spec.fence_devices.get(device) else {
+            continue;
+        };
+        let place = format!("fence/{device}");
+        for question in of_device(found) {
+            ask(question, format!("fence device {device}"), place.clone());
+        }
+    }
+}
+
+fn of_device(device: &FenceDeviceSpec) -> Vec<Question> {
+    if device.agent == BUILT_IN_AGENT {
+        return Vec::new();
+    }
+    let mut questions = vec![Question::FenceAgent {
+        agent: device.agent.clone(),
+    }];
+    let options = DEVICE_ADDRESS_OPTIONS.iter();
+    for name in options.filter_map(|option| device.options.get(*option)) {
+        let is_name = name.parse::<IpAddr>().is_err() && !name.contains('/');
+        if is_name && !name.is_empty() {
+            questions.push(Question::HostName { name: name.clone() });
+        }
+    }
+    questions
+}
+
+fn of_service(
+    spec: &Spec,
+    (name, service): (&ServiceName, &ServiceSpec),
+    (node, asker): (&NodeName, &NodeName),
+    asks: &mut Vec<Ask>,
+) {
+    for resource in &service.resources {
+        for question in kinds::inspect(&resource.kind) {
+            if is_hidden(spec, &resource.kind, &question) {
+                continue;
+            }
+            let question = match (question, &resource.kind) {
+                (Question::Address { address, wait, .. }, ResourceKind::Address(kind)) => {
+                    let cards = cards_of(spec, node, &kind.network);
+                    let listens = listener(spec, asker, &kind.network) == Some(node);
+                    let wait = if listens { wait } else { Duration::ZERO };
+                    Question::Address {
+                        address,
+                        cards,
+                        wait,
+                    }
+                }
+                (question, _) => question,
+            };
+            asks.push(Ask {
+                node: node.clone(),
+                question,
+                wanted_by: format!("{} of {name}", resource.name),
+                place: format!("service/{name}/{}", resource.name),
+            });
+        }
+    }
+}
+
+fn cards_of(spec: &Spec, node: &NodeName, network: &NetworkName) -> Vec<CardName> {
+    let attachment = spec.nodes[node].networks.get(network);
+    attachment.map(|at| at.cards.clone()).unwrap_or_default()
+}
+
+/// Who listens for strangers on a network: one node is enough, and the one that asks is
+/// certainly there.
+fn listener<'a>(
+    spec: &'a Spec,
+    asker: &'a NodeName,
+    network: &NetworkName,
+) -> Option<&'a NodeName> {
+    let is_on = |name: &NodeName| {
+        let node = spec.nodes.get(name);
+        node.is_some_and(|node| node.networks.contains_key(network))
+    };
+    if is_on(asker) {
+        return Some(asker);
+    }
+    spec.nodes.keys().find(|name| is_on(name))
+}
+
+/// Whether what is asked for lies on a mount of the cluster, where it can be seen only while
+/// that is mounted.
+fn is_hidden(spec: &Spec, own: &ResourceKind, question: &Question) -> bool {
+    let Some(path) = kinds::path_of(question) else {
+        return false;
+    };
+    let services = spec.services.values();
+    let mut mounts = services
+        .flat_map(|service| &service.resources)
+        .filter_map(|resource| match &resource.kind {
+            ResourceKind::Mount(mount) if resource.kind != *own => Some(mount.target.as_str()),
+            _other => None,
+        });
+    mounts.any(|target| {
+        let below = path.strip_prefix(target);
+        below.is_some_and(|rest| rest.starts_with('/'))
+    })
+}

@@ -1,0 +1,96 @@
+//! What a resource needs of the nodes that may run it: one function per kind.
+
+use model::environment::Question;
+use model::spec::{
+    AddressSpec, CommandSpec, FsckPolicy, MountSource, MountSpec, ProcessSpec, Ready, ResourceKind,
+};
+
+/// What a node is asked before it may run a resource of this kind. The cards of an address
+/// are those of the node: whoever asks fills them in.
+#[must_use]
+pub fn inspect(kind: &ResourceKind) -> Vec<Question> {
+    match kind {
+        ResourceKind::Address(address) => of_address(address),
+        ResourceKind::Process(process) => of_process(process),
+        ResourceKind::Command(command) => of_command(command),
+        ResourceKind::Mount(mount) => of_mount(mount),
+    }
+}
+
+fn of_address(address: &AddressSpec) -> Vec<Question> {
+    vec![Question::Address {
+        address: address.address,
+        cards: Vec::new(),
+        wait: address.duplicate_wait,
+    }]
+}
+
+fn of_process(process: &ProcessSpec) -> Vec<Question> {
+    let mut questions = vec![program(&process.argv, process.user.clone())];
+    let accounts = process.user.iter().cloned();
+    questions.extend(accounts.map(|name| Question::Account { name }));
+    let directories = process.directory.iter().cloned();
+    questions.extend(directories.map(|path| Question::Directory { path }));
+    match process.ready {
+        Ready::Port(at) => questions.push(Question::Port { at }),
+        Ready::Executed => {}
+    }
+    questions
+}
+
+fn of_command(command: &CommandSpec) -> Vec<Question> {
+    let programs = [&command.start, &command.stop, &command.status];
+    programs.map(|argv| program(argv, None)).to_vec()
+}
+
+fn of_mount(mount: &MountSpec) -> Vec<Question> {
+    let mut questions = vec![Question::MountPoint {
+        target: mount.target.clone(),
+        source: mount.source.clone(),
+    }];
+    match &mount.source {
+        MountSource::Bind { path } => questions.push(Question::Directory { path: path.clone() }),
+        MountSource::Device { path, filesystem } => {
+            questions.push(Question::Device { path: path.clone() });
+            questions.push(Question::Filesystem {
+                name: filesystem.clone(),
+            });
+            match mount.check {
+                FsckPolicy::Never => {}
+                FsckPolicy::Preen | FsckPolicy::Force => questions.push(Question::Tool {
+                    name: format!("fsck.{filesystem}"),
+                }),
+            }
+        }
+    }
+    questions
+}
+
+fn program(argv: &[String], user: Option<String>) -> Question {
+    let path = argv.first().cloned().unwrap_or_default();
+    Question::Program { path, user }
+}
+
+/// The path that a question is about, if it is about one: what lies on a mount of the
+/// cluster can only be looked at while that is mounted.
+pub(super) fn path_of(question: &Question) -> Option<&str> {
+    match question {
+        Question::Program { path, .. }
+        | Question::Directory { path }
+        | Question::MountPoint { target: path, .. }
+        | Question::Device { path }
+        | Question::Path { path } => Some(path),
+        Question::Tool { .. }
+        | Question::Account { .. }
+        | Question::Filesystem { .. }
+        | Question::Card { .. }
+        | Question::OwnAddress { .. }
+        | Question::Address { .. }
+        | Question::Port { .. }
+        | Question::FenceAgent { .. }
+        | Question::HostName { .. }
+        | Question::Clock
+        | Question::Space
+        | Question::HardwareAddresses => None,
+    }
+}
