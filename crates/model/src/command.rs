@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checks::{CheckName, CheckOrder, Verdict};
 use crate::lock::{LockOwner, LockWait};
 use crate::seen::{
     FenceResult, Found, Maintenance, ResourceFailure, ResourceState, RestartScope, TicketStanding,
@@ -406,6 +407,34 @@ pub enum Command {
         value: Option<String>,
         /// Who.
         by: UserName,
+    },
+    /// What people do to checks.
+    Checks {
+        /// Of which service; none: of all.
+        #[serde(default)]
+        service: Option<ServiceName>,
+        /// Which; none: all of the service.
+        #[serde(default)]
+        check: Option<CheckName>,
+        /// What.
+        order: CheckOrder,
+        /// Who.
+        by: UserName,
+    },
+    /// A check is in another state than before.
+    CheckTold {
+        /// By which node.
+        node: NodeName,
+        /// In which boot.
+        boot: BootId,
+        /// Of which service.
+        service: ServiceName,
+        /// Which.
+        check: CheckName,
+        /// How it is.
+        state: Verdict,
+        /// In which words.
+        how: String,
     },
     /// A ticket comes here, goes, or is about to go.
     SetTicket {

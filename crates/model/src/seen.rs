@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checks::ChecksSeen;
 use crate::operation::{ResourceAddress, Verb};
 use crate::spec::NodeSpec;
 use crate::{
@@ -389,6 +390,9 @@ pub struct ServiceSeen {
     /// How long its operations took.
     #[serde(default)]
     pub times: OperationTimes,
+    /// What is known of its checks beside the file.
+    #[serde(default, skip_serializing_if = "ChecksSeen::is_empty")]
+    pub checks: ChecksSeen,
 }
 
 /// Enough for any restart window that makes sense; more is noise.

@@ -19,6 +19,7 @@
 
 pub mod arrange;
 pub mod arrange_checker;
+mod check_answers;
 pub mod checker;
 mod copies;
 mod fences;

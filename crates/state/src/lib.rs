@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+mod checks;
 mod claims;
 mod contests;
 mod copies;
@@ -229,6 +230,8 @@ impl State {
             | Command::SetNodeMaintenance { .. }
             | Command::SetAttribute { .. }
             | Command::SetTicket { .. }
+            | Command::Checks { .. }
+            | Command::CheckTold { .. }
             | Command::ArbiterIs { .. } => self.apply_outside(place, command),
             Command::TakeLock { .. }
             | Command::RenewLock { .. }
@@ -256,6 +259,8 @@ impl State {
                 by,
             } => self.set_node_maintenance(place, node, *maintenance, by),
             Command::SetAttribute { .. } => self.set_attribute(place, command),
+            Command::Checks { .. } => self.order_checks(place, command),
+            Command::CheckTold { .. } => self.check_told(place, command),
             Command::SetTicket {
                 ticket,
                 standing,

@@ -36,6 +36,10 @@ pub(super) struct Local {
     /// The start or stop that is under way; a start that gave way to it may still be out.
     pub busy: Option<OperationId>,
     pub stop_retry_at: Option<Instant>,
+    /// A check has failed that wants something of the service.
+    pub check_failure: Option<ResourceFailure>,
+    /// From which place on a restart for it takes resources down.
+    pub restart_from: usize,
     pub sent: Option<Told>,
     pub stray_told: Option<Instant>,
 }
@@ -154,6 +158,8 @@ impl Local {
             resources: Vec::new(),
             busy: None,
             stop_retry_at: None,
+            check_failure: None,
+            restart_from: 0,
             sent: None,
             stray_told: None,
         }
@@ -165,6 +171,29 @@ impl Local {
             resource.state == ResourceState::Stopped
                 || (early && resource.state == ResourceState::Stopping)
         })
+    }
+
+    /// Whether all of it is up and nothing is about to change that.
+    pub fn serves(&self) -> bool {
+        let up = |r: &LocalResource| r.state == ResourceState::Running && !r.is_leftover;
+        self.stop_from.is_none()
+            && self.check_failure.is_none()
+            && self.busy.is_none()
+            && !self.given_back
+            && !self.resources.is_empty()
+            && self.resources.iter().all(up)
+    }
+
+    /// Where a restart for a check begins: at the resource that it watches, else at the first
+    /// that is a program. Addresses and mounts before it do not change what a program does.
+    pub fn first_to_restart(&self, watches: Option<&ResourceName>) -> usize {
+        let named = |name: &ResourceName| self.resources.iter().position(|r| r.spec.name == *name);
+        let is_program = |r: &LocalResource| match r.spec.kind {
+            ResourceKind::Address(_) | ResourceKind::Mount(_) => false,
+            ResourceKind::Process(_) | ResourceKind::Command(_) => true,
+        };
+        let program = || self.resources.iter().position(is_program);
+        watches.and_then(named).or_else(program).unwrap_or(0)
     }
 
     pub fn states(&self) -> Vec<(ResourceName, ResourceState)> {
@@ -189,6 +218,7 @@ impl Local {
         self.stop_retry_at = None;
         self.lease_ended = false;
         self.given_back = false;
+        self.check_failure = None;
         if claim.goal == Goal::Stop {
             return;
         }
@@ -196,6 +226,13 @@ impl Local {
         if claim.phase == Phase::Starting && 0 < claim.incarnation {
             // The daemon may have closed before it took anything down for this restart.
             self.take_incarnation(claim);
+        }
+        if let Phase::Failed(failure) = &claim.phase
+            && self.resource_mut(&failure.resource).is_none()
+        {
+            // A check said so to an earlier run of the daemon, and the decision is due.
+            self.check_failure = Some(failure.clone());
+            self.restart_from = self.first_to_restart(None);
         }
         if claim.phase == Phase::Running {
             // It ran when the last daemon of this boot reported. What is down by now has
@@ -267,8 +304,13 @@ impl Local {
             .position(|r| r.state != ResourceState::Running);
         self.stop_from = match claim.scope {
             RestartScope::All => Some(0),
-            RestartScope::FailedOnward => failed,
+            RestartScope::FailedOnward => {
+                let by_check = self.check_failure.take().map(|_| self.restart_from);
+                let places = failed.into_iter().chain(by_check);
+                places.min()
+            }
         };
+        self.check_failure = None;
     }
 
     /// The next start, unless something failed or a restart is taking things down.
@@ -322,6 +364,7 @@ impl Local {
             | ResourceState::Running
             | ResourceState::Stopping => None,
         });
+        let failure = failure.or_else(|| self.check_failure.clone());
         if let Some(failure) = &failure
             && failure.verb == Some(Verb::Stop)
         {
