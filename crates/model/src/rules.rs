@@ -129,6 +129,9 @@ pub struct ServiceRules {
     /// What watches it while it runs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckSpec>,
+    /// The account that may pause its checks by flag files; none: only root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check_owner: Option<String>,
 }
 
 /// How many copies of a service run.
