@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod checks;
 pub mod config;
 pub mod error;
 pub mod explain;
@@ -24,6 +25,7 @@ mod warn;
 mod what_if;
 mod witness;
 
+pub use checks::{CheckAnswerView, CheckView};
 pub use config::{ApplyReply, ApplyRequest, CheckReply, ConfigVersion, ConfigVersions};
 pub use error::{ApiError, ErrorCode};
 pub use explain::{Explanation, NodeVerdict, NotOn};

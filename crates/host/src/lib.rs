@@ -7,6 +7,7 @@ pub mod account;
 pub mod boot;
 pub mod cgroup;
 pub mod clock;
+pub mod flags;
 pub mod frame;
 pub mod heartbeat;
 pub mod loops;
