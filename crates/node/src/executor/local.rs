@@ -5,7 +5,7 @@ use model::operation::{OperationReport, Outcome, Verb};
 use model::plant::{self, Plant};
 use model::seen::{Claim, Goal, Phase, ResourceFailure, ResourceState, RestartScope};
 use model::spec::{NodeSpec, ResourceKind, ResourceSpec};
-use model::{CardName, ClaimEpoch, Instant, OperationId, PlanId, ResourceName};
+use model::{CardName, ClaimEpoch, Instant, OperationId, PlanId, Reason, ResourceName};
 
 use super::Want;
 
@@ -223,16 +223,30 @@ impl Local {
             return;
         }
         self.take_spec(service, node, now);
+        // A check said so to an earlier run of the daemon: the decision is due, or was made.
+        match (&claim.phase, &claim.because) {
+            (Phase::Failed(failure), _) => self.take_check_failure(failure, service),
+            (
+                Phase::Starting,
+                Reason::ResourceFailed {
+                    resource: check,
+                    how,
+                    ..
+                },
+            ) => {
+                let failure = ResourceFailure {
+                    resource: check.clone(),
+                    verb: None,
+                    how: how.clone(),
+                    output: String::new(),
+                };
+                self.take_check_failure(&failure, service);
+            }
+            _ => {}
+        }
         if claim.phase == Phase::Starting && 0 < claim.incarnation {
             // The daemon may have closed before it took anything down for this restart.
             self.take_incarnation(claim);
-        }
-        if let Phase::Failed(failure) = &claim.phase
-            && self.resource_mut(&failure.resource).is_none()
-        {
-            // A check said so to an earlier run of the daemon, and the decision is due.
-            self.check_failure = Some(failure.clone());
-            self.restart_from = self.first_to_restart(None);
         }
         if claim.phase == Phase::Running {
             // It ran when the last daemon of this boot reported. What is down by now has
@@ -244,6 +258,21 @@ impl Local {
                 }
             }
         }
+    }
+
+    /// What failed is no resource, so it is a check.
+    fn take_check_failure(
+        &mut self,
+        failure: &ResourceFailure,
+        service: Option<&model::spec::ServiceSpec>,
+    ) {
+        if self.resource_mut(&failure.resource).is_some() {
+            return;
+        }
+        let check = service.and_then(|service| service.rules.check(&failure.resource));
+        let watches = check.and_then(|check| check.watches.as_ref());
+        self.restart_from = self.first_to_restart(watches);
+        self.check_failure = Some(failure.clone());
     }
 
     /// Resources of the spec in its order; those which are up keep what they were started

@@ -91,7 +91,7 @@ fn check(actions: &str) -> CheckSpec {
         begins: CheckBegin::WithService,
         watches: None,
         restart: Some(RestartPolicy {
-            times: 1,
+            times: 2,
             within: Duration::from_secs(3600),
         }),
         on_failure: actions.split(',').map(action).collect(),
