@@ -156,7 +156,7 @@ impl World {
     /// `web http-1 http failed found 503 Service Unavailable`, or of a node.
     fn add_check(&mut self, rest: &str) {
         let (rest, how) = cut(rest, "found");
-        let (rest, paused) = cut(rest, "paused");
+        let (rest, paused) = cut(&rest, "rests");
         let [of, name, kind, state] = rest.split(' ').collect::<Vec<_>>()[..] else {
             panic!("no check: {rest}");
         };
