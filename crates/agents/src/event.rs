@@ -21,6 +21,8 @@ pub enum Event {
         /// Tail of its output.
         output: String,
     },
+    /// A question to a check was answered.
+    Checked(crate::checks::Checked),
     /// Half of an operation's limit has passed, and it still runs.
     Slow {
         /// Which operation.

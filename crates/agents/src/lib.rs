@@ -14,6 +14,7 @@
 
 mod address;
 mod agents;
+pub mod checks;
 mod command;
 mod context;
 mod event;

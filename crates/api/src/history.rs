@@ -128,6 +128,7 @@ fn subject(what: &Happening) -> Subject {
         Happening::StrayFound { service, node } => both("stray-found", service, node),
         Happening::StrayStopped { service, node } => both("stray-stopped", service, node),
         Happening::Failed { service, node, .. } => both("failed", service, node),
+        Happening::Check { service, node, .. } => both("check", service, node),
         Happening::FenceAsked { target, .. } => ("fence-asked", None, Some(target.to_string())),
         Happening::FenceEnded { target, .. } => ("fence-ended", None, Some(target.to_string())),
         Happening::FenceLied { node, .. } => ("fence-lied", None, Some(node.to_string())),
@@ -160,6 +161,7 @@ fn grounds(what: &Happening) -> (Option<u64>, Option<String>) {
         | Happening::StrayFound { .. }
         | Happening::StrayStopped { .. }
         | Happening::Failed { .. }
+        | Happening::Check { .. }
         | Happening::FenceEnded { .. }
         | Happening::FenceLied { .. }
         | Happening::DeviceLied { .. }

@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod checks;
 pub mod config;
 pub mod environment;
 pub mod error;
@@ -26,6 +27,7 @@ mod warn;
 mod what_if;
 mod witness;
 
+pub use checks::{CheckAnswerView, CheckView};
 pub use config::{ApplyReply, ApplyRequest, CheckReply, ConfigVersion, ConfigVersions};
 pub use environment::{EnvironmentReport, EnvironmentRequest};
 pub use error::{ApiError, ErrorCode};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use model::checks::{CheckName, CheckOrder};
 use model::seen::TicketStanding;
 use model::{DeviceName, NodeName, ServiceName, TicketName};
 use serde::{Deserialize, Serialize};
@@ -94,6 +95,17 @@ pub enum Order {
         #[serde(default)]
         value: Option<String>,
     },
+    /// Something is done to checks.
+    Checks {
+        /// Of which service; none: of all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        service: Option<ServiceName>,
+        /// Which; none: all of the service.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        check: Option<CheckName>,
+        /// What.
+        order: CheckOrder,
+    },
     /// A ticket comes here, goes, or is about to go.
     Ticket {
         /// Which.
@@ -154,6 +166,7 @@ impl Order {
             | Self::Online { .. }
             | Self::Maintenance { .. }
             | Self::Attribute { .. }
+            | Self::Checks { .. }
             | Self::Ticket { .. }
             | Self::TrustDevice { .. }
             | Self::TestFence { .. }
@@ -173,6 +186,7 @@ impl Order {
             | Self::Freeze { service }
             | Self::Thaw { service }
             | Self::Clear { service } => Some(service),
+            Self::Checks { service, .. } => service.as_ref(),
             Self::Standby { .. }
             | Self::Online { .. }
             | Self::Maintenance { .. }
@@ -205,6 +219,7 @@ impl Order {
             | Self::Freeze { .. }
             | Self::Thaw { .. }
             | Self::Clear { .. }
+            | Self::Checks { .. }
             | Self::Ticket { .. }
             | Self::TrustDevice { .. }
             | Self::Halt
@@ -225,7 +240,12 @@ impl Order {
             | Self::Move { service, .. }
             | Self::Freeze { service }
             | Self::Thaw { service }
-            | Self::Clear { service } => *service = name,
+            | Self::Clear { service }
+            | Self::Checks {
+                service: Some(service),
+                ..
+            } => *service = name,
+            Self::Checks { service: None, .. } => {}
             Self::Standby { .. }
             | Self::Online { .. }
             | Self::Maintenance { .. }
@@ -290,6 +310,30 @@ impl fmt::Display for Order {
                 key,
                 value: None,
             } => write!(f, "attr unset {node} {key}"),
+            Self::Checks {
+                service,
+                check,
+                order,
+            } => {
+                write!(f, "checks {}", order.word())?;
+                match (service, check) {
+                    (Some(service), Some(check)) => write!(f, " {service}/{check}")?,
+                    (Some(service), None) => write!(f, " {service}")?,
+                    (None, _) => f.write_str(" --all")?,
+                }
+                match order {
+                    CheckOrder::Pause { span: Some(span) } => {
+                        write!(f, " --for {}", model::duration::format(*span))
+                    }
+                    CheckOrder::Pause { span: None }
+                    | CheckOrder::Resume
+                    | CheckOrder::Run
+                    | CheckOrder::Install { .. }
+                    | CheckOrder::Remove
+                    | CheckOrder::Set { .. }
+                    | CheckOrder::Reset => Ok(()),
+                }
+            }
             Self::Ticket { ticket, standing } => {
                 let word = match standing {
                     TicketStanding::Granted => "grant",

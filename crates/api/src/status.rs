@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{CheckView, Timestamp};
 
 /// The state of everything, as the node `seen_by` sees it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -96,6 +96,9 @@ pub struct NodeStatus {
     pub version: Option<String>,
     /// Its links to the others, as far as the node that answers knows them.
     pub links: Vec<LinkStatus>,
+    /// Its own checks, as far as the node that answers knows them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckView>,
 }
 
 /// One network between two nodes.
@@ -177,6 +180,9 @@ pub struct ServiceStatus {
     pub barred: Vec<BarView>,
     /// Failures that are remembered.
     pub failures: usize,
+    /// Its checks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckView>,
 }
 
 /// How a service is.

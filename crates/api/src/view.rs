@@ -12,8 +12,8 @@ use model::spec::{Autostart, ServiceSpec};
 use model::{DeviceName, Epoch, NodeName, Reason, Seen, ServiceName, Spec, TicketName};
 
 use crate::{
-    BarView, FenceView, LinkStatus, NodeStatus, ResourceStatus, ServiceState, ServiceStatus,
-    Status, TicketView, warn,
+    BarView, CheckView, FenceView, LinkStatus, NodeStatus, ResourceStatus, ServiceState,
+    ServiceStatus, Status, TicketView, warn,
 };
 
 /// What a status needs beyond the replicated picture: what only the answering node knows.
@@ -39,6 +39,10 @@ pub struct StatusExtra {
     pub versions: BTreeMap<NodeName, String>,
     /// What services wait for, by the latest plan.
     pub waits: BTreeMap<ServiceName, Reason>,
+    /// The checks of services that it asks itself.
+    pub checks: BTreeMap<ServiceName, Vec<CheckView>>,
+    /// Its own checks.
+    pub node_checks: Vec<CheckView>,
     /// Warnings of its own (a clock that jumps, a full disk), beside those that follow
     /// from the picture.
     pub warnings: Vec<String>,
@@ -59,6 +63,8 @@ impl StatusExtra {
             links: BTreeMap::new(),
             versions: BTreeMap::new(),
             waits: BTreeMap::new(),
+            checks: BTreeMap::new(),
+            node_checks: Vec::new(),
             warnings: Vec::new(),
         }
     }
@@ -106,6 +112,10 @@ fn nodes(spec: &Spec, seen: &Seen, extra: &StatusExtra) -> Vec<NodeStatus> {
         boot: node.state.boot().map(|boot| boot.to_string()),
         version: extra.versions.get(name).cloned(),
         links: extra.links.get(name).cloned().unwrap_or_default(),
+        checks: match *name == extra.me {
+            true => extra.node_checks.clone(),
+            false => Vec::new(),
+        },
     };
     seen.nodes.iter().map(one).collect()
 }
@@ -193,7 +203,32 @@ fn one_service(
             })
             .collect(),
         failures: service.failures.len(),
+        checks: checks(name, spec, service, extra),
     }
+}
+
+/// What the log knows, and what this node knows better where it asks them itself.
+fn checks(
+    name: &ServiceName,
+    spec: Option<&ServiceSpec>,
+    service: &ServiceSeen,
+    extra: &StatusExtra,
+) -> Vec<CheckView> {
+    let Some(spec) = spec else {
+        return Vec::new();
+    };
+    let own = extra.checks.get(name).map_or(&[][..], Vec::as_slice);
+    let mut views = crate::checks::of_service(spec, service);
+    for view in &mut views {
+        if let Some(own) = own.iter().find(|own| own.name == view.name) {
+            let changed = view.changed;
+            *view = CheckView {
+                changed,
+                ..own.clone()
+            };
+        }
+    }
+    views
 }
 
 fn with_claim(claim: &Claim, seen: &Seen) -> (ServiceState, String) {

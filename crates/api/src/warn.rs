@@ -35,6 +35,11 @@ pub(crate) fn warnings(spec: &Spec, seen: &Seen, status: &Status) -> Vec<String>
     for node in &status.nodes {
         warnings.extend(links(node, &status.nodes));
     }
+    for (name, service) in &seen.services {
+        if let Some(described) = spec.service_of(name) {
+            warnings.extend(crate::checks::warnings(name, described, service));
+        }
+    }
     for service in &status.services {
         if service.frozen {
             let name = &service.name;

@@ -154,6 +154,12 @@ pub enum Command {
   mainstay fence confirm gamma    vouch for it: it is off, I have seen it")]
     Fence(FenceArgs),
 
+    /// Checks of services: how they are, pause, resume, run, install, remove, tune
+    #[command(after_help = "Examples:
+  mainstay checks web --history
+  mainstay checks pause web --for 30m
+  mainstay checks resume --all")]
+    Checks(crate::checks::ChecksArgs),
     /// Attributes of nodes, which rules of services ask for
     #[command(subcommand)]
     Attr(AttrCommand),

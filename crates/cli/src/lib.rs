@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+mod checks;
 mod client;
 mod config_commands;
 mod config_file;

@@ -24,8 +24,8 @@ use crate::suggest::nearest;
 use crate::what_if_text::{self, Detail};
 use crate::witness::{HostCommand, WitnessCommand};
 use crate::{
-    config_commands, history_text, import_command, lock, log, order, quorum, settings, status_text,
-    top, witness,
+    checks, config_commands, history_text, import_command, lock, log, order, quorum, settings,
+    status_text, top, witness,
 };
 
 /// What is left to do for the binary.
@@ -122,6 +122,7 @@ impl Asker {
             Command::Config(command) => config_commands::config(client, screen, form, &command),
             Command::Import(command) => import_command::run(screen, form, &command),
             Command::Token(args) => self.token(&args, screen),
+            Command::Checks(args) => checks::run(client, screen, (form, self.look(screen)), args),
             Command::Lock(command) => lock::run(client, screen, form, command),
             Command::Witness(command) => witness::run(client, screen, form, command),
             Command::Node(NodeCommand::Replace(args)) => self.replace(args, screen),
@@ -459,6 +460,7 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         | Command::Ticket(TicketCommand::List)
         | Command::Quorum(_)
         | Command::Lock(_)
+        | Command::Checks(_)
         | Command::Check(_)
         | Command::Plan(_)
         | Command::Apply(_)

@@ -1,6 +1,8 @@
 //! `status` as people read it: one sentence first, then what stands out.
 
-use api::{LinkState, LinkStatus, NodeStatus, ServiceState, ServiceStatus, Status, Timestamp};
+use api::{
+    CheckView, LinkState, LinkStatus, NodeStatus, ServiceState, ServiceStatus, Status, Timestamp,
+};
 use config::Colour;
 use model::WallTime;
 
@@ -15,7 +17,7 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    fn ago(self, at: Timestamp) -> String {
+    pub(crate) fn ago(self, at: Timestamp) -> String {
         match at.0.0 {
             0 => String::new(),
             _ => span(self.now.saturating_duration_since(at.0).as_millis() as u64),
@@ -310,6 +312,7 @@ pub(crate) fn service(service: &ServiceStatus, status: &Status, look: Look) -> S
         0,
         look.colour,
     ));
+    text.push_str(&checks(&service.checks, look));
     let bars: Vec<String> = service
         .barred
         .iter()
@@ -319,6 +322,17 @@ pub(crate) fn service(service: &ServiceStatus, status: &Status, look: Look) -> S
         })
         .collect();
     text + &warnings(&bars, look)
+}
+
+/// The checks of a service or node, with their heading; empty when there are none.
+fn checks(checks: &[CheckView], look: Look) -> String {
+    if checks.is_empty() {
+        return String::new();
+    }
+    let row = |check: &CheckView| crate::checks::row_of(check, look);
+    let rows: Vec<Vec<Cell>> = checks.iter().map(row).collect();
+    let head = ["CHECK", "KIND", "STATE", "FOR", "TOOK", "FOUND"];
+    format!("\n{}", table(&head, &rows, 0, look.colour))
 }
 
 /// One node in depth.
@@ -356,6 +370,7 @@ pub(crate) fn node(node: &NodeStatus, status: &Status, look: Look) -> String {
         true => text.push_str("no services here\n"),
         false => text.push_str(&table(&head, &services, 0, look.colour)),
     }
+    text.push_str(&checks(&node.checks, look));
     text + &links(node, look)
 }
 

@@ -114,6 +114,7 @@ impl Goal {
             | Order::Clear { .. }
             | Order::Maintenance { .. }
             | Order::Attribute { .. }
+            | Order::Checks { .. }
             | Order::Ticket { .. }
             | Order::TrustDevice { .. }
             | Order::TestFence { .. } => return None,

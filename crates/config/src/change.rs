@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use model::checks::{CheckBegin, CheckSpec};
 use model::duration::format as time;
 use model::rules::{Copies, ServiceRules, TicketRule};
 use model::spec::{
@@ -238,6 +239,19 @@ fn list(items: &[impl ToString]) -> String {
 }
 
 fn cluster(spec: &ClusterSpec) -> Facts {
+    let mut facts = settings(spec);
+    for each in &spec.rules.checks {
+        let name = match &each.node {
+            Some(node) => format!("{node}/{}", each.check.name),
+            None => each.check.name.to_string(),
+        };
+        facts.insert(format!("check {name} sets"), each.sets.clone());
+        facts.extend(check(&name, &each.check));
+    }
+    facts
+}
+
+fn settings(spec: &ClusterSpec) -> Facts {
     let timings = spec.timings;
     facts([
         ("name", spec.name.clone()),
@@ -342,6 +356,35 @@ fn service(spec: &ServiceSpec) -> Facts {
     facts
 }
 
+/// What a check is, under its name.
+fn check(name: &str, check: &CheckSpec) -> Facts {
+    let kind = serde_json::to_string(&check.kind).expect("kinds are plain data");
+    let restart = check.restart.map(|policy| {
+        let within = time(policy.within);
+        format!("{} within {within}", policy.times)
+    });
+    let watches = check.watches.as_ref().map(ToString::to_string);
+    let begins = check.begins == CheckBegin::WithService;
+    let facts = [
+        ("is", kind),
+        ("every", time(check.every)),
+        ("timeout", time(check.timeout)),
+        ("start_delay", time(check.start_delay)),
+        ("fail_after", check.fail_after.to_string()),
+        ("well_after", check.well_after.to_string()),
+        ("begin", begins.to_string()),
+        ("watches", watches.unwrap_or(NOTHING.into())),
+        ("restart", restart.unwrap_or("as its service".into())),
+        ("on_failure", list(&check.on_failure)),
+        ("on_warning", list(&check.on_warning)),
+        ("on_recovery", list(&check.on_recovery)),
+    ];
+    facts
+        .into_iter()
+        .map(|(key, value)| (format!("check {name} {key}"), value))
+        .collect()
+}
+
 /// One fact for each key of a table.
 fn table<T: ToString>(what: &str, table: &BTreeMap<String, T>) -> Facts {
     let facts = table.iter();
@@ -378,6 +421,11 @@ fn rules(rules: &ServiceRules) -> Facts {
         ("on_failure stop", rules.on_failure.stop.word().into()),
     ]);
     facts.extend(table("uses", &rules.uses));
+    let owner = rules.check_owner.clone();
+    facts.insert("check_owner".into(), owner.unwrap_or(NOTHING.into()));
+    for check in &rules.checks {
+        facts.extend(self::check(&check.name.to_string(), check));
+    }
     facts
 }
 

@@ -135,6 +135,16 @@ codes! {
     NotCopyable = "E0154", Error;
     /// Two rules that cannot both hold.
     Contradiction = "E0155", Error;
+    /// A check or resource that the service does not have.
+    UnknownCheck = "E0156", Error;
+    /// Two checks with one name.
+    CheckNameTwice = "E0157", Error;
+    /// A text that is no regular expression.
+    BadPattern = "E0158", Error;
+    /// A text that is no amount of room.
+    BadAmount = "E0159", Error;
+    /// More checks than one service or node may have.
+    TooManyChecks = "E0169", Error;
     /// A node that nobody can fence.
     NodeWithoutFence = "E0160", Warning;
     /// A fence device that no node uses.

@@ -30,7 +30,7 @@ pub use change::{Change, ChangeKind, Subject, spec_changes, text_diff};
 pub use code::Code;
 pub use edit::{EditError, initial, with_node};
 pub use problem::{Problem, Problems, Severity};
-pub use read::{Loaded, SOURCE_LENGTH_MAX, read, read_bytes};
+pub use read::{Loaded, SOURCE_LENGTH_MAX, read, read_bytes, read_checks};
 pub use render::Colour;
 
 /// A complete file, as the guide shows it.

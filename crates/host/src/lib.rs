@@ -8,6 +8,7 @@ pub mod boot;
 pub mod cgroup;
 pub mod clock;
 pub mod files;
+pub mod flags;
 pub mod frame;
 pub mod heartbeat;
 pub mod loops;

@@ -23,6 +23,8 @@ struct Plan {
     bind: SocketAddr,
     body: String,
     witness: Option<PathBuf>,
+    /// A file that says how it answers while it is there: a status, or `hang`.
+    mood: Option<PathBuf>,
 }
 
 fn parse(arguments: &[String]) -> Option<Plan> {
@@ -30,13 +32,14 @@ fn parse(arguments: &[String]) -> Option<Plan> {
         .nodename()
         .to_string_lossy()
         .into_owned();
-    let (mut address, mut body, mut witness) = (None, host, None);
+    let (mut address, mut body, mut witness, mut mood) = (None, host, None, None);
     for pair in arguments.chunks(2) {
         let [key, value] = pair else { return None };
         match key.as_str() {
             "--bind" => address = value.parse().ok(),
             "--body" => body.clone_from(value),
             "--witness" => witness = Some(PathBuf::from(value)),
+            "--mood" => mood = Some(PathBuf::from(value)),
             _ => return None,
         }
     }
@@ -44,6 +47,7 @@ fn parse(arguments: &[String]) -> Option<Plan> {
         bind: address?,
         body,
         witness,
+        mood,
     })
 }
 
@@ -65,7 +69,7 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(TcpListener::from(socket))
 }
 
-fn answer(mut stream: TcpStream, body: &str) -> io::Result<()> {
+fn answer(mut stream: TcpStream, body: &str, mood: Option<&str>) -> io::Result<()> {
     stream.set_read_timeout(Some(REQUEST_LIMIT))?;
     stream.set_write_timeout(Some(REQUEST_LIMIT))?;
     stream.set_nodelay(true)?;
@@ -75,12 +79,20 @@ fn answer(mut stream: TcpStream, body: &str) -> io::Result<()> {
         return Ok(());
     }
     let length = body.len();
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    let status = match mood {
+        None => "200 OK",
+        // Until the client has lost its patience.
+        Some("hang") => return stream.read(&mut request).map(|_| ()),
+        Some(status) => status,
+    };
+    let head =
+        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
     stream.write_all(format!("{head}{body}").as_bytes())
 }
 
 pub(crate) fn main(arguments: &[String]) -> io::Result<()> {
-    let usage = "usage: mainstay lab-httpd --bind ADDRESS:PORT [--body TEXT] [--witness FILE]";
+    let usage = "usage: mainstay lab-httpd --bind ADDRESS:PORT [--body TEXT] [--witness FILE] \
+                 [--mood FILE]";
     let plan = parse(arguments).ok_or_else(|| io::Error::other(usage))?;
     if let Some(path) = plan.witness {
         let node = rustix::system::uname()
@@ -96,6 +108,7 @@ pub(crate) fn main(arguments: &[String]) -> io::Result<()> {
     }
     let listener = open(plan.bind)?;
     let body = Arc::new(plan.body);
+    let mood = Arc::new(plan.mood);
     let clients = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming() {
         let stream = stream?;
@@ -103,10 +116,12 @@ pub(crate) fn main(arguments: &[String]) -> io::Result<()> {
             clients.fetch_sub(1, Ordering::Relaxed);
             continue;
         }
-        let (body, clients) = (body.clone(), clients.clone());
+        let (body, mood, clients) = (body.clone(), mood.clone(), clients.clone());
         std::thread::spawn(move || {
             // A client that is gone is its own affair.
-            let _ = answer(stream, &body);
+            let mood = mood.as_ref().as_ref();
+            let mood = mood.and_then(|path| std::fs::read_to_string(path).ok());
+            let _ = answer(stream, &body, mood.as_deref().map(str::trim));
             clients.fetch_sub(1, Ordering::Relaxed);
         });
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checks::{CheckName, CheckOrder, Verdict};
 use crate::lock::{LockOwner, LockWait};
 use crate::seen::{
     Dependencies, FenceResult, Found, Maintenance, ResourceFailure, ResourceState, RestartScope,
@@ -416,6 +417,34 @@ pub enum Command {
     RaiseLevel {
         /// The new level of the cluster.
         level: u32,
+    },
+    /// What people do to checks.
+    Checks {
+        /// Of which service; none: of all.
+        #[serde(default)]
+        service: Option<ServiceName>,
+        /// Which; none: all of the service.
+        #[serde(default)]
+        check: Option<CheckName>,
+        /// What.
+        order: CheckOrder,
+        /// Who.
+        by: UserName,
+    },
+    /// A check is in another state than before.
+    CheckTold {
+        /// By which node.
+        node: NodeName,
+        /// In which boot.
+        boot: BootId,
+        /// Of which service.
+        service: ServiceName,
+        /// Which.
+        check: CheckName,
+        /// How it is.
+        state: Verdict,
+        /// In which words.
+        how: String,
     },
     /// A ticket comes here, goes, or is about to go.
     SetTicket {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checks::{CheckName, Verdict};
 use crate::lock::{LockEnd, LockOwner};
 use crate::seen::{FenceResult, ResourceFailure};
 use crate::{
@@ -107,6 +108,19 @@ pub enum Happening {
         node: NodeName,
         /// What.
         failure: ResourceFailure,
+    },
+    /// A check of a service is in another state than before.
+    Check {
+        /// Which service.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+        /// Which check.
+        check: CheckName,
+        /// How it is.
+        state: Verdict,
+        /// In which words.
+        how: String,
     },
     /// A fence was asked for.
     FenceAsked {
@@ -273,6 +287,21 @@ impl fmt::Display for Happening {
                 node,
                 failure,
             } => fmt_failed(f, service, node, failure),
+            Self::Check {
+                service,
+                node,
+                check,
+                state,
+                how,
+            } => match state {
+                Verdict::Failed => {
+                    write!(f, "check {check} of {service} failed on {node}: {how}")
+                }
+                Verdict::Warning => {
+                    write!(f, "check {check} of {service} warns on {node}: {how}")
+                }
+                Verdict::Well => write!(f, "check {check} of {service} is well on {node}"),
+            },
             Self::FenceAsked {
                 id,
                 target,

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod checks;
 pub mod command;
 pub mod duration;
 pub mod environment;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checks::{CheckName, CheckSpec, NodeCheck};
 use crate::operation::Verb;
 use crate::seen::ResourceFailure;
 use crate::{NodeName, ServiceName, TicketName, duration};
@@ -19,6 +20,9 @@ pub struct ClusterRules {
     pub placement: PlacementPolicy,
     /// What bad health of a node means.
     pub node_health: NodeHealthPolicy,
+    /// What watches the health of nodes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<NodeCheck>,
 }
 
 /// How nodes that suit a service equally well are told apart, and whether room counts.
@@ -122,6 +126,12 @@ pub struct ServiceRules {
     pub bar_expires: Option<Duration>,
     /// What answers a failure.
     pub on_failure: OnFailure,
+    /// What watches it while it runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckSpec>,
+    /// The account that may pause its checks by flag files; none: only root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check_owner: Option<String>,
 }
 
 /// How many copies of a service run.
@@ -367,6 +377,12 @@ impl StopFailureAnswer {
 }
 
 impl ServiceRules {
+    /// The check of this name in the file.
+    #[must_use]
+    pub fn check(&self, name: &CheckName) -> Option<&CheckSpec> {
+        self.checks.iter().find(|check| check.name == *name)
+    }
+
     /// Whether its place depends on those of other services, so that all must be placed at
     /// one time.
     #[must_use]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checks::ChecksSeen;
 use crate::operation::{ResourceAddress, Verb};
 use crate::spec::NodeSpec;
 use crate::{
@@ -393,6 +394,9 @@ pub struct ServiceSeen {
     /// by order once more.
     #[serde(default)]
     pub dependencies: Dependencies,
+    /// What is known of its checks beside the file.
+    #[serde(default, skip_serializing_if = "ChecksSeen::is_empty")]
+    pub checks: ChecksSeen,
 }
 
 /// Whether a service waits for those that it is `after`.

@@ -22,7 +22,7 @@ use std::time::Duration;
 use model::command::Report;
 use model::operation::{About, Operation, OperationReport, ResourceAddress, Verb};
 use model::plant::{self, Plant};
-use model::seen::{Claim, Found, Goal, Phase, ResourceState};
+use model::seen::{Claim, Found, Goal, Phase, ResourceFailure, ResourceState};
 use model::spec::ResourceSpec;
 use model::{
     BootId, ClaimEpoch, Instant, NodeName, OperationId, PlanId, ResourceName, ServiceName,
@@ -331,6 +331,44 @@ impl Executor {
             | ResourceState::Stopped
             | ResourceState::Failed => {}
         }
+    }
+
+    /// A check wants its service restarted, moved or stopped: for the log that is a failure
+    /// of the service, under the name of the check.
+    pub fn handle_check_failure(
+        &mut self,
+        service: &ServiceName,
+        watches: Option<&ResourceName>,
+        (check, how, output): (ResourceName, String, String),
+    ) {
+        if let Some(local) = self.services.get_mut(service)
+            && local.serves()
+        {
+            local.check_failure = Some(ResourceFailure {
+                resource: check,
+                verb: None,
+                how,
+                output,
+            });
+            local.restart_from = local.first_to_restart(watches);
+        }
+    }
+
+    /// The services that run here in full, as the log knows, with what tells this run of
+    /// theirs from the one before.
+    pub fn serving<'a>(
+        &self,
+        state: &'a State,
+    ) -> impl Iterator<Item = (&'a ServiceName, (ClaimEpoch, u32))> {
+        let services = state.seen().services.keys();
+        services.filter_map(|name| {
+            let claim = self.my_claim(state, name)?;
+            let local = self.services.get(name).filter(|local| local.serves())?;
+            let runs = claim.goal == Goal::Run && claim.phase == Phase::Running;
+            let is_current = claim.epoch == local.epoch && claim.incarnation == local.incarnation;
+            (runs && is_current && self.permit == Permit::All && self.probing == Probing::Done)
+                .then_some((name, (claim.epoch, claim.incarnation)))
+        })
     }
 
     /// Compares the log with the resources and takes the next step of each service.

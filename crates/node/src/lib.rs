@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod arbiter;
+mod checks;
 mod company;
 mod dog;
 mod duties;
@@ -40,6 +41,8 @@ pub mod what_if;
 mod yielding;
 
 pub use arbiter::arbiter_of;
+pub use checks::tending::{FLAG_ALL, Flags};
+pub use checks::{Answer, CheckKey, CheckReport, CheckRun, CheckScope, Past, Question, Standing};
 pub use dog::{Dog, DogOrder, Going};
 pub use estimate::{Estimate, Part, say};
 pub use executor::Lease;

@@ -18,6 +18,7 @@ use wire::heartbeat::{Incarnation, boot_tag};
 use wire::raft::{Entry, Payload};
 
 use crate::arbiter::Words;
+use crate::checks::tending::Checks;
 use crate::duties::Duties;
 use crate::executor::{Executor, Lease, Permit};
 use crate::levels::Levels;
@@ -95,6 +96,10 @@ pub enum Output {
     SetLogAside(Lineage),
     /// This node has won a forced change and goes on without those who are absent.
     Forced(Lineage),
+    /// Ask a check, then call `handle_check`.
+    Check(Box<crate::checks::Question>),
+    /// Run a program beside a check; nobody waits for it.
+    RunForCheck(crate::checks::CheckRun),
     /// Answer a request.
     Reply {
         /// Which.
@@ -179,6 +184,7 @@ pub struct Node {
     pub(crate) state: State,
     pub(crate) applied: u64,
     pub(crate) executor: Executor,
+    pub(crate) checks: Checks,
     pub(crate) losses: crate::outlive::Losses,
     pub(crate) leases: crate::locks::Leases,
     pub(crate) recorded: Vec<(ResourceAddress, ResourceSpec)>,
@@ -242,6 +248,7 @@ impl Node {
             state: State::new(),
             applied: 0,
             executor,
+            checks: Checks::default(),
             losses: crate::outlive::Losses::default(),
             leases: crate::locks::Leases::default(),
             recorded,
@@ -550,6 +557,7 @@ impl Node {
             self.raft.next_deadline(),
             self.requests.next_deadline(),
             self.executor_deadline(now),
+            self.checks.engine.next_deadline(),
             self.leader.and_then(|_| self.tending.next_deadline()),
             self.tending.alone_deadline(),
             self.first_hearing_ends(now),

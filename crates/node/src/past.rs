@@ -192,6 +192,7 @@ fn about(what: &Happening) -> Option<&ServiceName> {
         | Happening::Stopped { service, .. }
         | Happening::Failed { service, .. } => Some(service),
         Happening::Node { .. }
+        | Happening::Check { .. }
         | Happening::StrayFound { .. }
         | Happening::StrayStopped { .. }
         | Happening::FenceAsked { .. }

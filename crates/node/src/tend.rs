@@ -252,6 +252,9 @@ impl Node {
             self.clear_away(now);
         }
         self.tend_executor(now);
+        if self.is_caught_up() {
+            self.tend_checks(now);
+        }
         self.tend_fences(now);
         self.tend_departure(now);
         self.tend_split(now);

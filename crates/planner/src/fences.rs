@@ -11,6 +11,7 @@ use model::seen::{
 };
 use model::{BootId, ClusterTime, DeviceName, NodeName, Reason, ServiceName};
 
+use crate::check_answers::check_of;
 use crate::view::Draft;
 use crate::{Action, Input, Subject};
 
@@ -130,6 +131,7 @@ fn why_give_up(input: &Input<'_>, service: &ServiceName, claim: &Claim) -> Optio
     }
     if let (Phase::Failed(failure), Goal::Run) = (&claim.phase, claim.goal)
         && answers.answer_to(failure) == FailureAnswer::Fence
+        && spec.is_none_or(|spec| check_of(input, (service, spec), failure).is_none())
     {
         return Some(Reason::FailureOfNode {
             service: service.clone(),
@@ -162,7 +164,12 @@ fn set_aside(draft: &mut Draft<'_>) {
         };
         let spec = input.spec.service_of(service);
         let answer = spec.map(|spec| spec.rules.on_failure.answer_to(failure));
-        if answer == Some(FailureAnswer::Standby) && input.hands_off(service).is_none() {
+        let is_check =
+            || spec.is_some_and(|spec| check_of(input, (service, spec), failure).is_some());
+        if answer == Some(FailureAnswer::Standby)
+            && input.hands_off(service).is_none()
+            && !is_check()
+        {
             let because = Reason::FailureOfNode {
                 service: service.clone(),
                 resource: failure.resource.clone(),

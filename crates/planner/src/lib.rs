@@ -20,6 +20,7 @@
 mod alone;
 pub mod arrange;
 pub mod arrange_checker;
+mod check_answers;
 pub mod checker;
 mod copies;
 mod fences;

@@ -9,6 +9,7 @@ use model::seen::{Claim, Failure, ResourceFailure, RestartScope};
 use model::spec::ServiceSpec;
 use model::{ClusterTime, Reason, ResourceName, ServiceName};
 
+use crate::check_answers;
 use crate::services::{Decision, revoke};
 use crate::view::Draft;
 use crate::{Action, Input};
@@ -28,6 +29,9 @@ pub(crate) fn answer(
     claim: &Claim,
     failure: &ResourceFailure,
 ) -> Decision {
+    if let Some(check) = check_answers::check_of(draft.input, (name, spec), failure) {
+        return check_answers::mend(draft, (name, spec), claim, (&check, failure));
+    }
     let held = || Reason::HeldAfterFailure {
         resource: failure.resource.clone(),
         node: claim.node.clone(),
@@ -123,7 +127,11 @@ fn failures_here<'a>(
 }
 
 /// Until when the restart waits; `None`: it does not.
-fn end_of_pause(now: ClusterTime, failed_at: ClusterTime, count: u32) -> Option<ClusterTime> {
+pub(crate) fn end_of_pause(
+    now: ClusterTime,
+    failed_at: ClusterTime,
+    count: u32,
+) -> Option<ClusterTime> {
     let until = failed_at + pause_after(count);
     (now < until).then_some(until)
 }

@@ -470,9 +470,8 @@ impl State {
     }
 
     fn restart_window(&self, service: &ServiceName) -> Duration {
-        self.wanted(service)
-            .map(|spec| spec.restart.within)
-            .unwrap_or_default()
+        let own = self.wanted(service).map(|spec| spec.restart.within);
+        own.unwrap_or_default().max(self.checks_window(service))
     }
 
     /// Ends the claim on a service; the caller has the proof that nothing of it runs.

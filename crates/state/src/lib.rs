@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+mod checks;
 mod claims;
 mod contests;
 mod copies;
@@ -240,6 +241,8 @@ impl State {
             | Command::SetAttribute { .. }
             | Command::SetTicket { .. }
             | Command::RaiseLevel { .. }
+            | Command::Checks { .. }
+            | Command::CheckTold { .. }
             | Command::ArbiterIs { .. } => self.apply_outside(place, command),
             Command::TakeLock { .. }
             | Command::RenewLock { .. }
@@ -267,6 +270,8 @@ impl State {
                 by,
             } => self.set_node_maintenance(place, node, *maintenance, by),
             Command::SetAttribute { .. } => self.set_attribute(place, command),
+            Command::Checks { .. } => self.order_checks(place, command),
+            Command::CheckTold { .. } => self.check_told(place, command),
             Command::SetTicket {
                 ticket,
                 standing,

@@ -120,6 +120,7 @@ impl World {
             "lock" => self.add_lock(rest),
             "alarm" => self.status.alarms.push(rest.into()),
             "attribute" => self.add_attribute(rest),
+            "check" => self.add_check(rest),
             "ticket" => self.add_ticket(rest),
             "warning" => self.status.warnings.push(rest.into()),
             "no" => (self.status.quorate, self.status.leader) = (false, None),
@@ -176,6 +177,44 @@ impl World {
             wish: "spec".into(),
             ..ServiceStatus::default()
         });
+    }
+
+    /// `web http-1 http failed found 503 Service Unavailable`, or of a node.
+    fn add_check(&mut self, rest: &str) {
+        let (rest, how) = cut(rest, "found");
+        let (rest, paused) = cut(&rest, "rests");
+        let [of, name, kind, state] = rest.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("no check: {rest}");
+        };
+        let answer = |seconds, verdict: &str, how: &str| api::CheckAnswerView {
+            at: ago(seconds),
+            verdict: verdict.into(),
+            how: how.into(),
+            took_ms: 3,
+        };
+        let how_text = how.clone().unwrap_or_default();
+        let check = api::CheckView {
+            name: name.into(),
+            kind: kind.into(),
+            state: state.into(),
+            since: Some(ago(120)),
+            every_ms: 1000,
+            paused,
+            how,
+            took_ms: Some(3),
+            restarts_left: Some(2),
+            seen_by: Some("alpha".into()),
+            history: vec![answer(2, "well", "200 OK"), answer(1, state, &how_text)],
+            ..api::CheckView::default()
+        };
+        let service = self.status.services.iter_mut().find(|s| s.name == of);
+        match service {
+            Some(service) => service.checks.push(check),
+            None => {
+                let node = self.status.nodes.iter_mut().find(|n| n.name == of);
+                node.unwrap().checks.push(check);
+            }
+        }
     }
 
     fn add_attribute(&mut self, rest: &str) {

@@ -8,9 +8,9 @@ use model::duration::format;
 use model::rules::{NodeHealthPolicy, PlacementPolicy};
 use model::spec::{NoQuorumPolicy, Timings};
 
-use super::Context;
 use super::section::{Entry, Section};
 use super::value::TimeBounds;
+use super::{Context, checks};
 use crate::{Code, Problem};
 
 /// More than three power cycles in an hour mend nothing (L3).
@@ -77,6 +77,7 @@ pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>) {
     {
         read_timings(context, timings);
     }
+    checks::read_of_cluster(context, &mut section);
     section.finish(context, LATER);
 }
 

@@ -11,7 +11,7 @@ use toml::de::DeValue;
 
 use super::section::{Entry, Section, not_in_this_version};
 use super::value::TimeBounds;
-use super::{Context, Placed, rules};
+use super::{Context, Placed, checks, rules};
 use crate::suggest::nearest;
 use crate::{Code, Problem};
 
@@ -50,12 +50,13 @@ pub(super) fn read_network(context: &mut Context<'_>, section: Section<'_>, name
 }
 
 /// Keys of a node that are not names of networks.
-const NODE_KEYS: [&str; 5] = [
+const NODE_KEYS: [&str; 6] = [
     "fence",
     "watchdog",
     "watchdog_timeout",
     "attributes",
     "capacity",
+    "check",
 ];
 
 /// A second is the shortest that the kernel's interface can say, and what a busy machine may
@@ -126,6 +127,7 @@ pub(super) fn read_node(context: &mut Context<'_>, mut section: Section<'_>, nam
             .put(format!("node/{name}/capacity"), entry.key_at.clone());
         node.capacity = rules::read_goods(context, &entry);
     }
+    checks::read_of_node(context, &mut section, &name);
     let entries = section.rest();
     if entries.is_empty() {
         let problem = Problem::new(

@@ -1,5 +1,6 @@
 //! From text to `Spec`: one reader per section, then the checks across sections.
 
+mod checks;
 mod cluster;
 mod machines;
 mod resource;
@@ -14,8 +15,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use ipnet::IpNet;
+use model::checks::CheckSpec;
 use model::spec::{ClusterSpec, FENCE_RACE_DELAY_DEFAULT, NoQuorumPolicy, PORT_DEFAULT, Timings};
-use model::{NetworkName, ResourceName, Spec};
+use model::{NetworkName, ResourceName, ServiceName, Spec};
 use toml::de::DeTable;
 
 use crate::{Code, Problem, Problems, Severity, check};
@@ -56,6 +58,36 @@ pub(crate) fn places_of(source: &str) -> Places {
     let mut context = Context::new(source);
     context.read();
     context.places
+}
+
+/// Reads a file that holds nothing but `[[service.X.check]]`: checks that are installed at run
+/// time. Whether there is such a service, the cluster must tell.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read_checks(
+    file_name: &str,
+    source: &str,
+) -> Result<Vec<(ServiceName, CheckSpec)>, Problems> {
+    let mut context = Context::new(source);
+    let (table, errors) = DeTable::parse_recoverable(source);
+    context.problems = syntax::problems(source, &errors);
+    let mut found = Vec::new();
+    if context.problems.is_empty() {
+        let mut root = Section::root(table.get_ref());
+        if root.require(&mut context, "service", "[[service.NAME.check]]") {
+            for (mut section, name) in root.named_sections::<ServiceName>(&mut context, "service") {
+                let checks = checks::read_of_service(&mut context, &mut section, &name, None);
+                section.finish(&mut context, &[]);
+                found.extend(checks.into_iter().map(|check| (name.clone(), check)));
+            }
+        }
+        root.finish(&mut context, &[]);
+    }
+    match context.problems.is_empty() {
+        true => Ok(found),
+        false => Err(Problems::new(file_name, source, context.problems)),
+    }
 }
 
 /// Reads a file that may not even be text.

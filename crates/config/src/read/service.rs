@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::section::{Entry, Section};
 use super::value::TimeBounds;
-use super::{Context, resource, rules};
+use super::{Context, checks, resource, rules};
 use crate::{Code, Problem};
 
 /// Enough to order any number of services; small enough that sums of scores stay exact.
@@ -17,14 +17,7 @@ const PRIORITY_MAX: i64 = 1_000_000;
 const RESTARTS_MAX: i64 = 100;
 
 /// Keys that later versions read.
-const LATER: &[&str] = &[
-    "check",
-    "schedule",
-    "owner",
-    "roles",
-    "promoted",
-    "live_migration",
-];
+const LATER: &[&str] = &["schedule", "owner", "roles", "promoted", "live_migration"];
 
 /// Reads `[service.X]`.
 pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>, name: ServiceName) {
@@ -67,6 +60,12 @@ pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>, name: Se
     match section.get("resource") {
         Some(entry) => service.resources = read_resources(context, &entry, &name),
         None => report_no_resources(context, &name, at),
+    }
+    let names: Vec<_> = service.resources.iter().map(|r| r.name.clone()).collect();
+    service.rules.checks = checks::read_of_service(context, &mut section, &name, Some(&names));
+    if let Some(entry) = section.get("check_owner") {
+        let owner = entry.name::<model::UserName>(context);
+        service.rules.check_owner = owner.map(|owner| owner.value.to_string());
     }
     section.finish(context, LATER);
     context.spec.services.insert(name, service);
@@ -196,7 +195,11 @@ fn read_order(
     }
 }
 
-fn read_restart(context: &mut Context<'_>, mut section: Section<'_>, policy: &mut RestartPolicy) {
+pub(super) fn read_restart(
+    context: &mut Context<'_>,
+    mut section: Section<'_>,
+    policy: &mut RestartPolicy,
+) {
     if let Some(entry) = section.get("times")
         && let Some(times) = entry.number(context, 0..=RESTARTS_MAX)
     {

@@ -64,6 +64,8 @@ pub enum Input {
     Disk(model::WitnessId, super::disk::News),
     /// A disk was looked at, whether it can be a witness.
     Claimed(Box<super::disk::Claimed>),
+    /// Flag files have come or gone.
+    Flags(node::Flags),
     /// The time of a poison pill is over.
     Pill {
         /// Names the request.
@@ -161,6 +163,8 @@ pub struct Control {
     pub transport: Transport,
     pub heartbeat: heartbeat::Handle,
     pub agents: Arc<Agents>,
+    /// The way to the hands of checks.
+    pub checks: super::checks::CheckHands,
     pub inputs: mpsc::Sender<Input>,
     pub applied: watch::Sender<u64>,
     pub pending: PendingMap,
@@ -202,6 +206,7 @@ impl Control {
         let mut signals = Signals::new()?;
         self.follow_witnesses();
         self.follow_ping_targets();
+        self.follow_flags();
         loop {
             let deadline = self.sleep_until();
             // A sleeper that wakes late must notice that its lease is over before it reads
@@ -376,6 +381,7 @@ impl Control {
             Input::Wall(step) => self.take_jump(step, now),
             Input::Witness(notice) => self.take_witness(&notice),
             Input::Echoed(echo) => self.take_echo(&echo, now),
+            Input::Flags(flags) => self.node.handle_flags(flags, now),
             Input::Registered(registered) => self.take_registered(*registered),
             Input::Disk(id, news) => self.take_disk_news(id, news),
             Input::Claimed(claimed) => self.take_claimed(*claimed),
@@ -438,6 +444,7 @@ impl Control {
                 tracing::warn!(resource = %address, "ended by itself: {how}");
                 self.node.handle_failure(&address, (how, output), now);
             }
+            agents::Event::Checked(checked) => self.take_checked(checked),
             agents::Event::Slow {
                 address,
                 verb,
@@ -548,6 +555,8 @@ impl Control {
                 Output::Send { to, message } => self.transport.send(to, write(message)),
                 Output::Persist(persist) => self.driver.persist(persist),
                 Output::Operate(operation) => self.agents.execute(*operation),
+                Output::Check(question) => self.ask_check(*question),
+                Output::RunForCheck(run) => self.run_for_check(run),
                 Output::Fence { asker, target } => self.begin_fence(asker, target),
                 Output::AskGrant {
                     arbiter,
@@ -576,6 +585,7 @@ impl Control {
                     self.tidy();
                     self.follow_witnesses();
                     self.follow_ping_targets();
+                    self.follow_flags();
                 }
                 Output::Leader(leader) => {
                     match leader.and_then(|id| self.topology.names.get(&id)) {

@@ -5,6 +5,7 @@
 //! nothing itself.
 
 mod asks;
+mod checks;
 mod control;
 mod disk;
 mod dog;
@@ -229,7 +230,8 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
     let driver = start_driver(log, reports);
     let (transport, incoming) = start_transport(places, &identity, boot, &topology)?;
     let heartbeat = start_heartbeat(places, &identity, boot, &topology, inputs.clone())?;
-    let (agents, agent_events) = start_agents(places)?;
+    let (agents, (told, agent_events)) = start_agents(places)?;
+    let checks = checks::CheckHands::start(&places.run_dir, told, inputs.clone());
     let (handle, requests, applied) = server::ControlHandle::new();
     let listener = server::bind(&places.socket).await?;
     let stop = Arc::new(tokio::sync::Notify::new());
@@ -253,6 +255,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         transport,
         heartbeat,
         agents: Arc::new(agents),
+        checks,
         inputs,
         applied,
         pending: pending::PendingMap::default(),
@@ -445,18 +448,21 @@ fn start_heartbeat(
     })
 }
 
-fn start_agents(places: &Places) -> Result<(Agents, mpsc::Receiver<agents::Event>), DaemonError> {
+/// Where the hands tell, and where it is heard.
+type Told = (mpsc::Sender<agents::Event>, mpsc::Receiver<agents::Event>);
+
+fn start_agents(places: &Places) -> Result<(Agents, Told), DaemonError> {
     let (sender, events) = mpsc::channel(INPUTS_MAX);
     let settings = agents::Settings {
         run_dir: places.run_dir.clone(),
         log_dir: places.log_dir.clone(),
         cgroup_root: None,
     };
-    let agents = Agents::new(settings, sender).map_err(|source| DaemonError::System {
+    let agents = Agents::new(settings, sender.clone()).map_err(|source| DaemonError::System {
         verb: "open the agents",
         source,
     })?;
-    Ok((agents, events))
+    Ok((agents, (sender, events)))
 }
 
 /// An error and its causes: the first for the headline, each further one on a line of its own.

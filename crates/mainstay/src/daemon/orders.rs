@@ -431,6 +431,7 @@ impl Control {
             | Order::Online { .. }
             | Order::Maintenance { .. }
             | Order::Attribute { .. }
+            | Order::Checks { .. }
             | Order::TrustDevice { .. }
             | Order::TestFence { .. } => Vec::new(),
             Order::Ticket { ticket, standing } => match standing {
@@ -489,6 +490,16 @@ impl Control {
                 node: node.clone(),
                 key: key.clone(),
                 value: value.clone(),
+                by,
+            },
+            Order::Checks {
+                service,
+                check,
+                order,
+            } => Command::Checks {
+                service: service.clone(),
+                check: check.clone(),
+                order: order.clone(),
                 by,
             },
             Order::Ticket { ticket, standing } => Command::SetTicket {

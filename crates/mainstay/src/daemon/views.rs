@@ -264,6 +264,7 @@ impl Control {
         extra.links = self.links(&hearing.links);
         let (waits, warnings) = waits_of(&self.node);
         extra.waits = waits;
+        (extra.checks, extra.node_checks) = self.check_views();
         extra.warnings.extend(warnings);
         let jumps = self.jumps.warnings(&self.identity.name, now);
         extra.warnings.extend(jumps);

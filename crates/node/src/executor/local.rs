@@ -5,7 +5,7 @@ use model::operation::{OperationReport, Outcome, Verb};
 use model::plant::{self, Plant};
 use model::seen::{Claim, Goal, Phase, ResourceFailure, ResourceState, RestartScope};
 use model::spec::{NodeSpec, ResourceSpec};
-use model::{CardName, ClaimEpoch, Instant, OperationId, PlanId, ResourceName};
+use model::{CardName, ClaimEpoch, Instant, OperationId, PlanId, Reason, ResourceName};
 
 use super::Want;
 
@@ -36,6 +36,10 @@ pub(super) struct Local {
     /// The start or stop that is under way; a start that gave way to it may still be out.
     pub busy: Option<OperationId>,
     pub stop_retry_at: Option<Instant>,
+    /// A check has failed that wants something of the service.
+    pub check_failure: Option<ResourceFailure>,
+    /// From which place on a restart for it takes resources down.
+    pub restart_from: usize,
     pub sent: Option<Told>,
     pub stray_told: Option<Instant>,
 }
@@ -169,6 +173,8 @@ impl Local {
             resources: Vec::new(),
             busy: None,
             stop_retry_at: None,
+            check_failure: None,
+            restart_from: 0,
             sent: None,
             stray_told: None,
         }
@@ -180,6 +186,29 @@ impl Local {
             resource.state == ResourceState::Stopped
                 || (early && resource.state == ResourceState::Stopping)
         })
+    }
+
+    /// Whether all of it is up and nothing is about to change that.
+    pub fn serves(&self) -> bool {
+        let up = |r: &LocalResource| r.state == ResourceState::Running && !r.is_leftover;
+        self.stop_from.is_none()
+            && self.check_failure.is_none()
+            && self.busy.is_none()
+            && !self.given_back
+            && !self.resources.is_empty()
+            && self.resources.iter().all(up)
+    }
+
+    /// Where a restart for a check begins: at the resource that it watches, else at the first
+    /// that is a program. Addresses and mounts before it do not change what a program does.
+    pub fn first_to_restart(&self, watches: Option<&ResourceName>) -> usize {
+        let named = |name: &ResourceName| self.resources.iter().position(|r| r.spec.name == *name);
+        let is_program = |r: &LocalResource| match r.spec.kind {
+            ResourceKind::Address(_) | ResourceKind::Mount(_) => false,
+            ResourceKind::Process(_) | ResourceKind::Command(_) => true,
+        };
+        let program = || self.resources.iter().position(is_program);
+        watches.and_then(named).or_else(program).unwrap_or(0)
     }
 
     pub fn states(&self) -> Vec<(ResourceName, ResourceState)> {
@@ -204,10 +233,32 @@ impl Local {
         self.stop_retry_at = None;
         self.lease_ended = false;
         self.given_back = false;
+        self.check_failure = None;
         if claim.goal == Goal::Stop {
             return;
         }
         self.take_spec(service, node, now);
+        // A check said so to an earlier run of the daemon: the decision is due, or was made.
+        match (&claim.phase, &claim.because) {
+            (Phase::Failed(failure), _) => self.take_check_failure(failure, service),
+            (
+                Phase::Starting,
+                Reason::ResourceFailed {
+                    resource: check,
+                    how,
+                    ..
+                },
+            ) => {
+                let failure = ResourceFailure {
+                    resource: check.clone(),
+                    verb: None,
+                    how: how.clone(),
+                    output: String::new(),
+                };
+                self.take_check_failure(&failure, service);
+            }
+            _ => {}
+        }
         if claim.phase == Phase::Starting && 0 < claim.incarnation {
             // The daemon may have closed before it took anything down for this restart.
             self.take_incarnation(claim);
@@ -222,6 +273,21 @@ impl Local {
                 }
             }
         }
+    }
+
+    /// What failed is no resource, so it is a check.
+    fn take_check_failure(
+        &mut self,
+        failure: &ResourceFailure,
+        service: Option<&model::spec::ServiceSpec>,
+    ) {
+        if self.resource_mut(&failure.resource).is_some() {
+            return;
+        }
+        let check = service.and_then(|service| service.rules.check(&failure.resource));
+        let watches = check.and_then(|check| check.watches.as_ref());
+        self.restart_from = self.first_to_restart(watches);
+        self.check_failure = Some(failure.clone());
     }
 
     /// Resources of the spec in its order; those which are up keep what they were started
@@ -282,8 +348,13 @@ impl Local {
             .position(|r| r.state != ResourceState::Running);
         self.stop_from = match claim.scope {
             RestartScope::All => Some(0),
-            RestartScope::FailedOnward => failed,
+            RestartScope::FailedOnward => {
+                let by_check = self.check_failure.take().map(|_| self.restart_from);
+                let places = failed.into_iter().chain(by_check);
+                places.min()
+            }
         };
+        self.check_failure = None;
     }
 
     /// The next start, unless something failed or a restart is taking things down.
@@ -337,6 +408,7 @@ impl Local {
             | ResourceState::Running
             | ResourceState::Stopping => None,
         });
+        let failure = failure.or_else(|| self.check_failure.clone());
         if let Some(failure) = &failure
             && failure.verb == Some(Verb::Stop)
         {

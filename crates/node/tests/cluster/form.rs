@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
+use model::checks::{CheckAction, CheckBegin, CheckKind, CheckSpec};
 use model::spec::*;
 use model::*;
 use state::State;
@@ -64,12 +65,39 @@ pub fn service(words: &[&str]) -> ServiceSpec {
             ("resources", list) => resources = list.split(',').collect(),
             ("runs", version) => program = version,
             ("manual", _) => spec.autostart = Autostart::No,
+            ("check", list) => spec.rules.checks = vec![check(list)],
             ("failback", _) => spec.failback = Failback::WhenPossible,
             other => panic!("a service cannot be {other:?}"),
         }
     }
     spec.resources = resources.iter().map(|r| process(r, program)).collect();
     spec
+}
+
+/// A check that is asked every second, with the actions of a list like `restart,move`.
+fn check(actions: &str) -> CheckSpec {
+    let action = |word: &str| {
+        let known = CheckAction::WORDS.iter().find(|(known, _)| *known == word);
+        CheckAction::from(known.unwrap().1)
+    };
+    CheckSpec {
+        name: name("page"),
+        kind: CheckKind::Link(name("eth0")),
+        every: Duration::from_secs(1),
+        timeout: Duration::from_millis(500),
+        start_delay: Duration::from_secs(1),
+        fail_after: 2,
+        well_after: 1,
+        begins: CheckBegin::WithService,
+        watches: None,
+        restart: Some(RestartPolicy {
+            times: 2,
+            within: Duration::from_secs(3600),
+        }),
+        on_failure: actions.split(',').map(action).collect(),
+        on_warning: Vec::new(),
+        on_recovery: Vec::new(),
+    }
 }
 
 pub fn spec(nodes: &[&str], services: &[(&str, ServiceSpec)]) -> Spec {

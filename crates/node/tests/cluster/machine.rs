@@ -20,6 +20,8 @@ pub enum Fault {
     StartFails,
     StartHangs,
     StopFails,
+    /// It runs, and its checks find it ill.
+    Sick,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

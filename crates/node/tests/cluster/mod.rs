@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use model::operation::{Operation, ResourceAddress};
 use model::{Command, Instant, NodeId, NodeName, Spec, WallTime};
-use node::{FenceAsker, PeerMessage, RequestError, RequestId};
+use node::{FenceAsker, PeerMessage, Question, RequestError, RequestId};
 use quorum::arbiter::{Answer, Ask};
 use raft::{Arbiter, Persist};
 use state::State;
@@ -66,6 +66,11 @@ pub enum Event {
         on: NodeId,
         run: u64,
         address: ResourceAddress,
+    },
+    Checked {
+        on: NodeId,
+        run: u64,
+        question: Box<Question>,
     },
     Fenced {
         by: NodeId,
@@ -379,6 +384,7 @@ impl Cluster {
             Event::Begun { on, run, operation } => self.begin((on, run), operation),
             Event::Ended { on, run, operation } => self.end((on, run), operation),
             Event::GaveWay { on, run, operation } => self.give_way((on, run), operation),
+            Event::Checked { on, run, question } => self.answer_check((on, run), question),
             Event::Failed { on, run, address } => self.fail((on, run), address),
             Event::Fenced {
                 by,

@@ -173,6 +173,7 @@ impl Story {
             "start-fails" => Fault::StartFails,
             "start-hangs" => Fault::StartHangs,
             "stop-fails" => Fault::StopFails,
+            "sick" => Fault::Sick,
             "none" => {
                 faults.remove(&name(service));
                 return;
