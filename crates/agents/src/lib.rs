@@ -14,6 +14,7 @@
 
 mod address;
 mod agents;
+mod cards;
 mod command;
 mod context;
 mod event;

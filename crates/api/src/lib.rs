@@ -13,6 +13,7 @@ pub mod error;
 pub mod explain;
 pub mod history;
 pub mod lock;
+pub mod networks;
 pub mod order;
 pub mod plan;
 pub mod quorum;
@@ -31,6 +32,7 @@ pub use history::{
     Events, FenceRecordView, Fences, History, HistoryEntryView, LogLine, LogView, TokenReply,
     TokenRequest,
 };
+pub use networks::{CardView, NetworkView, PingsView};
 pub use order::{Order, OrderReply, OrderRequest, Switch};
 pub use plan::{PlanView, ServiceOutage, StayView, StepView, WaitView};
 pub use status::{

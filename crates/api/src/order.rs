@@ -3,7 +3,7 @@
 use std::fmt;
 
 use model::seen::TicketStanding;
-use model::{DeviceName, NodeName, ServiceName, TicketName};
+use model::{CardName, DeviceName, NodeName, ServiceName, TicketName};
 use serde::{Deserialize, Serialize};
 
 use crate::PlanView;
@@ -69,6 +69,14 @@ pub enum Order {
     Online {
         /// Which.
         node: NodeName,
+    },
+    /// Trust cards of a node again that have failed.
+    Rearm {
+        /// Which node.
+        node: NodeName,
+        /// Which card; none: all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        card: Option<CardName>,
     },
     /// Maintenance of the whole cluster, or of one node.
     Maintenance {
@@ -146,6 +154,7 @@ impl Order {
             | Self::Clear { .. }
             | Self::Standby { .. }
             | Self::Online { .. }
+            | Self::Rearm { .. }
             | Self::Maintenance { .. }
             | Self::Attribute { .. }
             | Self::Ticket { .. }
@@ -169,6 +178,7 @@ impl Order {
             | Self::Clear { service } => Some(service),
             Self::Standby { .. }
             | Self::Online { .. }
+            | Self::Rearm { .. }
             | Self::Maintenance { .. }
             | Self::Attribute { .. }
             | Self::Ticket { .. }
@@ -188,7 +198,7 @@ impl Order {
         match self {
             Self::Move { to, .. } => to.as_ref(),
             Self::TestFence { node } | Self::Maintenance { node, .. } => node.as_ref(),
-            Self::Attribute { node, .. } => Some(node),
+            Self::Attribute { node, .. } | Self::Rearm { node, .. } => Some(node),
             Self::Standby { node }
             | Self::Online { node }
             | Self::Fence { node }
@@ -223,6 +233,7 @@ impl Order {
             | Self::Clear { service } => *service = name,
             Self::Standby { .. }
             | Self::Online { .. }
+            | Self::Rearm { .. }
             | Self::Maintenance { .. }
             | Self::Attribute { .. }
             | Self::Ticket { .. }
@@ -254,6 +265,10 @@ impl fmt::Display for Order {
             Self::Clear { service } => write!(f, "clear {service}"),
             Self::Standby { node } => write!(f, "standby {node}"),
             Self::Online { node } => write!(f, "online {node}"),
+            Self::Rearm { node, card } => {
+                write!(f, "rearm {node}")?;
+                card.iter().try_for_each(|card| write!(f, " {card}"))
+            }
             Self::Maintenance { switch, node } => {
                 let word = match switch {
                     Switch::On => "on",

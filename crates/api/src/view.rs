@@ -11,6 +11,7 @@ use model::seen::{
 use model::spec::{Autostart, ServiceSpec};
 use model::{DeviceName, Epoch, NodeName, Reason, Seen, ServiceName, Spec, TicketName};
 
+use crate::networks;
 use crate::{
     BarView, FenceView, LinkStatus, NodeStatus, ResourceStatus, ServiceState, ServiceStatus,
     Status, TicketView, warn,
@@ -105,6 +106,8 @@ fn nodes(spec: &Spec, seen: &Seen, extra: &StatusExtra) -> Vec<NodeStatus> {
         boot: node.state.boot().map(|boot| boot.to_string()),
         version: extra.versions.get(name).cloned(),
         links: extra.links.get(name).cloned().unwrap_or_default(),
+        networks: networks::networks(spec, &node.networks),
+        pings: networks::pings(&node.networks),
     };
     seen.nodes.iter().map(one).collect()
 }
@@ -309,6 +312,8 @@ fn waiting_state(reason: &Reason) -> ServiceState {
         | Reason::Displaced { .. }
         | Reason::NotAllowedThere { .. }
         | Reason::FailureOfNode { .. }
+        | Reason::NoUsableCard { .. }
+        | Reason::TooFewPings { .. }
         | Reason::FenceFailed { .. } => ServiceState::Waiting,
     }
 }

@@ -17,6 +17,7 @@ mod exit;
 mod history_text;
 mod import_command;
 pub mod lock;
+mod networks_text;
 mod order;
 mod plan_text;
 mod quorum;

@@ -4,6 +4,7 @@ use api::{LinkState, LinkStatus, NodeStatus, ServiceState, ServiceStatus, Status
 use config::Colour;
 use model::WallTime;
 
+use crate::networks_text;
 use crate::screen::{Tone, paint};
 use crate::table::{Cell, cell, span, table, toned};
 
@@ -356,7 +357,7 @@ pub(crate) fn node(node: &NodeStatus, status: &Status, look: Look) -> String {
         true => text.push_str("no services here\n"),
         false => text.push_str(&table(&head, &services, 0, look.colour)),
     }
-    text + &links(node, look)
+    text + &networks_text::tables(node, look.colour) + &links(node, look)
 }
 
 fn links(node: &NodeStatus, look: Look) -> String {

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use model::duration::format as time;
+use model::networks::PingSpec;
 use model::rules::{Copies, ServiceRules, TicketRule};
 use model::spec::{
     Attachment, Autostart, ClusterSpec, Elsewhere, Failback, FenceAction, FenceDeviceSpec,
-    FsckPolicy, MountSource, NodeSpec, Ready, ResourceKind, ResourceSpec, ServiceSpec,
+    FsckPolicy, MountSource, NetworkSpec, NodeSpec, Ready, ResourceKind, ResourceSpec, ServiceSpec,
 };
 use model::{DeviceName, NetworkName, NodeName, ServiceName, Spec};
 use similar::TextDiff;
@@ -102,7 +103,7 @@ pub fn spec_changes(old: &Spec, new: &Spec) -> Vec<Change> {
         &mut changes,
         (&old.networks, &new.networks),
         Subject::Network,
-        |_| Facts::new(),
+        network,
     );
     sections(&mut changes, (&old.nodes, &new.nodes), Subject::Node, node);
     sections(
@@ -286,6 +287,26 @@ fn node(spec: &NodeSpec) -> Facts {
     facts
 }
 
+fn network(spec: &NetworkSpec) -> Facts {
+    let mut facts = facts([
+        ("barred_for", time(spec.barred_for)),
+        ("move_after", time(spec.move_after)),
+        ("steady_after", time(spec.steady_after)),
+    ]);
+    facts.extend(ping(spec.ping.as_ref()));
+    facts
+}
+
+fn ping(spec: Option<&PingSpec>) -> Facts {
+    let of = |of: fn(&PingSpec) -> String| spec.map_or(NOTHING.into(), of);
+    facts([
+        ("ping targets", of(|ping| list(&ping.targets))),
+        ("ping needed", of(|ping| ping.needed.to_string())),
+        ("ping every", of(|ping| time(ping.every))),
+        ("ping timeout", of(|ping| time(ping.timeout))),
+    ])
+}
+
 fn device(spec: &FenceDeviceSpec) -> Facts {
     let action = match spec.action {
         FenceAction::Off => "off",
@@ -378,6 +399,7 @@ fn rules(rules: &ServiceRules) -> Facts {
         ("on_failure stop", rules.on_failure.stop.word().into()),
     ]);
     facts.extend(table("uses", &rules.uses));
+    facts.extend(ping(rules.ping.as_ref()));
     facts
 }
 

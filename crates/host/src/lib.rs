@@ -15,6 +15,7 @@ pub mod neighbours;
 pub mod netlink;
 pub mod ping;
 pub mod process;
+pub mod routes;
 pub mod shared_disk;
 pub mod spawn;
 pub mod watchdog;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::networks::PingSpec;
 use crate::operation::Verb;
 use crate::seen::ResourceFailure;
 use crate::{NodeName, ServiceName, TicketName, duration};
@@ -122,6 +123,8 @@ pub struct ServiceRules {
     pub bar_expires: Option<Duration>,
     /// What answers a failure.
     pub on_failure: OnFailure,
+    /// What should answer where it runs.
+    pub ping: Option<PingSpec>,
 }
 
 /// How many copies of a service run.

@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod arbiter;
+pub mod cards;
 mod company;
 mod dog;
 mod duties;
@@ -24,14 +25,17 @@ mod executor;
 mod lies;
 mod locks;
 mod message;
+mod networks;
 mod node;
 mod outlive;
 pub mod past;
 mod person;
 mod play;
 mod preview;
+pub mod reach;
 mod relay;
 mod requests;
+mod settle;
 mod split;
 mod tend;
 mod ways;

@@ -270,6 +270,8 @@ impl World {
                     None => "follows nobody".into(),
                 });
             }
+            // Cards are not simulated: nobody tells a node of any.
+            Output::Carry { .. } => {}
             Output::Left => self.leave(id),
         }
     }

@@ -16,6 +16,7 @@ mod fences;
 mod lies;
 mod locks;
 mod members;
+mod networks;
 mod orders;
 mod settings;
 mod snapshot;
@@ -226,6 +227,8 @@ impl State {
             | Command::SetWitness { .. }
             | Command::RemoveWitness { .. }
             | Command::WatchdogArmed { .. }
+            | Command::NetworksTold { .. }
+            | Command::RearmCards { .. }
             | Command::SetNodeMaintenance { .. }
             | Command::SetAttribute { .. }
             | Command::SetTicket { .. }
@@ -256,6 +259,10 @@ impl State {
                 by,
             } => self.set_node_maintenance(place, node, *maintenance, by),
             Command::SetAttribute { .. } => self.set_attribute(place, command),
+            Command::RearmCards { node, card, by } => {
+                self.rearm_cards(place, node, (card.as_ref(), by))
+            }
+            Command::NetworksTold { .. } => self.networks_told(place, command),
             Command::SetTicket {
                 ticket,
                 standing,

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod machines;
+mod pings;
 mod resource;
 mod rules;
 mod section;

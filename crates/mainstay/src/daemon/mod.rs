@@ -4,6 +4,7 @@
 //! the socket each have their own task or thread and speak to it by channels. It decides
 //! nothing itself.
 
+mod cards;
 mod control;
 mod disk;
 mod dog;
@@ -17,6 +18,7 @@ mod orders;
 mod pending;
 mod pings;
 mod quorum;
+mod reach;
 mod relays;
 mod unheard;
 mod views;
@@ -247,6 +249,8 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         pending: pending::PendingMap::default(),
         witnesses: witness::Links::default(),
         pings: pings::Pings::default(),
+        cards: cards::KnownCards::default(),
+        targets: reach::Targets::default(),
         disks: disk::Disks::default(),
         next_request: RequestId::first_of(run).0,
         spec_version: 0,
@@ -267,6 +271,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         requests,
     };
     control.watch_wall();
+    control.watch_cards();
     let result = control.run(inputs).await;
     let result = control.close(result);
     stop.notify_one();
