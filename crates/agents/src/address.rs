@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use host::neighbours::{Announcer, owner_of};
 use host::netlink::{Card, Change, LinkState, Netlink, NetlinkError, Placed};
+use model::CardName;
 use model::operation::{Operation, Outcome, Verb};
 use model::spec::AddressSpec;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::cards::Carriers;
 use crate::context::{Context, Done, chain};
 use crate::record::Trace;
 
@@ -18,11 +20,19 @@ use crate::record::Trace;
 /// memory.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
+/// How long an address is asked for on a card that takes over: its neighbours answer within
+/// milliseconds, and its clients wait.
+const MOVE_WAIT_MAX: Duration = Duration::from_millis(60);
+
 /// An address that is on a card and watched.
 pub(crate) struct Held {
+    spec: AddressSpec,
     placed: Placed,
     changes: broadcast::Receiver<Change>,
+    carriers: watch::Receiver<Carriers>,
     repeats: Option<JoinHandle<()>>,
+    /// It went with the link of its card, and comes back with that or on another one.
+    is_waiting: bool,
     /// News was heard that may concern it, and the kernel has not been asked since.
     doubt: bool,
 }
@@ -36,15 +46,43 @@ impl Drop for Held {
     }
 }
 
+/// A step that keeps an address where its network is.
+enum Kept {
+    /// It is where it should be, or waits for a card.
+    Well,
+    /// It is not, and nothing is to be done about it here.
+    Lost(String),
+}
+
 impl Held {
-    /// Waits until the address or its card is gone and tells which.
-    pub(crate) async fn ended(&mut self, netlink: &Netlink) -> String {
+    fn new(
+        (context, spec): (&Context, &AddressSpec),
+        placed: Placed,
+        changes: broadcast::Receiver<Change>,
+    ) -> Self {
+        let carriers = context.shared.carriers.subscribe();
+        // Its network may have gone to another card while nobody watched.
+        let doubt = carriers.borrow().contains_key(&spec.network);
+        Self {
+            spec: spec.clone(),
+            placed,
+            changes,
+            carriers,
+            repeats: None,
+            is_waiting: false,
+            doubt,
+        }
+    }
+
+    /// Follows its network from card to card; waits until it or its card is gone and tells
+    /// which.
+    pub(crate) async fn ended(&mut self, context: &Context) -> String {
         // May be dropped at any await and called again: doubt outlives that.
         loop {
             if self.doubt {
-                match self.absence(netlink).await {
-                    Ok(Some(how)) => return how,
-                    Ok(None) => self.doubt = false,
+                match self.keep(context).await {
+                    Ok(Kept::Lost(how)) => return how,
+                    Ok(Kept::Well) => self.doubt = false,
                     Err(error) => {
                         // Not knowing is no failure of the address.
                         tracing::warn!(error = chain(&error), "cannot look at an address");
@@ -53,23 +91,120 @@ impl Held {
                     }
                 }
             }
-            self.doubt = match self.changes.recv().await {
-                Ok(Change::AddressGone(gone)) => gone.address.addr() == self.placed.address.addr(),
-                Ok(Change::CardChanged(card) | Change::CardGone(card)) => {
-                    card.index == self.placed.card
-                }
-                Ok(Change::AddressCame(_)) => false,
-                Ok(Change::Missed) | Err(broadcast::error::RecvError::Lagged(_)) => true,
-                Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
-            };
+            tokio::select! {
+                change = self.changes.recv() => self.doubt = self.concerns(change).await,
+                Ok(()) = self.carriers.changed() => self.doubt = true,
+            }
         }
     }
 
-    /// What is wrong with the address now, if anything.
-    async fn absence(&self, netlink: &Netlink) -> Result<Option<String>, NetlinkError> {
-        let placed = netlink.find(self.placed.address.addr()).await?;
+    async fn concerns(&self, change: Result<Change, broadcast::error::RecvError>) -> bool {
+        match change {
+            Ok(Change::AddressGone(gone)) => gone.address.addr() == self.placed.address.addr(),
+            // While it waits, its card may come back under another number.
+            Ok(Change::CardChanged(card) | Change::CardGone(card)) => {
+                card.index == self.placed.card || self.is_waiting
+            }
+            Ok(Change::AddressCame(_)) => false,
+            Ok(Change::Missed) | Err(broadcast::error::RecvError::Lagged(_)) => true,
+            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        }
+    }
+
+    /// The card that carries its network, where somebody says which.
+    fn carrier(&self) -> Option<CardName> {
+        self.carriers.borrow().get(&self.spec.network).cloned()
+    }
+
+    async fn keep(&mut self, context: &Context) -> Result<Kept, NetlinkError> {
+        let netlink = &context.shared.netlink;
+        // Before the cards are looked at: what is said later is news again.
+        self.carriers.mark_unchanged();
+        let carrier = self.carrier();
+        let address = self.placed.address.addr();
+        let places = netlink.addresses().await?.into_iter();
+        let places: Vec<Placed> = places.filter(|p| p.address.addr() == address).collect();
         let cards = netlink.cards().await?;
-        Ok(describe_absence(self.placed, placed, &cards))
+        let Some(carrier) = carrier else {
+            let here = places.iter().find(|p| p.card == self.placed.card);
+            let found = here.or(places.first()).copied();
+            return Ok(match describe_absence(self.placed, found, &cards) {
+                Some(how) => Kept::Lost(how),
+                None => Kept::Well,
+            });
+        };
+        let carrier = cards.iter().find(|card| card.name == *carrier.as_str());
+        let Some(carrier) = carrier.filter(|card| card.state == LinkState::Up) else {
+            // No card of its network can have it. Whether the service stays is decided by
+            // those who know the other nodes.
+            self.is_waiting |= places.is_empty();
+            return Ok(Kept::Well);
+        };
+        let is_there = places.iter().any(|place| place.card == carrier.index);
+        let stays = self.placed.card == carrier.index && !self.is_waiting;
+        match (is_there, stays) {
+            (true, true) => return Ok(Kept::Well),
+            (false, true) => return Ok(Kept::Lost(format!("address gone from {}", carrier.name))),
+            (_, false) => {}
+        }
+        self.take_to(context, carrier, &cards, (&places, is_there))
+            .await
+    }
+
+    /// Takes the address to the card that carries its network now: first there, then away from
+    /// where it was, so that what is bound to it stays bound.
+    async fn take_to(
+        &mut self,
+        context: &Context,
+        carrier: &Card,
+        cards: &[Card],
+        (places, is_there): (&[Placed], bool),
+    ) -> Result<Kept, NetlinkError> {
+        let netlink = &context.shared.netlink;
+        let address = self.placed.address;
+        if !is_there {
+            let wait = self.spec.duplicate_wait.min(MOVE_WAIT_MAX);
+            if let Some(how) = taken(carrier, address.addr(), wait, cards).await {
+                return Ok(Kept::Lost(how));
+            }
+            netlink.add(address, carrier.index).await?;
+        }
+        if let Some(repeats) = self.repeats.take() {
+            repeats.abort();
+        }
+        self.placed.card = carrier.index;
+        self.is_waiting = false;
+        self.announce(context, carrier);
+        for place in places.iter().filter(|place| place.card != carrier.index) {
+            netlink.remove(*place).await?;
+        }
+        let line = format!("{address} moved to {}", carrier.name);
+        context.log.line(&line);
+        tracing::info!(resource = %context.address, "{line}");
+        Ok(Kept::Well)
+    }
+
+    /// Tells the neighbours now and, in the background, some times more.
+    fn announce(&mut self, context: &Context, card: &Card) {
+        if card.mac.is_none() {
+            return;
+        }
+        match Announcer::open(card, self.placed.address.addr()) {
+            Ok(announcer) => {
+                if let Err(error) = announcer.announce() {
+                    context
+                        .log
+                        .line(&format!("not announced: {}", chain(&error)));
+                }
+                self.repeats = Some(tokio::spawn(announcer.repeat()));
+            }
+            Err(error) => {
+                context
+                    .log
+                    .line(&format!("not announced: {}", chain(&error)));
+                tracing::warn!(resource = %context.address, %error, "address not announced");
+            }
+        }
     }
 }
 
@@ -115,6 +250,22 @@ async fn look(
     held: &mut Option<Held>,
 ) -> Result<Done, NetlinkError> {
     let netlink = &context.shared.netlink;
+    if let Some(known) = held.as_mut().filter(|known| known.carrier().is_some()) {
+        // It may be on its way to another card, or wait for one.
+        return Ok(match known.keep(context).await? {
+            Kept::Well => Outcome::Running.into(),
+            Kept::Lost(how) => {
+                *held = None;
+                match netlink.find(spec.address.addr()).await? {
+                    Some(_) => Done::failed(how),
+                    None => {
+                        context.strike_out();
+                        Outcome::Stopped.into()
+                    }
+                }
+            }
+        });
+    }
     // Listen before looking, or a change in between is missed.
     let changes = netlink.changes();
     let Some(placed) = netlink.find(spec.address.addr()).await? else {
@@ -123,16 +274,14 @@ async fn look(
         return Ok(Outcome::Stopped.into());
     };
     let cards = netlink.cards().await?;
-    if let Some(how) = describe_absence(placed, Some(placed), &cards) {
+    let is_carried = context.shared.carriers.borrow().contains_key(&spec.network);
+    if let Some(how) = describe_absence(placed, Some(placed), &cards)
+        && !is_carried
+    {
         return Ok(Done::failed(how));
     }
     if held.as_ref().is_none_or(|held| held.placed != placed) {
-        *held = Some(Held {
-            placed,
-            changes,
-            repeats: None,
-            doubt: false,
-        });
+        *held = Some(Held::new((context, spec), placed, changes));
     }
     Ok(Outcome::Running.into())
 }
@@ -153,17 +302,26 @@ async fn start(
             context
                 .log
                 .line("the address is there already: announced again");
-            *held = Some(announced(context, placed, &cards, changes));
+            *held = Some(announced((context, spec), placed, &cards, changes));
             return Ok(Outcome::Running.into());
         }
         // It sits on a dead card: take it to a living one.
         netlink.remove(placed).await?;
     }
-    let card = match choose(netlink, operation, spec, &cards).await? {
+    let carrier = context.shared.carriers.borrow().get(&spec.network).cloned();
+    let carrier = carrier.and_then(|name| {
+        let named = |card: &&Card| card.name == *name.as_str() && card.state == LinkState::Up;
+        cards.iter().find(named)
+    });
+    let chosen = match carrier {
+        Some(carrier) => Ok(carrier),
+        None => choose(netlink, operation, spec, &cards).await?,
+    };
+    let card = match chosen {
         Ok(card) => card,
         Err(how) => return Ok(Done::failed(how)),
     };
-    if let Some(how) = taken(card, address, spec).await {
+    if let Some(how) = taken(card, address, spec.duplicate_wait, &cards).await {
         return Ok(Done::failed(how));
     }
     if let Err(error) = context.record(operation, Trace::Up) {
@@ -177,7 +335,7 @@ async fn start(
     context
         .log
         .line(&format!("{} added to {}", spec.address, card.name));
-    *held = Some(announced(context, placed, &cards, changes));
+    *held = Some(announced((context, spec), placed, &cards, changes));
     Ok(Outcome::Running.into())
 }
 
@@ -223,9 +381,9 @@ async fn choose<'a>(
 }
 
 /// Who else has the address. A card that cannot ask has nobody to ask.
-async fn taken(card: &Card, address: IpAddr, spec: &AddressSpec) -> Option<String> {
+async fn taken(card: &Card, address: IpAddr, wait: Duration, own: &[Card]) -> Option<String> {
     card.mac?;
-    match owner_of(card, address, spec.duplicate_wait).await {
+    match owner_of(card, address, wait, own).await {
         Ok(None) => None,
         Ok(Some(mac)) => Some(format!("{address} is in use by {mac} on {}", card.name)),
         Err(error) => Some(format!(
@@ -235,41 +393,18 @@ async fn taken(card: &Card, address: IpAddr, spec: &AddressSpec) -> Option<Strin
     }
 }
 
-/// Tells the neighbours now and, in the background, some times more.
+/// Watched from now on, and told to the neighbours.
 fn announced(
-    context: &Context,
+    (context, spec): (&Context, &AddressSpec),
     placed: Placed,
     cards: &[Card],
     changes: broadcast::Receiver<Change>,
 ) -> Held {
-    let card = cards
-        .iter()
-        .find(|card| card.index == placed.card && card.mac.is_some());
-    let announcer = card.map(|card| Announcer::open(card, placed.address.addr()));
-    let repeats = match announcer {
-        None => None,
-        Some(Ok(announcer)) => {
-            if let Err(error) = announcer.announce() {
-                context
-                    .log
-                    .line(&format!("not announced: {}", chain(&error)));
-            }
-            Some(tokio::spawn(announcer.repeat()))
-        }
-        Some(Err(error)) => {
-            context
-                .log
-                .line(&format!("not announced: {}", chain(&error)));
-            tracing::warn!(resource = %context.address, %error, "address not announced");
-            None
-        }
-    };
-    Held {
-        placed,
-        changes,
-        repeats,
-        doubt: false,
+    let mut held = Held::new((context, spec), placed, changes);
+    if let Some(card) = cards.iter().find(|card| card.index == placed.card) {
+        held.announce(context, card);
     }
+    held
 }
 
 async fn stop(

@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use host::cgroup::CgroupRoot;
-use host::netlink::Netlink;
+use host::netlink::{Card, Change, Netlink, NetlinkError, Placed};
 use model::environment::{Fact, Question};
 use model::operation::{Operation, OperationReport, Outcome, ResourceAddress, Verb};
-use model::{ResourceName, ServiceName};
-use tokio::sync::{mpsc, watch};
+use model::spec::Attachment;
+use model::{CardName, NetworkName, ResourceName, ServiceName};
+use tokio::sync::{broadcast, mpsc, watch};
 
+use crate::cards::OwnAddresses;
 use crate::context::{Context, Shared};
 use crate::inspect::inspect;
 use crate::kept::{Kept, sweep};
@@ -29,6 +31,7 @@ const QUEUE_MAX: usize = 16;
 pub struct Agents {
     settings: Settings,
     shared: Arc<Shared>,
+    own: OwnAddresses,
     resources: Mutex<BTreeMap<ResourceAddress, Resource>>,
 }
 
@@ -56,14 +59,47 @@ impl Agents {
             records: Records::new(&settings.run_dir, host::boot::boot_id()?),
             cgroups,
             netlink: Netlink::open().map_err(io::Error::other)?,
+            carriers: watch::Sender::default(),
             events,
             newest: Mutex::default(),
         });
         Ok(Self {
+            own: OwnAddresses::start(&shared),
             settings,
             shared,
             resources: Mutex::default(),
         })
+    }
+
+    /// The addresses of a network, its own and those of services, shall be on this card from now
+    /// on; none: nobody looks after its cards any more.
+    pub fn carry(&self, network: &NetworkName, card: Option<&CardName>) {
+        self.shared.carriers.send_modify(|carriers| {
+            match card {
+                Some(card) => carriers.insert(network.clone(), card.clone()),
+                None => carriers.remove(network),
+            };
+        });
+    }
+
+    /// This node's own address on each network, and its cards there.
+    pub fn follow_own(&self, own: BTreeMap<NetworkName, Attachment>) {
+        self.own.follow(own);
+    }
+
+    /// News of cards and addresses, as the kernel tells them.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.shared.netlink.changes()
+    }
+
+    /// All cards of this machine, and the addresses on them.
+    ///
+    /// # Errors
+    /// When the kernel does not answer.
+    pub async fn cards(&self) -> Result<(Vec<Card>, Vec<Placed>), NetlinkError> {
+        let netlink = &self.shared.netlink;
+        Ok((netlink.cards().await?, netlink.addresses().await?))
     }
 
     /// Takes an operation. Never blocks; the end is told by `Event::Finished`, also when the

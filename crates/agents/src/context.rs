@@ -7,9 +7,10 @@ use host::cgroup::{Cgroup, CgroupRoot};
 use host::netlink::Netlink;
 use model::operation::{Operation, Outcome, ResourceAddress};
 use model::{ClaimEpoch, ServiceName};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::Event;
+use crate::cards::Carriers;
 use crate::log::Log;
 use crate::record::{Record, Records, Trace};
 
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) records: Records,
     pub(crate) cgroups: Option<CgroupRoot>,
     pub(crate) netlink: Netlink,
+    /// Which card carries the addresses of each network, as far as somebody has said so.
+    pub(crate) carriers: watch::Sender<Carriers>,
     pub(crate) events: mpsc::Sender<Event>,
     /// The newest claim seen of each service in this run of the daemon.
     pub(crate) newest: Mutex<BTreeMap<ServiceName, ClaimEpoch>>,

@@ -15,6 +15,7 @@
 mod address;
 mod agents;
 pub mod checks;
+mod cards;
 mod command;
 mod context;
 mod event;

@@ -240,7 +240,7 @@ async fn ended(held: &mut Held, context: &Context) -> End {
     tokio::select! {
         how = async { match process { Some(held) => held.ended().await, None => never().await } } => End::Process(how),
         () = async { match command { Some(held) => held.ended().await, None => never().await } } => End::Command,
-        how = async { match address { Some(held) => held.ended(&context.shared.netlink).await, None => never().await } } => End::Address(how),
+        how = async { match address { Some(held) => held.ended(context).await, None => never().await } } => End::Address(how),
         how = async { match mount { Some(held) => held.ended().await, None => never().await } } => End::Mount(how),
     }
 }

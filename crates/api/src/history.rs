@@ -142,6 +142,7 @@ fn subject(what: &Happening) -> Subject {
         Happening::Arbiter { .. } => ("arbiter", None, None),
         Happening::Configured { .. } => ("configured", None, None),
         Happening::Watchdog { node, .. } => ("watchdog", None, Some(node.to_string())),
+        Happening::Network { node, .. } => ("network", None, Some(node.to_string())),
         Happening::Operator { .. } => ("operator", None, None),
     }
 }
@@ -169,6 +170,7 @@ fn grounds(what: &Happening) -> (Option<u64>, Option<String>) {
         | Happening::Configured { .. }
         | Happening::LockTaken { .. }
         | Happening::Watchdog { .. }
+        | Happening::Network { .. }
         | Happening::Operator { .. } => (None, None),
     }
 }

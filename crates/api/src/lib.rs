@@ -16,6 +16,7 @@ pub mod explain;
 pub mod history;
 pub mod lock;
 pub mod log;
+pub mod networks;
 pub mod order;
 pub mod plan;
 pub mod quorum;
@@ -39,6 +40,7 @@ pub use log::{
     DaemonLine, DaemonLog, DaemonLogQuery, Levels, LevelsChange, LevelsRequest, LogLine, LogQuery,
     LogView, NodeQuestion,
 };
+pub use networks::{CardView, NetworkView, PingsView};
 pub use order::{Order, OrderReply, OrderRequest, Switch};
 pub use plan::{PlanView, ServiceOutage, StayView, StepView, WaitView};
 pub use status::{

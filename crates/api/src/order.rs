@@ -4,7 +4,7 @@ use std::fmt;
 
 use model::checks::{CheckName, CheckOrder};
 use model::seen::TicketStanding;
-use model::{DeviceName, NodeName, ServiceName, TicketName};
+use model::{CardName, DeviceName, NodeName, ServiceName, TicketName};
 use serde::{Deserialize, Serialize};
 
 use crate::PlanView;
@@ -76,6 +76,14 @@ pub enum Order {
     Online {
         /// Which.
         node: NodeName,
+    },
+    /// Trust cards of a node again that have failed.
+    Rearm {
+        /// Which node.
+        node: NodeName,
+        /// Which card; none: all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        card: Option<CardName>,
     },
     /// Maintenance of the whole cluster, or of one node.
     Maintenance {
@@ -164,6 +172,7 @@ impl Order {
             | Self::Clear { .. }
             | Self::Standby { .. }
             | Self::Online { .. }
+            | Self::Rearm { .. }
             | Self::Maintenance { .. }
             | Self::Attribute { .. }
             | Self::Checks { .. }
@@ -189,6 +198,7 @@ impl Order {
             Self::Checks { service, .. } => service.as_ref(),
             Self::Standby { .. }
             | Self::Online { .. }
+            | Self::Rearm { .. }
             | Self::Maintenance { .. }
             | Self::Attribute { .. }
             | Self::Ticket { .. }
@@ -208,7 +218,7 @@ impl Order {
         match self {
             Self::Move { to, .. } | Self::Start { to, .. } => to.as_ref(),
             Self::TestFence { node } | Self::Maintenance { node, .. } => node.as_ref(),
-            Self::Attribute { node, .. } => Some(node),
+            Self::Attribute { node, .. } | Self::Rearm { node, .. } => Some(node),
             Self::Standby { node }
             | Self::Online { node }
             | Self::Fence { node }
@@ -248,6 +258,7 @@ impl Order {
             Self::Checks { service: None, .. } => {}
             Self::Standby { .. }
             | Self::Online { .. }
+            | Self::Rearm { .. }
             | Self::Maintenance { .. }
             | Self::Attribute { .. }
             | Self::Ticket { .. }
@@ -292,6 +303,10 @@ impl fmt::Display for Order {
             Self::Clear { service } => write!(f, "clear {service}"),
             Self::Standby { node } => write!(f, "standby {node}"),
             Self::Online { node } => write!(f, "online {node}"),
+            Self::Rearm { node, card } => {
+                write!(f, "rearm {node}")?;
+                card.iter().try_for_each(|card| write!(f, " {card}"))
+            }
             Self::Maintenance { switch, node } => {
                 let word = match switch {
                     Switch::On => "on",

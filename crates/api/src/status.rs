@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CheckView, Timestamp};
+use crate::{CheckView, NetworkView, PingsView, Timestamp};
 
 /// The state of everything, as the node `seen_by` sees it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -99,6 +99,12 @@ pub struct NodeStatus {
     /// Its own checks, as far as the node that answers knows them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckView>,
+    /// Its networks with their cards, as it tells. By name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<NetworkView>,
+    /// The ping targets that it asks, as it tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pings: Vec<PingsView>,
 }
 
 /// One network between two nodes.

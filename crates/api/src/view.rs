@@ -11,6 +11,7 @@ use model::seen::{
 use model::spec::{Autostart, ServiceSpec};
 use model::{DeviceName, Epoch, NodeName, Reason, Seen, ServiceName, Spec, TicketName};
 
+use crate::networks;
 use crate::{
     BarView, CheckView, FenceView, LinkStatus, NodeStatus, ResourceStatus, ServiceState,
     ServiceStatus, Status, TicketView, warn,
@@ -116,6 +117,8 @@ fn nodes(spec: &Spec, seen: &Seen, extra: &StatusExtra) -> Vec<NodeStatus> {
             true => extra.node_checks.clone(),
             false => Vec::new(),
         },
+        networks: networks::networks(spec, &node.networks),
+        pings: networks::pings(&node.networks),
     };
     seen.nodes.iter().map(one).collect()
 }
@@ -345,6 +348,8 @@ fn waiting_state(reason: &Reason) -> ServiceState {
         | Reason::Displaced { .. }
         | Reason::NotAllowedThere { .. }
         | Reason::FailureOfNode { .. }
+        | Reason::NoUsableCard { .. }
+        | Reason::TooFewPings { .. }
         | Reason::FenceFailed { .. } => ServiceState::Waiting,
     }
 }

@@ -34,6 +34,10 @@ pub(crate) fn warnings(spec: &Spec, seen: &Seen, status: &Status) -> Vec<String>
     }
     for node in &status.nodes {
         warnings.extend(links(node, &status.nodes));
+        if node.state == "online" {
+            let (name, networks) = (&node.name, &node.networks);
+            warnings.extend(crate::networks::warnings(name, networks, &node.pings));
+        }
     }
     for (name, service) in &seen.services {
         if let Some(described) = spec.service_of(name) {

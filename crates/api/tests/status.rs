@@ -47,6 +47,7 @@ fn node(state: NodeState) -> NodeSeen {
         watchdog_word: None,
         attributes: BTreeMap::new(),
         maintenance: Maintenance::Off,
+        networks: Box::default(),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::lock::LockCommand;
 use crate::witness::WitnessCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::spec::Attachment;
-use model::{DeviceName, NetworkName, NodeName, ResourceName, ServiceName, TicketName};
+use model::{CardName, DeviceName, NetworkName, NodeName, ResourceName, ServiceName, TicketName};
 
 /// How long `--wait` waits without a time.
 const WAIT_DEFAULT: &str = "60s";
@@ -141,6 +141,11 @@ pub enum Command {
     #[command(after_help = "Example:
   mainstay online alpha")]
     Online(NodeArgs),
+    /// Trust cards of a node again that have failed
+    #[command(after_help = "Examples:
+  mainstay rearm alpha eth0
+  mainstay rearm alpha            all its cards")]
+    Rearm(RearmArgs),
     /// Keep Mainstay's hands off the whole cluster or one node, or end that
     #[command(after_help = "Examples:
   mainstay maintenance on
@@ -393,6 +398,18 @@ pub struct MoveArgs {
 pub struct NodeArgs {
     /// Which node
     pub node: NodeName,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as help")]
+    pub act: ActArgs,
+}
+
+/// `rearm`.
+#[derive(Debug, Args)]
+pub struct RearmArgs {
+    /// Whose cards
+    pub node: NodeName,
+    /// Which card; all when none is named
+    pub card: Option<CardName>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as help")]
     pub act: ActArgs,

@@ -19,6 +19,7 @@ mod history_text;
 mod import_command;
 pub mod lock;
 mod log;
+mod networks_text;
 mod order;
 mod plan_text;
 mod quorum;

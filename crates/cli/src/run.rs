@@ -418,6 +418,10 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         Command::Clear(a) => (Order::Clear { service: a.service }, a.act),
         Command::Standby(a) => (Order::Standby { node: a.node }, a.act),
         Command::Online(a) => (Order::Online { node: a.node }, a.act),
+        Command::Rearm(a) => {
+            let (node, card) = (a.node, a.card);
+            (Order::Rearm { node, card }, a.act)
+        }
         Command::Maintenance(a) => {
             let switch = match a.switch {
                 OnOff::On => Switch::On,

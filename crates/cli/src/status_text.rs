@@ -6,6 +6,7 @@ use api::{
 use config::Colour;
 use model::WallTime;
 
+use crate::networks_text;
 use crate::screen::{Tone, paint};
 use crate::table::{Cell, cell, span, table, toned};
 
@@ -370,6 +371,7 @@ pub(crate) fn node(node: &NodeStatus, status: &Status, look: Look) -> String {
         true => text.push_str("no services here\n"),
         false => text.push_str(&table(&head, &services, 0, look.colour)),
     }
+    text.push_str(&networks_text::tables(node, look.colour));
     text.push_str(&checks(&node.checks, look));
     text + &links(node, look)
 }

@@ -110,6 +110,7 @@ impl Goal {
                 node: node.to_string(),
             },
             Order::Freeze { .. }
+            | Order::Rearm { .. }
             | Order::Thaw { .. }
             | Order::Clear { .. }
             | Order::Maintenance { .. }

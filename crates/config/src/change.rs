@@ -5,10 +5,11 @@ use std::fmt;
 
 use model::checks::{CheckBegin, CheckSpec};
 use model::duration::format as time;
+use model::networks::PingSpec;
 use model::rules::{Copies, ServiceRules, TicketRule};
 use model::spec::{
     Attachment, Autostart, ClusterSpec, Elsewhere, Failback, FenceAction, FenceDeviceSpec,
-    FsckPolicy, MountSource, NodeSpec, Ready, ResourceKind, ResourceSpec, ServiceSpec,
+    FsckPolicy, MountSource, NetworkSpec, NodeSpec, Ready, ResourceKind, ResourceSpec, ServiceSpec,
 };
 use model::{DeviceName, NetworkName, NodeName, ServiceName, Spec};
 use similar::TextDiff;
@@ -103,7 +104,7 @@ pub fn spec_changes(old: &Spec, new: &Spec) -> Vec<Change> {
         &mut changes,
         (&old.networks, &new.networks),
         Subject::Network,
-        |_| Facts::new(),
+        network,
     );
     sections(&mut changes, (&old.nodes, &new.nodes), Subject::Node, node);
     sections(
@@ -300,6 +301,26 @@ fn node(spec: &NodeSpec) -> Facts {
     facts
 }
 
+fn network(spec: &NetworkSpec) -> Facts {
+    let mut facts = facts([
+        ("barred_for", time(spec.barred_for)),
+        ("move_after", time(spec.move_after)),
+        ("steady_after", time(spec.steady_after)),
+    ]);
+    facts.extend(ping(spec.ping.as_ref()));
+    facts
+}
+
+fn ping(spec: Option<&PingSpec>) -> Facts {
+    let of = |of: fn(&PingSpec) -> String| spec.map_or(NOTHING.into(), of);
+    facts([
+        ("ping targets", of(|ping| list(&ping.targets))),
+        ("ping needed", of(|ping| ping.needed.to_string())),
+        ("ping every", of(|ping| time(ping.every))),
+        ("ping timeout", of(|ping| time(ping.timeout))),
+    ])
+}
+
 fn device(spec: &FenceDeviceSpec) -> Facts {
     let action = match spec.action {
         FenceAction::Off => "off",
@@ -426,6 +447,7 @@ fn rules(rules: &ServiceRules) -> Facts {
     for check in &rules.checks {
         facts.extend(self::check(&check.name.to_string(), check));
     }
+    facts.extend(ping(rules.ping.as_ref()));
     facts
 }
 

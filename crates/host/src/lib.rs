@@ -17,6 +17,7 @@ pub mod neighbours;
 pub mod netlink;
 pub mod ping;
 pub mod process;
+pub mod routes;
 pub mod shared_disk;
 pub mod spawn;
 pub mod survey;

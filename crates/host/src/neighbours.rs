@@ -234,7 +234,7 @@ impl Announcer {
 
 /// Asks the neighbours on a card, for as long as `wait`, whether one of them has `address`
 /// or is about to take it, and returns the first such neighbour's hardware address. Zero:
-/// nobody is asked, nobody is found.
+/// nobody is asked, nobody is found. The machine's own cards, `own`, are no neighbours.
 ///
 /// # Errors
 /// When the card has no neighbours, or the socket fails.
@@ -242,6 +242,7 @@ pub async fn owner_of(
     card: &Card,
     address: IpAddr,
     wait: Duration,
+    own: &[Card],
 ) -> Result<Option<Mac>, NeighbourError> {
     if wait.is_zero() {
         return Ok(None);
@@ -249,21 +250,23 @@ pub async fn owner_of(
     let mac = mac_of(card)?;
     let socket = PacketSocket::open(card, address)?;
     let question = frame::probe(address, mac);
-    ask(&socket, &question, (address, mac), wait).await
+    let mut known: Vec<Mac> = own.iter().filter_map(|card| card.mac).collect();
+    known.push(mac);
+    ask(&socket, &question, (address, &known), wait).await
 }
 
-/// Asks several times within `wait`.
+/// Asks several times within `wait`; what one of `own` says is no answer.
 async fn ask(
     socket: &PacketSocket,
     question: &[u8],
-    (address, mac): (IpAddr, Mac),
+    (address, own): (IpAddr, &[Mac]),
     wait: Duration,
 ) -> Result<Option<Mac>, NeighbourError> {
     let began = Instant::now();
     for nth in 0..PROBES {
         socket.send(question)?;
         let until = began + wait * (nth + 1) / PROBES;
-        let heard = tokio::time::timeout_at(until, hear(socket, address, mac)).await;
+        let heard = tokio::time::timeout_at(until, hear(socket, address, own)).await;
         match heard {
             Ok(Ok(other)) => return Ok(Some(other)),
             Ok(Err(source)) => {
@@ -295,18 +298,18 @@ pub async fn neighbour_with(
         return Ok(None);
     };
     let socket = PacketSocket::open(card, address)?;
-    ask(&socket, &question, (address, mac), wait).await
+    ask(&socket, &question, (address, &[mac]), wait).await
 }
 
 /// Waits until somebody else says something about `address`.
-async fn hear(socket: &PacketSocket, address: IpAddr, own: Mac) -> io::Result<Mac> {
+async fn hear(socket: &PacketSocket, address: IpAddr, own: &[Mac]) -> io::Result<Mac> {
     loop {
         let frame = socket.receive().await?;
         let (about, mac) = match frame::read(&frame) {
             Some(Saying::Owns { address, mac } | Saying::Wants { address, mac }) => (address, mac),
             None => continue,
         };
-        if about == address && mac != own {
+        if about == address && !own.contains(&mac) {
             return Ok(mac);
         }
     }

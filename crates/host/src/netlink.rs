@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use ipnet::IpNet;
-use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
 };
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::{Handle, MulticastGroup};
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, SemaphorePermit, broadcast};
 
 /// The kernel answers within microseconds; one that needs longer than this is in trouble
 /// that waiting does not mend.
@@ -62,6 +62,8 @@ pub struct Card {
     pub mac: Option<Mac>,
     /// Whether it can carry packets.
     pub state: LinkState,
+    /// The card that it is a part of: a bridge or a bond.
+    pub master: Option<u32>,
 }
 
 /// An address on a card.
@@ -115,8 +117,10 @@ pub enum NetlinkError {
 
 /// An open connection. Lives on the tokio runtime on which it was opened.
 pub struct Netlink {
-    handle: Handle,
+    pub(crate) handle: Handle,
     changes: broadcast::Sender<Change>,
+    /// The kernel gives one list at a time on a socket, and refuses to begin another.
+    lists: Semaphore,
     tasks: [tokio::task::JoinHandle<()>; 2],
 }
 
@@ -156,6 +160,7 @@ impl Netlink {
         Ok(Self {
             handle,
             changes,
+            lists: Semaphore::new(1),
             tasks,
         })
     }
@@ -167,12 +172,19 @@ impl Netlink {
         self.changes.subscribe()
     }
 
+    /// Waits for the turn to list something.
+    pub(crate) async fn turn(&self) -> SemaphorePermit<'_> {
+        let turn = self.lists.acquire().await;
+        turn.expect("nobody closes the semaphore")
+    }
+
     /// All cards.
     ///
     /// # Errors
     /// When the kernel does not answer.
     pub async fn cards(&self) -> Result<Vec<Card>, NetlinkError> {
         const WHAT: &str = "list cards";
+        let _turn = self.turn().await;
         let mut stream = self.handle.link().get().execute();
         let list = async {
             let mut cards = Vec::new();
@@ -198,6 +210,7 @@ impl Netlink {
     /// When the kernel does not answer.
     pub async fn addresses(&self) -> Result<Vec<Placed>, NetlinkError> {
         const WHAT: &str = "list addresses";
+        let _turn = self.turn().await;
         let mut stream = self.handle.address().get().execute();
         let list = async {
             let mut placed = Vec::new();
@@ -279,8 +292,8 @@ fn message_of(placed: Placed) -> AddressMessage {
     let mut message = AddressMessage::default();
     let ip = placed.address.addr();
     message.header.family = match ip {
-        IpAddr::V4(_) => netlink_packet_route::AddressFamily::Inet,
-        IpAddr::V6(_) => netlink_packet_route::AddressFamily::Inet6,
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
     };
     message.header.prefix_len = placed.address.prefix_len();
     message.header.index = placed.card;
@@ -289,7 +302,7 @@ fn message_of(placed: Placed) -> AddressMessage {
     message
 }
 
-async fn limited<T>(
+pub(crate) async fn limited<T>(
     what: &'static str,
     answer: impl Future<Output = Result<T, NetlinkError>>,
 ) -> Result<T, NetlinkError> {
@@ -302,7 +315,7 @@ async fn limited<T>(
     }
 }
 
-fn refused(what: &'static str, error: rtnetlink::Error) -> NetlinkError {
+pub(crate) fn refused(what: &'static str, error: rtnetlink::Error) -> NetlinkError {
     match error {
         rtnetlink::Error::NetlinkError(message) => NetlinkError::Refused {
             what,
@@ -316,6 +329,10 @@ fn refused(what: &'static str, error: rtnetlink::Error) -> NetlinkError {
 }
 
 fn card_from(message: &LinkMessage) -> Option<Card> {
+    // Bridges tell of their ports in words of their own: there a port that leaves is "gone".
+    if message.header.interface_family != AddressFamily::Unspec {
+        return None;
+    }
     let name = message.attributes.iter().find_map(|a| match a {
         LinkAttribute::IfName(name) => Some(name.clone()),
         _ => None,
@@ -338,6 +355,10 @@ fn card_from(message: &LinkMessage) -> Option<Card> {
         name,
         mac: bytes.filter(|_| !neighbourless).map(Mac),
         state,
+        master: message.attributes.iter().find_map(|a| match a {
+            LinkAttribute::Controller(index) => Some(*index),
+            _ => None,
+        }),
     })
 }
 

@@ -13,7 +13,7 @@ use crate::form::{Cluster, apply_services, form};
 use crate::handle::{Lab, LabError, Options};
 use crate::janitor::Lifetime;
 use crate::layout;
-use crate::protocol::{Cut, Direction, Pace, Power, Status};
+use crate::protocol::{Cut, Direction, Pace, Power, Status, node_and_card};
 use crate::{demo, scenario};
 
 /// A command that a person runs ends when the person wants; a month is never.
@@ -69,7 +69,7 @@ pub enum LabCommand {
         /// Which laboratory.
         #[command(flatten)]
         which: Which,
-        /// Only the cables of this node
+        /// Only the cables of this node, or of one of its cards: `alpha/eth0`
         node: Option<String>,
     },
     /// Stop every process of a node, as a machine that stalls
@@ -107,12 +107,15 @@ pub struct Up {
     /// Number of nodes
     #[arg(long)]
     nodes: Option<usize>,
-    /// Description of the laboratory (TOML, table `[lab]`: nodes, networks)
+    /// Description of the laboratory (TOML, table `[lab]`: nodes, networks, spares)
     #[arg(long)]
     file: Option<PathBuf>,
     /// Directory in which the laboratory makes its own
     #[arg(long, default_value = "/var/tmp")]
     dir: PathBuf,
+    /// Cards of each node on each network that stand by (`eth0b`, `eth0c`)
+    #[arg(long)]
+    spares: Option<usize>,
     /// A machine for a witness beside the nodes
     #[arg(long)]
     witness: bool,
@@ -133,7 +136,7 @@ pub struct CutArguments {
     /// Which laboratory.
     #[command(flatten)]
     which: Which,
-    /// The node
+    /// The node, or one of its cards: `alpha/eth0`
     node: String,
     /// Only the cable to this network
     #[arg(long)]
@@ -160,6 +163,7 @@ struct LabFile {
 struct LabTable {
     nodes: Option<Nodes>,
     networks: Option<Vec<String>>,
+    spares: Option<usize>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -231,11 +235,13 @@ impl CutArguments {
             (false, false) => Direction::Both,
         };
         let (network, from) = (self.network.clone(), self.from.clone());
+        let (node, card) = node_and_card(&self.node);
         Cut {
-            node: self.node.clone(),
+            node,
             network,
             direction,
             from,
+            card,
         }
     }
 }
@@ -265,10 +271,12 @@ impl Up {
                 None => {}
             }
             options.networks = table.lab.networks.unwrap_or(options.networks);
+            options.spares = table.lab.spares.unwrap_or(options.spares);
         }
         if self.witness {
             options.witness = layout::Witness::Present;
         }
+        options.spares = self.spares.unwrap_or(options.spares);
         if let Some(count) = self.nodes {
             options.nodes = layout::node_names(count);
         }
@@ -327,7 +335,8 @@ fn show(status: &Status, json: bool) {
         println!("  {name:<10} {address:<12} {state:<7} {daemon:<12} boot {boots}");
     }
     for cut in &status.cuts {
-        let network = cut.network.as_deref().unwrap_or("all networks");
+        let card = cut.card.as_deref().or(cut.network.as_deref());
+        let network = card.unwrap_or("all networks");
         let way = match cut.direction {
             Direction::Both => "",
             Direction::In => ", incoming only",

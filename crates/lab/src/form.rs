@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::handle::{Lab, LabError};
-use crate::layout::WITNESS;
+use crate::layout::{WITNESS, card_name};
 use crate::protocol::Status;
 
 /// A daemon that has just been started answers in a fraction of a second.
@@ -37,6 +37,9 @@ pub struct Fittings {
     /// Whether a file that all nodes share is a witness.
     #[serde(default)]
     pub disk: DiskUse,
+    /// For how long failed cards are barred, like `5s`.
+    #[serde(default)]
+    pub barred_for: Option<String>,
 }
 
 /// What the shared disk is used for.
@@ -102,14 +105,20 @@ pub fn cluster_toml(status: &Status) -> String {
     let mut text = format!("[cluster]\nname = \"{}\"\n", status.name);
     for network in &status.networks {
         let _ = write!(text, "\n[network.{network}]\n");
+        if let Some(time) = &fittings.barred_for {
+            let _ = writeln!(text, "barred_for = \"{time}\"");
+        }
     }
     for (index, node) in status.nodes.iter().enumerate() {
         let _ = write!(text, "\n[node.{}]\n", node.name);
         for (number, network) in status.networks.iter().enumerate() {
             let address = format!("10.{}.0.{}/24", 77 + number, 11 + index);
+            let cards = (0..=status.spares).map(|place| card_name(number, place));
+            let cards: Vec<String> = cards.map(|card| format!("\"{card}\"")).collect();
             let _ = writeln!(
                 text,
-                "{network} = {{ address = \"{address}\", cards = [\"eth{number}\"] }}"
+                "{network} = {{ address = \"{address}\", cards = [{}] }}",
+                cards.join(", ")
             );
         }
         text.push_str(&fittings.keys(&node.name));

@@ -12,7 +12,9 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use crate::channel::{Channel, wait_readable};
 use crate::janitor::{self, Lifetime};
 use crate::layout::{self, Layout, LayoutError};
-use crate::protocol::{Cut, Direction, Exec, Pace, Power, Process, Reply, Request, Status};
+use crate::protocol::{
+    Cut, Direction, Exec, Pace, Power, Process, Reply, Request, Status, node_and_card,
+};
 
 /// 64 nodes on a busy machine come up in a few seconds.
 const UP_LIMIT: Duration = Duration::from_secs(60);
@@ -89,6 +91,8 @@ pub struct Options {
     pub witness: layout::Witness,
     /// Its networks.
     pub networks: Vec<String>,
+    /// Cards of each node on each network beside the first.
+    pub spares: usize,
     /// The directory in which it makes one of its own. On a real disk, if real disks matter.
     pub parent: PathBuf,
     /// How long it lives.
@@ -104,6 +108,7 @@ impl Default for Options {
             nodes: layout::node_names(3),
             witness: layout::Witness::Absent,
             networks: vec!["lan".into(), "san".into()],
+            spares: 0,
             parent: "/var/tmp".into(),
             lifetime: Lifetime::Attached,
             program: None,
@@ -195,6 +200,7 @@ impl Options {
             nodes: self.nodes.clone(),
             witness: self.witness,
             networks: self.networks.clone(),
+            spares: self.spares,
             exe: exe.map_err(system(doing))?,
         };
         layout.check()?;
@@ -391,17 +397,20 @@ impl Lab {
             network,
             direction: Direction::Both,
             from,
+            card: None,
         })
     }
 
-    /// Plugs in the cables of one node, or all.
+    /// Plugs in the cables of one node (`alpha`), of one of its cards (`alpha/eth0`), or all.
     ///
     /// # Errors
     /// When there is no such node.
     pub fn heal(&self, node: Option<&str>) -> Result<(), LabError> {
-        self.order(&Request::Heal {
-            node: node.map(Into::into),
-        })
+        let (node, card) = match node.map(node_and_card) {
+            Some((node, card)) => (Some(node), card),
+            None => (None, None),
+        };
+        self.order(&Request::Heal { node, card })
     }
 
     /// Stops every process of a node. Returns when none moves.

@@ -22,6 +22,8 @@ pub const NODES_MAX: usize = 64;
 pub const ASKING_NODES_MAX: usize = 8;
 /// More networks than anybody has; one card each.
 pub const NETWORKS_MAX: usize = 8;
+/// Cards of a node on one network, at most: letters tell them apart.
+pub const CARDS_MAX: usize = 4;
 /// The name of the machine for test clients.
 pub const CLIENT: &str = "client";
 /// The name of the machine for a witness, where there is one.
@@ -35,6 +37,9 @@ pub enum LayoutError {
     /// Too few or too many nodes.
     #[error("a laboratory has 1 to {NODES_MAX} nodes, not {0}")]
     Nodes(usize),
+    /// Too many cards.
+    #[error("a node has at most {CARDS_MAX} cards on a network, not {0}")]
+    Cards(usize),
     /// Too few or too many networks.
     #[error("a laboratory has 1 to {NETWORKS_MAX} networks, not {0}")]
     Networks(usize),
@@ -59,6 +64,10 @@ pub struct Layout {
     pub witness: Witness,
     /// The networks, in order: the first is `eth0` on each node.
     pub networks: Vec<String>,
+    /// Cards of each node on each network beside the one that has its addresses at first:
+    /// `eth0b`, `eth0c`.
+    #[serde(default)]
+    pub spares: usize,
     /// Where state, logs and sockets are; removed with the laboratory.
     pub dir: PathBuf,
     /// The program that plays all roles.
@@ -81,6 +90,10 @@ pub enum Witness {
 pub struct Card {
     /// Its name in the machine.
     pub name: String,
+    /// The number of its network.
+    pub network: usize,
+    /// Which of the machine's cards on that network it is, from 0.
+    pub place: usize,
     /// Its addresses, with the length of the prefix.
     pub addresses: Vec<(IpAddr, u8)>,
     /// The other machines on this network that need not be asked for: address and hardware
@@ -92,6 +105,30 @@ pub struct Card {
 #[must_use]
 pub fn hardware_address(network: u8, host: u8) -> [u8; 6] {
     [0x02, 0x4d, 0x53, 0x4c, network, host]
+}
+
+/// The name of a card: `eth0` carries the addresses of the first network at first, `eth0b` and
+/// `eth0c` stand by.
+#[must_use]
+pub fn card_name(network: usize, place: usize) -> String {
+    let letter = ["", "b", "c", "d"].get(place).unwrap_or(&"");
+    format!("eth{network}{letter}")
+}
+
+impl Card {
+    /// Its hardware address in a machine.
+    #[must_use]
+    pub fn mac(&self, host: u8) -> [u8; 6] {
+        // Networks are fewer than that.
+        let number = self.network + 0x10 * self.place;
+        hardware_address(u8::try_from(number).unwrap_or_default(), host)
+    }
+
+    /// The name of the other end of its cable.
+    #[must_use]
+    pub fn port(&self, host: u8) -> String {
+        card_name(self.network, self.place).replacen("eth", &format!("p{host}."), 1)
+    }
 }
 
 fn is_name(text: &str) -> bool {
@@ -121,6 +158,9 @@ impl Layout {
         }
         if self.networks.is_empty() || NETWORKS_MAX < self.networks.len() {
             return Err(LayoutError::Networks(self.networks.len()));
+        }
+        if CARDS_MAX <= self.spares {
+            return Err(LayoutError::Cards(1 + self.spares));
         }
         let mut seen = std::collections::BTreeSet::from([CLIENT, WITNESS]);
         let bad_node = self
@@ -235,7 +275,8 @@ impl Layout {
         ))
     }
 
-    /// The cards of a machine: one per network; client and witness are on the first only.
+    /// The cards of a machine: those that have addresses, one per network, then those that stand
+    /// by; client and witness are on the first network only, with one card.
     #[must_use]
     pub fn cards(&self, machine: &str) -> Vec<Card> {
         let count = if [CLIENT, WITNESS].contains(&machine) {
@@ -254,12 +295,30 @@ impl Layout {
             let v6 = Ipv6Addr::new(0xfd00 | digits(index), 0, 0, 0, 0, 0, 0, digits(host));
             let addresses = vec![(v4.into(), 24), (v6.into(), 64)];
             Some(Card {
-                name: format!("eth{}", index - 77),
+                name: card_name(usize::from(index - 77), 0),
+                network: usize::from(index - 77),
+                place: 0,
                 addresses,
                 neighbours: self.neighbours(machine, network),
             })
         };
-        self.networks.iter().take(count).filter_map(card).collect()
+        let first = self.networks.iter().take(count).filter_map(card);
+        let spares = if self.nodes.iter().any(|node| node == machine) {
+            self.spares
+        } else {
+            0
+        };
+        let spare = |(place, network): (usize, usize)| Card {
+            name: card_name(network, place),
+            network,
+            place,
+            addresses: Vec::new(),
+            neighbours: Vec::new(),
+        };
+        let networks = |place| (0..count).map(move |network| (place, network));
+        first
+            .chain((1..=spares).flat_map(networks).map(spare))
+            .collect()
     }
 
     fn neighbours(&self, machine: &str, network: &str) -> Vec<(IpAddr, [u8; 6])> {
@@ -292,6 +351,7 @@ mod tests {
             uid: 0,
             nodes: node_names(nodes),
             networks: networks.iter().map(ToString::to_string).collect(),
+            spares: 0,
             witness: Witness::Present,
             dir: "/x".into(),
             exe: "/x".into(),
@@ -323,6 +383,29 @@ mod tests {
         );
         assert_eq!(text("client"), "eth0 10.77.0.200/24 fd77::200/64");
         assert_eq!(text("witness"), "eth0 10.77.0.201/24 fd77::201/64");
+    }
+
+    #[test]
+    fn spare_cards_have_names_and_ends_of_their_own_and_no_addresses() {
+        let layout = Layout {
+            spares: 1,
+            ..layout(2, &["lan", "san"])
+        };
+        let cards = layout.cards("beta");
+        let text =
+            |card: &Card| format!("{} {} {}", card.name, card.port(12), card.addresses.len());
+        let texts: Vec<String> = cards.iter().map(text).collect();
+        let expected = [
+            "eth0 p12.0 2",
+            "eth1 p12.1 2",
+            "eth0b p12.0b 0",
+            "eth1b p12.1b 0",
+        ];
+        assert_eq!(texts, expected);
+        let mut macs: Vec<[u8; 6]> = cards.iter().map(|card| card.mac(12)).collect();
+        macs.dedup();
+        assert_eq!(macs.len(), 4);
+        assert_eq!(layout.cards("client").len(), 1);
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub enum Request {
     Heal {
         /// Whose.
         node: Option<String>,
+        /// Only that of this card.
+        #[serde(default)]
+        card: Option<String>,
     },
     /// Stop every process of a machine, or let them go on.
     Pace {
@@ -120,6 +123,18 @@ pub struct Cut {
     pub direction: Direction,
     /// Only packets from or to this node.
     pub from: Option<String>,
+    /// Only the cable of this card.
+    #[serde(default)]
+    pub card: Option<String>,
+}
+
+/// `alpha/eth0`: a node and one of its cards; `alpha`: a node.
+#[must_use]
+pub fn node_and_card(text: &str) -> (String, Option<String>) {
+    match text.split_once('/') {
+        Some((node, card)) => (node.to_string(), Some(card.to_string())),
+        None => (text.to_string(), None),
+    }
 }
 
 /// A command to run in a machine.
@@ -144,6 +159,9 @@ pub struct Status {
     pub keeper_pid: i32,
     /// Its networks.
     pub networks: Vec<String>,
+    /// Cards of each node on each network beside the first.
+    #[serde(default)]
+    pub spares: usize,
     /// Its nodes.
     pub nodes: Vec<NodeStatus>,
     /// The machine of its witness, if there is one.

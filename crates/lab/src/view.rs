@@ -62,12 +62,15 @@ impl View {
 }
 
 /// Nodes that may know how the cluster is: first those with whole cables, then those that are
-/// cut from single nodes. Nodes that are off, paused or cut from all are none.
+/// cut from single nodes or networks. Nodes that are off, paused or cut from all are none.
 fn informed(status: Status) -> Vec<String> {
     let Status { nodes, cuts, .. } = status;
     let cuts_of = |node: &NodeStatus| -> Vec<bool> {
         let of = cuts.iter().filter(|cut| cut.node == node.name);
-        of.map(|cut| cut.from.is_none()).collect()
+        let is_whole = |cut: &crate::protocol::Cut| {
+            cut.from.is_none() && cut.network.is_none() && cut.card.is_none()
+        };
+        of.map(is_whole).collect()
     };
     let runs = |node: &NodeStatus| node.power == Power::On && node.pace == Pace::Running;
     let reachable = nodes.iter().filter(|node| runs(node));

@@ -173,6 +173,7 @@ fn cables_are_cut_wholly_in_one_direction_or_between_two() {
     lab.heal(None).unwrap();
     assert_eq!(reach(&lab), (true, true));
     let cut = |network: Option<&str>, direction, from: Option<&str>| Cut {
+        card: None,
         node: "beta".into(),
         network: network.map(Into::into),
         direction,

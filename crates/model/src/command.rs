@@ -11,15 +11,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::checks::{CheckName, CheckOrder, Verdict};
 use crate::lock::{LockOwner, LockWait};
+use crate::networks::NetworksSeen;
 use crate::seen::{
     Dependencies, FenceResult, Found, Maintenance, ResourceFailure, ResourceState, RestartScope,
     TicketStanding, WitnessKind,
 };
 use crate::spec::Spec;
 use crate::{
-    BootId, ClaimEpoch, ClusterTime, DeviceName, FenceId, LockName, LockToken, NodeId, NodeName,
-    PlanId, Reason, ResourceName, ServiceName, SessionName, TicketName, UserName, WallTime,
-    WitnessName, duration,
+    BootId, CardName, ClaimEpoch, ClusterTime, DeviceName, FenceId, LockName, LockToken, NodeId,
+    NodeName, PlanId, Reason, ResourceName, ServiceName, SessionName, TicketName, UserName,
+    WallTime, WitnessName, duration,
 };
 
 /// A command with what the proposer knew.
@@ -325,6 +326,29 @@ pub enum Command {
         /// How long after the last feed it resets the node; none: it is not armed.
         #[serde(default, with = "duration::option")]
         bound: Option<Duration>,
+    },
+    /// A node tells how its networks are: all of it, in place of what it told before.
+    NetworksTold {
+        /// Which.
+        node: NodeName,
+        /// This boot.
+        boot: BootId,
+        /// Which run of its daemon tells; 0: not told.
+        #[serde(default)]
+        run: u64,
+        /// Grows within a boot with each such word.
+        word: u64,
+        /// What it tells.
+        told: Box<NetworksSeen>,
+    },
+    /// A person trusts cards of a node again: their failures are forgotten.
+    RearmCards {
+        /// Which node.
+        node: NodeName,
+        /// Which card; none: all.
+        card: Option<CardName>,
+        /// Who.
+        by: UserName,
     },
     /// A session takes a lock, or gets a place in its queue. A session that has either already
     /// renews it.

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::checks::{CheckName, Verdict};
 use crate::lock::{LockEnd, LockOwner};
+use crate::networks::{Level, Link};
 use crate::seen::{FenceResult, ResourceFailure};
 use crate::{
-    BootId, DeviceName, FenceId, LockName, LockToken, NodeName, PlanId, Reason, ServiceName,
-    UserName, WallTime, WitnessName, duration,
+    BootId, CardName, DeviceName, FenceId, LockName, LockToken, NetworkName, NodeName, PlanId,
+    Reason, ServiceName, UserName, WallTime, WitnessName, duration,
 };
 
 /// One entry of the history.
@@ -179,6 +180,13 @@ pub enum Happening {
         #[serde(with = "duration::option")]
         bound: Option<Duration>,
     },
+    /// Something about the networks of a node.
+    Network {
+        /// Which node.
+        node: NodeName,
+        /// What.
+        what: NetworkNews,
+    },
     /// A session holds a lock.
     LockTaken {
         /// Which.
@@ -220,6 +228,80 @@ pub enum Happening {
         /// What.
         did: String,
     },
+}
+
+/// What can happen to a network of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkNews {
+    /// Another card carries the addresses.
+    Moved {
+        /// Of which network.
+        network: NetworkName,
+        /// Which one did.
+        from: CardName,
+        /// Which one does.
+        to: CardName,
+        /// How the link of the one that did was then.
+        link: Link,
+    },
+    /// Whether services can be reached on it has changed, and stayed so for a while.
+    Standing {
+        /// Of which network.
+        network: NetworkName,
+        /// How well.
+        level: Level,
+    },
+    /// Whether enough ping targets answer has changed, and stayed so for a while.
+    Pings {
+        /// Whose targets: `network lan`, or a service.
+        of: String,
+        /// How many answer.
+        reached: u32,
+        /// Of how many.
+        all: u32,
+        /// How many must.
+        needed: u32,
+    },
+}
+
+impl fmt::Display for NetworkNews {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Moved {
+                network,
+                from,
+                to,
+                link: Link::Up,
+            } => write!(
+                f,
+                "addresses of network {network} moved from {from} to {to}"
+            ),
+            Self::Moved {
+                network,
+                from,
+                to,
+                link,
+            } => write!(
+                f,
+                "{from} {link}, addresses of network {network} moved to {to}"
+            ),
+            Self::Standing { network, level } => match level {
+                Level::None => write!(f, "no card of network {network} has a link"),
+                Level::Poor => write!(f, "only barred cards of network {network} have a link"),
+                Level::Full => write!(f, "network {network} has a usable card again"),
+            },
+            Self::Pings {
+                of,
+                reached,
+                all,
+                needed,
+            } => write!(
+                f,
+                "{reached} of {all} ping targets of {of} answer, {needed} needed"
+            ),
+        }
+    }
 }
 
 impl Happening {
@@ -321,6 +403,7 @@ impl fmt::Display for Happening {
             }
             Self::FenceEnded { id, target, result } => write!(f, "fence {id}: {target} {result}"),
             Self::Watchdog { node, bound } => fmt_watchdog(f, node, *bound),
+            Self::Network { node, what } => write!(f, "{node}: {what}"),
             Self::LockTaken { .. } | Self::LockEnded { .. } | Self::Arbiter { .. } => {
                 self.fmt_right(f)
             }

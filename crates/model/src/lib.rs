@@ -15,6 +15,7 @@ pub mod history;
 pub mod id;
 pub mod level;
 pub mod lock;
+pub mod networks;
 pub mod operation;
 pub mod plant;
 pub mod reason;

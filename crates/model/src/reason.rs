@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DeviceName, NodeName, ResourceName, ServiceName, TicketName, UserName, WallTime, WitnessName,
-    duration,
+    DeviceName, NetworkName, NodeName, ResourceName, ServiceName, TicketName, UserName, WallTime,
+    WitnessName, duration,
 };
 
 /// Why a step is taken, or why none is.
@@ -317,6 +317,24 @@ pub enum Reason {
         /// Which.
         witness: WitnessName,
     },
+    /// A network that it needs has no usable card left on its node, and has one elsewhere.
+    NoUsableCard {
+        /// Which node.
+        node: NodeName,
+        /// Which network.
+        network: NetworkName,
+    },
+    /// Too few ping targets answer on its node, and more do elsewhere.
+    TooFewPings {
+        /// Which node.
+        node: NodeName,
+        /// Whose targets: `network lan`, or a service.
+        of: String,
+        /// How many answer.
+        reached: u32,
+        /// How many must.
+        needed: u32,
+    },
     /// A device failed to fence, another try follows.
     FenceFailed {
         /// Which node.
@@ -390,7 +408,27 @@ impl Reason {
                 how,
             } => write!(f, "{resource} of {service} failed on {node} ({how})"),
             Self::NodeMaintenance { node } => write!(f, "{node} is in maintenance"),
+            Self::NoUsableCard { .. } | Self::TooFewPings { .. } => self.fmt_network(f),
             other => other.fmt_witness(f),
+        }
+    }
+
+    /// What a node lacks of its networks.
+    fn fmt_network(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoUsableCard { node, network } => {
+                write!(f, "network {network} has no usable card on {node}")
+            }
+            Self::TooFewPings {
+                node,
+                of,
+                reached,
+                needed,
+            } => write!(
+                f,
+                "{reached} ping targets of {of} answer on {node}, {needed} needed"
+            ),
+            _other => Ok(()),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::{CheckName, CheckSpec, NodeCheck};
+use crate::networks::PingSpec;
 use crate::operation::Verb;
 use crate::seen::ResourceFailure;
 use crate::{NodeName, ServiceName, TicketName, duration};
@@ -132,6 +133,8 @@ pub struct ServiceRules {
     /// The account that may pause its checks by flag files; none: only root.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check_owner: Option<String>,
+    /// What should answer where it runs.
+    pub ping: Option<PingSpec>,
 }
 
 /// How many copies of a service run.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::ChecksSeen;
+use crate::networks::NetworksSeen;
 use crate::operation::{ResourceAddress, Verb};
 use crate::spec::NodeSpec;
 use crate::{
@@ -219,6 +220,9 @@ pub struct NodeSeen {
     /// Whether nothing on it is touched.
     #[serde(default)]
     pub maintenance: Maintenance,
+    /// What it tells of its networks.
+    #[serde(default)]
+    pub networks: Box<NetworksSeen>,
 }
 
 /// More fences of one node within an hour than any brake may allow.
@@ -229,6 +233,7 @@ impl NodeSeen {
     #[must_use]
     pub fn attribute<'a>(&'a self, spec: Option<&'a NodeSpec>, key: &str) -> Option<&'a str> {
         let set = self.attributes.get(key);
+        let set = set.or_else(|| self.networks.attributes.get(key));
         let value = set.or_else(|| spec?.attributes.get(key));
         value.map(String::as_str)
     }
@@ -237,7 +242,7 @@ impl NodeSeen {
     #[must_use]
     pub fn all_attributes(&self, spec: Option<&NodeSpec>) -> BTreeMap<String, String> {
         let mut all = spec.map(|spec| spec.attributes.clone()).unwrap_or_default();
-        let set = self.attributes.iter();
+        let set = self.networks.attributes.iter().chain(&self.attributes);
         all.extend(set.map(|(key, value)| (key.clone(), value.clone())));
         all
     }

@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::duration;
+use crate::networks::{self, PingSpec};
 use crate::rules::{ClusterRules, CopyCount, ServiceRules};
 use crate::{CardName, DeviceName, NetworkName, NodeName, ResourceName, ServiceName};
 
@@ -223,8 +224,32 @@ impl Default for Timings {
 }
 
 /// A named set of interchangeable cards on each node.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NetworkSpec {}
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NetworkSpec {
+    /// For how long a failed card is used only where no other has a link.
+    #[serde(with = "duration")]
+    pub barred_for: Duration,
+    /// How long it may be bad on a node before services leave.
+    #[serde(with = "duration")]
+    pub move_after: Duration,
+    /// How long it must be good again on a node before services come.
+    #[serde(with = "duration")]
+    pub steady_after: Duration,
+    /// What should answer on it.
+    pub ping: Option<PingSpec>,
+}
+
+impl Default for NetworkSpec {
+    fn default() -> Self {
+        Self {
+            barred_for: networks::BARRED_FOR_DEFAULT,
+            move_after: networks::MOVE_AFTER_DEFAULT,
+            steady_after: networks::STEADY_AFTER_DEFAULT,
+            ping: None,
+        }
+    }
+}
 
 /// A machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -196,7 +196,11 @@ fn empty(nodes: impl IntoIterator<Item = String>) -> Spec {
             ping_targets: Vec::new(),
             rules: Default::default(),
         },
-        networks: [(name("lan"), NetworkSpec {}), (name("san"), NetworkSpec {})].into(),
+        networks: [
+            (name("lan"), NetworkSpec::default()),
+            (name("san"), NetworkSpec::default()),
+        ]
+        .into(),
         nodes: BTreeMap::new(),
         fence_devices: BTreeMap::new(),
         services: BTreeMap::new(),

@@ -17,6 +17,7 @@
 
 mod arbiter;
 mod checks;
+pub mod cards;
 mod company;
 mod dog;
 mod duties;
@@ -26,14 +27,17 @@ mod levels;
 mod lies;
 mod locks;
 mod message;
+mod networks;
 mod node;
 mod outlive;
 pub mod past;
 mod person;
 mod play;
 mod preview;
+pub mod reach;
 mod relay;
 mod requests;
+mod settle;
 mod split;
 mod tend;
 mod ways;

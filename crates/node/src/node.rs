@@ -9,7 +9,8 @@ use model::plant::{self, Plant};
 use model::seen::FenceResult;
 use model::spec::{NoQuorumPolicy, ResourceSpec};
 use model::{
-    BootId, ClaimEpoch, ClusterTime, Command, Instant, Lineage, NodeId, NodeName, Stamped, WallTime,
+    BootId, CardName, ClaimEpoch, ClusterTime, Command, Instant, Lineage, NetworkName, NodeId,
+    NodeName, Stamped, WallTime,
 };
 use quorum::arbiter::Ask;
 use raft::{Arbiter, PersistSeq, Raft};
@@ -115,6 +116,13 @@ pub enum Output {
     },
     /// Somebody else leads, or nobody.
     Leader(Option<NodeId>),
+    /// The addresses of a network shall be on this card; none: it has none that is known.
+    Carry {
+        /// Of which network.
+        network: NetworkName,
+        /// On which card.
+        card: Option<CardName>,
+    },
     /// This node has left and runs nothing: the daemon may end.
     Left,
     /// A newer program made this entry of the log, and this one does not know it: end the
@@ -196,6 +204,7 @@ pub struct Node {
     pub(crate) yielding: Yielding,
     pub(crate) levels: Levels,
     pub(crate) lies: crate::lies::Lies,
+    pub(crate) networks: crate::networks::Networks,
     /// Nodes of which a person has said that they are off.
     pub(crate) vouched: Option<Vouched>,
     pub(crate) liveness: BTreeMap<NodeId, Liveness>,
@@ -260,6 +269,7 @@ impl Node {
             yielding: Yielding::default(),
             levels: Levels::default(),
             lies: crate::lies::Lies::default(),
+            networks: crate::networks::Networks::default(),
             vouched: None,
             liveness: BTreeMap::new(),
             leader: None,
@@ -564,6 +574,7 @@ impl Node {
             self.split_deadline(),
             self.yielding_deadline(now),
             self.lies_deadline(),
+            self.networks_deadline(now),
             self.outlived_deadline(now),
             self.duties_deadline(now),
             lease,
@@ -701,7 +712,7 @@ impl Node {
             Payload::Empty | Payload::Voters(_) | Payload::Forced(_) => Ok(entry.index),
             Payload::Command(bytes) => match serde_json::from_slice::<Stamped>(bytes) {
                 Ok(stamped) if stamped.command.level() <= self.config.level => {
-                    self.apply_command(entry.index, &stamped)
+                    self.apply_command(entry.index, &stamped, now)
                 }
                 Ok(_) | Err(_) => return self.meet_too_new(entry.index),
             },
@@ -723,11 +734,17 @@ impl Node {
         });
     }
 
-    fn apply_command(&mut self, index: u64, stamped: &Stamped) -> Result<u64, RequestError> {
+    fn apply_command(
+        &mut self,
+        index: u64,
+        stamped: &Stamped,
+        now: Instant,
+    ) -> Result<u64, RequestError> {
         // Older programs refuse what they do not know; so it is refused on all nodes alike.
         self.require_level(&stamped.command)
             .and_then(|()| self.state.apply(index, stamped))
             .map_err(RequestError::Rejected)?;
+        self.apply_rearm(&stamped.command, now);
         if let Command::Left { node, boot } = &stamped.command
             && let Some(id) = self.state.node_id(node)
             && self.liveness.get(&id) == Some(&Liveness::Alive { boot: *boot })

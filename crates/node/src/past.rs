@@ -201,6 +201,7 @@ fn about(what: &Happening) -> Option<&ServiceName> {
         | Happening::Contest { .. }
         | Happening::FenceEnded { .. }
         | Happening::Watchdog { .. }
+        | Happening::Network { .. }
         | Happening::LockTaken { .. }
         | Happening::LockEnded { .. }
         | Happening::Arbiter { .. }

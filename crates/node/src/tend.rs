@@ -259,6 +259,7 @@ impl Node {
         self.tend_departure(now);
         self.tend_split(now);
         self.tend_lies(now);
+        self.tend_networks(now);
         self.tend_yielding(now);
     }
 

@@ -76,7 +76,7 @@ fn empty() -> Spec {
             ping_targets: Vec::new(),
             rules: Default::default(),
         },
-        networks: [(name("lan"), NetworkSpec {})].into(),
+        networks: [(name("lan"), NetworkSpec::default())].into(),
         nodes: BTreeMap::new(),
         fence_devices: BTreeMap::new(),
         services: BTreeMap::new(),
@@ -104,7 +104,7 @@ fn add_node(spec: &mut Spec, node: &str, place: usize) {
 
 fn add_network(spec: &mut Spec, network: &str) {
     let number = spec.networks.len();
-    spec.networks.insert(name(network), NetworkSpec {});
+    spec.networks.insert(name(network), NetworkSpec::default());
     for (place, node) in spec.nodes.values_mut().enumerate() {
         node.networks
             .insert(name(network), attachment(number, place));

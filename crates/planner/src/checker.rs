@@ -16,6 +16,7 @@ use model::seen::{
 use model::spec::{Elsewhere, ServiceSpec};
 use model::{BootId, NodeName, Reason, ServiceName};
 
+use crate::network_checks;
 use crate::{Action, Input, Plan, Step};
 
 /// A step that must not be taken.
@@ -79,6 +80,7 @@ pub fn check(input: &Input<'_>, plan: &Plan) -> Vec<Violation> {
                 let claim = claim_of(input, service).filter(|claim| claim.epoch == *epoch);
                 texts.extend(check_holder(service, node, claim));
                 texts.extend(check_stop_order(input, service, &step.because));
+                texts.extend(check_leaving(input, service, node, &step.because));
             }
             Action::Restart {
                 service,
@@ -530,6 +532,10 @@ fn check_grant_place(
         (unfit, "starts where the attributes of the node forbid it"),
         (outside, "starts where the configuration forbids it"),
         (
+            network_checks::starts_without_link(seen, service, spec),
+            "starts where a network of its addresses has no link",
+        ),
+        (
             networks.is_none(),
             "starts on a node that is not in the configuration",
         ),
@@ -626,6 +632,19 @@ fn check_holder(service: &ServiceName, node: &NodeName, claim: Option<&Claim>) -
             "asks a node that could not stop it",
         ),
     ])
+}
+
+/// A service does not leave a node for its networks when no other is better.
+fn check_leaving(
+    input: &Input<'_>,
+    service: &ServiceName,
+    node: &NodeName,
+    because: &Reason,
+) -> Vec<String> {
+    let for_nothing = described(input, service).is_some_and(|spec| {
+        network_checks::leaves_for_nothing(input, (service, spec), node, because)
+    });
+    complain(&[(for_nothing, "leaves for networks that are better nowhere")])
 }
 
 /// A service that an operator or the configuration stops goes after those that need it.

@@ -27,6 +27,8 @@ mod fences;
 mod mend;
 mod moves;
 mod needs;
+mod network_checks;
+mod networks;
 mod placement;
 mod places;
 pub mod rule;

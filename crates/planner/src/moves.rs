@@ -9,6 +9,7 @@ use model::spec::{Failback, ServiceSpec};
 use model::{NodeName, Reason, ServiceName};
 
 use crate::Input;
+use crate::networks::{self, View};
 use crate::placement::{may_ever_run, points, suits};
 use crate::services::{Decision, revoke};
 use crate::starts::no_node;
@@ -98,6 +99,21 @@ pub(crate) fn carry_out_move(
     }
 }
 
+/// Leaves networks that are bad here for a node where they are better.
+pub(crate) fn leave_bad_networks(
+    draft: &Draft<'_>,
+    (name, spec): (&ServiceName, &ServiceSpec),
+    claim: &Claim,
+) -> Option<Decision> {
+    let input = draft.input;
+    let ready = |node: &NodeName| draft.candidate((name, spec), node).is_ok();
+    let because = networks::why_leave(input, (name, spec), &claim.node, ready)?;
+    Some(match blocked_elsewhere(input, name, &claim.node) {
+        Some(because) => Decision::Wait(because),
+        None => revoke(name, claim, because, BarNode::No),
+    })
+}
+
 pub(crate) fn fail_back(
     draft: &Draft<'_>,
     (name, spec): (&ServiceName, &ServiceSpec),
@@ -109,9 +125,12 @@ pub(crate) fn fail_back(
     }
     let input = draft.input;
     let stays = points(input, spec, &claim.node) + i64::from(spec.stickiness);
+    let level = |node: &NodeName, view| networks::level(input, (name, spec), (node, view));
+    let here = level(&claim.node, View::Stays);
     let is_better = |node: &&NodeName| {
         **node != claim.node
             && stays < points(input, spec, node)
+            && here <= level(node, View::Comes)
             && draft.candidate((name, spec), node).is_ok()
     };
     let rules = &spec.rules;
@@ -150,8 +169,13 @@ pub(crate) fn arranged_elsewhere(
         return None;
     }
     let objection = draft.places.objection(input, (name, spec), &claim.node);
-    let is_wish = objection.is_none() && spec.failback == Failback::WhenPossible;
-    let because = objection.unwrap_or_else(|| match target {
+    let lack = target.and_then(|target| {
+        let is_target = |node: &NodeName| node == target;
+        networks::why_leave(input, (name, spec), &claim.node, is_target)
+    });
+    let is_free = objection.is_none();
+    let is_wish = is_free && (lack.is_some() || spec.failback == Failback::WhenPossible);
+    let because = objection.or(lack).unwrap_or_else(|| match target {
         Some(node) if is_wish => Reason::Failback { node: node.clone() },
         Some(node) => match draft.places.follower_to(input, name, node) {
             Some(service) => Reason::TogetherWith {

@@ -10,6 +10,7 @@ use model::{BootId, NodeName, ServiceName};
 
 use crate::Input;
 use crate::copies::CopyMap;
+use crate::networks::{self, View};
 use crate::view::Draft;
 
 /// One step in `prefer` is worth this much; `stickiness` is weighed against it.
@@ -94,13 +95,24 @@ pub fn placement(input: &Input<'_>, service: &ServiceName) -> Vec<(NodeName, Ver
         .into_iter()
         .map(|name| (name.clone(), verdict(&draft, service, name)))
         .collect();
+    let level = |name: &NodeName| {
+        let view = match networks::is_at(input, service, name) {
+            true => View::Stays,
+            false => View::Comes,
+        };
+        let spec = input.spec.service_of(service);
+        spec.map(|spec| networks::level(input, (service, spec), (name, view)))
+    };
     verdicts.sort_by_key(|(name, verdict)| match verdict {
         Verdict::Ready {
             preference,
             stickiness,
             services,
-        } => (0, Reverse(preference + stickiness), *services, name.clone()),
-        Verdict::Not(_) => (1, Reverse(0), 0, name.clone()),
+        } => {
+            let points = Reverse(preference + stickiness);
+            (0, Reverse(level(name)), points, *services, name.clone())
+        }
+        Verdict::Not(_) => (1, Reverse(None), Reverse(0), 0, name.clone()),
     });
     verdicts
 }
@@ -144,6 +156,12 @@ pub(crate) fn may_run(
     }
     may_ever_run(input, spec, name)?;
     suits(input, spec, (name, node)).map_err(Hinder::Unfit)?;
+    if let Some(network) = networks::without_link(input, spec, name)
+        && !networks::is_at(input, service, name)
+    {
+        let why = format!("no card of network {network} has a link");
+        return Err(Hinder::Unfit(why));
+    }
     let own = input.service(service).and_then(|seen| {
         let bar = seen.barred.get(name)?;
         bar.holds(spec.rules.bar_expires, input.now)

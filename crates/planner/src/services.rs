@@ -11,7 +11,7 @@ use model::spec::{Autostart, ServiceSpec};
 use model::{Reason, ServiceName};
 
 use crate::mend::answer;
-use crate::moves::{arranged_elsewhere, carry_out_move, fail_back, must_go};
+use crate::moves::{arranged_elsewhere, carry_out_move, fail_back, leave_bad_networks, must_go};
 use crate::needs::Needs;
 use crate::starts::unclaimed;
 use crate::view::{Draft, waits_for};
@@ -159,6 +159,11 @@ fn claimed<'a>(
         return carry_out_move(draft, (name, spec), claim, moving);
     }
     if let Some(decision) = arranged_elsewhere(draft, (name, spec), claim) {
+        return decision;
+    }
+    if !draft.places.are_common()
+        && let Some(decision) = leave_bad_networks(draft, (name, spec), claim)
+    {
         return decision;
     }
     match &claim.phase {

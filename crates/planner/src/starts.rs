@@ -8,6 +8,7 @@ use model::{BootId, NodeName, Reason, ServiceName};
 
 use crate::copies::{wait_for_other_name, why_without_node};
 use crate::needs::Needs;
+use crate::networks::{self, View};
 use crate::placement::{Hinder, points};
 use crate::services::{Decision, unwanted};
 use crate::strays::adoptable;
@@ -222,6 +223,11 @@ fn best_node(
             let wish = (to != Some(*node), from == Some(*node));
             (
                 wish,
+                Reverse(networks::level(
+                    draft.input,
+                    (name, spec),
+                    (node, View::Comes),
+                )),
                 Reverse(points(draft.input, spec, node)),
                 draft.load.on(node),
                 *node,

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::networks::Level;
 use model::rules::{Company, NodeHealthPolicy, PlacementPolicy};
 use model::seen::{Goal, Maintenance, NodeSeen, NodeState as Seen, Phase, Standby};
 use model::spec::{Elsewhere, Failback, ResourceKind, ServiceSpec};
@@ -19,6 +20,7 @@ use crate::arrange::{
     Score, Settings, Target, Wanted,
 };
 use crate::copies::CopyMap;
+use crate::networks::{self, View};
 use crate::placement::{may_ever_run, points, suits};
 use crate::services::unwanted;
 use crate::strays::best_stray;
@@ -47,6 +49,10 @@ const SAY_OF_THOSE_APART: i64 = 2_500;
 const AVOIDED_FOR_ONE: i64 = STAYS_PUT * SAY_OF_THOSE_APART / 1_000_000;
 /// Wishes about nodes weigh so much at most, so that they never become commands.
 const WISHES_MAX: i64 = 150_000;
+
+/// A node with better networks outweighs all wishes together; what stays put only by habit does
+/// not stay then.
+const BETTER_NETWORKS: i64 = 2 * WISHES_MAX + 20_000;
 
 /// All services and nodes.
 #[must_use]
@@ -274,7 +280,7 @@ impl<'a, 'i> Maker<'a, 'i> {
             seen.is_some_and(|seen| seen.moving.is_some())
         });
         let stickiness = match spec.failback {
-            _ if is_moving => 0,
+            _ if is_moving || self.best_networks(name, spec).is_some() => 0,
             Failback::Never => STAYS_PUT,
             // What may go back does so for points, and not because another node runs less.
             Failback::WhenPossible => i64::from(spec.stickiness).clamp(1, STAYS_PUT),
@@ -362,6 +368,9 @@ impl<'a, 'i> Maker<'a, 'i> {
                 *scores.entry(*at).or_insert(Score::ZERO) += Score::new(2 * WISHES_MAX);
             }
         }
+        for at in self.best_networks(name, spec).into_iter().flatten() {
+            *scores.entry(at).or_insert(Score::ZERO) += Score::new(BETTER_NETWORKS);
+        }
         let mut never: BTreeSet<NodeIx> = BTreeSet::new();
         for at in &self.untouched {
             if !found.iter().any(|found| found.node == *at) {
@@ -379,6 +388,53 @@ impl<'a, 'i> Maker<'a, 'i> {
                 discovery: Discovery::Always,
             });
         }
+    }
+
+    /// Where a node that the service is on is worse by its networks than another, or it is
+    /// nowhere: the nodes where they are best.
+    fn best_networks(&self, name: &ServiceName, spec: &ServiceSpec) -> Option<Vec<NodeIx>> {
+        let is_here = |node: &NodeName| {
+            let names = self.input.spec.names_of(name).into_iter();
+            names
+                .into_iter()
+                .any(|name| networks::is_at(self.input, &name, node))
+        };
+        let level = |node: &NodeName| {
+            let view = match is_here(node) {
+                true => View::Stays,
+                false => View::Comes,
+            };
+            networks::level(self.input, (name, spec), (node, view))
+        };
+        let levels: Vec<_> = self
+            .places
+            .iter()
+            .map(|(node, at)| (*at, *node, level(node)))
+            .collect();
+        if levels.iter().all(|(_, _, level)| *level == Level::Full) {
+            return None;
+        }
+        let fits = |(_, node, _): &&(NodeIx, &NodeName, Level)| {
+            self.input.seen.nodes.get(*node).is_some_and(|seen| {
+                may_ever_run(self.input, spec, node).is_ok()
+                    && suits(self.input, spec, (node, seen)).is_ok()
+                    && matches!(seen.state, Seen::Online { .. })
+                    && seen.standby == Standby::Off
+            })
+        };
+        let best = levels
+            .iter()
+            .filter(fits)
+            .map(|(_, _, level)| *level)
+            .max()?;
+        let is_behind = levels
+            .iter()
+            .any(|(_, node, level)| *level < best && is_here(node));
+        let is_nowhere = !levels.iter().any(|(_, node, _)| is_here(node));
+        (is_behind || is_nowhere).then(|| {
+            let of_best = levels.into_iter().filter(|(_, _, level)| *level == best);
+            of_best.map(|(at, _, _)| at).collect()
+        })
     }
 
     /// Points of nodes. Where none speaks against a node, only those of preferred ones.
@@ -430,6 +486,16 @@ impl<'a, 'i> Maker<'a, 'i> {
                 if !fits {
                     never.insert(*at);
                 }
+            }
+        }
+        for (node, at) in &self.places {
+            let names = self.input.spec.names_of(name).into_iter();
+            if networks::without_link(self.input, spec, node).is_some()
+                && !names
+                    .into_iter()
+                    .any(|name| networks::is_at(self.input, &name, node))
+            {
+                never.insert(*at);
             }
         }
         for name in self.input.spec.names_of(name) {

@@ -276,6 +276,8 @@ impl World {
                     None => "follows nobody".into(),
                 });
             }
+            // Cards are not simulated: nobody tells a node of any.
+            Output::Carry { .. } => {}
             Output::Left => self.leave(id),
             Output::TooNew(index) => self.fail_too_new(id, index),
         }

@@ -18,6 +18,7 @@ mod levels;
 mod lies;
 mod locks;
 mod members;
+mod networks;
 mod orders;
 mod settings;
 mod snapshot;
@@ -237,6 +238,8 @@ impl State {
             | Command::SetWitness { .. }
             | Command::RemoveWitness { .. }
             | Command::WatchdogArmed { .. }
+            | Command::NetworksTold { .. }
+            | Command::RearmCards { .. }
             | Command::SetNodeMaintenance { .. }
             | Command::SetAttribute { .. }
             | Command::SetTicket { .. }
@@ -272,6 +275,10 @@ impl State {
             Command::SetAttribute { .. } => self.set_attribute(place, command),
             Command::Checks { .. } => self.order_checks(place, command),
             Command::CheckTold { .. } => self.check_told(place, command),
+            Command::RearmCards { node, card, by } => {
+                self.rearm_cards(place, node, (card.as_ref(), by))
+            }
+            Command::NetworksTold { .. } => self.networks_told(place, command),
             Command::SetTicket {
                 ticket,
                 standing,

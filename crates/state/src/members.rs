@@ -97,6 +97,7 @@ impl State {
             watchdog_word: None,
             attributes: BTreeMap::new(),
             maintenance: Maintenance::Off,
+            networks: Box::default(),
         };
         if self.seen.nodes.is_empty() {
             self.level = self.level.max(*level);
@@ -208,6 +209,7 @@ impl State {
             self.settle_fence(place, name, &FenceResult::Rebooted);
             self.end_boot(place, name, BootEnd::Rebooted);
         }
+        self.forget_networks(name, boot);
         // A fence that has failed is not tried again where its target came back.
         self.seen.fences.remove(name);
         self.note_boot(name, boot);

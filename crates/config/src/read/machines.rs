@@ -11,7 +11,7 @@ use toml::de::DeValue;
 
 use super::section::{Entry, Section, not_in_this_version};
 use super::value::TimeBounds;
-use super::{Context, Placed, checks, rules};
+use super::{Context, Placed, checks, pings, rules};
 use crate::suggest::nearest;
 use crate::{Code, Problem};
 
@@ -33,7 +33,7 @@ const RETRIES_DEFAULT: u32 = 2;
 const FENCE_LIMIT_DEFAULT: Duration = Duration::from_secs(20);
 
 /// Reads `[network.X]`.
-pub(super) fn read_network(context: &mut Context<'_>, section: Section<'_>, name: NetworkName) {
+pub(super) fn read_network(context: &mut Context<'_>, mut section: Section<'_>, name: NetworkName) {
     context.places.put(format!("network/{name}"), section.at());
     if NODE_KEYS.contains(&name.as_str()) {
         let message = format!("a network cannot be called `{name}`");
@@ -45,9 +45,36 @@ pub(super) fn read_network(context: &mut Context<'_>, section: Section<'_>, name
             .help("choose another name, like `power`");
         context.report(problem);
     }
+    let mut network = NetworkSpec::default();
+    for (key, bounds, into) in [
+        ("barred_for", BARRED_FOR, &mut network.barred_for),
+        ("move_after", MOVE_AFTER, &mut network.move_after),
+        ("steady_after", STEADY_AFTER, &mut network.steady_after),
+    ] {
+        if let Some(entry) = section.get(key) {
+            *into = entry.time(context, bounds).unwrap_or(*into);
+        }
+    }
+    if let Some(entry) = section.get("ping") {
+        network.ping = pings::read(context, &entry, &format!("[network.{name}]"));
+    }
     section.finish(context, NETWORK_LATER);
-    context.spec.networks.insert(name, NetworkSpec {});
+    context.spec.networks.insert(name, network);
 }
+
+/// A card that is used again at once after each failure is as good as none; after a day somebody
+/// has mended it.
+const BARRED_FOR: TimeBounds = TimeBounds::OR_ZERO;
+/// Longer than this nobody wants to be without an answer.
+const MOVE_AFTER: TimeBounds = TimeBounds {
+    min: Duration::ZERO,
+    max: Duration::from_secs(60),
+};
+/// As long as this, a card that only flaps slowly is told from one that is well.
+const STEADY_AFTER: TimeBounds = TimeBounds {
+    min: Duration::ZERO,
+    max: Duration::from_secs(3600),
+};
 
 /// Keys of a node that are not names of networks.
 const NODE_KEYS: [&str; 6] = [

@@ -3,6 +3,7 @@
 mod checks;
 mod cluster;
 mod machines;
+mod pings;
 mod resource;
 mod rules;
 mod section;

@@ -12,7 +12,7 @@ use toml::de::DeValue;
 
 use super::section::{Entry, Section, bad_name};
 use super::value::TimeBounds;
-use super::{Context, Placed};
+use super::{Context, Placed, pings};
 use crate::{Code, Problem};
 
 /// More copies than this would be on nodes that a cluster cannot have.
@@ -64,6 +64,9 @@ pub(super) fn read(
     rules.ticket = read_ticket(context, section, name);
     if let Some(entry) = section.get("bar_expires") {
         rules.bar_expires = read_bar_expires(context, &entry);
+    }
+    if let Some(entry) = section.get("ping") {
+        rules.ping = pings::read(context, &entry, &format!("[service.{name}]"));
     }
     if let Some(entry) = section.get("on_failure") {
         read_on_failure(context, &entry, rules);

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Pid;
 
 use super::Keeper;
-use crate::layout::hardware_address;
+use crate::layout::Card;
 use crate::netlink::Cable;
 use crate::protocol::{Cut, Direction};
 
@@ -23,28 +23,30 @@ impl Keeper {
         Ok(())
     }
 
-    /// The ports of a machine: the number of the network, and the name.
-    fn ports(&self, machine: &str) -> Vec<(usize, String)> {
+    /// The cards of a machine, each with the other end of its cable.
+    fn ports(&self, machine: &str) -> Vec<(Card, String)> {
         let layout = &self.charge.layout;
         let host = layout.host_number(machine).unwrap_or_default();
-        let count = layout.cards(machine).len();
-        (0..count)
-            .map(|network| (network, format!("p{host}.{network}")))
+        let cards = layout.cards(machine).into_iter();
+        cards
+            .map(|card| {
+                let port = card.port(host);
+                (card, port)
+            })
             .collect()
     }
 
     pub(super) fn lay_cables(&mut self, machine: &str, init: Pid) -> io::Result<()> {
         let namespace = File::open(format!("/proc/{}/ns/net", init.as_raw_nonzero()))?;
         let host = self.charge.layout.host_number(machine).unwrap_or_default();
-        for (network, port) in self.ports(machine) {
+        for (card, port) in self.ports(machine) {
             // That of the boot before may not have gone yet.
             self.netlink.remove(&port)?;
-            let number = u8::try_from(network).unwrap_or_default();
             self.netlink.add_cable(&Cable {
                 port: &port,
-                bridge: &bridge(network),
-                card: &format!("eth{network}"),
-                mac: hardware_address(number, host),
+                bridge: &bridge(card.network),
+                card: &card.name,
+                mac: card.mac(host),
                 namespace: namespace.as_fd(),
             })?;
             self.netlink.set_up(&port)?;
@@ -77,6 +79,10 @@ impl Keeper {
         if let Some(from) = &cut.from {
             self.machine(from)?;
         }
+        let is_known = |card: &String| self.ports(&cut.node).iter().any(|(c, _)| c.name == *card);
+        if let Some(card) = cut.card.as_ref().filter(|card| !is_known(card)) {
+            return Err(io::Error::other(format!("{} has no card {card}", cut.node)));
+        }
         match &cut.network {
             Some(name) if !self.charge.layout.networks.contains(name) => Err(io::Error::other(
                 format!("there is no network `{name}` here"),
@@ -86,13 +92,14 @@ impl Keeper {
     }
 
     /// Plugs in the cables of one node, or all.
-    pub(super) fn heal(&mut self, node: Option<&str>) -> io::Result<()> {
+    pub(super) fn heal(&mut self, node: Option<&str>, card: Option<&str>) -> io::Result<()> {
         if let Some(name) = node {
             self.machine(name)?;
         }
         let needs_filter = self.cuts.iter().any(is_partial);
         let concerns = |cut: &Cut| {
-            node.is_none_or(|name| cut.node == name || cut.from.as_deref() == Some(name))
+            let is_of = |name| cut.node == name || cut.from.as_deref() == Some(name);
+            node.is_none_or(is_of) && (card.is_none() || cut.card.as_deref() == card)
         };
         self.cuts.retain(|cut| !concerns(cut));
         self.set_ports()?;
@@ -127,12 +134,16 @@ impl Keeper {
             {
                 continue;
             }
-            for (network, port) in self.ports(&name) {
+            for (card, port) in self.ports(&name) {
                 let mut whole = self
                     .cuts
                     .iter()
                     .filter(|cut| !is_partial(cut) && cut.node == name);
-                if whole.any(|cut| self.networks_of(cut).contains(&network)) {
+                let is_cut = |cut: &Cut| {
+                    let is_card = cut.card.as_ref().is_none_or(|name| *name == card.name);
+                    is_card && self.networks_of(cut).contains(&card.network)
+                };
+                if whole.any(is_cut) {
                     self.netlink.set_down(&port)?;
                 } else {
                     self.netlink.set_up(&port)?;
@@ -148,7 +159,8 @@ impl Keeper {
         for cut in self.cuts.iter().filter(|cut| is_partial(cut)) {
             for network in self.networks_of(cut) {
                 let port = |name: &str| {
-                    let found = self.ports(name).into_iter().find(|(n, _)| *n == network);
+                    let mut ports = self.ports(name).into_iter();
+                    let found = ports.find(|(card, _)| card.network == network);
                     found.map(|(_, port)| port)
                 };
                 let Some(own) = port(&cut.node) else { continue };

@@ -271,7 +271,7 @@ impl Keeper {
             } => self.switch_on(&[node])?,
             _ if door == Door::Switch => return Err(io::Error::other("not by this door")),
             Request::Cut(cut) => self.cut(cut)?,
-            Request::Heal { node } => self.heal(node.as_deref())?,
+            Request::Heal { node, card } => self.heal(node.as_deref(), card.as_deref())?,
             Request::Pace { node, set } => self.set_pace(&node, set)?,
             Request::DaemonKill { node } => self.kill_daemon(&node)?,
             Request::Processes { node } => {
@@ -352,6 +352,7 @@ impl Keeper {
             janitor_pid: self.charge.janitor_pid,
             keeper_pid: self.keeper_pid,
             networks: layout.networks.clone(),
+            spares: layout.spares,
             nodes: layout.nodes.iter().filter_map(node).collect(),
             witness: match layout.witness {
                 Witness::Present => node(&WITNESS.to_string()),

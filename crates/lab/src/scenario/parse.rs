@@ -263,6 +263,7 @@ fn parse_up(words: &[&str]) -> Result<StepKind, String> {
     let mut fittings = crate::Fittings::default();
     let mut seed = 1;
     let mut program = Program::ThisOne;
+    let mut spares = 0;
     for word in words {
         match word.split_once('=') {
             Some(("nodes", count)) => {
@@ -273,6 +274,10 @@ fn parse_up(words: &[&str]) -> Result<StepKind, String> {
             Some(("seed", number)) => {
                 seed = number.parse().map_err(|_| "`seed=` takes a number")?;
             }
+            Some(("spares", count)) => {
+                spares = count.parse().map_err(|_| "`spares=` takes a number")?;
+            }
+            Some(("barred_for", time)) => fittings.barred_for = Some(time.into()),
             Some(("watchdog", time)) => fittings.watchdog = Some(time.into()),
             None if *word == "nofence" => fittings.power = crate::PowerUse::Unused,
             None if *word == "witness" => witness = layout::Witness::Present,
@@ -287,6 +292,7 @@ fn parse_up(words: &[&str]) -> Result<StepKind, String> {
         nodes,
         witness,
         networks,
+        spares,
         cluster,
         fittings,
         program,
@@ -306,9 +312,10 @@ fn parse_install(words: &[&str]) -> Result<StepKind, String> {
 
 fn parse_cut(words: &[&str]) -> Result<Cut, String> {
     let (node, mut rest) = words.split_first().ok_or("`cut` needs a node")?;
-    let node = (*node).to_string();
+    let (node, card) = crate::protocol::node_and_card(node);
     let mut cut = Cut {
         node,
+        card,
         network: None,
         direction: Direction::Both,
         from: None,
@@ -442,6 +449,7 @@ mod tests {
     #[test]
     fn a_cut_may_name_a_network_a_direction_and_another_node() {
         let expected = Cut {
+            card: None,
             node: "alpha".into(),
             network: Some("san".into()),
             direction: Direction::In,

@@ -84,6 +84,7 @@ impl Stage {
             nodes,
             witness,
             networks,
+            spares,
             cluster,
             fittings,
             program,
@@ -96,6 +97,7 @@ impl Stage {
             name: format!("scenario-{}", std::process::id()),
             nodes: nodes.clone(),
             witness: *witness,
+            spares: *spares,
             networks: networks.clone(),
             ..Options::default()
         };

@@ -139,6 +139,8 @@ pub enum StepKind {
         witness: crate::layout::Witness,
         /// Its networks.
         networks: Vec<String>,
+        /// Cards of each node on each network beside the first.
+        spares: usize,
         /// Whether a cluster is formed.
         cluster: crate::Cluster,
         /// What its nodes have.

@@ -52,6 +52,10 @@ pub enum Input {
     Surveyed(Box<super::environment::Surveyed>),
     /// The rules of a configuration that waits to be applied.
     Ruled(Box<super::what_if::Ruled>),
+    /// The kernel says something of cards.
+    Cards(super::cards::CardNews),
+    /// A ping target of a network or service was asked.
+    Asked(super::reach::Asked),
     /// Somebody has set the wall clock.
     Wall(host::clock::Step),
     /// A link to a witness.
@@ -177,6 +181,10 @@ pub struct Control {
     pub witnesses: super::witness::Links,
     /// Addresses outside the cluster that are asked whether they answer.
     pub pings: super::pings::Pings,
+    /// The cards of this machine.
+    pub cards: super::cards::KnownCards,
+    /// What should answer on networks and for services.
+    pub targets: super::reach::Targets,
     /// Shared storage that votes.
     pub disks: super::disk::Disks,
     pub next_request: u64,
@@ -207,6 +215,8 @@ impl Control {
         self.follow_witnesses();
         self.follow_ping_targets();
         self.follow_flags();
+        self.follow_cards();
+        self.follow_targets();
         loop {
             let deadline = self.sleep_until();
             // A sleeper that wakes late must notice that its lease is over before it reads
@@ -378,6 +388,8 @@ impl Control {
             Input::Answered(answered) => self.send_answer(&answered),
             Input::Surveyed(surveyed) => self.take_surveyed(*surveyed),
             Input::Watchdog(news) => self.take_dog_news(news),
+            Input::Cards(news) => self.take_cards(news, now),
+            Input::Asked(asked) => self.take_asked(&asked, now),
             Input::Wall(step) => self.take_jump(step, now),
             Input::Witness(notice) => self.take_witness(&notice),
             Input::Echoed(echo) => self.take_echo(&echo, now),
@@ -586,7 +598,10 @@ impl Control {
                     self.follow_witnesses();
                     self.follow_ping_targets();
                     self.follow_flags();
+                    self.follow_cards();
+                    self.follow_targets();
                 }
+                Output::Carry { network, card } => self.carry(&network, card.as_ref()),
                 Output::Leader(leader) => {
                     match leader.and_then(|id| self.topology.names.get(&id)) {
                         Some(name) => tracing::info!("{name} leads"),

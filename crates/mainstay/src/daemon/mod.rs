@@ -6,6 +6,7 @@
 
 mod asks;
 mod checks;
+mod cards;
 mod control;
 mod disk;
 mod dog;
@@ -20,6 +21,7 @@ mod orders;
 mod pending;
 mod pings;
 mod quorum;
+mod reach;
 mod relays;
 mod unheard;
 mod views;
@@ -263,6 +265,8 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         tidied: None,
         witnesses: witness::Links::default(),
         pings: pings::Pings::default(),
+        cards: cards::KnownCards::default(),
+        targets: reach::Targets::default(),
         disks: disk::Disks::default(),
         next_request: RequestId::first_of(run).0,
         spec_version: 0,
@@ -284,6 +288,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         requests,
     };
     control.watch_wall();
+    control.watch_cards();
     let result = control.run(inputs).await;
     let result = control.close(result);
     stop.notify_one();

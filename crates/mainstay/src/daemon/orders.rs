@@ -429,6 +429,7 @@ impl Control {
             | Order::Clear { .. }
             | Order::Standby { .. }
             | Order::Online { .. }
+            | Order::Rearm { .. }
             | Order::Maintenance { .. }
             | Order::Attribute { .. }
             | Order::Checks { .. }
@@ -483,6 +484,11 @@ impl Control {
             Order::Online { node } => Command::SetStandby {
                 node: node.clone(),
                 standby: Maintenance::Off,
+                by,
+            },
+            Order::Rearm { node, card } => Command::RearmCards {
+                node: node.clone(),
+                card: card.clone(),
                 by,
             },
             Order::Maintenance { switch, node } => maintenance_command(*switch, node.clone(), by),

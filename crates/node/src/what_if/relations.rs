@@ -77,6 +77,7 @@ fn related(spec: &ServiceSpec) -> impl Iterator<Item = &ServiceName> {
         on_failure: _,
         checks: _,
         check_owner: _,
+        ping: _,
     } = rules;
     let company = together_with.iter().chain(apart_from);
     let ordered = after.iter().chain(after_if_both).chain(not_while_starting);

@@ -41,7 +41,7 @@ pub fn process(resource: &str, program: &str) -> ResourceSpec {
     }
 }
 
-/// Reads `prefer=a,b after=x restart=1 resources=disk,program runs=v2 manual failback`.
+/// Reads `prefer=a,b after=x restart=1 resources=disk,program runs=v2 manual failback on=lan`.
 pub fn service(words: &[&str]) -> ServiceSpec {
     let mut spec = ServiceSpec {
         prefer: Vec::new(),
@@ -57,6 +57,7 @@ pub fn service(words: &[&str]) -> ServiceSpec {
         survive: None,
     };
     let (mut resources, mut program) = (vec!["program"], "v1");
+    let mut address = None;
     for word in words {
         match word.split_once('=').unwrap_or((word, "")) {
             ("prefer", list) => spec.prefer = list.split(',').map(name).collect(),
@@ -66,11 +67,14 @@ pub fn service(words: &[&str]) -> ServiceSpec {
             ("runs", version) => program = version,
             ("manual", _) => spec.autostart = Autostart::No,
             ("check", list) => spec.rules.checks = vec![check(list)],
+            ("on", network) => address = Some(network),
             ("failback", _) => spec.failback = Failback::WhenPossible,
             other => panic!("a service cannot be {other:?}"),
         }
     }
-    spec.resources = resources.iter().map(|r| process(r, program)).collect();
+    let address = address.map(super::cards::address).into_iter();
+    let processes = resources.iter().map(|r| process(r, program));
+    spec.resources = address.chain(processes).collect();
     spec
 }
 

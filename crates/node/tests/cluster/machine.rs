@@ -59,6 +59,7 @@ pub struct Machine {
     /// Those that ended because a stop was asked for.
     pub gave_way: BTreeSet<OperationId>,
     pub faults: BTreeMap<ServiceName, Fault>,
+    pub cards: super::cards::Cards,
     pub waiting: VecDeque<Event>,
     pub waiting_heartbeats: VecDeque<(NodeId, Box<Heartbeat>)>,
 }
@@ -80,6 +81,7 @@ impl Machine {
             hanging: BTreeMap::new(),
             gave_way: BTreeSet::new(),
             faults: BTreeMap::new(),
+            cards: super::cards::Cards::default(),
             waiting: VecDeque::new(),
             waiting_heartbeats: VecDeque::new(),
         }
@@ -115,7 +117,10 @@ impl Machine {
             level: model::level::LEVEL,
         };
         let recorded = self.recorded.iter().map(|(a, s)| (a.clone(), s.clone()));
-        let node = Node::new(config, raft, recorded.collect(), now);
+        let mut node = Node::new(config, raft, recorded.collect(), now);
+        if !self.cards.links.is_empty() {
+            node.handle_cards(self.cards.links.clone(), self.cards.own.clone(), now);
+        }
         let origin = Origin {
             node: id,
             boot,

@@ -2,6 +2,7 @@
 //! One event at a time; after each the promises are checked (`invariants`).
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod cards;
 pub mod form;
 mod hands;
 mod invariants;
@@ -187,7 +188,9 @@ impl Cluster {
 
     pub fn add_machine(&mut self, id: u64, name: NodeName, disk: raft::Restored) {
         let id = NodeId(id);
-        self.machines.insert(id, Machine::new(id, name, disk));
+        let mut machine = Machine::new(id, name, disk);
+        machine.plug_in(&self.spec);
+        self.machines.insert(id, machine);
         let takes = Duration::from_millis(200);
         self.switches.insert(
             id,

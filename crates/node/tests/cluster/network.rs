@@ -164,6 +164,7 @@ impl Cluster {
             }
             Output::Reply { id, result } => self.answers.push((id, result)),
             Output::Changed { .. } | Output::Leader(_) | Output::TooNew(_) => {}
+            Output::Carry { .. } => self.carry(id, &output),
             Output::Left => {
                 let now = self.now;
                 if let Some(mut daemon) = self.machine(id).daemon.take() {

@@ -12,7 +12,14 @@ use super::form::{self, name, span};
 use super::machine::Fault;
 
 /// Lines with which a script describes the cluster, before the story.
-const HEAD: [&str; 5] = ["nodes ", "service ", "policy ", "nodevices", "witness"];
+const HEAD: [&str; 6] = [
+    "nodes ",
+    "service ",
+    "policy ",
+    "nodevices",
+    "witness",
+    "network ",
+];
 
 /// `witness` alone begins with one; `witness off` is an event.
 fn is_head(line: &str) -> bool {
@@ -44,7 +51,7 @@ pub fn play(script: &str) -> String {
         match words[..] {
             ["service", service, ref rest @ ..] => services.push((service, form::service(rest))),
             ["policy", word] => policy = policy_of(word),
-            ["nodevices"] | ["witness"] => {}
+            ["nodevices"] | ["witness"] | ["network", ..] => {}
             ref other => panic!("no such beginning: {other:?}"),
         }
     }
@@ -52,6 +59,10 @@ pub fn play(script: &str) -> String {
     spec.cluster.no_quorum = policy;
     if head.contains(&"nodevices") {
         spec.nodes.values_mut().for_each(|node| node.fence.clear());
+    }
+    for line in head.iter().filter(|line| line.starts_with("network ")) {
+        let words: Vec<&str> = line.split(' ').collect();
+        super::cards::network(&mut spec, words[1], &words[2..]);
     }
     let mut cluster = Cluster::new(&nodes, &spec, 1);
     if head.contains(&"witness") {
@@ -128,6 +139,24 @@ impl Story {
             ["force", node, "without", lost] => {
                 let id = self.cluster.id(node);
                 self.cluster.force(id, lost);
+            }
+            ["link", node, card, link] => {
+                let id = self.cluster.id(node);
+                self.cluster.set_link(id, card, link);
+            }
+            ["target", node, network, target, echo, times] => {
+                let id = self.cluster.id(node);
+                let echoes = (echo, times.parse().unwrap());
+                self.cluster.echo(id, network, target, echoes);
+            }
+            ["rearm", node, card] => {
+                let command = Command::RearmCards {
+                    node: name(node),
+                    card: Some(name(card)),
+                    by: name("ann"),
+                };
+                let at = self.cluster.contact().unwrap();
+                self.cluster.request(at, command);
             }
             ["fault", node, service, fault] => self.fault(node, service, fault),
             _ => self.order(&words),

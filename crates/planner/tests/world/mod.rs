@@ -36,6 +36,9 @@ pub struct World {
     index: u64,
     plan: u64,
     boots: BTreeMap<NodeName, u8>,
+    /// What each node has told of its networks, and the words so far.
+    networks: BTreeMap<String, model::networks::NetworksSeen>,
+    words: u64,
     next_boot: u8,
     spec: Spec,
     /// Services whose nodes do not act by themselves.
@@ -254,6 +257,8 @@ impl World {
             next_boot: 0,
             spec: empty_spec(),
             slow: BTreeSet::new(),
+            networks: BTreeMap::new(),
+            words: 0,
             printed: 0,
             waits: Vec::new(),
             out: String::new(),
@@ -393,7 +398,9 @@ impl World {
     }
 
     fn network(&mut self, network: &str, names: &[&str]) {
-        self.spec.networks.insert(name(network), NetworkSpec {});
+        self.spec
+            .networks
+            .insert(name(network), NetworkSpec::default());
         for node in names {
             let attachment = Attachment {
                 address: "10.0.0.1/24".parse().unwrap(),
@@ -531,8 +538,62 @@ impl World {
                     boot,
                 });
             }
+            "told" => self.told(first, &words[1..]),
             other => self.word(other, words),
         }
+    }
+
+    /// `told a lan none`, `told a lan none full`: now and, if that is another, for a while.
+    /// `told a lan pings 1 2`: so many of its two targets answer, so many are needed.
+    fn told(&mut self, node: &str, words: &[&str]) {
+        use model::networks::{Level, NetworkSeen, PingTarget, ReachSeen, Standing};
+        let level = |word: &str| match word {
+            "full" => Level::Full,
+            "poor" => Level::Poor,
+            "none" => Level::None,
+            other => panic!("no level is {other}"),
+        };
+        let mut told = self.networks.get(node).cloned().unwrap_or_default();
+        if let ["pings", reached, needed] = words[1..] {
+            let reached: usize = reached.parse().unwrap();
+            let needed: u32 = needed.parse().unwrap();
+            let all = ["10.0.0.8", "10.0.0.9"].map(|target| target.parse().unwrap());
+            let level = match reached {
+                0 => Level::None,
+                some if some < needed as usize => Level::Poor,
+                _enough => Level::Full,
+            };
+            let reach = ReachSeen {
+                standing: Standing {
+                    now: level,
+                    settled: level,
+                },
+                reached: all[..reached].to_vec(),
+                silent: all[reached..].iter().copied().collect::<Vec<PingTarget>>(),
+                needed,
+            };
+            told.pings.insert(name(words[0]), reach);
+        } else {
+            let now = level(words[1]);
+            let seen = NetworkSeen {
+                standing: Standing {
+                    now,
+                    settled: words.get(2).map_or(now, |word| level(word)),
+                },
+                carrier: None,
+                cards: Vec::new(),
+            };
+            told.networks.insert(name(words[0]), seen);
+        }
+        self.networks.insert(node.to_string(), told.clone());
+        self.words += 1;
+        self.apply(Command::NetworksTold {
+            node: name(node),
+            boot: self.boot(node),
+            run: 0,
+            word: self.words,
+            told: Box::new(told),
+        });
     }
 
     /// What a node says about its fence or its services.
