@@ -153,4 +153,14 @@ codes! {
     FitsNowhere = "E0167", Warning;
     /// Room that counts for nothing.
     RoomUnused = "E0168", Warning;
+    /// A text that names no resource agent.
+    BadAgent = "E0170", Error;
+    /// A resource agent that is not installed where the file was checked.
+    AgentMissing = "E0171", Warning;
+    /// A parameter that the agent does not know.
+    UnknownParameter = "E0172", Error;
+    /// A parameter that the agent cannot do without.
+    ParameterMissing = "E0173", Error;
+    /// A value that a parameter of the agent cannot have.
+    BadParameter = "E0174", Error;
 }
