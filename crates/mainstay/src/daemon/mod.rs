@@ -33,7 +33,7 @@ use api::{ApiError, ErrorCode};
 use consensus::{ClusterKey, Identity, Log, NodeKey, Transport, TransportConfig};
 use host::heartbeat::{self, HeartbeatConfig, Memory, Scheduling};
 use membership::{Event, Voice};
-use model::{BootId, Spec};
+use model::{BootId, NodeName, Spec};
 use node::{Node, NodeConfig, RequestId};
 use tokio::sync::mpsc;
 use wire::heartbeat::{Incarnation, Origin, RunId};
@@ -218,7 +218,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
     let driver = start_driver(log, reports);
     let (transport, incoming) = start_transport(places, &identity, boot, &topology)?;
     let heartbeat = start_heartbeat(places, &identity, boot, &topology, inputs.clone())?;
-    let (agents, agent_events) = start_agents(places)?;
+    let (agents, agent_events) = start_agents(places, &identity.name)?;
     let (handle, requests, applied) = server::ControlHandle::new();
     let listener = server::bind(&places.socket).await?;
     let stop = Arc::new(tokio::sync::Notify::new());
@@ -430,12 +430,22 @@ fn start_heartbeat(
     })
 }
 
-fn start_agents(places: &Places) -> Result<(Agents, mpsc::Receiver<agents::Event>), DaemonError> {
+fn start_agents(
+    places: &Places,
+    node: &NodeName,
+) -> Result<(Agents, mpsc::Receiver<agents::Event>), DaemonError> {
     let (sender, events) = mpsc::channel(INPUTS_MAX);
     let settings = agents::Settings {
         run_dir: places.run_dir.clone(),
         log_dir: places.log_dir.clone(),
         cgroup_root: None,
+        agents: agents::ocf::AgentPlaces {
+            node: node.to_string(),
+            // Without it agents find no commands of a cluster; most need none.
+            program: std::env::current_exe().ok(),
+            socket: places.socket.clone(),
+            ..agents::ocf::AgentPlaces::default()
+        },
     };
     let agents = Agents::new(settings, sender).map_err(|source| DaemonError::System {
         verb: "open the agents",
