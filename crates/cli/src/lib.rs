@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod agent_tools;
 pub mod args;
 mod client;
 mod config_commands;

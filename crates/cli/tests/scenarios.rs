@@ -94,6 +94,9 @@ impl Scene {
             Some(name) => self.path(name),
             None => word.to_string(),
         });
+        if !line.starts_with("mainstay ") {
+            return self.run_tool(&words.collect::<Vec<_>>());
+        }
         let socket = ["--socket".to_string(), self.path("socket")];
         let (out, err) = (Paper::default(), Paper::default());
         let exit = match Cli::try_parse_from(words.chain(socket)) {
@@ -136,6 +139,33 @@ impl Scene {
             printed.push('\n');
         }
         let text = format!("{printed}{errors}exit {}\n", exit.code());
+        text.replace(&format!("{}/", self.directory.path().display()), "@")
+    }
+}
+
+impl Scene {
+    /// Runs a command that resource agents call, as an agent of `web` on alpha does.
+    fn run_tool(&self, words: &[String]) -> String {
+        let (out, err) = (Paper::default(), Paper::default());
+        let mut screen = Screen {
+            out: Box::new(out.clone()),
+            err: Box::new(err.clone()),
+            input: Box::new(Cursor::new("")),
+            interactive: Interactive::No,
+            colour: Colour::Never,
+            now: || NOW,
+            editor: String::new(),
+        };
+        let caller = cli::agent_tools::Caller {
+            node: "alpha".into(),
+            service: "web:2".into(),
+            socket: PathBuf::from(self.path("socket")),
+        };
+        let (tool, words) = words.split_first().unwrap();
+        let code = cli::agent_tools::agent_tool(tool, words, &caller, &mut screen);
+        let errors = err.text();
+        let errors: String = errors.lines().map(|line| format!("! {line}\n")).collect();
+        let text = format!("{}{errors}exit {code}\n", out.text());
         text.replace(&format!("{}/", self.directory.path().display()), "@")
     }
 }
