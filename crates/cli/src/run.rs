@@ -24,8 +24,8 @@ use crate::suggest::nearest;
 use crate::what_if_text::{self, Detail};
 use crate::witness::{HostCommand, WitnessCommand};
 use crate::{
-    config_commands, history_text, import_command, lock, order, quorum, settings, status_text, top,
-    witness,
+    agent_commands, config_commands, history_text, import_command, lock, order, quorum, settings,
+    status_text, top, witness,
 };
 
 /// What is left to do for the binary.
@@ -110,6 +110,7 @@ impl Asker {
             Command::Apply(args) => config_commands::apply(client, screen, form, &args),
             Command::Config(command) => config_commands::config(client, screen, form, &command),
             Command::Import(command) => import_command::run(screen, form, &command),
+            Command::Agent(command) => agent_commands::run(screen, form, &command),
             Command::Token(args) => self.token(&args, screen),
             Command::Lock(command) => lock::run(client, screen, form, command),
             Command::Witness(command) => witness::run(client, screen, form, command),
@@ -440,6 +441,7 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         | Command::Watch
         | Command::History(_)
         | Command::Import(_)
+        | Command::Agent(_)
         | Command::Log(_)
         | Command::Explain(_)
         | Command::WhatIf(_)

@@ -30,6 +30,71 @@ use world::{NOW, World};
 /// A CIB of which much cannot be carried over.
 const LEFTOVERS: &str = include_str!("../../../scenarios/import/leftovers.xml");
 
+/// A configuration with agents of Debian, and mistakes.
+const AGENTS: &str = r#"[cluster]
+name = "shop"
+
+[network.lan]
+
+[node.alpha]
+lan = "10.0.0.11/24"
+fence = ["apc"]
+
+[fence.apc]
+agent = "fence_apc"
+
+[[service.web.resource]]
+agent = "ocf:heartbeat:Dummy"
+options = { sate = "/run/x", nothing-like-it = 1 }
+
+[[service.web.resource]]
+agent = "ocf:heartbeat:Dumy"
+
+[[service.web.resource]]
+agent = "ocf:heartbeat:IPaddr2"
+options = { cidr_netmask = 24, arp_bg = true }
+
+[[service.web.resource]]
+agent = "ocf:heartbeat:Delay"
+options = { startdelay = "soon" }
+"#;
+
+/// What an agent prints of itself.
+const THING: &str = r#"cat <<END
+<?xml version="1.0"?>
+<resource-agent name="thing" version="1.0">
+<longdesc lang="en">
+Runs a thing.
+
+It does so well.
+</longdesc>
+<shortdesc lang="en">A thing</shortdesc>
+<parameters>
+<parameter name="port" unique="1" required="1">
+<shortdesc lang="en">Where it listens</shortdesc>
+<content type="integer"/>
+</parameter>
+<parameter name="mode"><shortdesc lang="en">How it works</shortdesc>
+<content type="select" default="fast"><option value="fast"/><option value="safe"/></content></parameter>
+<parameter name="quiet" deprecated="1"><content type="boolean" default="false"/></parameter>
+</parameters>
+<actions>
+<action name="start" timeout="40s"/>
+<action name="stop" timeout="60"/>
+<action name="monitor" timeout="30s" interval="10s" depth="0"/>
+<action name="monitor" timeout="30s" interval="1m" depth="10" role="Promoted"/>
+<action name="meta-data" timeout="5"/>
+</actions>
+</resource-agent>
+END"#;
+
+fn write_agent(path: &str, script: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
+    std::fs::write(path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 #[derive(Clone, Default)]
 struct Paper(Rc<RefCell<Vec<u8>>>);
 
@@ -180,6 +245,12 @@ fn play(text: &str) -> String {
     std::fs::write(scene.path("good.toml"), config::EXAMPLE).unwrap();
     std::fs::write(scene.path("bad.toml"), "[cluster]\nnam = \"shop\"\n").unwrap();
     std::fs::write(scene.path("leftovers.xml"), LEFTOVERS).unwrap();
+    std::fs::write(scene.path("agents.toml"), AGENTS).unwrap();
+    write_agent(&scene.path("ocf/resource.d/test/thing"), THING);
+    write_agent(
+        &scene.path("ocf/resource.d/test/broken"),
+        "echo usage; exit 0",
+    );
     let (given, commands) = text.split_once("\n$ ").unwrap();
     let mut world = World::new();
     let lines = given.lines().filter_map(|line| line.strip_prefix("  "));

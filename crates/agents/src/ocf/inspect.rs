@@ -83,7 +83,8 @@ pub async fn inspect(
 }
 
 /// Agents of the same type from somebody else, and those of similar names.
-fn similar(agent: &str, all: &Installed) -> Vec<String> {
+#[must_use]
+pub fn similar(agent: &str, all: &Installed) -> Vec<String> {
     let ocf = all.ocf.iter();
     let ocf: Vec<String> = ocf.map(super::installed::OcfAgent::agent).collect();
     let lsb = all.lsb.iter().map(|script| format!("lsb:{script}"));
