@@ -18,6 +18,11 @@ const TOOLS: &[(&str, &str)] = &[
     ("unshare", "util-linux"),
     ("setpriv", "util-linux"),
     ("python3", "python3-minimal"),
+    ("/usr/lib/ocf/resource.d/heartbeat/Dummy", "resource-agents"),
+    ("modprobe", "kmod"),
+    ("pgrep", "procps"),
+    ("nginx", "nginx-light"),
+    ("pg_ctlcluster", "postgresql"),
 ];
 
 #[derive(Args)]

@@ -51,6 +51,10 @@ impl Agents {
     pub fn new(settings: Settings, events: mpsc::Sender<Event>) -> io::Result<Self> {
         std::fs::create_dir_all(&settings.run_dir)?;
         std::fs::create_dir_all(&settings.log_dir)?;
+        std::fs::create_dir_all(settings.run_dir.join("agents"))?;
+        if let Some(program) = &settings.agents.program {
+            crate::ocf::make_tools(&settings.run_dir, program)?;
+        }
         let cgroups = CgroupRoot::find(settings.cgroup_root.as_deref());
         if cgroups.is_none() {
             tracing::info!("no writable cgroup v2 tree: processes are known by their session");
@@ -62,6 +66,8 @@ impl Agents {
             carriers: watch::Sender::default(),
             events,
             newest: Mutex::default(),
+            run_dir: settings.run_dir.clone(),
+            places: settings.agents.clone(),
         });
         Ok(Self {
             own: OwnAddresses::start(&shared),

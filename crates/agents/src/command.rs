@@ -17,11 +17,11 @@ use crate::record::Trace;
 /// For a program that overran its limit to tidy up after TERM, before KILL.
 const TERM_GRACE: Duration = Duration::from_secs(2);
 /// For processes that the stop program left to end by themselves, before they are told to.
-const REMNANTS_LIMIT: Duration = Duration::from_secs(1);
+pub(crate) const REMNANTS_LIMIT: Duration = Duration::from_secs(1);
 
 /// Before a stop program that failed is run once more: what failed at once would otherwise
 /// fail at once again. Little against the fence that follows when both fail.
-const STOP_AGAIN_PAUSE: Duration = Duration::from_millis(500);
+pub(crate) const STOP_AGAIN_PAUSE: Duration = Duration::from_millis(500);
 
 /// What is watched of something that was started by a command: the end of the last process
 /// that its start left in its cgroup. Something started through others leaves none.
@@ -30,7 +30,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    fn new(context: &Context) -> Self {
+    pub(crate) fn new(context: &Context) -> Self {
         let cgroup = context.cgroup().filter(host::cgroup::Cgroup::is_populated);
         let watch = cgroup.and_then(|cgroup| cgroup.watch().ok());
         Self { watch }

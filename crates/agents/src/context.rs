@@ -1,6 +1,7 @@
 //! What the hands of every kind share.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use host::cgroup::{Cgroup, CgroupRoot};
@@ -12,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use crate::Event;
 use crate::cards::Carriers;
 use crate::log::Log;
+use crate::ocf::AgentPlaces;
 use crate::record::{Record, Records, Trace};
 
 /// Variable in the environment of what we start, which tells whose it is:
@@ -28,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) events: mpsc::Sender<Event>,
     /// The newest claim seen of each service in this run of the daemon.
     pub(crate) newest: Mutex<BTreeMap<ServiceName, ClaimEpoch>>,
+    pub(crate) run_dir: PathBuf,
+    pub(crate) places: AgentPlaces,
 }
 
 impl Shared {

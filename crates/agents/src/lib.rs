@@ -1,4 +1,5 @@
-//! The hands that operate resources: addresses, processes, commands and mounts.
+//! The hands that operate resources: addresses, processes, commands, mounts,
+//! and what resource agents operate.
 //!
 //! `Agents` carries out `model::operation::Operation`s and tells by `Event`s how they ended
 //! and when something that ran has ended by itself. One task owns each resource: its
@@ -8,7 +9,7 @@
 //!
 //! ```text
 //!  execute ──► Agents ──queue──► Worker (one per resource) ──► process │ command
-//!                                  │    ▲                      address │ mount
+//!                                  │    ▲                      address │ mount │ ocf
 //!            Event ◄───────────────┘    └── pidfd, cgroup.events, netlink, mountinfo
 //! ```
 
@@ -24,6 +25,7 @@ mod kept;
 mod log;
 mod members;
 mod mount;
+pub mod ocf;
 mod process;
 mod program;
 mod record;

@@ -9,7 +9,7 @@ use host::process::Process;
 use host::spawn::{Program, SpawnError, spawn};
 
 /// Where programs find others; the usual one of a system service.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Why a program did not start.
 #[derive(Debug, thiserror::Error)]

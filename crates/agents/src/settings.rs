@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::ocf::AgentPlaces;
+
 /// Where agents keep what they know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -12,4 +14,6 @@ pub struct Settings {
     /// The cgroup (v2) under which services get theirs; `None`: look for one, and do
     /// without where there is none.
     pub cgroup_root: Option<PathBuf>,
+    /// Where resource agents are, and what they are told.
+    pub agents: AgentPlaces,
 }

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use model::ClaimEpoch;
 use model::operation::{Operation, OperationReport, Outcome, Verb};
-use model::spec::{CommandSpec, ResourceKind};
+use model::spec::{AgentSpec, CommandSpec, ResourceKind};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::context::{Context, Done};
-use crate::{Event, address, command, mount, process};
+use crate::{Event, address, command, mount, ocf, process};
 
 /// What is known to be up, and is watched.
 #[derive(Default)]
@@ -21,6 +21,7 @@ struct Held {
     command: Option<command::Running>,
     address: Option<address::Held>,
     mount: Option<mount::Held>,
+    agent: Option<ocf::operate::Held>,
 }
 
 /// Counts the stops that were asked for, so that a start that waits for readiness gives way.
@@ -60,6 +61,8 @@ pub(crate) struct Worker {
     epoch: ClaimEpoch,
     /// The command, and the limit of its status, for when its processes end by themselves.
     command: Option<(CommandSpec, Duration)>,
+    /// The same of what an agent operates.
+    agent: Option<(AgentSpec, Duration)>,
 }
 
 impl Worker {
@@ -71,6 +74,7 @@ impl Worker {
             held: Held::default(),
             epoch: ClaimEpoch::default(),
             command: None,
+            agent: None,
         }
     }
 
@@ -171,7 +175,11 @@ impl Worker {
             ResourceKind::Mount(spec) => {
                 mount::operate(context, operation, spec, &mut held.mount).await
             }
-            ResourceKind::Agent(_) | ResourceKind::Systemd(_) => {
+            ResourceKind::Agent(spec) => {
+                self.agent = Some((spec.clone(), operation.spec.limits.status));
+                ocf::operate::operate(context, operation, spec, &mut held.agent).await
+            }
+            ResourceKind::Systemd(_) => {
                 Done::failed(format!("no hands for {} yet", operation.spec.kind.word()))
             }
         }
@@ -191,6 +199,17 @@ impl Worker {
                 };
                 let done = command::status(&self.context, &spec, limit).await;
                 if done.outcome == Outcome::Running {
+                    return;
+                }
+                ("its last process has ended".to_owned(), done.output)
+            }
+            End::Agent => {
+                self.held.agent = None;
+                let Some((spec, limit)) = self.agent.clone() else {
+                    return;
+                };
+                let done = ocf::operate::ask(&self.context, &spec, limit).await;
+                if matches!(done.outcome, Outcome::Running | Outcome::Promoted) {
                     return;
                 }
                 ("its last process has ended".to_owned(), done.output)
@@ -226,6 +245,7 @@ impl Worker {
 enum End {
     Process(String),
     Command,
+    Agent,
     Address(String),
     Mount(String),
 }
@@ -236,10 +256,12 @@ async fn ended(held: &mut Held, context: &Context) -> End {
         command,
         address,
         mount,
+        agent,
     } = held;
     tokio::select! {
         how = async { match process { Some(held) => held.ended().await, None => never().await } } => End::Process(how),
         () = async { match command { Some(held) => held.ended().await, None => never().await } } => End::Command,
+        () = async { match agent { Some(held) => held.ended().await, None => never().await } } => End::Agent,
         how = async { match address { Some(held) => held.ended(context).await, None => never().await } } => End::Address(how),
         how = async { match mount { Some(held) => held.ended().await, None => never().await } } => End::Mount(how),
     }

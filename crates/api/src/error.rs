@@ -215,6 +215,12 @@ codes! {
     /// What was typed.
     WrongUsage = "E0519" 400 "the command line cannot be understood",
         "`mainstay COMMAND --help` shows what can be typed";
+    /// No agent of this name is installed.
+    NoSuchAgent = "E0530" 404 "there is no such resource agent on this machine",
+        "`mainstay agent list` shows what is installed; most are in the package resource-agents";
+    /// An agent whose description cannot be read.
+    AgentSilent = "E0531" 502 "the resource agent does not say what it can be told",
+        "look whether it runs at all: `OCF_ROOT=/usr/lib/ocf PATH-OF-THE-AGENT meta-data`";
     /// Another session holds the lock.
     LockHeld = "E0701" 409 "somebody else holds the lock",
         "`--wait` waits for it; `mainstay lock show NAME` tells who holds it and who waits";

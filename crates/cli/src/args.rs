@@ -197,6 +197,9 @@ pub enum Command {
     /// Make a configuration file from that of another cluster manager (needs no daemon)
     #[command(subcommand)]
     Import(ImportCommand),
+    /// The resource agents of this machine, and what they can be told (needs no daemon)
+    #[command(subcommand)]
+    Agent(AgentCommand),
 
     /// Start a new cluster with this node
     #[command(after_help = "Examples:
@@ -517,6 +520,38 @@ pub enum AttrCommand {
         #[allow(missing_docs, reason = "clap would show it as help")]
         act: ActArgs,
     },
+}
+
+/// `agent ...`.
+#[derive(Debug, Subcommand)]
+pub enum AgentCommand {
+    /// Which agents are installed
+    #[command(after_help = "Example:
+  mainstay agent list")]
+    List {
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "clap would show it as help")]
+        place: AgentRoot,
+    },
+    /// What an agent operates, its parameters, its actions
+    #[command(after_help = "Example:
+  mainstay agent info ocf:heartbeat:nginx")]
+    Info {
+        /// Which, as the configuration names it
+        agent: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "clap would show it as help")]
+        place: AgentRoot,
+    },
+}
+
+/// Where OCF agents are.
+#[derive(Debug, Clone, Args)]
+pub struct AgentRoot {
+    /// Where OCF agents are, in resource.d
+    #[arg(long, value_name = "DIRECTORY", env = "OCF_ROOT", default_value = crate::agent_check::ROOT,
+          hide_env_values = true)]
+    pub root: PathBuf,
 }
 
 /// `ticket ...`.

@@ -7,6 +7,8 @@ use std::path::Path;
 use api::{ApiError, CheckReply, ErrorCode};
 use config::{Loaded, Problems};
 
+use crate::agent_check::with_agents;
+
 /// A file that was read, not yet understood.
 pub(crate) struct File {
     pub(crate) name: String,
@@ -37,9 +39,9 @@ impl File {
         }
     }
 
-    /// What it describes, or all that is wrong with it.
+    /// What it describes, or all that is wrong with it, as far as this machine can tell.
     pub(crate) fn load(&self) -> Result<Loaded, Problems> {
-        config::read_bytes(&self.name, &self.bytes)
+        with_agents(config::read_bytes(&self.name, &self.bytes)?)
     }
 }
 

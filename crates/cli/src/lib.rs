@@ -9,6 +9,9 @@
 
 #![forbid(unsafe_code)]
 
+mod agent_check;
+mod agent_commands;
+pub mod agent_tools;
 pub mod args;
 mod checks;
 mod client;

@@ -24,7 +24,8 @@ use crate::suggest::nearest;
 use crate::what_if_text::{self, Detail};
 use crate::witness::{HostCommand, WitnessCommand};
 use crate::{
-    checks, config_commands, history_text, import_command, lock, log, order, quorum, settings,
+    agent_commands, checks, config_commands, history_text, import_command, lock, log, order, quorum,
+    settings,
     status_text, top, witness,
 };
 
@@ -121,6 +122,7 @@ impl Asker {
             Command::Apply(args) => config_commands::apply(client, screen, form, &args),
             Command::Config(command) => config_commands::config(client, screen, form, &command),
             Command::Import(command) => import_command::run(screen, form, &command),
+            Command::Agent(command) => agent_commands::run(screen, form, &command),
             Command::Token(args) => self.token(&args, screen),
             Command::Checks(args) => checks::run(client, screen, (form, self.look(screen)), args),
             Command::Lock(command) => lock::run(client, screen, form, command),
@@ -454,6 +456,7 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         | Command::Watch
         | Command::History(_)
         | Command::Import(_)
+        | Command::Agent(_)
         | Command::Log(_)
         | Command::LogLevel(_)
         | Command::Explain(_)

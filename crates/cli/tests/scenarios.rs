@@ -34,6 +34,70 @@ const LEFTOVERS: &str = include_str!("../../../scenarios/import/leftovers.xml");
 const LACKS: &str = "[cluster]\nname = \"shop\"\n\n[network.lan]\n\n\
     [node.alpha]\nlan = \"10.0.0.11/24\"\n\n\
     [service.web]\n[[service.web.resource]]\nprocess = [\"/usr/sbin/absent\"]\n";
+/// A configuration with agents of Debian, and mistakes.
+const AGENTS: &str = r#"[cluster]
+name = "shop"
+
+[network.lan]
+
+[node.alpha]
+lan = "10.0.0.11/24"
+fence = ["apc"]
+
+[fence.apc]
+agent = "fence_apc"
+
+[[service.web.resource]]
+agent = "ocf:heartbeat:Dummy"
+options = { sate = "/run/x", nothing-like-it = 1 }
+
+[[service.web.resource]]
+agent = "ocf:heartbeat:Dumy"
+
+[[service.web.resource]]
+agent = "ocf:heartbeat:IPaddr2"
+options = { cidr_netmask = 24, arp_bg = true }
+
+[[service.web.resource]]
+agent = "ocf:heartbeat:Delay"
+options = { startdelay = "soon" }
+"#;
+
+/// What an agent prints of itself.
+const THING: &str = r#"cat <<END
+<?xml version="1.0"?>
+<resource-agent name="thing" version="1.0">
+<longdesc lang="en">
+Runs a thing.
+
+It does so well.
+</longdesc>
+<shortdesc lang="en">A thing</shortdesc>
+<parameters>
+<parameter name="port" unique="1" required="1">
+<shortdesc lang="en">Where it listens</shortdesc>
+<content type="integer"/>
+</parameter>
+<parameter name="mode"><shortdesc lang="en">How it works</shortdesc>
+<content type="select" default="fast"><option value="fast"/><option value="safe"/></content></parameter>
+<parameter name="quiet" deprecated="1"><content type="boolean" default="false"/></parameter>
+</parameters>
+<actions>
+<action name="start" timeout="40s"/>
+<action name="stop" timeout="60"/>
+<action name="monitor" timeout="30s" interval="10s" depth="0"/>
+<action name="monitor" timeout="30s" interval="1m" depth="10" role="Promoted"/>
+<action name="meta-data" timeout="5"/>
+</actions>
+</resource-agent>
+END"#;
+
+fn write_agent(path: &str, script: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
+    std::fs::write(path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
 
 #[derive(Clone, Default)]
 struct Paper(Rc<RefCell<Vec<u8>>>);
@@ -99,6 +163,9 @@ impl Scene {
             Some(name) => self.path(name),
             None => word.to_string(),
         });
+        if !line.starts_with("mainstay ") {
+            return self.run_tool(&words.collect::<Vec<_>>());
+        }
         let socket = ["--socket".to_string(), self.path("socket")];
         let (out, err) = (Paper::default(), Paper::default());
         let exit = match Cli::try_parse_from(words.chain(socket)) {
@@ -145,6 +212,33 @@ impl Scene {
     }
 }
 
+impl Scene {
+    /// Runs a command that resource agents call, as an agent of `web` on alpha does.
+    fn run_tool(&self, words: &[String]) -> String {
+        let (out, err) = (Paper::default(), Paper::default());
+        let mut screen = Screen {
+            out: Box::new(out.clone()),
+            err: Box::new(err.clone()),
+            input: Box::new(Cursor::new("")),
+            interactive: Interactive::No,
+            colour: Colour::Never,
+            now: || NOW,
+            editor: String::new(),
+        };
+        let caller = cli::agent_tools::Caller {
+            node: "alpha".into(),
+            service: "web:2".into(),
+            socket: PathBuf::from(self.path("socket")),
+        };
+        let (tool, words) = words.split_first().unwrap();
+        let code = cli::agent_tools::agent_tool(tool, words, &caller, &mut screen);
+        let errors = err.text();
+        let errors: String = errors.lines().map(|line| format!("! {line}\n")).collect();
+        let text = format!("{}{errors}exit {code}\n", out.text());
+        text.replace(&format!("{}/", self.directory.path().display()), "@")
+    }
+}
+
 /// Plays one file and gives it back as it should be.
 fn play(text: &str) -> String {
     let editor = text.lines().find_map(|line| line.strip_prefix("editor "));
@@ -156,6 +250,12 @@ fn play(text: &str) -> String {
     std::fs::write(scene.path("bad.toml"), "[cluster]\nnam = \"shop\"\n").unwrap();
     std::fs::write(scene.path("lacks.toml"), LACKS).unwrap();
     std::fs::write(scene.path("leftovers.xml"), LEFTOVERS).unwrap();
+    std::fs::write(scene.path("agents.toml"), AGENTS).unwrap();
+    write_agent(&scene.path("ocf/resource.d/test/thing"), THING);
+    write_agent(
+        &scene.path("ocf/resource.d/test/broken"),
+        "echo usage; exit 0",
+    );
     let (given, commands) = text.split_once("\n$ ").unwrap();
     let mut world = World::new();
     let lines = given.lines().filter_map(|line| line.strip_prefix("  "));

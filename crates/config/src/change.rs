@@ -498,6 +498,8 @@ fn kind(kind: &ResourceKind) -> Facts {
             let mut facts = facts([("agent", spec.agent.clone())]);
             let options = spec.options.iter();
             facts.extend(options.map(|(key, value)| (format!("option {key}"), value.clone())));
+            let depths = spec.depth.iter();
+            facts.extend(depths.map(|depth| (format!("depth {}", depth.level), time(depth.every))));
             facts
         }
         ResourceKind::Systemd(spec) => facts([("systemd", spec.unit.clone())]),

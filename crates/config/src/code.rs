@@ -205,6 +205,16 @@ codes! {
     NotAsked = "E0920", Warning;
     /// Something that a node cannot tell.
     NotTold = "E0921", Warning;
+    /// A text that names no resource agent.
+    BadAgent = "E0170", Error;
+    /// A resource agent that is not installed where the file was checked.
+    AgentMissing = "E0171", Warning;
+    /// A parameter that the agent does not know.
+    UnknownParameter = "E0172", Error;
+    /// A parameter that the agent cannot do without.
+    ParameterMissing = "E0173", Error;
+    /// A value that a parameter of the agent cannot have.
+    BadParameter = "E0174", Error;
 }
 
 impl Code {
@@ -213,4 +223,3 @@ impl Code {
     pub fn is_of_environment(self) -> bool {
         self.code().starts_with("E09")
     }
-}

@@ -23,6 +23,7 @@ mod edit;
 pub mod environment;
 mod problem;
 mod read;
+mod remark;
 mod render;
 mod suggest;
 
@@ -31,7 +32,9 @@ pub use code::Code;
 pub use edit::{EditError, initial, with_node};
 pub use problem::{Problem, Problems, Severity};
 pub use read::{Loaded, SOURCE_LENGTH_MAX, read, read_bytes, read_checks};
+pub use remark::{Keyed, Remark};
 pub use render::Colour;
+pub use suggest::nearest;
 
 /// A complete file, as the guide shows it.
 pub const EXAMPLE: &str = include_str!("example.toml");

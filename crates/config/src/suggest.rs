@@ -4,10 +4,7 @@
 const WORD_LENGTH_MAX: usize = 64;
 
 /// The known word that `wrong` was probably meant to be.
-pub(crate) fn nearest<'a>(
-    wrong: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if WORD_LENGTH_MAX < wrong.len() {
         return None;
     }

@@ -90,8 +90,15 @@ fn every_code_has_a_scenario() {
         .flat_map(|name| files(name))
         .map(|file| fs::read_to_string(file).unwrap())
         .collect();
-    // Its file would have more than four million characters.
-    let without = [config::Code::TooLarge];
+    let without = [
+        // Its file would have more than four million characters.
+        config::Code::TooLarge,
+        // What only a machine with agents can find out: see `remarks.rs`.
+        config::Code::AgentMissing,
+        config::Code::UnknownParameter,
+        config::Code::ParameterMissing,
+        config::Code::BadParameter,
+    ];
     for code in config::Code::ALL {
         let shown = all.contains(&format!("[{}]", code.code()));
         assert!(

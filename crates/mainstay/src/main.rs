@@ -23,6 +23,9 @@ fn main() -> ExitCode {
     if let Some(code) = lab::role_main() {
         return code;
     }
+    if let Some(code) = agent_tool_main() {
+        return code;
+    }
     let parsed = cli::command()
         .try_get_matches()
         .and_then(|matches| Cli::from_arg_matches(&matches));
@@ -38,6 +41,23 @@ fn main() -> ExitCode {
         Action::Witness(command, global) => run_witness(command, &global),
         Action::Lab(arguments) => run_lab(arguments),
     }
+}
+
+/// Answers for a command of a cluster manager, when that is the name that it was called by.
+fn agent_tool_main() -> Option<ExitCode> {
+    let mut words = std::env::args_os();
+    let called = PathBuf::from(words.next()?);
+    let tool = called.file_name()?.to_str()?;
+    let tool = agents::ocf::TOOLS
+        .into_iter()
+        .find(|known| *known == tool)?;
+    let words: Vec<String> = words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let caller = cli::agent_tools::Caller::of_process();
+    let screen = &mut cli::Screen::of_process();
+    let code = cli::agent_tools::agent_tool(tool, &words, &caller, screen);
+    Some(ExitCode::from(code))
 }
 
 /// Help, the version, or what is wrong with the command line.

@@ -550,6 +550,33 @@ pub struct AgentSpec {
     /// Parameters of the agent (`OCF_RESKEY_...`); init scripts have none.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
+    /// Deeper questions for the state than the usual one (`OCF_CHECK_LEVEL`), by level.
+    #[serde(default)]
+    pub depth: Vec<Depth>,
+}
+
+/// A deeper question for the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Depth {
+    /// How deep (`OCF_CHECK_LEVEL`): 0 is the usual one, and not listed.
+    pub level: u32,
+    /// At least so long between two of them.
+    #[serde(with = "duration")]
+    pub every: Duration,
+}
+
+impl AgentSpec {
+    /// Provider and type, if it is an OCF agent.
+    #[must_use]
+    pub fn ocf(&self) -> Option<(&str, &str)> {
+        self.agent.strip_prefix("ocf:")?.split_once(':')
+    }
+
+    /// The name of the script, if it is an init script.
+    #[must_use]
+    pub fn lsb(&self) -> Option<&str> {
+        self.agent.strip_prefix("lsb:")
+    }
 }
 
 /// A unit of systemd.

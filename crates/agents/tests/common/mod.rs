@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use agents::ocf::AgentPlaces;
 use agents::{Agents, Event, Settings};
 use model::operation::{About, Operation, OperationReport, Outcome, ResourceAddress, Verb};
 use model::spec::{Limits, ProcessSpec, Ready, ResourceKind, ResourceSpec};
@@ -122,6 +123,13 @@ impl Node {
             run_dir: dir.join("run"),
             log_dir: dir.join("log"),
             cgroup_root: cgroups.or(Some("/nowhere".into())),
+            agents: AgentPlaces {
+                node: "alpha".to_owned(),
+                ocf_root: dir.join("ocf"),
+                init_dir: dir.join("init.d"),
+                program: Some(dir.join("tool")),
+                socket: dir.join("socket"),
+            },
         };
         Self {
             agents: Agents::new(settings, sender).unwrap(),
@@ -133,6 +141,15 @@ impl Node {
     }
 
     pub fn order(&mut self, verb: Verb, spec: &ResourceSpec, cards: &[&str]) -> OperationId {
+        self.order_about((verb, About::Nothing), spec, cards)
+    }
+
+    pub fn order_about(
+        &mut self,
+        (verb, about): (Verb, About),
+        spec: &ResourceSpec,
+        cards: &[&str],
+    ) -> OperationId {
         self.next += 1;
         let limit = match verb {
             Verb::Start => spec.limits.start,
@@ -151,7 +168,7 @@ impl Node {
             epoch: ClaimEpoch(self.epoch),
             plan: PlanId(1),
             limit,
-            about: About::Nothing,
+            about,
         });
         OperationId(self.next)
     }

@@ -465,6 +465,18 @@ impl World {
             });
         }
         self.happen("operator", &format!("ops: {order}"), None);
+        if let Order::Attribute { node, key, value } = &order {
+            let node = self
+                .status
+                .nodes
+                .iter_mut()
+                .find(|n| n.name == node.as_str());
+            let attributes = &mut node.unwrap().attributes;
+            match value {
+                Some(value) => attributes.insert(key.clone(), value.clone()),
+                None => attributes.remove(key),
+            };
+        }
         self.under_way = Some(order);
         Ok(OrderReply {
             accepted: true,

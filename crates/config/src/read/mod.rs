@@ -1,5 +1,6 @@
 //! From text to `Spec`: one reader per section, then the checks across sections.
 
+mod agent;
 mod checks;
 mod cluster;
 mod machines;
@@ -35,6 +36,10 @@ pub struct Loaded {
     pub spec: Spec,
     /// What somebody should look at nevertheless.
     pub warnings: Problems,
+    /// Where things stand, for what the machine finds out later.
+    pub(crate) places: Places,
+    /// The definition of each resource that has one, by the resource's path.
+    pub(crate) shared: BTreeMap<String, ResourceName>,
 }
 
 /// Reads a file. `file_name` is what messages call it.
@@ -49,6 +54,8 @@ pub fn read(file_name: &str, source: &str) -> Result<Loaded, Problems> {
         0 => Ok(Loaded {
             spec: context.spec,
             warnings: problems,
+            places: context.places,
+            shared: context.shared,
         }),
         _ => Err(problems),
     }
@@ -118,7 +125,7 @@ pub(crate) struct Placed<T> {
 
 /// Where in the text each thing stands, by its path (`service/web/prefer/0`). Names cannot
 /// contain a slash, so paths are unique.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Places(BTreeMap<String, Range<usize>>);
 
 impl Places {

@@ -19,7 +19,7 @@ use crate::check::Named;
 use crate::{Code, Problem};
 
 /// The keys that say what a resource is, each with the keys that go with it.
-pub(super) const KINDS: [(&str, &[&str]); 4] = [
+pub(super) const KINDS: [(&str, &[&str]); 5] = [
     ("address", &["network", "duplicate_wait"]),
     ("process", &["environment", "user", "directory", "ready"]),
     ("command", &[]),
@@ -27,10 +27,11 @@ pub(super) const KINDS: [(&str, &[&str]); 4] = [
         "mount",
         &["device", "bind", "filesystem", "options", "fsck"],
     ),
+    ("agent", &["options", "depth"]),
 ];
 
 /// Kinds and keys that later versions read.
-pub(super) const LATER: &[&str] = &["volume", "systemd", "agent", "route", "check"];
+pub(super) const LATER: &[&str] = &["volume", "systemd", "route", "check"];
 
 /// Long enough to hear a defender on a local network, short enough not to be felt.
 const DUPLICATE_WAIT_DEFAULT: Duration = Duration::from_millis(20);
@@ -99,6 +100,7 @@ fn read_kind(
         "address" => read_address(context, &mut section, entry),
         "process" => read_process(context, &mut section, entry),
         "command" => read_command(context, entry),
+        "agent" => super::agent::read(context, &mut section, entry, path),
         _ => read_mount(context, &mut section, entry, path),
     };
     finish(context, section, &entry.key);
@@ -129,7 +131,7 @@ fn kind_entry<'a>(
             let problem = Problem::new(Code::NoKind, format!("{title} does not say what it is"))
                 .at(section.at(), "what is it?")
                 .help(
-                    "add one of `address = ...`, `process = ...`, `command = ...`, `mount = ...`",
+                    "add one of `address = ...`, `process = ...`, `command = ...`, `mount = ...`, `agent = ...`",
                 );
             context.report(problem);
         }
@@ -155,17 +157,21 @@ fn kind_entry<'a>(
 
 /// Reports the keys that nobody asked for; those of other kinds are told apart.
 fn finish(context: &mut Context<'_>, mut section: Section<'_>, kind: &str) {
+    let own = KINDS.iter().find(|(word, _)| *word == kind);
+    let own = own.map_or(&[][..], |(_, keys)| keys);
+    let mut seen: Vec<&str> = Vec::new();
     for (other, keys) in KINDS {
         for key in keys {
-            if other == kind {
+            if own.contains(key) || seen.contains(key) {
                 continue;
             }
             if let Some(entry) = section.get(key) {
+                seen.push(key);
                 let problem = Problem::new(
                     Code::DoesNotBelong,
                     format!("`{key}` does not go with `{kind}`"),
                 )
-                .at(entry.key_at, format!("goes with `{other}`"))
+                .at(entry.key_at, format!("goes with {}", owners(key)))
                 .help("remove it, or move it to the resource that it is meant for");
                 context.report(problem);
             } else {
@@ -180,6 +186,13 @@ fn finish(context: &mut Context<'_>, mut section: Section<'_>, kind: &str) {
         section.forget("use");
     }
     section.finish(context, LATER);
+}
+
+/// The kinds that a key goes with.
+fn owners(key: &str) -> String {
+    let kinds = KINDS.iter().filter(|(_, keys)| keys.contains(&key));
+    let kinds: Vec<String> = kinds.map(|(kind, _)| format!("`{kind}`")).collect();
+    kinds.join(" or ")
 }
 
 /// Reads the limits; those that are not given are as in `limits`.

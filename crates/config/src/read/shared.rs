@@ -128,7 +128,9 @@ fn refuse_other_keys(
     for (kind, with) in KINDS {
         kinds.extend(get_if_there(section, kind));
         for key in with {
-            keys.extend(get_if_there(section, key));
+            if !keys.iter().any(|seen| seen.key == *key) {
+                keys.extend(get_if_there(section, key));
+            }
         }
     }
     if let Some(kind) = kinds.first() {

@@ -41,7 +41,7 @@ use consensus::{ClusterKey, Identity, Log, NodeKey, Transport, TransportConfig};
 use host::heartbeat::{self, HeartbeatConfig, Memory, Scheduling};
 use membership::{Event, Voice};
 use model::level::LEVEL;
-use model::{BootId, Spec};
+use model::{BootId, NodeName, Spec};
 use node::{Node, NodeConfig, RequestId};
 use tokio::sync::mpsc;
 use wire::heartbeat::{Incarnation, Origin, RunId};
@@ -232,7 +232,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
     let driver = start_driver(log, reports);
     let (transport, incoming) = start_transport(places, &identity, boot, &topology)?;
     let heartbeat = start_heartbeat(places, &identity, boot, &topology, inputs.clone())?;
-    let (agents, (told, agent_events)) = start_agents(places)?;
+    let (agents, (told, agent_events)) = start_agents(places, &identity.name)?;
     let checks = checks::CheckHands::start(&places.run_dir, told, inputs.clone());
     let (handle, requests, applied) = server::ControlHandle::new();
     let listener = server::bind(&places.socket).await?;
@@ -456,12 +456,19 @@ fn start_heartbeat(
 /// Where the hands tell, and where it is heard.
 type Told = (mpsc::Sender<agents::Event>, mpsc::Receiver<agents::Event>);
 
-fn start_agents(places: &Places) -> Result<(Agents, Told), DaemonError> {
+fn start_agents(places: &Places, node: &NodeName) -> Result<(Agents, Told), DaemonError> {
     let (sender, events) = mpsc::channel(INPUTS_MAX);
     let settings = agents::Settings {
         run_dir: places.run_dir.clone(),
         log_dir: places.log_dir.clone(),
         cgroup_root: None,
+        agents: agents::ocf::AgentPlaces {
+            node: node.to_string(),
+            // Without it agents find no commands of a cluster; most need none.
+            program: std::env::current_exe().ok(),
+            socket: places.socket.clone(),
+            ..agents::ocf::AgentPlaces::default()
+        },
     };
     let agents = Agents::new(settings, sender.clone()).map_err(|source| DaemonError::System {
         verb: "open the agents",
