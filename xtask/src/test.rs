@@ -16,6 +16,8 @@ const TOOLS: &[(&str, &str)] = &[
     ("unshare", "util-linux"),
     ("setpriv", "util-linux"),
     ("python3", "python3-minimal"),
+    ("busctl", "systemd"),
+    ("dbus-daemon", "dbus-daemon"),
 ];
 
 #[derive(Args)]

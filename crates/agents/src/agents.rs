@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use crate::context::{Context, Shared};
 use crate::log::{Entry, Log};
 use crate::record::Records;
+use crate::systemd::Bus;
 use crate::worker::{Stops, Worker};
 use crate::{Event, Record, Settings};
 
@@ -52,6 +53,7 @@ impl Agents {
             records: Records::new(&settings.run_dir, host::boot::boot_id()?),
             cgroups,
             netlink: Netlink::open().map_err(io::Error::other)?,
+            systemd: Bus::new(settings.systemd_bus.clone()),
             events,
             newest: Mutex::default(),
         });

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use crate::Event;
 use crate::log::Log;
 use crate::record::{Record, Records, Trace};
+use crate::systemd::Bus;
 
 /// Variable in the environment of what we start, which tells whose it is:
 /// `SERVICE/RESOURCE:EPOCH`.
@@ -22,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) records: Records,
     pub(crate) cgroups: Option<CgroupRoot>,
     pub(crate) netlink: Netlink,
+    pub(crate) systemd: Bus,
     pub(crate) events: mpsc::Sender<Event>,
     /// The newest claim seen of each service in this run of the daemon.
     pub(crate) newest: Mutex<BTreeMap<ServiceName, ClaimEpoch>>,

@@ -1,4 +1,5 @@
-//! The hands that operate resources: addresses, processes, commands and mounts.
+//! The hands that operate resources: addresses, processes, commands, mounts and units
+//! of systemd.
 //!
 //! `Agents` carries out `model::operation::Operation`s and tells by `Event`s how they ended
 //! and when something that ran has ended by itself. One task owns each resource: its
@@ -24,6 +25,7 @@ mod process;
 mod program;
 mod record;
 mod settings;
+mod systemd;
 mod worker;
 
 pub use agents::Agents;

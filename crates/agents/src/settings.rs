@@ -12,4 +12,7 @@ pub struct Settings {
     /// The cgroup (v2) under which services get theirs; `None`: look for one, and do
     /// without where there is none.
     pub cgroup_root: Option<PathBuf>,
+    /// Where the bus listens on which systemd answers, as D-Bus writes it
+    /// (`unix:path=/run/...`); `None`: the system's.
+    pub systemd_bus: Option<String>,
 }

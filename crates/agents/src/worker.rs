@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::context::{Context, Done};
-use crate::{Event, address, command, mount, process};
+use crate::{Event, address, command, mount, process, systemd};
 
 /// What is known to be up, and is watched.
 #[derive(Default)]
@@ -21,6 +21,7 @@ struct Held {
     command: Option<command::Running>,
     address: Option<address::Held>,
     mount: Option<mount::Held>,
+    systemd: Option<systemd::Held>,
 }
 
 /// Counts the stops that were asked for, so that a start that waits for readiness gives way.
@@ -171,7 +172,11 @@ impl Worker {
             ResourceKind::Mount(spec) => {
                 mount::operate(context, operation, spec, &mut held.mount).await
             }
-            ResourceKind::Agent(_) | ResourceKind::Systemd(_) => {
+            ResourceKind::Systemd(spec) => {
+                let (held, stops) = (&mut held.systemd, &mut self.stops);
+                systemd::operate(context, operation, spec, held, stops).await
+            }
+            ResourceKind::Agent(_) => {
                 Done::failed(format!("no hands for {} yet", operation.spec.kind.word()))
             }
         }
@@ -203,6 +208,10 @@ impl Worker {
                 self.held.mount = None;
                 (how, String::new())
             }
+            End::Systemd(how) => {
+                self.held.systemd = None;
+                (how, String::new())
+            }
         };
         self.context.log.line(&format!("failed by itself: {how}"));
         let address = self.context.address.clone();
@@ -228,6 +237,7 @@ enum End {
     Command,
     Address(String),
     Mount(String),
+    Systemd(String),
 }
 
 async fn ended(held: &mut Held, context: &Context) -> End {
@@ -236,12 +246,14 @@ async fn ended(held: &mut Held, context: &Context) -> End {
         command,
         address,
         mount,
+        systemd,
     } = held;
     tokio::select! {
         how = async { match process { Some(held) => held.ended().await, None => never().await } } => End::Process(how),
         () = async { match command { Some(held) => held.ended().await, None => never().await } } => End::Command,
         how = async { match address { Some(held) => held.ended(&context.shared.netlink).await, None => never().await } } => End::Address(how),
         how = async { match mount { Some(held) => held.ended().await, None => never().await } } => End::Mount(how),
+        how = async { match systemd { Some(held) => held.ended(context).await, None => never().await } } => End::Systemd(how),
     }
 }
 

@@ -4,6 +4,8 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod systemd;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -113,6 +115,11 @@ pub struct Node {
 impl Node {
     /// Agents that keep what they know below `dir`, as a daemon would that starts there.
     pub fn new(dir: &Path, grouping: Grouping) -> Self {
+        Self::with_bus(dir, grouping, None)
+    }
+
+    /// The same, with the bus on which systemd answers.
+    pub fn with_bus(dir: &Path, grouping: Grouping, systemd_bus: Option<String>) -> Self {
         let cgroups = match grouping {
             Grouping::Cgroup => cgroup_for(dir),
             Grouping::Session => None,
@@ -122,6 +129,7 @@ impl Node {
             run_dir: dir.join("run"),
             log_dir: dir.join("log"),
             cgroup_root: cgroups.or(Some("/nowhere".into())),
+            systemd_bus,
         };
         Self {
             agents: Agents::new(settings, sender).unwrap(),

@@ -436,6 +436,7 @@ fn start_agents(places: &Places) -> Result<(Agents, mpsc::Receiver<agents::Event
         run_dir: places.run_dir.clone(),
         log_dir: places.log_dir.clone(),
         cgroup_root: None,
+        systemd_bus: std::env::var("MAINSTAY_SYSTEMD_BUS").ok(),
     };
     let agents = Agents::new(settings, sender).map_err(|source| DaemonError::System {
         verb: "open the agents",
