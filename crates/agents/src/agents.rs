@@ -51,6 +51,7 @@ impl Agents {
         }
         let shared = Arc::new(Shared {
             records: Records::new(&settings.run_dir, host::boot::boot_id()?),
+            run_dir: settings.run_dir.clone(),
             cgroups,
             netlink: Netlink::open().map_err(io::Error::other)?,
             systemd: Bus::new(settings.systemd_bus.clone()),

@@ -1,6 +1,7 @@
 //! What the hands of every kind share.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use host::cgroup::{Cgroup, CgroupRoot};
@@ -21,6 +22,7 @@ pub(crate) const MARKER: &str = "MAINSTAY_RESOURCE";
 /// What all resources of this node share.
 pub(crate) struct Shared {
     pub(crate) records: Records,
+    pub(crate) run_dir: PathBuf,
     pub(crate) cgroups: Option<CgroupRoot>,
     pub(crate) netlink: Netlink,
     pub(crate) systemd: Bus,

@@ -11,6 +11,7 @@ pub mod command;
 pub mod duration;
 pub mod history;
 pub mod id;
+mod kinds;
 pub mod lock;
 pub mod operation;
 pub mod plant;

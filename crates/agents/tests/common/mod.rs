@@ -267,6 +267,7 @@ pub fn process(argv: &[&str]) -> ResourceSpec {
         user: None,
         directory: None,
         ready: Ready::Executed,
+        ..ProcessSpec::default()
     };
     resource("process-1", ResourceKind::Process(spec))
 }

@@ -1,7 +1,9 @@
 //! From text to `Spec`: one reader per section, then the checks across sections.
 
 mod cluster;
+mod kinds;
 mod machines;
+mod process;
 mod resource;
 mod rules;
 mod section;
