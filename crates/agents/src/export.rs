@@ -164,7 +164,9 @@ async fn start(
     let done = look(context, spec, held)?;
     match done.outcome {
         // It says 0 for what it left out.
-        Outcome::Stopped => Err("exportfs ended with 0 and exported nothing".to_owned()),
+        Outcome::Stopped => Err(
+            "exportfs ended with 0, and none of the clients is in its table: write them as `exportfs -v` shows them".to_owned(),
+        ),
         _ => Ok(done),
     }
 }

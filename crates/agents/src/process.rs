@@ -260,9 +260,10 @@ async fn stop(context: &Context, operation: &Operation, held: &mut Option<Runnin
             tracing::warn!(resource = %context.address, %error, "cannot send TERM");
         }
         if timeout(limit, running.process.ended()).await.is_err() {
-            context
-                .log
-                .line(&format!("did not end within {limit:?} after TERM: KILL"));
+            let left = members::list(&members::members(context).await);
+            context.log.line(&format!(
+                "did not end within {limit:?} after TERM: KILL to {left}"
+            ));
             killed = true;
             if let Err(error) = running.process.signal_group(libc::SIGKILL) {
                 tracing::warn!(resource = %context.address, %error, "cannot send KILL");
@@ -277,6 +278,13 @@ async fn stop(context: &Context, operation: &Operation, held: &mut Option<Runnin
         // Its children were told together with it, and have what is left of the limit.
         Stage::Term(limit.saturating_sub(began.elapsed()))
     };
+    let left = members::members(context).await;
+    if !left.is_empty() && !killed {
+        let left = members::list(&left);
+        context.log.line(&format!(
+            "its main process has ended, others are left: {left}"
+        ));
+    }
     let left = end_all(context, first, limit).await;
     if !left.is_empty() {
         let left = members::list(&left);
