@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::timeout;
 use zbus::{OwnedObjectPath, OwnedVariant};
 
@@ -22,9 +22,11 @@ const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 /// seconds. One that takes longer is in trouble that waiting does not mend.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
-/// Signals wait here for a slow reader. Of a unit they only say that it must be looked at,
-/// so few are enough; of jobs, many may end at one moment.
-const SIGNALS_MAX: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
+/// Signals that wait for the task that reads them.
+const SIGNALS_MAX: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+
+/// Ends of jobs of one unit that nobody has asked for yet. One at a time is ours.
+const ENDS_MAX: usize = 64;
 
 /// Why systemd could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -204,8 +206,8 @@ impl Bus {
         Ok(found.into_iter().map(process).collect())
     }
 
-    /// Hears of the end of jobs from now on.
-    pub(crate) async fn job_ends(&self) -> Result<JobEnds, BusError> {
+    /// Hears of the end of jobs of a unit from now on.
+    pub(crate) async fn job_ends(&self, unit: &str) -> Result<JobEnds, BusError> {
         let rule = MatchRule::builder()
             .msg_type(zbus::message::Type::Signal)
             .sender(SYSTEMD)
@@ -213,7 +215,7 @@ impl Bus {
             .interface(MANAGER)
             .member("JobRemoved");
         let stream = self.listen(rule.build()).await?;
-        Ok(JobEnds { stream })
+        Ok(JobEnds::new(stream, unit.to_owned()))
     }
 
     /// Hears of changes of a unit from now on.
@@ -225,7 +227,7 @@ impl Bus {
             .interface(PROPERTIES)
             .member("PropertiesChanged");
         let stream = self.listen(rule.build()).await?;
-        Ok(Changes { stream })
+        Ok(Changes::new(stream))
     }
 
     async fn listen(
@@ -258,21 +260,46 @@ async fn next(stream: &mut MessageStream) -> Option<zbus::Message> {
     stream.next().await?.ok()
 }
 
-/// Tells when jobs end.
+/// The task that reads a stream. The connection stands still for everybody while one stream
+/// is full, so none waits for whoever wants to know.
+struct Reader(tokio::task::JoinHandle<()>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Tells when jobs of one unit end.
 pub(crate) struct JobEnds {
-    stream: MessageStream,
+    ends: mpsc::Receiver<(OwnedObjectPath, String)>,
+    _reader: Reader,
 }
 
 impl JobEnds {
+    fn new(mut stream: MessageStream, unit: String) -> Self {
+        let (told, ends) = mpsc::channel(ENDS_MAX);
+        let reader = async move {
+            while let Some(message) = next(&mut stream).await {
+                let body = message.body();
+                let ended = body.deserialize::<(u32, OwnedObjectPath, String, String)>();
+                if let Ok((_, job, of, result)) = ended
+                    && of == unit
+                {
+                    // Who does not take so many waits for none of them.
+                    let _ = told.try_send((job, result));
+                }
+            }
+        };
+        let _reader = Reader(tokio::spawn(reader));
+        Self { ends, _reader }
+    }
+
     /// Waits for the end of a job and tells its result; nothing when the connection broke.
     pub(crate) async fn result_of(&mut self, job: &OwnedObjectPath) -> Option<String> {
         loop {
-            let message = next(&mut self.stream).await?;
-            let body = message.body();
-            let ended = body.deserialize::<(u32, OwnedObjectPath, String, String)>();
-            if let Ok((_, ended, _, result)) = ended
-                && ended == *job
-            {
+            let (ended, result) = self.ends.recv().await?;
+            if ended == *job {
                 return Some(result);
             }
         }
@@ -281,12 +308,24 @@ impl JobEnds {
 
 /// Tells when something about a unit changes.
 pub(crate) struct Changes {
-    stream: MessageStream,
+    count: watch::Receiver<u64>,
+    _reader: Reader,
 }
 
 impl Changes {
+    fn new(mut stream: MessageStream) -> Self {
+        let (told, count) = watch::channel(0);
+        let reader = async move {
+            while next(&mut stream).await.is_some() {
+                told.send_modify(|count| *count += 1);
+            }
+        };
+        let _reader = Reader(tokio::spawn(reader));
+        Self { count, _reader }
+    }
+
     /// Waits for a change, whatever it is; nothing when the connection broke.
     pub(crate) async fn changed(&mut self) -> Option<()> {
-        next(&mut self.stream).await.map(|_| ())
+        self.count.changed().await.ok()
     }
 }

@@ -258,7 +258,7 @@ async fn order_start(
 ) -> Result<Option<(Option<String>, Unit)>, BusError> {
     let bus = &context.shared.systemd;
     // Before the order, or a job that is done at once is missed.
-    let mut ends = bus.job_ends().await?;
+    let mut ends = bus.job_ends(&spec.unit).await?;
     let job = bus.start(&spec.unit).await?;
     let ended = timeout_at(until, ends.result_of(&job)).await;
     let unit = Unit::look(bus, path).await?;
@@ -310,10 +310,10 @@ async fn stop(
     let bus = &context.shared.systemd;
     let path = bus.load(&spec.unit).await?;
     let mut unit = Unit::look(bus, &path).await?;
-    let mut ends = bus.job_ends().await?;
+    let mut ends = bus.job_ends(&spec.unit).await?;
     if !is_down(&unit) {
         let job = bus.stop(&spec.unit).await?;
-        let is_done = wait_for_stop(bus, &mut ends, (&job, &path), limit).await?;
+        let is_done = wait_for_stop(bus, &mut ends, (&spec.unit, &job, &path), limit).await?;
         let stages = [
             ("TERM", libc::SIGTERM, TERM_GRACE),
             ("KILL", libc::SIGKILL, limit),
@@ -330,7 +330,7 @@ async fn stop(
             if let Err(error) = bus.kill(&spec.unit, signal).await {
                 context.log.line(&chain(&error));
             }
-            is_done = wait_for_stop(bus, &mut ends, (&job, &path), grace).await?;
+            is_done = wait_for_stop(bus, &mut ends, (&spec.unit, &job, &path), grace).await?;
         }
         unit = Unit::look(bus, &path).await?;
     }
@@ -358,7 +358,7 @@ fn is_down(unit: &Unit) -> bool {
 async fn wait_for_stop(
     bus: &Bus,
     ends: &mut JobEnds,
-    (job, path): (&OwnedObjectPath, &OwnedObjectPath),
+    (unit, job, path): (&str, &OwnedObjectPath, &OwnedObjectPath),
     limit: Duration,
 ) -> Result<bool, BusError> {
     let until = Instant::now() + limit;
@@ -372,7 +372,7 @@ async fn wait_for_stop(
             // The bus broke; systemd goes on with the job.
             Ok(None) => {
                 sleep(ASK_AGAIN).await;
-                *ends = bus.job_ends().await?;
+                *ends = bus.job_ends(unit).await?;
             }
         }
     }
