@@ -23,6 +23,8 @@ const TOOLS: &[(&str, &str)] = &[
     ("pgrep", "procps"),
     ("nginx", "nginx-light"),
     ("pg_ctlcluster", "postgresql"),
+    ("busctl", "systemd"),
+    ("dbus-daemon", "dbus-daemon"),
 ];
 
 #[derive(Args)]

@@ -418,7 +418,15 @@ async fn stop(
     const PLACES_MAX: usize = 64;
     for _ in 0..PLACES_MAX {
         match netlink.find(spec.address.addr()).await? {
-            Some(placed) => netlink.remove(placed).await?,
+            Some(placed) => {
+                let cards = netlink.cards().await?;
+                let card = cards.iter().find(|card| card.index == placed.card);
+                let card = card.map_or("a card", |card| card.name.as_str());
+                netlink.remove(placed).await?;
+                context
+                    .log
+                    .line(&format!("{} removed from {card}", placed.address));
+            }
             None => break,
         }
     }

@@ -20,6 +20,7 @@ use crate::inspect::inspect;
 use crate::kept::{Kept, sweep};
 use crate::log::Log;
 use crate::record::Records;
+use crate::systemd::Bus;
 use crate::worker::{Stops, Worker};
 use crate::{Event, Record, Settings};
 
@@ -61,12 +62,13 @@ impl Agents {
         }
         let shared = Arc::new(Shared {
             records: Records::new(&settings.run_dir, host::boot::boot_id()?),
+            run_dir: settings.run_dir.clone(),
             cgroups,
             netlink: Netlink::open().map_err(io::Error::other)?,
             carriers: watch::Sender::default(),
+            systemd: Bus::new(settings.systemd_bus.clone()),
             events,
             newest: Mutex::default(),
-            run_dir: settings.run_dir.clone(),
             places: settings.agents.clone(),
         });
         Ok(Self {

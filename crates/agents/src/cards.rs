@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use host::neighbours::Announcer;
 use host::netlink::{Card, Change, LinkState, NetlinkError, Placed};
-use host::routes::{Route, prepare_card};
+use host::gateways::{Route, prepare_card};
 use model::spec::Attachment;
 use model::{CardName, NetworkName};
 use tokio::sync::{broadcast, watch};

@@ -15,6 +15,7 @@ use crate::cards::Carriers;
 use crate::log::Log;
 use crate::ocf::AgentPlaces;
 use crate::record::{Record, Records, Trace};
+use crate::systemd::Bus;
 
 /// Variable in the environment of what we start, which tells whose it is:
 /// `SERVICE/RESOURCE:EPOCH`.
@@ -23,14 +24,15 @@ pub(crate) const MARKER: &str = "MAINSTAY_RESOURCE";
 /// What all resources of this node share.
 pub(crate) struct Shared {
     pub(crate) records: Records,
+    pub(crate) run_dir: PathBuf,
     pub(crate) cgroups: Option<CgroupRoot>,
     pub(crate) netlink: Netlink,
     /// Which card carries the addresses of each network, as far as somebody has said so.
     pub(crate) carriers: watch::Sender<Carriers>,
+    pub(crate) systemd: Bus,
     pub(crate) events: mpsc::Sender<Event>,
     /// The newest claim seen of each service in this run of the daemon.
     pub(crate) newest: Mutex<BTreeMap<ServiceName, ClaimEpoch>>,
-    pub(crate) run_dir: PathBuf,
     pub(crate) places: AgentPlaces,
 }
 

@@ -1,5 +1,5 @@
-//! The hands that operate resources: addresses, processes, commands, mounts,
-//! and what resource agents operate.
+//! The hands that operate resources: addresses, processes, commands, mounts, routes, units of
+//! systemd, and what resource agents operate.
 //!
 //! `Agents` carries out `model::operation::Operation`s and tells by `Event`s how they ended
 //! and when something that ran has ended by itself. One task owns each resource: its
@@ -20,16 +20,22 @@ mod cards;
 mod command;
 mod context;
 mod event;
+mod export;
 mod inspect;
 mod kept;
 mod log;
 mod members;
 mod mount;
 pub mod ocf;
+mod outside;
 mod process;
 mod program;
+mod ready;
 mod record;
+mod route;
 mod settings;
+mod systemd;
+mod volume_group;
 mod worker;
 
 pub use agents::Agents;

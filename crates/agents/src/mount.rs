@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::command::{Run, run};
 use crate::context::{Context, Done, MARKER};
 use crate::members::{self, signal_all};
+use crate::outside;
 use crate::program::Launch;
 use crate::record::Trace;
 
@@ -92,6 +93,12 @@ async fn find(spec: &MountSpec) -> io::Result<Found> {
         let ours = match &spec.source {
             MountSource::Device { path, .. } => is_of_device(&mounted, Path::new(path)),
             MountSource::Bind { path } => is_same_directory(Path::new(path), target),
+            // Nothing is asked of a server that may be gone.
+            MountSource::Nfs { server, path } => {
+                mounted.filesystem.starts_with("nfs")
+                    && mounted.source == Path::new(&nfs_source(server, path))
+            }
+            MountSource::Tmpfs { .. } => mounted.filesystem == "tmpfs",
         };
         if ours {
             return Ok(Found::Ours(mounted));
@@ -114,6 +121,14 @@ pub(crate) async fn stranger(spec: &MountSpec) -> io::Result<Option<String>> {
             let mounted = blocking(move || mounts::on(&target)).await?;
             Ok(mounted.map(|mounted| mounted.source.display().to_string()))
         }
+    }
+}
+
+/// As mount.nfs(8) and the kernel write it.
+fn nfs_source(server: &str, path: &str) -> String {
+    match server.contains(':') {
+        true => format!("[{server}]:{path}"),
+        false => format!("{server}:{path}"),
     }
 }
 
@@ -216,6 +231,21 @@ async fn start(
                 return Ok(Done::failed(format!("cannot bind {shown}: {error}")));
             }
         }
+        MountSource::Nfs { server, path } => {
+            if let Err(how) = mount_nfs(context, operation, spec, (server, path)).await {
+                return Ok(Done::failed(how));
+            }
+        }
+        MountSource::Tmpfs { size } => {
+            let options = options.with(&format!("size={size}"));
+            let act = move || mounts::mount(Path::new("tmpfs"), &target, "tmpfs", &options);
+            if let Err(error) = blocking(act).await {
+                let target = &spec.target;
+                return Ok(Done::failed(format!(
+                    "cannot mount memory on {target}: {error}"
+                )));
+            }
+        }
         MountSource::Device { path, filesystem } => {
             let attached = match attach(path, &options).await {
                 Ok(attached) => attached,
@@ -233,6 +263,26 @@ async fn start(
         }
     }
     look(context, spec, held).await
+}
+
+/// The kernel takes a server only by its address and with many settings, which `mount.nfs`
+/// finds out.
+async fn mount_nfs(
+    context: &Context,
+    operation: &Operation,
+    spec: &MountSpec,
+    (server, path): (&str, &str),
+) -> Result<(), String> {
+    outside::find("mount.nfs", "nfs-common")?;
+    let mount = outside::find("mount", "mount")?;
+    let source = nfs_source(server, path);
+    let mut argv: Vec<String> = [&mount, "-t", "nfs", &source, &spec.target]
+        .map(str::to_owned)
+        .to_vec();
+    if !spec.options.is_empty() {
+        argv.extend(["-o".to_owned(), spec.options.join(",")]);
+    }
+    outside::act(context, &argv, operation.limit).await
 }
 
 /// A device that is mounted: itself, or the loop device of an image, which must be held.
@@ -318,7 +368,8 @@ async fn stop(context: &Context, operation: &Operation, spec: &MountSpec) -> io:
 
 /// A device that another mount namespace still shows is not free for another node.
 async fn lives_elsewhere(spec: &MountSpec, device: u64) -> io::Result<Option<String>> {
-    if matches!(spec.source, MountSource::Bind { .. }) {
+    // Only a device must be free before another node may mount it.
+    if !matches!(spec.source, MountSource::Device { .. }) {
         return Ok(None);
     }
     let users = blocking(move || Ok(mounts::elsewhere(device))).await?;
@@ -342,8 +393,20 @@ async fn unmount_by_stages(
 ) -> io::Result<Result<(), String>> {
     let limit = operation.spec.limits.stop;
     let target = mounted.target.clone();
-    if try_unmount(&target, Duration::ZERO).await? {
+    if mounted.filesystem.starts_with("nfs") {
+        if unmount_network(context, &target, limit).await? {
+            return Ok(Ok(()));
+        }
+    } else if try_unmount(&target, Duration::ZERO).await? {
         return Ok(Ok(()));
+    }
+    // Whoever is in the way, and is not of the service, is known from the first stage on.
+    let (_, others) = users(context, &target).await?;
+    if !others.is_empty() {
+        let others = members::list(&others);
+        context.log.line(&format!(
+            "busy, used from outside the service, left alone: {others}"
+        ));
     }
     for signal in [libc::SIGTERM, libc::SIGKILL] {
         let (ours, _) = users(context, &target).await?;
@@ -351,10 +414,14 @@ async fn unmount_by_stages(
         if ours.is_empty() {
             break;
         }
-        context.log.line(&format!(
-            "busy, signal {signal} to {}",
-            members::list(&ours)
-        ));
+        let name = if signal == libc::SIGTERM {
+            "TERM"
+        } else {
+            "KILL"
+        };
+        context
+            .log
+            .line(&format!("busy, {name} to {}", members::list(&ours)));
         signal_all(&ours, signal);
         members::wait_for_end(&ours, limit).await;
         if try_unmount(&target, SETTLE_LIMIT).await? {
@@ -389,6 +456,22 @@ async fn unmount_by_stages(
         target.display(),
         ways.join("; ")
     )))
+}
+
+/// The kernel waits for a server that is gone; at the limit, what waits for it is given up.
+async fn unmount_network(context: &Context, target: &Path, limit: Duration) -> io::Result<bool> {
+    match timeout(limit, try_unmount(target, Duration::ZERO)).await {
+        Ok(done) => return done,
+        Err(_) => context.log.line(&format!(
+            "its server has not let go within {limit:?}: unmounted by force"
+        )),
+    }
+    let path = target.to_owned();
+    match blocking(move || mounts::unmount_by_force(&path)).await {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Tries until `limit`; `false` when it stays busy.

@@ -1,28 +1,22 @@
 //! Processes: programs that stay in the foreground.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
+use host::cgroup::Cgroup;
 use host::process::Process;
+use host::spawn::{Counted, Limit};
 use model::operation::{Operation, Outcome, Verb};
-use model::spec::{ProcessSpec, Ready};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use model::spec::{ProcessLimits, ProcessSpec};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::context::{Context, Done, MARKER, chain};
 use crate::log::{self, Mark};
 use crate::members::{self, Stage, end_all};
 use crate::program::Launch;
+use crate::ready::Waiting;
 use crate::record::Trace;
 use crate::worker::Stops;
 
-/// One try to connect; a listener on this machine answers within microseconds, unless its
-/// queue is full.
-const CONNECT_LIMIT: Duration = Duration::from_millis(250);
-/// Between two tries. It grows from little, so that a quick program is not made to wait.
-const PAUSE_FIRST: Duration = Duration::from_millis(1);
-/// Long enough that a slow program is not disturbed.
-const PAUSE_MAX: Duration = Duration::from_millis(50);
 /// For what an earlier start left behind: it is in the way of this one.
 const REMNANTS_LIMIT: Duration = Duration::from_secs(1);
 
@@ -126,15 +120,19 @@ async fn start(
     let until = Instant::now() + operation.limit;
     held.take_if(|running| running.process.check().is_some());
     adopt(context, operation, held).await;
+    let mut waiting = Waiting::for_adopted(&spec.ready);
     if held.is_none() {
         match launch(context, operation, spec, until).await {
-            Ok(running) => *held = Some(running),
+            Ok(launched) => {
+                waiting = launched.1;
+                *held = Some(launched.0);
+            }
             Err(done) => return done,
         }
     }
     let running = held.as_ref().expect("it was adopted or launched just now");
     let readiness = tokio::select! {
-        readiness = wait_until_ready(running, &spec.ready, until) => readiness,
+        readiness = wait_until_ready(context, running, waiting, until) => readiness,
         () = stops.requested() => Readiness::Unwanted,
     };
     match readiness {
@@ -160,7 +158,7 @@ async fn launch(
     operation: &Operation,
     spec: &ProcessSpec,
     until: Instant,
-) -> Result<Running, Done> {
+) -> Result<(Running, Waiting), Done> {
     // What an earlier main process left behind would hold its files and ports.
     let left = end_all(context, Stage::Term(REMNANTS_LIMIT), REMNANTS_LIMIT).await;
     if !left.is_empty() {
@@ -177,13 +175,25 @@ async fn launch(
     let mut launch = Launch::new(&spec.argv, output);
     launch.environment.extend(spec.environment.clone());
     launch = launch.variable(MARKER, format!("{}{}", context.marker(), operation.epoch));
+    let notices = context.shared.run_dir.join("notify");
+    let name = format!("{}-{}", operation.epoch, operation.id);
+    let waiting = Waiting::new(&spec.ready, &notices, &name)
+        .map_err(|error| Done::failed(format!("cannot make its notify socket: {error}")))?;
+    launch
+        .environment
+        .extend(waiting.variable().map(|(key, path)| (key.to_owned(), path)));
     launch.user = spec.user.clone();
+    launch.group = spec.group.clone();
+    launch.limits = resource_limits(&spec.limits);
     launch.directory = spec.directory.as_deref().unwrap_or("/").into();
     launch.cgroup = context.cgroup();
+    if let Some(most) = spec.limits.memory {
+        limit_memory(launch.cgroup.as_ref(), most).map_err(Done::failed)?;
+    }
     match timeout_at(until, launch.launch()).await {
         Ok(Ok(process)) => {
             note(context, operation, process.pid(), process.started());
-            Ok(Running { process, since })
+            Ok((Running { process, since }, waiting))
         }
         Ok(Err(error)) => {
             context.strike_out();
@@ -193,6 +203,28 @@ async fn launch(
     }
 }
 
+/// The limits that the kernel counts for each process or account.
+fn resource_limits(limits: &ProcessLimits) -> Vec<Limit> {
+    let all = [
+        (Counted::OpenFiles, limits.open_files),
+        (Counted::Processes, limits.processes),
+        (Counted::Core, limits.core),
+        (Counted::LockedMemory, limits.locked_memory),
+    ];
+    let limit = |(counted, most): (Counted, Option<u64>)| most.map(|most| Limit { counted, most });
+    all.into_iter().filter_map(limit).collect()
+}
+
+/// A limit that cannot be kept is not left out silently.
+fn limit_memory(cgroup: Option<&Cgroup>, most: u64) -> Result<(), String> {
+    let Some(cgroup) = cgroup else {
+        return Err("its memory cannot be limited: there are no cgroups here".to_owned());
+    };
+    cgroup.limit_memory(most).map_err(|error| {
+        format!("its memory cannot be limited: no memory controller in cgroup v2 here ({error})")
+    })
+}
+
 enum Readiness {
     Ready,
     Ended(String),
@@ -200,31 +232,18 @@ enum Readiness {
     Unwanted,
 }
 
-async fn wait_until_ready(running: &Running, ready: &Ready, until: Instant) -> Readiness {
-    let accepting = async {
-        match ready {
-            Ready::Executed => {}
-            Ready::Port(address) => wait_until_accepting(*address).await,
-        }
-    };
+async fn wait_until_ready(
+    context: &Context,
+    running: &Running,
+    waiting: Waiting,
+    until: Instant,
+) -> Readiness {
     tokio::select! {
         // The end first: another program may be accepting on the same port.
         biased;
         how = running.ended() => Readiness::Ended(how),
-        () = accepting => Readiness::Ready,
+        () = waiting.until_ready(context) => Readiness::Ready,
         () = tokio::time::sleep_until(until) => Readiness::Late,
-    }
-}
-
-/// Bounded by its caller.
-async fn wait_until_accepting(address: SocketAddr) {
-    let mut pause = PAUSE_FIRST;
-    while !matches!(
-        timeout(CONNECT_LIMIT, TcpStream::connect(address)).await,
-        Ok(Ok(_))
-    ) {
-        sleep(pause).await;
-        pause = (pause * 2).min(PAUSE_MAX);
     }
 }
 
@@ -241,9 +260,10 @@ async fn stop(context: &Context, operation: &Operation, held: &mut Option<Runnin
             tracing::warn!(resource = %context.address, %error, "cannot send TERM");
         }
         if timeout(limit, running.process.ended()).await.is_err() {
-            context
-                .log
-                .line(&format!("did not end within {limit:?} after TERM: KILL"));
+            let left = members::list(&members::members(context).await);
+            context.log.line(&format!(
+                "did not end within {limit:?} after TERM: KILL to {left}"
+            ));
             killed = true;
             if let Err(error) = running.process.signal_group(libc::SIGKILL) {
                 tracing::warn!(resource = %context.address, %error, "cannot send KILL");
@@ -258,6 +278,13 @@ async fn stop(context: &Context, operation: &Operation, held: &mut Option<Runnin
         // Its children were told together with it, and have what is left of the limit.
         Stage::Term(limit.saturating_sub(began.elapsed()))
     };
+    let left = members::members(context).await;
+    if !left.is_empty() && !killed {
+        let left = members::list(&left);
+        context.log.line(&format!(
+            "its main process has ended, others are left: {left}"
+        ));
+    }
     let left = end_all(context, first, limit).await;
     if !left.is_empty() {
         let left = members::list(&left);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use host::account::Account;
 use host::cgroup::Cgroup;
 use host::process::Process;
-use host::spawn::{Program, SpawnError, spawn};
+use host::spawn::{Limit, Program, SpawnError, spawn};
 
 /// Where programs find others; the usual one of a system service.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -18,6 +18,13 @@ pub(crate) enum LaunchError {
     #[error("cannot run as {user}")]
     Account {
         user: String,
+        #[source]
+        source: std::io::Error,
+    },
+    /// No group of this name.
+    #[error("cannot run in group {group}")]
+    Group {
+        group: String,
         #[source]
         source: std::io::Error,
     },
@@ -35,6 +42,9 @@ pub(crate) struct Launch {
     pub(crate) argv: Vec<String>,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) user: Option<String>,
+    /// Instead of the group of the account.
+    pub(crate) group: Option<String>,
+    pub(crate) limits: Vec<Limit>,
     pub(crate) directory: PathBuf,
     pub(crate) output: PathBuf,
     pub(crate) cgroup: Option<Cgroup>,
@@ -47,6 +57,8 @@ impl Launch {
             argv: argv.to_vec(),
             environment: BTreeMap::from([path]),
             user: None,
+            group: None,
+            limits: Vec::new(),
             directory: Path::new("/").to_owned(),
             output,
             cgroup: None,
@@ -81,10 +93,22 @@ impl Launch {
                     .or_insert_with(|| value.clone());
             }
         }
+        let account = match &self.group {
+            None => account,
+            Some(group) => {
+                let account = account.unwrap_or_else(Account::own);
+                let changed = account.with_group(group);
+                Some(changed.map_err(|source| LaunchError::Group {
+                    group: group.clone(),
+                    source,
+                })?)
+            }
+        };
         Ok(spawn(&Program {
             argv: &self.argv,
             environment: &self.environment,
             account: account.as_ref(),
+            limits: &self.limits,
             directory: &self.directory,
             output: &self.output,
             cgroup: self.cgroup.as_ref(),

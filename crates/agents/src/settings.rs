@@ -16,4 +16,7 @@ pub struct Settings {
     pub cgroup_root: Option<PathBuf>,
     /// Where resource agents are, and what they are told.
     pub agents: AgentPlaces,
+    /// Where the bus listens on which systemd answers, as D-Bus writes it
+    /// (`unix:path=/run/...`); `None`: the system's.
+    pub systemd_bus: Option<String>,
 }

@@ -12,7 +12,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::context::{Context, Done};
-use crate::{Event, address, command, mount, ocf, process};
+use crate::{
+    Event, address, command, export, mount, ocf, process, route, systemd, volume_group,
+};
 
 /// What is known to be up, and is watched.
 #[derive(Default)]
@@ -22,6 +24,10 @@ struct Held {
     address: Option<address::Held>,
     mount: Option<mount::Held>,
     agent: Option<ocf::operate::Held>,
+    systemd: Option<systemd::Held>,
+    route: Option<route::Held>,
+    export: Option<export::Held>,
+    volume_group: Option<volume_group::Held>,
 }
 
 /// Counts the stops that were asked for, so that a start that waits for readiness gives way.
@@ -179,8 +185,18 @@ impl Worker {
                 self.agent = Some((spec.clone(), operation.spec.limits.status));
                 ocf::operate::operate(context, operation, spec, &mut held.agent).await
             }
-            ResourceKind::Systemd(_) => {
-                Done::failed(format!("no hands for {} yet", operation.spec.kind.word()))
+            ResourceKind::Systemd(spec) => {
+                let (held, stops) = (&mut held.systemd, &mut self.stops);
+                systemd::operate(context, operation, spec, held, stops).await
+            }
+            ResourceKind::Route(spec) => {
+                route::operate(context, operation, spec, &mut held.route).await
+            }
+            ResourceKind::Export(spec) => {
+                export::operate(context, operation, spec, &mut held.export).await
+            }
+            ResourceKind::VolumeGroup(spec) => {
+                volume_group::operate(context, operation, spec, &mut held.volume_group).await
             }
         }
     }
@@ -222,6 +238,22 @@ impl Worker {
                 self.held.mount = None;
                 (how, String::new())
             }
+            End::Systemd(how) => {
+                self.held.systemd = None;
+                (how, String::new())
+            }
+            End::Route(how) => {
+                self.held.route = None;
+                (how, String::new())
+            }
+            End::Export(how) => {
+                self.held.export = None;
+                (how, String::new())
+            }
+            End::VolumeGroup(how) => {
+                self.held.volume_group = None;
+                (how, String::new())
+            }
         };
         self.context.log.line(&format!("failed by itself: {how}"));
         let address = self.context.address.clone();
@@ -248,6 +280,10 @@ enum End {
     Agent,
     Address(String),
     Mount(String),
+    Systemd(String),
+    Route(String),
+    Export(String),
+    VolumeGroup(String),
 }
 
 async fn ended(held: &mut Held, context: &Context) -> End {
@@ -257,6 +293,10 @@ async fn ended(held: &mut Held, context: &Context) -> End {
         address,
         mount,
         agent,
+        systemd,
+        route,
+        export,
+        volume_group,
     } = held;
     tokio::select! {
         how = async { match process { Some(held) => held.ended().await, None => never().await } } => End::Process(how),
@@ -264,6 +304,10 @@ async fn ended(held: &mut Held, context: &Context) -> End {
         () = async { match agent { Some(held) => held.ended().await, None => never().await } } => End::Agent,
         how = async { match address { Some(held) => held.ended(context).await, None => never().await } } => End::Address(how),
         how = async { match mount { Some(held) => held.ended().await, None => never().await } } => End::Mount(how),
+        how = async { match systemd { Some(held) => held.ended(context).await, None => never().await } } => End::Systemd(how),
+        how = async { match route { Some(held) => held.ended().await, None => never().await } } => End::Route(how),
+        how = async { match export { Some(held) => held.ended().await, None => never().await } } => End::Export(how),
+        how = async { match volume_group { Some(held) => held.ended().await, None => never().await } } => End::VolumeGroup(how),
     }
 }
 

@@ -289,3 +289,48 @@ fn a_device_that_another_mount_namespace_keeps_is_told() {
         },
     );
 }
+
+#[test]
+fn memory_is_mounted_and_its_loss_is_noticed() {
+    story("memory_is_mounted_and_its_loss_is_noticed", async |node| {
+        let spec = mount(node, MountSource::Tmpfs { size: 1 << 20 }, &["mode=0700"]);
+        assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+        let shown = run("findmnt", &["-n", "-o", "FSTYPE,OPTIONS", &target(node)]);
+        for part in ["tmpfs", "size=1024k", "mode=700"] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+        run("umount", &[&target(node)]);
+        let (how, _) = node.failure().await;
+        assert!(how.starts_with("gone from "), "{how}");
+        assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+        assert_eq!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
+        assert!(!is_mounted(node));
+    });
+}
+
+#[test]
+fn a_network_file_system_needs_its_helper() {
+    story("a_network_file_system_needs_its_helper", async |node| {
+        run("mount", &["-t", "tmpfs", "tmpfs", "/usr/local/sbin"]);
+        let place = |name: &str| Path::new("/usr/local/sbin").join(name);
+        let script = |name: &str, text: &str| {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::write(place(name), format!("#!/bin/sh\n{text}\n")).unwrap();
+            let all = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(place(name), all).unwrap();
+        };
+        let source = MountSource::Nfs {
+            server: "fd00::1".to_owned(),
+            path: "/more".to_owned(),
+        };
+        let spec = mount(node, source, &["vers=4.2", "noatime"]);
+        script("mount.nfs", "exit 1");
+        script("mount", "echo \"$@\" >&2; exit 32");
+        let called = format!(
+            "mount: exit 32: -t nfs [fd00::1]:/more {} -o vers=4.2,noatime",
+            target(node)
+        );
+        assert_eq!(node.outcome(Verb::Start, &spec).await, failed(&called));
+        run("/bin/umount", &["/usr/local/sbin"]);
+    });
+}

@@ -381,3 +381,131 @@ async fn adopt_after_kill(
     assert_eq!(node.outcome(Verb::Stop, spec).await, Outcome::Stopped);
     assert_eq!(pids("sleep 101"), Vec::<i32>::new());
 }
+
+/// The server of a script, which is up when `ready` says so.
+fn ready(script: &str, ready: Ready) -> ResourceSpec {
+    let mut spec = common::script(script);
+    let ResourceKind::Process(inner) = &mut spec.kind else {
+        unreachable!()
+    };
+    inner.ready = ready;
+    spec
+}
+
+#[test]
+fn a_process_is_up_when_it_says_so() {
+    with_and_without_cgroup("a_process_is_up_when_it_says_so", async |node| {
+        let says = "exec python3 -c 'import os,socket,time; \
+            s=socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); \
+            s.connect(os.environ[\"NOTIFY_SOCKET\"]); \
+            s.send(b\"STATUS=reading its journal\"); \
+            open(\"FILE\", \"w\"); s.send(b\"READY=1\\nSTATUS=serving\"); \
+            time.sleep(1000)'";
+        let file = node.dir.join("said");
+        let spec = ready(&says.replace("FILE", file.to_str().unwrap()), Ready::Notify);
+        assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+        assert!(file.exists(), "it was waited for");
+        let log = kept(node, &spec).await;
+        for part in ["it says: reading its journal", "it says: serving"] {
+            assert!(log.contains(part), "{part}: {log}");
+        }
+        let left = std::fs::read_dir(node.dir.join("run/notify"))
+            .unwrap()
+            .count();
+        assert_eq!(left, 0, "the socket goes with the start");
+        assert_eq!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
+        let spec = ready("exit 4", Ready::Notify);
+        assert_eq!(
+            node.outcome(Verb::Start, &spec).await,
+            failed("exit 4 before it was ready")
+        );
+    });
+}
+
+async fn kept(node: &Node, spec: &ResourceSpec) -> String {
+    let address = common::address_of(spec);
+    node.agents
+        .output(&address.service, &address.resource)
+        .await
+}
+
+#[test]
+fn a_process_is_up_when_its_server_its_file_or_a_program_says_so() {
+    with_and_without_cgroup(
+        "a_process_is_up_when_its_server_its_file_or_a_program_says_so",
+        async |node| {
+            // Answers 503 twice, then 200.
+            let serve = "exec python3 -c 'import socket,sys
+s=socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind((\"127.0.0.1\",8081)); s.listen()
+for status in [\"503 later\", \"503 later\"] + [\"200 OK\"] * 100:
+  c,_=s.accept(); print(c.recv(1000).split(b\"\\r\")[0].decode(), status, flush=True)
+  c.send(b\"HTTP/1.0 \" + status.encode() + b\"\\r\\n\\r\\n\"); c.close()'";
+            let address = "127.0.0.1:8081".parse().unwrap();
+            let path = "/health".to_owned();
+            let spec = ready(serve, Ready::Http { address, path });
+            assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+            assert_eq!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
+            let log = kept(node, &spec).await;
+            let asked = "GET /health HTTP/1.0 503 later\nGET /health HTTP/1.0 503 later\nGET /health HTTP/1.0 200 OK\n";
+            assert!(log.contains(asked), "{log}");
+
+            let file = node.dir.join("up");
+            std::fs::write(&file, "of an earlier start").unwrap();
+            common::run("touch", &["-d", "-1 hour", file.to_str().unwrap()]);
+            let text = format!("sleep 0.2; date > {}; exec sleep 1010", file.display());
+            let spec = ready(&text, Ready::File(file.to_str().unwrap().to_owned()));
+            assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+            assert_eq!(
+                pids("sleep 1010").len(),
+                1,
+                "the old file was not taken for it"
+            );
+            assert_eq!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
+
+            let tells = format!("test -s {}", node.dir.join("tells").display());
+            let text = format!(
+                "date > {}; exec sleep 1011",
+                node.dir.join("tells").display()
+            );
+            let argv = common::strings(&["/bin/sh", "-c", &tells]);
+            let spec = ready(&text, Ready::Exit(argv));
+            assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+            assert_eq!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
+        },
+    );
+}
+
+#[test]
+fn limits_and_group_are_those_that_were_asked_for() {
+    with_and_without_cgroup(
+        "limits_and_group_are_those_that_were_asked_for",
+        async |node| {
+            let mut spec = common::script("ulimit -n; ulimit -c; id -gn; exec sleep 1012");
+            let ResourceKind::Process(inner) = &mut spec.kind else {
+                unreachable!()
+            };
+            inner.limits.open_files = Some(777);
+            inner.limits.core = Some(0);
+            if common::is_real_root() {
+                inner.group = Some("daemon".to_owned());
+            } else {
+                inner.group = Some("root".to_owned());
+            }
+            let group = inner.group.clone().unwrap();
+            assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+            eventually("it runs", || pids("sleep 1012").len() == 1).await;
+            let log = kept(node, &spec).await;
+            assert!(log.contains(&format!("777\n0\n{group}\n")), "{log}");
+            assert_eq!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
+            let ResourceKind::Process(inner) = &mut spec.kind else {
+                unreachable!()
+            };
+            inner.group = Some("no-such-group".to_owned());
+            assert_eq!(
+                node.outcome(Verb::Start, &spec).await,
+                failed("cannot run in group no-such-group: there is no group `no-such-group`")
+            );
+        },
+    );
+}

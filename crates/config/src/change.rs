@@ -9,7 +9,8 @@ use model::networks::PingSpec;
 use model::rules::{Copies, ServiceRules, TicketRule};
 use model::spec::{
     Attachment, Autostart, ClusterSpec, Elsewhere, Failback, FenceAction, FenceDeviceSpec,
-    FsckPolicy, MountSource, NetworkSpec, NodeSpec, Ready, ResourceKind, ResourceSpec, ServiceSpec,
+    FsckPolicy, MountSource, NetworkSpec, NodeSpec, ProcessLimits, Ready, ResourceKind,
+    ResourceSpec, RouteSpec, ServiceSpec,
 };
 use model::{DeviceName, NetworkName, NodeName, ServiceName, Spec};
 use similar::TextDiff;
@@ -475,6 +476,10 @@ fn kind(kind: &ResourceKind) -> Facts {
             let ready = match &spec.ready {
                 Ready::Executed => "executed".to_string(),
                 Ready::Port(port) => port.to_string(),
+                Ready::Notify => "notify".to_string(),
+                Ready::Http { address, path } => format!("http://{address}{path}"),
+                Ready::File(path) => format!("file {path}"),
+                Ready::Exit(argv) => argv.join(" "),
             };
             let mut facts = facts([
                 ("process", spec.argv.join(" ")),
@@ -487,6 +492,12 @@ fn kind(kind: &ResourceKind) -> Facts {
             ]);
             let variables = spec.environment.iter();
             facts.extend(variables.map(|(key, value)| (format!("variable {key}"), value.clone())));
+            facts.extend(
+                spec.group
+                    .iter()
+                    .map(|group| ("group".into(), group.clone())),
+            );
+            facts.extend(process_limits(&spec.limits));
             facts
         }
         ResourceKind::Command(spec) => facts([
@@ -503,10 +514,19 @@ fn kind(kind: &ResourceKind) -> Facts {
             facts
         }
         ResourceKind::Systemd(spec) => facts([("systemd", spec.unit.clone())]),
+        ResourceKind::Route(spec) => route(spec),
+        ResourceKind::Export(spec) => facts([
+            ("export", spec.directory.clone()),
+            ("clients", list(&spec.clients)),
+            ("options", list(&spec.options)),
+        ]),
+        ResourceKind::VolumeGroup(spec) => facts([("volume_group", spec.name.clone())]),
         ResourceKind::Mount(spec) => {
             let source = match &spec.source {
                 MountSource::Device { path, filesystem } => format!("{path} ({filesystem})"),
                 MountSource::Bind { path } => format!("{path} (bind)"),
+                MountSource::Nfs { server, path } => format!("{server}:{path} (nfs)"),
+                MountSource::Tmpfs { size } => format!("{size} bytes of memory"),
             };
             let fsck = match spec.check {
                 FsckPolicy::Never => "never",
@@ -521,4 +541,36 @@ fn kind(kind: &ResourceKind) -> Facts {
             ])
         }
     }
+}
+
+fn route(spec: &RouteSpec) -> Facts {
+    let mut facts = facts([
+        ("route", spec.destination.to_string()),
+        ("table", spec.table.to_string()),
+        ("metric", spec.metric.to_string()),
+    ]);
+    let mut add = |key: &str, value: Option<String>| {
+        facts.extend(value.map(|value| (key.to_string(), value)));
+    };
+    add("via", spec.via.map(|via| via.to_string()));
+    add("network", spec.network.as_ref().map(ToString::to_string));
+    add("source", spec.source.map(|source| source.to_string()));
+    facts
+}
+
+fn process_limits(limits: &ProcessLimits) -> Facts {
+    let all = [
+        ("limit of open files", limits.open_files),
+        ("limit of processes", limits.processes),
+        ("limit of core files", limits.core),
+        ("limit of locked memory", limits.locked_memory),
+        ("limit of memory", limits.memory),
+    ];
+    let text = |number: u64| match number {
+        ProcessLimits::UNLIMITED => "unlimited".to_string(),
+        number => number.to_string(),
+    };
+    all.into_iter()
+        .filter_map(|(key, number)| Some((key.to_string(), text(number?))))
+        .collect()
 }

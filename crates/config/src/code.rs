@@ -223,3 +223,4 @@ impl Code {
     pub fn is_of_environment(self) -> bool {
         self.code().starts_with("E09")
     }
+}

@@ -62,6 +62,54 @@ impl Account {
     }
 }
 
+impl Account {
+    /// The account that we run as.
+    #[must_use]
+    pub fn own() -> Self {
+        let group = rustix::process::getegid().as_raw();
+        Self {
+            user: rustix::process::geteuid().as_raw(),
+            group,
+            groups: vec![group],
+            home: "/".to_owned(),
+        }
+    }
+
+    /// The same account in another first group.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none of this name.
+    pub fn with_group(mut self, name: &str) -> io::Result<Self> {
+        let c_name = CString::new(name)?;
+        let mut texts = vec![0; ENTRY_MAX];
+        // SAFETY: an all-zero group (null pointers, zero numbers) is a valid value.
+        let mut entry: libc::group = unsafe { std::mem::zeroed() };
+        let mut found = std::ptr::null_mut();
+        // SAFETY: all pointers are to live values, and the length of the buffer is given.
+        let error = unsafe {
+            libc::getgrnam_r(
+                c_name.as_ptr(),
+                &raw mut entry,
+                texts.as_mut_ptr(),
+                texts.len(),
+                &raw mut found,
+            )
+        };
+        if error != 0 {
+            return Err(io::Error::from_raw_os_error(error));
+        }
+        if found.is_null() {
+            let text = format!("there is no group `{name}`");
+            return Err(io::Error::new(io::ErrorKind::NotFound, text));
+        }
+        self.group = entry.gr_gid;
+        if !self.groups.contains(&entry.gr_gid) {
+            self.groups.push(entry.gr_gid);
+        }
+        Ok(self)
+    }
+}
+
 fn groups_of(name: &CStr, first: u32) -> io::Result<Vec<u32>> {
     let mut groups = vec![0; GROUPS_MAX];
     let mut count = i32::try_from(GROUPS_MAX).expect("a small number");

@@ -99,6 +99,21 @@ impl Cgroup {
         std::fs::OpenOptions::new().write(true).open(path)
     }
 
+    /// Limits the memory that all its processes may use together, in bytes.
+    ///
+    /// # Errors
+    /// Where cgroup v2 does not count memory.
+    pub fn limit_memory(&self, most: u64) -> io::Result<()> {
+        // Each directory above must let it be counted below.
+        let mut above: Vec<&Path> = self.path.ancestors().skip(1).take(3).collect();
+        above.reverse();
+        for directory in above {
+            // Where it is allowed already, or not ours to allow, the file below tells.
+            let _ = std::fs::write(directory.join("cgroup.subtree_control"), "+memory");
+        }
+        std::fs::write(self.path.join("memory.max"), most.to_string())
+    }
+
     /// Numbers of its processes, as far as this pid namespace has numbers for them.
     #[must_use]
     pub fn members(&self) -> Vec<i32> {

@@ -1,4 +1,4 @@
-//! News about the files of a directory: somebody wrote, or a file came (inotify(7)).
+//! News about the files of a directory: somebody wrote, or a file came or went (inotify(7)).
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -26,13 +26,19 @@ impl FilesWatch {
     /// When it cannot be watched.
     pub fn open(directory: &Path) -> io::Result<Self> {
         let fd = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
-        let wanted = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
+        let wanted = WatchFlags::MODIFY
+            | WatchFlags::CREATE
+            | WatchFlags::CLOSE_WRITE
+            | WatchFlags::MOVED_TO
+            | WatchFlags::MOVED_FROM
+            | WatchFlags::DELETE
+            | WatchFlags::DELETE_SELF;
         inotify::add_watch(&fd, directory, wanted)?;
         let fd = watch(fd, Interest::READABLE)?;
         Ok(Self { fd })
     }
 
-    /// Waits until something is written. News that nobody waited for are kept.
+    /// Waits until something is written, comes or goes. News that nobody waited for are kept.
     ///
     /// # Errors
     /// When the kernel does not tell.

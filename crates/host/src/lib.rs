@@ -10,6 +10,7 @@ pub mod clock;
 pub mod files;
 pub mod flags;
 pub mod frame;
+pub mod gateways;
 pub mod heartbeat;
 pub mod loops;
 pub mod mounts;

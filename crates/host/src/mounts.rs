@@ -54,7 +54,9 @@ impl Mounted {
     }
 }
 
-fn unescape(text: &str) -> PathBuf {
+/// A path as the kernel and `exportfs` write it in their tables: spaces and the like are octal.
+#[must_use]
+pub fn unescape(text: &str) -> PathBuf {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -155,6 +157,16 @@ impl Options {
         Self { flags, data }
     }
 
+    /// With one more option for the file system.
+    #[must_use]
+    pub fn with(mut self, option: &str) -> Self {
+        if !self.data.is_empty() {
+            self.data.push(',');
+        }
+        self.data.push_str(option);
+        self
+    }
+
     /// Whether nothing may be written.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
@@ -196,6 +208,16 @@ pub fn bind(source: &Path, target: &Path, options: &Options) -> io::Result<()> {
 /// What the kernel says: `ResourceBusy` while somebody uses it.
 pub fn unmount(target: &Path) -> io::Result<()> {
     rustix::mount::unmount(target, UnmountFlags::NOFOLLOW)?;
+    Ok(())
+}
+
+/// Unmounts a network file system whose server may be gone: requests that wait for it are
+/// given up. It fails like `unmount` while somebody uses it.
+///
+/// # Errors
+/// What the kernel says.
+pub fn unmount_by_force(target: &Path) -> io::Result<()> {
+    rustix::mount::unmount(target, UnmountFlags::NOFOLLOW | UnmountFlags::FORCE)?;
     Ok(())
 }
 

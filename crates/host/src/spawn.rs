@@ -25,12 +25,47 @@ pub struct Program<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// Whom it runs as; `None`: as we do.
     pub account: Option<&'a Account>,
+    /// What it may use; what is not named stays as it is for us.
+    pub limits: &'a [Limit],
     /// Working directory.
     pub directory: &'a Path,
     /// Output and errors are appended there.
     pub output: &'a Path,
     /// Its cgroup; `None`: ours.
     pub cgroup: Option<&'a Cgroup>,
+}
+
+/// What the kernel counts for a process (getrlimit(2)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// Files that are open.
+    OpenFiles,
+    /// Processes of its account.
+    Processes,
+    /// Bytes of a core file.
+    Core,
+    /// Bytes that are locked in memory.
+    LockedMemory,
+}
+
+impl Counted {
+    fn number(self) -> u32 {
+        match self {
+            Self::OpenFiles => libc::RLIMIT_NOFILE,
+            Self::Processes => libc::RLIMIT_NPROC,
+            Self::Core => libc::RLIMIT_CORE,
+            Self::LockedMemory => libc::RLIMIT_MEMLOCK,
+        }
+    }
+}
+
+/// How much of it there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Of what.
+    pub counted: Counted,
+    /// How much; the highest number is no limit.
+    pub most: u64,
 }
 
 /// Why a program did not start.
@@ -74,13 +109,14 @@ pub enum SpawnError {
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
 /// Steps of the child that can fail, as it tells them through its pipe.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     "make a session for",
     "connect input and output of",
     "enter the cgroup of",
     "change to the account of",
     "enter the working directory of",
     "execute",
+    "limit what may be used by",
 ];
 
 /// All that the child needs, made before it exists: a child of a process with threads may
@@ -92,6 +128,8 @@ struct Prepared {
     input: File,
     output: File,
     account: Option<Account>,
+    /// Numbers of the kernel, each with the most that is allowed.
+    limits: Vec<(u32, libc::rlimit64)>,
     /// Where it must write itself into, when it could not be born in its cgroup.
     procs: Option<File>,
     told: RawFd,
@@ -184,10 +222,19 @@ fn prepare(program: &Program<'_>, told: RawFd) -> Result<Prepared, SpawnError> {
             std::fs::OpenOptions::new().append(true).create(true),
         )?,
         account: program.account.cloned(),
+        limits: program.limits.iter().map(kernel_limit).collect(),
         procs: None,
         told,
         _texts: texts,
     })
+}
+
+fn kernel_limit(limit: &Limit) -> (u32, libc::rlimit64) {
+    let most = libc::rlimit64 {
+        rlim_cur: limit.most,
+        rlim_max: limit.most,
+    };
+    (limit.counted.number(), most)
 }
 
 /// Makes the process. Signals are held back meanwhile: a handler of ours must not run in it.
@@ -308,6 +355,13 @@ unsafe fn child_steps(prepared: &Prepared) -> u8 {
             return 2;
         }
         ordinary_priority();
+        // While it may still raise them.
+        for (number, most) in &prepared.limits {
+            let none = std::ptr::null_mut::<libc::rlimit64>();
+            if libc::syscall(libc::SYS_prlimit64, 0, *number, most, none) < 0 {
+                return 6;
+            }
+        }
         if let Some(account) = &prepared.account
             && !change_account(account)
         {

@@ -28,6 +28,7 @@ mod netlink;
 pub mod probe;
 pub mod protocol;
 pub mod scenario;
+mod systemd;
 pub mod traces;
 pub mod view;
 pub mod witness;
@@ -49,7 +50,7 @@ fn finish(result: std::io::Result<()>) -> ExitCode {
 }
 
 /// Plays the part that the first argument names, or the program's own name: `lab-keeper`,
-/// `lab-init`, `lab-watchdog`, `fence_lab`, `lab-probe`, `lab-httpd`. `None` when it names none.
+/// `lab-init`, `lab-watchdog`, `fence_lab`, `lab-probe`, `lab-httpd`, `lab-systemd`. `None` when it names none.
 ///
 /// Must be called first in `main`, before any thread exists.
 #[must_use]
@@ -66,6 +67,7 @@ pub fn role_main() -> Option<ExitCode> {
         Some("fence_lab") => Some(fence_lab_main(arguments.collect())),
         Some("lab-probe") => Some(probe_main(arguments.collect())),
         Some("lab-httpd") => Some(httpd_main(arguments.collect())),
+        Some("lab-systemd") => Some(finish(systemd::main())),
         Some(_) | None => None,
     }
 }

@@ -13,6 +13,7 @@ pub mod duration;
 pub mod environment;
 pub mod history;
 pub mod id;
+mod kinds;
 pub mod level;
 pub mod lock;
 pub mod networks;

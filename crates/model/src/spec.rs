@@ -12,6 +12,9 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::duration;
+pub use crate::kinds::{
+    ExportSpec, MAIN_TABLE, ProcessLimits, RouteSpec, SystemdSpec, VolumeGroupSpec,
+};
 use crate::networks::{self, PingSpec};
 use crate::rules::{ClusterRules, CopyCount, ServiceRules};
 use crate::{CardName, DeviceName, NetworkName, NodeName, ResourceName, ServiceName};
@@ -498,6 +501,12 @@ pub enum ResourceKind {
     Agent(AgentSpec),
     /// A unit of systemd.
     Systemd(SystemdSpec),
+    /// A route in a table of the kernel.
+    Route(RouteSpec),
+    /// A directory that NFS clients may mount.
+    Export(ExportSpec),
+    /// A volume group of LVM.
+    VolumeGroup(VolumeGroupSpec),
 }
 
 impl ResourceKind {
@@ -511,33 +520,44 @@ impl ResourceKind {
             Self::Mount(_) => "mount",
             Self::Agent(_) => "agent",
             Self::Systemd(_) => "systemd",
+            Self::Route(_) => "route",
+            Self::Export(_) => "export",
+            Self::VolumeGroup(_) => "volume_group",
         }
     }
 
     /// The address, if it is one.
     #[must_use]
     pub fn address(&self) -> Option<&AddressSpec> {
+        let Self::Address(spec) = self else {
+            return None;
+        };
+        Some(spec)
+    }
+
+    /// The network through which clients or packets reach it, where the kind has one.
+    #[must_use]
+    pub fn network(&self) -> Option<&NetworkName> {
         match self {
-            Self::Address(spec) => Some(spec),
+            Self::Address(spec) => Some(&spec.network),
+            Self::Route(spec) => spec.network.as_ref(),
             Self::Process(_)
             | Self::Command(_)
             | Self::Mount(_)
             | Self::Agent(_)
-            | Self::Systemd(_) => None,
+            | Self::Systemd(_)
+            | Self::Export(_)
+            | Self::VolumeGroup(_) => None,
         }
     }
 
     /// The mount, if it is one.
     #[must_use]
     pub fn mount(&self) -> Option<&MountSpec> {
-        match self {
-            Self::Mount(spec) => Some(spec),
-            Self::Address(_)
-            | Self::Process(_)
-            | Self::Command(_)
-            | Self::Agent(_)
-            | Self::Systemd(_) => None,
-        }
+        let Self::Mount(spec) = self else {
+            return None;
+        };
+        Some(spec)
     }
 }
 
@@ -579,13 +599,6 @@ impl AgentSpec {
     }
 }
 
-/// A unit of systemd.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SystemdSpec {
-    /// Its full name, like `lighttpd.service`.
-    pub unit: String,
-}
-
 /// An IP address (v4 or v6).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressSpec {
@@ -599,7 +612,7 @@ pub struct AddressSpec {
 }
 
 /// A program that stays in the foreground and is supervised.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessSpec {
     /// Program (absolute path) and arguments; no shell is involved.
     pub argv: Vec<String>,
@@ -609,6 +622,12 @@ pub struct ProcessSpec {
     /// Account to run as; root without.
     #[serde(default)]
     pub user: Option<String>,
+    /// Group to run as; that of the account without.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// What it may use of its machine.
+    #[serde(default)]
+    pub limits: ProcessLimits,
     /// Working directory; `/` without.
     #[serde(default)]
     pub directory: Option<String>,
@@ -617,13 +636,27 @@ pub struct ProcessSpec {
 }
 
 /// When a process counts as started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ready {
     /// As soon as it has been executed.
+    #[default]
     Executed,
     /// When something accepts TCP connections there (`ADDRESS:PORT`).
     Port(std::net::SocketAddr),
+    /// When it says so on the socket that `NOTIFY_SOCKET` names (sd_notify(3): `READY=1`).
+    Notify,
+    /// When an HTTP server answers there with a status from 200 to 399.
+    Http {
+        /// Where it listens.
+        address: std::net::SocketAddr,
+        /// What is asked for, like `/health`.
+        path: String,
+    },
+    /// When there is such a file, made or written since the start.
+    File(String),
+    /// When this program, run again and again, ends with 0.
+    Exit(Vec<String>),
 }
 
 /// Programs (absolute path, arguments) which start, stop and tell the state.
@@ -666,6 +699,18 @@ pub enum MountSource {
     Bind {
         /// Absolute path.
         path: String,
+    },
+    /// A directory of an NFS server.
+    Nfs {
+        /// Name or address of the server; an IPv6 address without brackets.
+        server: String,
+        /// What it exports: an absolute path.
+        path: String,
+    },
+    /// Memory. What is in it goes with the mount.
+    Tmpfs {
+        /// How many bytes it may hold.
+        size: u64,
     },
 }
 

@@ -101,6 +101,7 @@ fn process() -> ResourceKind {
         user: None,
         directory: None,
         ready: Ready::Executed,
+        ..ProcessSpec::default()
     })
 }
 

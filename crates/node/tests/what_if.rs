@@ -144,6 +144,7 @@ fn service_of(words: &[&str]) -> ServiceSpec {
         user: None,
         directory: None,
         ready: Ready::Executed,
+        ..ProcessSpec::default()
     });
     let resource = |word: &str, kind: ResourceKind| ResourceSpec {
         name: name(word),

@@ -128,6 +128,7 @@ fn resource(number: usize) -> ResourceSpec {
             user: None,
             directory: None,
             ready: Ready::Executed,
+            ..ProcessSpec::default()
         }),
         limits: Limits::default(),
     }

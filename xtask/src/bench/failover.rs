@@ -206,14 +206,14 @@ fn wall_ms() -> f64 {
 }
 
 /// Milliseconds since 1970 of `...T22:00:05.041Z`, up to the day, which is enough here.
-fn of_day_ms(text: &str) -> Option<f64> {
+pub(super) fn of_day_ms(text: &str) -> Option<f64> {
     let time = text.split('T').nth(1)?.trim_end_matches('Z');
     let mut parts = time.split(':').map(|part| part.parse::<f64>().ok());
     let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
     Some(((hours * 60.0 + minutes) * 60.0 + seconds) * 1000.0)
 }
 
-const DAY_MS: f64 = 86_400_000.0;
+pub(super) const DAY_MS: f64 = 86_400_000.0;
 
 impl Phases {
     fn read(entries: &[Value], service: &str, fault: f64, answered: Option<f64>) -> Self {

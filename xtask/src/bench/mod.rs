@@ -4,6 +4,7 @@ mod cluster;
 mod failover;
 mod figures;
 mod idle;
+mod notice;
 mod planner;
 mod scale;
 mod what_if;
@@ -19,6 +20,8 @@ pub enum Bench {
     Failover(FailoverArguments),
     /// What a cluster at rest costs: processor, memory, packets.
     Idle(IdleArguments),
+    /// How soon the end of each kind of resource is noticed, and mended.
+    Notice(NoticeArguments),
     /// What a witness of many clusters costs: memory, processor.
     Witness(WitnessArguments),
     /// How long one plan takes, by size and state of the cluster.
@@ -43,6 +46,19 @@ pub struct FailoverArguments {
     /// Only this scenario.
     #[arg(long, value_enum)]
     pub scenario: Option<failover::Scenario>,
+}
+
+#[derive(Args)]
+pub struct NoticeArguments {
+    /// Failures of each kind.
+    #[arg(long, default_value_t = 11)]
+    pub runs: u32,
+    /// One JSON object per failure instead of a table of medians.
+    #[arg(long)]
+    pub json: bool,
+    /// Only this kind.
+    #[arg(long)]
+    pub kind: Option<String>,
 }
 
 #[derive(Args)]
@@ -141,6 +157,7 @@ pub fn run(which: &Bench) -> Result<(), Failure> {
     match which {
         Bench::Failover(arguments) => failover::run(arguments),
         Bench::Idle(arguments) => idle::run(arguments),
+        Bench::Notice(arguments) => notice::run(arguments),
         Bench::Planner(arguments) => planner::run(arguments),
         Bench::Scale(arguments) => scale::run(arguments),
         Bench::WhatIf(arguments) => what_if::run(arguments),

@@ -4,6 +4,8 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod systemd;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -114,6 +116,11 @@ pub struct Node {
 impl Node {
     /// Agents that keep what they know below `dir`, as a daemon would that starts there.
     pub fn new(dir: &Path, grouping: Grouping) -> Self {
+        Self::with_bus(dir, grouping, None)
+    }
+
+    /// The same, with the bus on which systemd answers.
+    pub fn with_bus(dir: &Path, grouping: Grouping, systemd_bus: Option<String>) -> Self {
         let cgroups = match grouping {
             Grouping::Cgroup => cgroup_for(dir),
             Grouping::Session => None,
@@ -130,6 +137,7 @@ impl Node {
                 program: Some(dir.join("tool")),
                 socket: dir.join("socket"),
             },
+            systemd_bus,
         };
         Self {
             agents: Agents::new(settings, sender).unwrap(),
@@ -276,6 +284,7 @@ pub fn process(argv: &[&str]) -> ResourceSpec {
         user: None,
         directory: None,
         ready: Ready::Executed,
+        ..ProcessSpec::default()
     };
     resource("process-1", ResourceKind::Process(spec))
 }

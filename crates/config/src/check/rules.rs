@@ -61,12 +61,24 @@ fn check_copyable(
                 {
                     "this file system is destroyed when two nodes mount it"
                 }
-                MountSource::Device { .. } | MountSource::Bind { .. } if 1 < copies.per_node => {
+                MountSource::Device { .. }
+                | MountSource::Bind { .. }
+                | MountSource::Nfs { .. }
+                | MountSource::Tmpfs { .. } => {
+                    if copies.per_node <= 1 {
+                        continue;
+                    }
                     "two copies on one node would have one mount"
                 }
-                MountSource::Device { .. } | MountSource::Bind { .. } => continue,
             },
-            ResourceKind::Systemd(_) if copies.per_node == 1 => continue,
+            ResourceKind::VolumeGroup(_) => "a volume group is active on one node only",
+            ResourceKind::Systemd(_) | ResourceKind::Route(_) | ResourceKind::Export(_)
+                if copies.per_node == 1 =>
+            {
+                continue;
+            }
+            ResourceKind::Route(_) => "two copies on one node would be one route",
+            ResourceKind::Export(_) => "two copies on one node would be one export",
             ResourceKind::Systemd(_) => "two copies on one node would be one unit",
             ResourceKind::Process(_) | ResourceKind::Command(_) | ResourceKind::Agent(_) => {
                 continue;

@@ -3,8 +3,10 @@
 mod agent;
 mod checks;
 mod cluster;
+mod kinds;
 mod machines;
 mod pings;
+mod process;
 mod resource;
 mod rules;
 mod section;

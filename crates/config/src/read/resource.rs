@@ -1,37 +1,46 @@
 //! `[[service.X.resource]]`: one of the kinds, its keys, its limits.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use model::spec::{
-    AddressSpec, CommandSpec, FsckPolicy, Limits, MountSource, MountSpec, ProcessSpec, Ready,
-    ResourceKind, ResourceSpec,
+    AddressSpec, CommandSpec, FsckPolicy, Limits, MountSource, MountSpec, ResourceKind,
+    ResourceSpec,
 };
-use model::{NetworkName, ResourceName, ServiceName, UserName};
-use toml::de::DeValue;
+use model::{NetworkName, ResourceName, ServiceName};
 
 use super::section::{Entry, Section};
 use super::value::TimeBounds;
-use super::{Addresses, Context, Placed, shared};
+use super::{Addresses, Context, Placed, kinds, process, shared};
 use crate::check::Named;
 use crate::{Code, Problem};
 
 /// The keys that say what a resource is, each with the keys that go with it.
-pub(super) const KINDS: [(&str, &[&str]); 5] = [
+pub(super) const KINDS: [(&str, &[&str]); 9] = [
     ("address", &["network", "duplicate_wait"]),
-    ("process", &["environment", "user", "directory", "ready"]),
+    ("process", process::KEYS),
     ("command", &[]),
     (
         "mount",
-        &["device", "bind", "filesystem", "options", "fsck"],
+        &[
+            "device",
+            "bind",
+            "nfs",
+            "tmpfs",
+            "filesystem",
+            "options",
+            "fsck",
+        ],
     ),
     ("agent", &["options", "depth"]),
+    ("systemd", &[]),
+    ("route", kinds::ROUTE_KEYS),
+    ("export", kinds::EXPORT_KEYS),
+    ("volume_group", &[]),
 ];
 
 /// Kinds and keys that later versions read.
-pub(super) const LATER: &[&str] = &["volume", "systemd", "route", "check"];
+pub(super) const LATER: &[&str] = &["volume", "check"];
 
 /// Long enough to hear a defender on a local network, short enough not to be felt.
 const DUPLICATE_WAIT_DEFAULT: Duration = Duration::from_millis(20);
@@ -98,9 +107,13 @@ fn read_kind(
     context.places.put(path.to_string(), entry.value.span());
     let kind = match entry.key.as_str() {
         "address" => read_address(context, &mut section, entry),
-        "process" => read_process(context, &mut section, entry),
+        "process" => process::read(context, &mut section, entry),
         "command" => read_command(context, entry),
         "agent" => super::agent::read(context, &mut section, entry, path),
+        "systemd" => kinds::read_systemd(context, entry),
+        "route" => kinds::read_route(context, &mut section, entry),
+        "export" => kinds::read_export(context, &mut section, entry),
+        "volume_group" => kinds::read_group(context, entry),
         _ => read_mount(context, &mut section, entry, path),
     };
     finish(context, section, &entry.key);
@@ -131,7 +144,7 @@ fn kind_entry<'a>(
             let problem = Problem::new(Code::NoKind, format!("{title} does not say what it is"))
                 .at(section.at(), "what is it?")
                 .help(
-                    "add one of `address = ...`, `process = ...`, `command = ...`, `mount = ...`, `agent = ...`",
+                    "add one of `address = ...`, `process = ...`, `command = ...`, `systemd = ...`, `agent = ...`, `mount = ...`",
                 );
             context.report(problem);
         }
@@ -288,88 +301,6 @@ fn network_of(context: &mut Context<'_>, address: &Placed<IpNet>) -> Option<Netw
     None
 }
 
-fn read_process(
-    context: &mut Context<'_>,
-    section: &mut Section<'_>,
-    entry: &Entry<'_>,
-) -> Option<ResourceKind> {
-    let argv = entry.argv(context);
-    let mut environment = BTreeMap::new();
-    if let Some(entry) = section.get("environment") {
-        for (key, text) in entry.texts(context) {
-            if key.is_empty() || key.contains(['=', '\0']) || text.value.contains('\0') {
-                let problem = Problem::new(
-                    Code::BadName,
-                    format!(
-                        "`{}` cannot be a variable of the environment",
-                        key.escape_debug()
-                    ),
-                )
-                .at(text.at, "`=` and NUL are not possible")
-                .help("write `environment = { NAME = \"value\" }`");
-                context.report(problem);
-                continue;
-            }
-            environment.insert(key, text.value);
-        }
-    }
-    let user = section
-        .get("user")
-        .and_then(|entry| entry.name::<UserName>(context))
-        .map(|user| user.value.to_string());
-    let directory = section
-        .get("directory")
-        .and_then(|entry| entry.path(context))
-        .map(|path| path.value);
-    let ready = match section.get("ready") {
-        Some(entry) => read_ready(context, &entry)?,
-        None => Ready::Executed,
-    };
-    Some(ResourceKind::Process(ProcessSpec {
-        argv: argv?,
-        environment,
-        user,
-        directory,
-        ready,
-    }))
-}
-
-fn read_ready(context: &mut Context<'_>, entry: &Entry<'_>) -> Option<Ready> {
-    let mut section = entry.table(context, "`ready`".into())?;
-    let mut ready = None;
-    if section.require(context, "port", "ready = { port = \"127.0.0.1:80\" }")
-        && let Some(entry) = section.get("port")
-        && let Some(text) = port_text(context, &entry)
-    {
-        match text.value.parse::<SocketAddr>() {
-            Ok(port) if port.port() != 0 => ready = Some(Ready::Port(port)),
-            _ => {
-                let problem = Problem::new(
-                    Code::BadAddress,
-                    format!("`{}` is no address with port", text.value),
-                )
-                .at(text.at, "nothing can be connected to here")
-                .help("write \"127.0.0.1:80\" or \"[::1]:80\"");
-                context.report(problem);
-            }
-        }
-    }
-    section.finish(context, &["notify", "file", "http"]);
-    ready
-}
-
-/// A port alone is a likely slip; the address belongs to it.
-fn port_text(context: &mut Context<'_>, entry: &Entry<'_>) -> Option<Placed<String>> {
-    if let DeValue::Integer(port) = entry.value.get_ref() {
-        let problem = entry
-            .wrong_type(context, "a text")
-            .help(format!("write the address as well: \"127.0.0.1:{port}\""));
-        context.report(problem);
-        return None;
-    }
-    entry.text(context)
-}
-
 fn read_command(context: &mut Context<'_>, entry: &Entry<'_>) -> Option<ResourceKind> {
     let mut section = entry.table(context, "`command`".into())?;
     let mut argv = |key: &'static str| {
@@ -420,7 +351,9 @@ fn read_mount(
     let source = read_source(context, section, entry)?;
     let check = match (&source, check) {
         (MountSource::Device { .. }, check) => check.unwrap_or(FsckPolicy::Preen),
-        (MountSource::Bind { .. }, _) => FsckPolicy::Never,
+        (MountSource::Bind { .. } | MountSource::Nfs { .. } | MountSource::Tmpfs { .. }, _) => {
+            FsckPolicy::Never
+        }
     };
     Some(ResourceKind::Mount(MountSpec {
         source,
@@ -430,43 +363,77 @@ fn read_mount(
     }))
 }
 
-/// Either `device` with `filesystem`, or `bind`.
+/// Either `device` with `filesystem`, or one of `bind`, `nfs` and `tmpfs`.
 fn read_source(
     context: &mut Context<'_>,
     section: &mut Section<'_>,
     mount: &Entry<'_>,
 ) -> Option<MountSource> {
-    let (device, bind) = (section.get("device"), section.get("bind"));
+    let sources = ["device", "bind", "nfs", "tmpfs"];
+    let given: Vec<Entry<'_>> = sources.iter().filter_map(|key| section.get(key)).collect();
     let filesystem = section.get("filesystem");
-    match (device, bind) {
-        (None, None) => {
-            let problem = Problem::new(Code::MissingKey, "a mount needs `device` or `bind`")
+    let source = match given.as_slice() {
+        [] => {
+            let problem = Problem::new(
+                Code::MissingKey,
+                "a mount needs `device`, `bind`, `nfs` or `tmpfs`",
+            )
                 .at(mount.key_at.clone(), "what is mounted here?")
                 .help("add `device = \"/dev/...\"` and `filesystem = \"ext4\"`, or `bind = \"/directory\"`");
             context.report(problem);
-            None
+            return None;
         }
-        (Some(_), Some(bind)) => {
-            context.report(does_not_go(&bind, "device"));
-            None
+        [only] => only,
+        [first, second, ..] => {
+            context.report(does_not_go(second, &first.key));
+            return None;
         }
-        (None, Some(bind)) => {
-            for other in [filesystem, section.get("fsck")].into_iter().flatten() {
-                context.report(does_not_go(&other, "bind"));
-            }
-            let path = bind.path(context)?.value;
-            Some(MountSource::Bind { path })
-        }
-        (Some(device), None) => {
-            let path = device.path(context);
-            section.require(context, "filesystem", "filesystem = \"ext4\"");
-            let filesystem = filesystem?.name::<ResourceName>(context)?;
-            Some(MountSource::Device {
-                path: path?.value,
-                filesystem: filesystem.value.to_string(),
-            })
+    };
+    if source.key == "device" {
+        let path = source.path(context);
+        section.require(context, "filesystem", "filesystem = \"ext4\"");
+        let filesystem = filesystem?.name::<ResourceName>(context)?;
+        return Some(MountSource::Device {
+            path: path?.value,
+            filesystem: filesystem.value.to_string(),
+        });
+    }
+    for other in [filesystem, section.get("fsck")].into_iter().flatten() {
+        context.report(does_not_go(&other, &source.key));
+    }
+    match source.key.as_str() {
+        "bind" => Some(MountSource::Bind {
+            path: source.path(context)?.value,
+        }),
+        "nfs" => read_nfs(context, source),
+        _ => Some(MountSource::Tmpfs {
+            size: source.size(context)?,
+        }),
+    }
+}
+
+/// `nfs = "server:/path"`.
+fn read_nfs(context: &mut Context<'_>, entry: &Entry<'_>) -> Option<MountSource> {
+    let text = entry.some_text(context)?;
+    let parts = text.value.rsplit_once(":/");
+    let is_host = |c: char| c.is_ascii_alphanumeric() || ".-_:%".contains(c);
+    if let Some((server, path)) = parts {
+        let bare = server.strip_prefix('[').and_then(|s| s.strip_suffix(']'));
+        let is_address = bare.is_some() || !server.contains(':');
+        let server = bare.unwrap_or(server);
+        if !server.is_empty() && is_address && server.chars().all(is_host) {
+            return Some(MountSource::Nfs {
+                server: server.to_owned(),
+                path: format!("/{}", path.trim_end_matches('/')),
+            });
         }
     }
+    let message = format!("`{}` is no directory of an NFS server", text.value);
+    let problem = Problem::new(Code::BadPath, message)
+        .at(text.at, "a server, `:` and an absolute path")
+        .help("write it like \"files.example.org:/export/web\" or \"[fd00::1]:/web\"");
+    context.report(problem);
+    None
 }
 
 fn does_not_go(entry: &Entry<'_>, with: &str) -> Problem {

@@ -136,6 +136,29 @@ impl<'a> Entry<'a> {
         value
     }
 
+    /// A number of bytes: `512MiB`, `2GiB`, or a bare number.
+    pub(crate) fn size(&self, context: &mut Context<'_>) -> Option<u64> {
+        const UNITS: [(&str, u32); 4] = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
+        let size = match self.value.get_ref() {
+            DeValue::Integer(integer) => {
+                to_i64(integer).and_then(|number| u64::try_from(number).ok())
+            }
+            DeValue::String(text) => UNITS.iter().find_map(|(unit, bits)| {
+                let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
+                number.checked_mul(1 << bits)
+            }),
+            _ => None,
+        };
+        if size.is_none() {
+            let message = format!("`{}` is no number of bytes", self.key);
+            let problem = Problem::new(Code::WrongType, message)
+                .at(self.value.span(), "a number with KiB, MiB, GiB or TiB")
+                .help(format!("write it like `{} = \"512MiB\"`", self.key));
+            context.report(problem);
+        }
+        size
+    }
+
     pub(crate) fn time(&self, context: &mut Context<'_>, bounds: TimeBounds) -> Option<Duration> {
         let parsed = match self.value.get_ref() {
             DeValue::String(text) => duration::parse(text).map_err(|error| match error {

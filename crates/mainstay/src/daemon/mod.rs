@@ -469,6 +469,7 @@ fn start_agents(places: &Places, node: &NodeName) -> Result<(Agents, Told), Daem
             socket: places.socket.clone(),
             ..agents::ocf::AgentPlaces::default()
         },
+        systemd_bus: std::env::var("MAINSTAY_SYSTEMD_BUS").ok(),
     };
     let agents = Agents::new(settings, sender.clone()).map_err(|source| DaemonError::System {
         verb: "open the agents",

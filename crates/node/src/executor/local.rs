@@ -441,11 +441,11 @@ impl Local {
     }
 }
 
-/// This node's cards of the network that an address is on.
+/// This node's cards of the network that an address or a route is on.
 fn cards(spec: &ResourceSpec, node: Option<&NodeSpec>) -> Vec<CardName> {
-    let address = spec.kind.address();
-    address
-        .and_then(|address| node?.networks.get(&address.network))
+    let network = spec.kind.network();
+    network
+        .and_then(|network| node?.networks.get(network))
         .map(|attachment| attachment.cards.clone())
         .unwrap_or_default()
 }

@@ -34,6 +34,7 @@ fn resource(text: &str) -> ResourceSpec {
             user: None,
             directory: None,
             ready: Ready::Executed,
+            ..ProcessSpec::default()
         }),
         limits: Limits::default(),
     }

@@ -33,6 +33,7 @@ pub fn process(resource: &str, program: &str) -> ResourceSpec {
             user: None,
             directory: None,
             ready: Ready::Executed,
+            ..ProcessSpec::default()
         }),
         limits: Limits {
             start: Duration::from_secs(10),

@@ -79,6 +79,7 @@ pub fn process(text: &str) -> ResourceSpec {
             user: None,
             directory: None,
             ready: Ready::Executed,
+            ..ProcessSpec::default()
         }),
         limits: Limits::default(),
     }

@@ -44,6 +44,7 @@ pub(super) fn lines(
         ("ocf", "IPaddr2" | "IPaddr") => address(&mut parameters),
         ("ocf", "Filesystem") => mount(&mut parameters),
         ("lsb", script) => Ok(vec![("command".to_string(), script_command(script))]),
+        ("systemd", unit) => Ok(vec![("systemd".to_string(), quoted(&full_name(unit)))]),
         _ => Err(format!("{class}:{agent} has no counterpart yet")),
     };
     if lines.is_ok() {
@@ -145,6 +146,14 @@ fn device_path(device: &str) -> Option<String> {
 }
 
 /// An init script keeps to the same codes as a command of our file.
+/// A CIB may leave out that a unit is a service.
+fn full_name(unit: &str) -> String {
+    match unit.contains('.') {
+        true => unit.to_string(),
+        false => format!("{unit}.service"),
+    }
+}
+
 fn script_command(script: &str) -> String {
     let path = match script.starts_with('/') {
         true => script.to_string(),

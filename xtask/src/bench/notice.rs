@@ -1,0 +1,269 @@
+//! `cargo xtask bench notice`: resources of every kind fail, one after the other, as an
+//! administrator's slip or a crash makes them fail; the cluster's own history tells when it
+//! noticed and when the service ran again.
+
+use std::time::Duration;
+
+use lab::{Lab, Lifetime, Options};
+use serde_json::{Value, json};
+
+use super::NoticeArguments;
+use super::cluster::Cluster;
+use super::failover::{DAY_MS, of_day_ms};
+use super::figures::figures;
+use crate::run::{Failure, release_binary};
+
+/// Everything runs there.
+const NODE: &str = "alpha";
+/// Longer than any repair that is not a failure of the test.
+const REPAIR_LIMIT: Duration = Duration::from_secs(20);
+/// So short that what only a question tells is told within the patience of whoever waits.
+const EVERY: &str = "1s";
+
+/// One way in which a resource of a kind fails.
+struct Case {
+    kind: &'static str,
+    failure: &'static str,
+    by: &'static str,
+    service: &'static str,
+    /// A shell command, run in the node.
+    fail: &'static str,
+}
+
+const CASES: &[Case] = &[
+    Case {
+        kind: "process",
+        failure: "its program is killed",
+        by: "event",
+        service: "process",
+        fail: "pkill -9 -f '^sleep 86401$'",
+    },
+    Case {
+        kind: "command",
+        failure: "the daemon that its start left is killed",
+        by: "event",
+        service: "forking",
+        fail: "pkill -9 -f '^sleep 86402$'",
+    },
+    Case {
+        kind: "command",
+        failure: "only its status program tells",
+        by: "poll",
+        service: "asked",
+        fail: "rm /run/asked",
+    },
+    Case {
+        kind: "address",
+        failure: "removed by hand",
+        by: "event",
+        service: "address",
+        fail: "ip address del 10.77.0.110/24 dev eth0",
+    },
+    Case {
+        kind: "mount",
+        failure: "unmounted by hand",
+        by: "event",
+        service: "mount",
+        fail: "umount /run/memory",
+    },
+    Case {
+        kind: "route",
+        failure: "deleted by hand",
+        by: "event",
+        service: "route",
+        fail: "ip route del 192.0.2.0/24",
+    },
+    Case {
+        kind: "systemd",
+        failure: "its main process is killed",
+        by: "event",
+        service: "unit",
+        fail: "pkill -9 -f '^/bin/sleep 86403$'",
+    },
+    Case {
+        kind: "systemd",
+        failure: "stopped by hand",
+        by: "event",
+        service: "unit",
+        fail: "systemctl stop bench.service",
+    },
+];
+
+/// The services, all on one node.
+const SERVICES: &str = r#"
+[[service.process.resource]]
+process = ["/bin/sh", "-c", "exec sleep 86401"]
+
+[[service.forking.resource]]
+command = { start = ["/bin/sh", "-c", "sleep 86402 & exit 0"], stop = ["/bin/sh", "-c", "pkill -f '^sleep 86402$'; exit 0"], status = ["/bin/sh", "-c", "pgrep -f '^sleep 86402$' > /dev/null || exit 3"] }
+
+[[service.asked.resource]]
+command = { start = ["/bin/touch", "/run/asked"], stop = ["/bin/rm", "-f", "/run/asked"], status = ["/bin/sh", "-c", "test -e /run/asked || exit 3"] }
+every = "EVERY"
+
+[[service.address.resource]]
+address = "10.77.0.110/24"
+duplicate_wait = "0s"
+
+[[service.mount.resource]]
+mount = "/run/memory"
+tmpfs = "1MiB"
+
+[[service.route.resource]]
+route = "192.0.2.0/24"
+via = "10.77.0.200"
+
+[[service.unit.resource]]
+systemd = "bench.service"
+"#;
+
+/// One failure, measured.
+struct Run {
+    noticed_ms: f64,
+    repaired_ms: f64,
+}
+
+fn text<E: std::fmt::Display>(error: E) -> Failure {
+    error.to_string()
+}
+
+pub fn run(arguments: &NoticeArguments) -> Result<(), Failure> {
+    let cluster = up()?;
+    let mut table = Vec::new();
+    let wanted = |case: &&Case| {
+        arguments
+            .kind
+            .as_deref()
+            .is_none_or(|kind| kind == case.kind)
+    };
+    for case in CASES.iter().filter(wanted) {
+        let mut runs = Vec::new();
+        for number in 1..=arguments.runs {
+            let run = measure(&cluster, case).map_err(|error| {
+                format!("{} {}, run {number}: {error}", case.kind, case.failure)
+            })?;
+            if arguments.json {
+                println!("{}", case.line(&run));
+            } else {
+                eprint!("\r{} {number} of {}          ", case.kind, arguments.runs);
+            }
+            runs.push(run);
+        }
+        table.push((case, runs));
+    }
+    if !arguments.json {
+        eprintln!();
+        print_table(&table);
+    }
+    cluster.lab.down().map_err(text)
+}
+
+fn up() -> Result<Cluster, Failure> {
+    let options = Options {
+        name: "notice".to_owned(),
+        nodes: lab::layout::node_names(3),
+        lifetime: Lifetime::Attached,
+        program: Some(release_binary()?),
+        ..Options::default()
+    };
+    let lab = Lab::up(&options).map_err(text)?;
+    let prepare = "mainstay lab-systemd && mkdir -p /run/memory && \
+        printf '[Unit]\\nDefaultDependencies=no\\n[Service]\\nExecStart=/bin/sleep 86403\\n' \
+        > /run/lab-systemd/units/bench.service && systemctl daemon-reload";
+    lab.exec_ok(NODE, &["sh", "-c", prepare]).map_err(text)?;
+    let mut source = lab::cluster_toml(&lab.status().map_err(text)?);
+    let mut services: Vec<&str> = CASES.iter().map(|case| case.service).collect();
+    services.dedup();
+    for service in services {
+        source.push_str(&format!(
+            "\n[service.{service}]\nprefer = [\"{NODE}\"]\nonly = true\n\
+             restart = {{ times = 1000, within = \"1h\" }}\n"
+        ));
+    }
+    source.push_str(&SERVICES.replace("EVERY", EVERY));
+    lab::form(&lab, Some(&source)).map_err(text)?;
+    let cluster = Cluster { lab };
+    cluster.settle()?;
+    Ok(cluster)
+}
+
+fn measure(cluster: &Cluster, case: &Case) -> Result<Run, Failure> {
+    cluster.settle()?;
+    // Each is a first failure: the pauses before later restarts are another matter.
+    let clear = ["mainstay", "clear", case.service, "--yes"];
+    cluster.lab.exec_ok(NODE, &clear).map_err(text)?;
+    let seen = cluster.history("").last().and_then(index).unwrap_or(0);
+    // The clock is read by the very shell that then does it.
+    let fail = format!("date +%s%N; {}", case.fail);
+    let said = cluster
+        .lab
+        .exec_ok(NODE, &["sh", "-c", &fail])
+        .map_err(text)?;
+    let first = said.lines().next().unwrap_or_default();
+    let nanos: u64 = first.parse().map_err(|_| format!("no time in: {said}"))?;
+    let began = nanos as f64 / 1e6 % DAY_MS;
+    cluster
+        .lab
+        .wait_until("the service runs again", REPAIR_LIMIT, |_| {
+            find(cluster, case, seen, began)
+        })
+        .map_err(text)
+}
+
+fn index(entry: &Value) -> Option<u64> {
+    entry["index"].as_u64()
+}
+
+/// When it was noticed and mended, once it was.
+fn find(cluster: &Cluster, case: &Case, seen: u64, began: f64) -> Option<Run> {
+    let entries = cluster.history("");
+    let new = entries.iter().filter(|entry| index(entry) > Some(seen));
+    let ours = new.filter(|entry| entry["service"] == case.service);
+    let ours: Vec<&Value> = ours.collect();
+    let at = |kind: &str| {
+        let entry = ours.iter().rfind(|entry| entry["kind"] == kind)?;
+        Some(of_day_ms(entry["at"].as_str()?)? - began)
+    };
+    let (noticed_ms, repaired_ms) = (at("failed")?, at("running")?);
+    (noticed_ms <= repaired_ms).then_some(Run {
+        noticed_ms,
+        repaired_ms,
+    })
+}
+
+impl Case {
+    fn line(&self, run: &Run) -> Value {
+        let round = |value: f64| (value * 10.0).round() / 10.0;
+        json!({
+            "kind": self.kind,
+            "failure": self.failure,
+            "by": self.by,
+            "noticed_ms": round(run.noticed_ms),
+            "repaired_ms": round(run.repaired_ms),
+        })
+    }
+}
+
+fn print_table(table: &[(&Case, Vec<Run>)]) {
+    println!("| Kind | Failure | Noticed by | Noticed | Runs again |");
+    println!("|---|---|---|---:|---:|");
+    for (case, runs) in table {
+        let median = |of: fn(&Run) -> f64| {
+            let all = figures(runs.iter().map(of).collect());
+            all.map_or_else(String::new, |all| {
+                format!(
+                    "{:.0} ms ({:.0} to {:.0})",
+                    all.median, all.minimum, all.maximum
+                )
+            })
+        };
+        println!(
+            "| {} | {} | {} | {} | {} |",
+            case.kind,
+            case.failure,
+            case.by,
+            median(|run| run.noticed_ms),
+            median(|run| run.repaired_ms)
+        );
+    }
+}
