@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use host::gateways::{Route, prepare_card};
 use host::neighbours::Announcer;
 use host::netlink::{Card, Change, LinkState, NetlinkError, Placed};
-use host::gateways::{Route, prepare_card};
 use model::spec::Attachment;
 use model::{CardName, NetworkName};
 use tokio::sync::{broadcast, watch};

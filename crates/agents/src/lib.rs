@@ -15,8 +15,8 @@
 
 mod address;
 mod agents;
-pub mod checks;
 mod cards;
+pub mod checks;
 mod command;
 mod context;
 mod event;

@@ -12,9 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::context::{Context, Done};
-use crate::{
-    Event, address, command, export, mount, ocf, process, route, systemd, volume_group,
-};
+use crate::{Event, address, command, export, mount, ocf, process, route, systemd, volume_group};
 
 /// What is known to be up, and is watched.
 #[derive(Default)]

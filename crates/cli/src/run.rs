@@ -24,9 +24,8 @@ use crate::suggest::nearest;
 use crate::what_if_text::{self, Detail};
 use crate::witness::{HostCommand, WitnessCommand};
 use crate::{
-    agent_commands, checks, config_commands, history_text, import_command, lock, log, order, quorum,
-    settings,
-    status_text, top, witness,
+    agent_commands, checks, config_commands, history_text, import_command, lock, log, order,
+    quorum, settings, status_text, top, witness,
 };
 
 /// What is left to do for the binary.

@@ -18,7 +18,9 @@ fn quoted(cell: &str) -> Vec<String> {
 
 /// Quotes of a message may go over several lines of it, and a scenario shows errors behind `! `.
 fn is_shown(scenario: &str, text: &str) -> bool {
-    let all = scenario.lines().map(|line| line.trim_start_matches("! ").trim());
+    let all = scenario
+        .lines()
+        .map(|line| line.trim_start_matches("! ").trim());
     all.collect::<Vec<_>>().join("\n").contains(text)
 }
 
@@ -42,7 +44,10 @@ fn each_message_of_the_page_is_proven_by_the_scenario_it_names() {
         let messages = quoted(message);
         assert!(!messages.is_empty(), "row {number} quotes nothing");
         for text in messages {
-            assert!(is_shown(&scenario, &text), "row {number}: `{text}` is not in {path}");
+            assert!(
+                is_shown(&scenario, &text),
+                "row {number}: `{text}` is not in {path}"
+            );
         }
     }
 }

@@ -6,8 +6,11 @@
 //! goes down. What belongs to a level is not put into the log before the cluster has reached
 //! it, so no member ever meets something there that it does not know.
 
-use crate::command::Command;
-use crate::spec::{ResourceKind, Spec};
+use crate::command::{Command, ServiceOrder};
+use crate::rules::ServiceRules;
+use crate::spec::{
+    MountSource, NetworkSpec, ProcessLimits, ProcessSpec, Ready, ResourceKind, ServiceSpec, Spec,
+};
 
 /// The level of this program. Grows when commands, or parts of the spec, are added which
 /// older programs do not know.
@@ -31,7 +34,15 @@ impl Command {
             Self::AddMember {
                 spec: Some(made), ..
             } => made.1.level(),
-            _ => LEVEL_FIRST,
+            Self::Service {
+                order: ServiceOrder::StartAs { .. },
+                ..
+            }
+            | Self::Checks { .. }
+            | Self::CheckTold { .. }
+            | Self::NetworksTold { .. }
+            | Self::RearmCards { .. } => 2,
+            _of_the_first_version => LEVEL_FIRST,
         }
     }
 }
@@ -40,17 +51,53 @@ impl Spec {
     /// The level from which on it may be in the log.
     #[must_use]
     pub fn level(&self) -> u32 {
-        let resources = self.services.values().flat_map(|spec| &spec.resources);
-        let levels = resources.map(|resource| resource.kind.level());
-        levels.max().unwrap_or(LEVEL_FIRST)
+        let plain = NetworkSpec::default();
+        let is_new = self.networks.values().any(|network| *network != plain)
+            || !self.cluster.rules.checks.is_empty()
+            || self.services.values().any(ServiceSpec::is_of_level_2);
+        if is_new { 2 } else { LEVEL_FIRST }
+    }
+}
+
+impl ServiceSpec {
+    fn is_of_level_2(&self) -> bool {
+        let ServiceRules {
+            checks,
+            check_owner,
+            ping,
+            ..
+        } = &self.rules;
+        !checks.is_empty()
+            || check_owner.is_some()
+            || ping.is_some()
+            || self.resources.iter().any(|it| it.kind.is_of_level_2())
     }
 }
 
 impl ResourceKind {
-    fn level(&self) -> u32 {
+    fn is_of_level_2(&self) -> bool {
         match self {
-            Self::Address(_) | Self::Process(_) | Self::Command(_) | Self::Mount(_) => LEVEL_FIRST,
-            Self::Agent(_) | Self::Systemd(_) => 2,
+            Self::Address(_) | Self::Command(_) => false,
+            Self::Process(process) => process.is_of_level_2(),
+            Self::Mount(mount) => match mount.source {
+                MountSource::Device { .. } | MountSource::Bind { .. } => false,
+                MountSource::Nfs { .. } | MountSource::Tmpfs { .. } => true,
+            },
+            Self::Agent(_)
+            | Self::Systemd(_)
+            | Self::Route(_)
+            | Self::Export(_)
+            | Self::VolumeGroup(_) => true,
         }
+    }
+}
+
+impl ProcessSpec {
+    fn is_of_level_2(&self) -> bool {
+        let is_new = match self.ready {
+            Ready::Executed | Ready::Port(_) => false,
+            Ready::Notify | Ready::Http { .. } | Ready::File(_) | Ready::Exit(_) => true,
+        };
+        is_new || self.group.is_some() || self.limits != ProcessLimits::default()
     }
 }

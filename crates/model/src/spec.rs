@@ -551,6 +551,19 @@ impl ResourceKind {
         }
     }
 
+    /// Whether a program runs by it: not what only prepares the ground for one.
+    #[must_use]
+    pub fn is_program(&self) -> bool {
+        match self {
+            Self::Process(_) | Self::Command(_) | Self::Agent(_) | Self::Systemd(_) => true,
+            Self::Address(_)
+            | Self::Mount(_)
+            | Self::Route(_)
+            | Self::Export(_)
+            | Self::VolumeGroup(_) => false,
+        }
+    }
+
     /// The mount, if it is one.
     #[must_use]
     pub fn mount(&self) -> Option<&MountSpec> {

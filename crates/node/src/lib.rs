@@ -16,8 +16,8 @@
 #![forbid(unsafe_code)]
 
 mod arbiter;
-mod checks;
 pub mod cards;
+mod checks;
 mod company;
 mod dog;
 mod duties;

@@ -40,11 +40,7 @@ pub(crate) struct Lack {
 /// The networks that the addresses of a service are on.
 pub(crate) fn networks_of(spec: &ServiceSpec) -> BTreeSet<&NetworkName> {
     let kinds = spec.resources.iter().map(|resource| &resource.kind);
-    let networks = kinds.filter_map(|kind| match kind {
-        ResourceKind::Address(address) => Some(&address.network),
-        ResourceKind::Process(_) | ResourceKind::Command(_) | ResourceKind::Mount(_) => None,
-    });
-    networks.collect()
+    kinds.filter_map(ResourceKind::network).collect()
 }
 
 /// What the node lacks most for the service, if anything; what is not told is no lack.

@@ -186,7 +186,7 @@ impl Node {
         loop {
             let event = tokio::time::timeout(PATIENCE, self.events.recv());
             match event.await.expect("an event comes").unwrap() {
-                Event::Slow { .. } => {}
+                Event::Slow { .. } | Event::Checked(_) => {}
                 event @ (Event::Finished(_) | Event::Failed { .. }) => return event,
             }
         }

@@ -2,7 +2,8 @@
 
 use model::environment::Question;
 use model::spec::{
-    AddressSpec, CommandSpec, FsckPolicy, MountSource, MountSpec, ProcessSpec, Ready, ResourceKind,
+    AddressSpec, AgentSpec, CommandSpec, FsckPolicy, MountSource, MountSpec, ProcessSpec, Ready,
+    ResourceKind,
 };
 
 /// What a node is asked before it may run a resource of this kind. The cards of an address
@@ -14,6 +15,16 @@ pub fn inspect(kind: &ResourceKind) -> Vec<Question> {
         ResourceKind::Process(process) => of_process(process),
         ResourceKind::Command(command) => of_command(command),
         ResourceKind::Mount(mount) => of_mount(mount),
+        ResourceKind::Agent(agent) => of_agent(agent),
+        ResourceKind::Systemd(_) => vec![tool("systemctl")],
+        ResourceKind::Route(_) => Vec::new(),
+        ResourceKind::Export(export) => vec![
+            tool("exportfs"),
+            Question::Directory {
+                path: export.directory.clone(),
+            },
+        ],
+        ResourceKind::VolumeGroup(_) => vec![tool("vgchange")],
     }
 }
 
@@ -33,7 +44,9 @@ fn of_process(process: &ProcessSpec) -> Vec<Question> {
     questions.extend(directories.map(|path| Question::Directory { path }));
     match process.ready {
         Ready::Port(at) => questions.push(Question::Port { at }),
-        Ready::Executed => {}
+        Ready::Http { address: at, .. } => questions.push(Question::Port { at }),
+        Ready::Exit(ref argv) => questions.push(program(argv, process.user.clone())),
+        Ready::Executed | Ready::Notify | Ready::File(_) => {}
     }
     questions
 }
@@ -50,6 +63,8 @@ fn of_mount(mount: &MountSpec) -> Vec<Question> {
     }];
     match &mount.source {
         MountSource::Bind { path } => questions.push(Question::Directory { path: path.clone() }),
+        MountSource::Nfs { .. } => questions.push(tool("mount.nfs")),
+        MountSource::Tmpfs { .. } => {}
         MountSource::Device { path, filesystem } => {
             questions.push(Question::Device { path: path.clone() });
             questions.push(Question::Filesystem {
@@ -64,6 +79,25 @@ fn of_mount(mount: &MountSpec) -> Vec<Question> {
         }
     }
     questions
+}
+
+/// Where agents are, as their standard and Debian have it.
+const OCF_AGENTS: &str = "/usr/lib/ocf/resource.d";
+const INIT_SCRIPTS: &str = "/etc/init.d";
+
+fn of_agent(agent: &AgentSpec) -> Vec<Question> {
+    let path = match (agent.ocf(), agent.lsb()) {
+        (Some((provider, name)), _) => format!("{OCF_AGENTS}/{provider}/{name}"),
+        (None, Some(script)) => format!("{INIT_SCRIPTS}/{script}"),
+        (None, None) => return Vec::new(),
+    };
+    vec![Question::Program { path, user: None }]
+}
+
+fn tool(name: &str) -> Question {
+    Question::Tool {
+        name: name.to_string(),
+    }
 }
 
 fn program(argv: &[String], user: Option<String>) -> Question {

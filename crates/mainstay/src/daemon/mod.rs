@@ -5,8 +5,8 @@
 //! nothing itself.
 
 mod asks;
-mod checks;
 mod cards;
+mod checks;
 mod control;
 mod disk;
 mod dog;

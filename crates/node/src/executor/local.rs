@@ -203,10 +203,7 @@ impl Local {
     /// that is a program. Addresses and mounts before it do not change what a program does.
     pub fn first_to_restart(&self, watches: Option<&ResourceName>) -> usize {
         let named = |name: &ResourceName| self.resources.iter().position(|r| r.spec.name == *name);
-        let is_program = |r: &LocalResource| match r.spec.kind {
-            ResourceKind::Address(_) | ResourceKind::Mount(_) => false,
-            ResourceKind::Process(_) | ResourceKind::Command(_) => true,
-        };
+        let is_program = |r: &LocalResource| r.spec.kind.is_program();
         let program = || self.resources.iter().position(is_program);
         watches.and_then(named).or_else(program).unwrap_or(0)
     }
