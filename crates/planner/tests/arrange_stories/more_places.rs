@@ -1,6 +1,7 @@
 //! More of places: where a thing that stays counts, room, points.
 
 use expect_test::expect;
+use planner::arrange::Score;
 
 use super::story;
 
@@ -756,4 +757,11 @@ fn points_for_a_group_count_once() {
             then: m0 on a, m1 on a
         "#]],
     );
+}
+
+#[test]
+fn scores_at_their_ends_are_told_in_words() {
+    let told = |points| Score::new(points).to_string();
+    let ends = [told(2_000_000), told(-2_000_000), told(-17)];
+    assert_eq!(ends, ["always", "never", "-17"]);
 }

@@ -1430,3 +1430,39 @@ fn what_is_blocked_draws_what_it_wishes_to_be_with() {
         "#]],
     );
 }
+
+#[test]
+fn a_member_of_an_unordered_group_needs_the_others_that_stand_before_it() {
+    story(
+        "nodes a
+         single p target=stopped
+         group g unordered
+         single m0 in g
+         single m1 in g
+         order p then m0",
+        &expect![[r#"
+            then: nothing
+            meant: m0 on a, m1 on a
+            wait m0: needs p
+            wait m1: needs m0
+        "#]],
+    );
+}
+
+#[test]
+fn a_member_of_a_torn_unordered_group_needs_no_other() {
+    story(
+        "nodes a
+         single p target=stopped
+         group g unordered apart
+         single m0 in g
+         single m1 in g
+         order p then m0",
+        &expect![[r#"
+            1. start m1 on a (wanted)
+            then: m1 on a
+            meant: m0 on a, m1 on a
+            wait m0: needs p
+        "#]],
+    );
+}
