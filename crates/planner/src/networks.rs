@@ -42,7 +42,11 @@ pub(crate) fn networks_of(spec: &ServiceSpec) -> BTreeSet<&NetworkName> {
     let kinds = spec.resources.iter().map(|resource| &resource.kind);
     let networks = kinds.filter_map(|kind| match kind {
         ResourceKind::Address(address) => Some(&address.network),
-        ResourceKind::Process(_) | ResourceKind::Command(_) | ResourceKind::Mount(_) => None,
+        ResourceKind::Process(_)
+        | ResourceKind::Command(_)
+        | ResourceKind::Mount(_)
+        | ResourceKind::Agent(_)
+        | ResourceKind::Systemd(_) => None,
     });
     networks.collect()
 }
