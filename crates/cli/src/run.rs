@@ -14,7 +14,7 @@ use model::seen::TicketStanding;
 use crate::args::{
     ActArgs, AttrCommand, CheckArgs, Cli, Command, DaemonArgs, ExplainArgs, FenceArgs,
     FenceCommand, Global, HistoryArgs, InitArgs, JoinArgs, NodeArgs, NodeCommand, OnOff,
-    StatusArgs, TicketArgs, TicketCommand, TokenArgs, WhatIfArgs,
+    RearmArgs, StatusArgs, TicketArgs, TicketCommand, TokenArgs, WhatIfArgs,
 };
 use crate::client::Client;
 use crate::exit::Exit;
@@ -398,6 +398,11 @@ pub(crate) fn suggesting<T>(
     }
 }
 
+fn rearm(arguments: RearmArgs) -> (Order, ActArgs) {
+    let (node, card) = (arguments.node, arguments.card);
+    (Order::Rearm { node, card }, arguments.act)
+}
+
 fn order_of(command: Command) -> (Order, ActArgs) {
     match command {
         Command::Start(a) => {
@@ -419,10 +424,7 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         Command::Clear(a) => (Order::Clear { service: a.service }, a.act),
         Command::Standby(a) => (Order::Standby { node: a.node }, a.act),
         Command::Online(a) => (Order::Online { node: a.node }, a.act),
-        Command::Rearm(a) => {
-            let (node, card) = (a.node, a.card);
-            (Order::Rearm { node, card }, a.act)
-        }
+        Command::Rearm(a) => rearm(a),
         Command::Maintenance(a) => {
             let switch = match a.switch {
                 OnOff::On => Switch::On,

@@ -305,7 +305,7 @@ impl fmt::Display for NetworkNews {
 }
 
 impl Happening {
-    /// What happened to a lock, or to the right to decide between two halves.
+    /// What happened to a lock, to the right to decide between two halves, or to a network.
     fn fmt_right(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LockTaken { lock, owner, token } => {
@@ -321,6 +321,7 @@ impl Happening {
                 "lock {lock}: no more held by {owner}, token {token}: {because}"
             ),
             Self::Arbiter { witness, because } => fmt_arbiter(f, witness.as_ref(), because),
+            Self::Network { node, what } => write!(f, "{node}: {what}"),
             _other => Ok(()),
         }
     }
@@ -403,10 +404,10 @@ impl fmt::Display for Happening {
             }
             Self::FenceEnded { id, target, result } => write!(f, "fence {id}: {target} {result}"),
             Self::Watchdog { node, bound } => fmt_watchdog(f, node, *bound),
-            Self::Network { node, what } => write!(f, "{node}: {what}"),
-            Self::LockTaken { .. } | Self::LockEnded { .. } | Self::Arbiter { .. } => {
-                self.fmt_right(f)
-            }
+            Self::Network { .. }
+            | Self::LockTaken { .. }
+            | Self::LockEnded { .. }
+            | Self::Arbiter { .. } => self.fmt_right(f),
             Self::Configured { version, by } => {
                 write!(f, "configuration version {version} by {by}")
             }

@@ -426,7 +426,7 @@ impl Reason {
                 needed,
             } => write!(
                 f,
-                "{reached} ping targets of {of} answer on {node}, {needed} needed"
+                "too few ping targets of {of} answer on {node}: {reached}, needed {needed}"
             ),
             _other => Ok(()),
         }

@@ -422,11 +422,11 @@ fn too_few_ping_targets_move_the_service_to_a_node_that_reaches_more() {
             > target a lan 10.0.0.9 silent 3
             > run 6s
                 9.00s  a: 1 of 2 ping targets of network lan answer, 2 needed
-                9.00s  plan 24: stop web on a: 1 ping targets of network lan answer on a, 2 needed
+                9.00s  plan 24: stop web on a: too few ping targets of network lan answer on a: 1, needed 2
                 9.03s    web/program stops on a
-                9.06s  web stopped on a: 1 ping targets of network lan answer on a, 2 needed
+                9.06s  web stopped on a: too few ping targets of network lan answer on a: 1, needed 2
                 9.06s    web/address stops on a
-                9.06s  plan 28: start web on b: 1 ping targets of network lan answer on a, 2 needed
+                9.06s  plan 28: start web on b: too few ping targets of network lan answer on a: 1, needed 2
                 9.07s    web/address starts on b
                 9.12s    web/program starts on b
                 9.17s  web runs on b

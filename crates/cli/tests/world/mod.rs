@@ -12,6 +12,8 @@
 //! What was ordered happens after the next status was answered, so that whoever waits sees
 //! the way as well as the end.
 
+mod networks;
+
 use api::lock::{LockPlaceView, LockReply, LockRequest, LockStanding, LockView, Locks};
 use api::quorum::{ForceReply, ForceRequest};
 use api::{
@@ -117,6 +119,7 @@ impl World {
             "service" => self.add_service(rest),
             "fence" => self.add_fence(rest),
             "link" => self.add_link(rest),
+            "card" | "targets" => networks::add(&mut self.status, word, rest),
             "lock" => self.add_lock(rest),
             "alarm" => self.status.alarms.push(rest.into()),
             "attribute" => self.add_attribute(rest),

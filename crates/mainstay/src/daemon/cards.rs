@@ -40,6 +40,8 @@ pub struct KnownCards {
     addresses: Vec<Placed>,
     /// The version of the spec that the node's own addresses were taken from.
     spec_version: u64,
+    /// What should answer on networks and for services.
+    pub targets: super::reach::Targets,
 }
 
 impl Control {

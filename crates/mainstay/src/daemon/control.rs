@@ -181,10 +181,8 @@ pub struct Control {
     pub witnesses: super::witness::Links,
     /// Addresses outside the cluster that are asked whether they answer.
     pub pings: super::pings::Pings,
-    /// The cards of this machine.
+    /// The cards of this machine, and what should answer on their networks.
     pub cards: super::cards::KnownCards,
-    /// What should answer on networks and for services.
-    pub targets: super::reach::Targets,
     /// Shared storage that votes.
     pub disks: super::disk::Disks,
     pub next_request: u64,
@@ -212,6 +210,7 @@ impl Control {
     /// Runs until the daemon is told to stop or must.
     pub async fn run(&mut self, mut inputs: Inputs) -> Result<ExitCode, DaemonError> {
         let mut signals = Signals::new()?;
+        self.watch_cards();
         self.follow_witnesses();
         self.follow_ping_targets();
         self.follow_flags();

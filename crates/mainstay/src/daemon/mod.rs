@@ -266,7 +266,6 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         witnesses: witness::Links::default(),
         pings: pings::Pings::default(),
         cards: cards::KnownCards::default(),
-        targets: reach::Targets::default(),
         disks: disk::Disks::default(),
         next_request: RequestId::first_of(run).0,
         spec_version: 0,
@@ -288,7 +287,6 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         requests,
     };
     control.watch_wall();
-    control.watch_cards();
     let result = control.run(inputs).await;
     let result = control.close(result);
     stop.notify_one();

@@ -46,24 +46,29 @@ impl Control {
     /// The configuration may name other targets.
     pub fn follow_targets(&mut self) {
         let state = self.node.state();
-        if state.spec_version() == self.targets.spec_version {
+        if state.spec_version() == self.cards.targets.spec_version {
             return;
         }
-        self.targets.spec_version = state.spec_version();
+        self.cards.targets.spec_version = state.spec_version();
         let lists = state
             .spec()
             .map_or_else(BTreeMap::new, |spec| ping_lists(spec, &self.identity.name));
-        let known = std::mem::replace(&mut self.targets.lists, lists);
-        let lists = &self.targets.lists;
-        self.targets
+        let known = std::mem::replace(&mut self.cards.targets.lists, lists);
+        let lists = &self.cards.targets.lists;
+        self.cards
+            .targets
             .tasks
             .retain(|name, _| lists.get(name) == known.get(name));
         for (name, spec) in lists {
             let inputs = &self.inputs;
-            self.targets.tasks.entry(name.clone()).or_insert_with(|| {
-                let begin = |target: &PingTarget| begin((name, *target), spec, inputs.clone());
-                spec.targets.iter().map(begin).collect()
-            });
+            self.cards
+                .targets
+                .tasks
+                .entry(name.clone())
+                .or_insert_with(|| {
+                    let begin = |target: &PingTarget| begin((name, *target), spec, inputs.clone());
+                    spec.targets.iter().map(begin).collect()
+                });
         }
     }
 

@@ -140,6 +140,16 @@ impl Story {
                 let id = self.cluster.id(node);
                 self.cluster.force(id, lost);
             }
+            ["link" | "target" | "rearm", ..] => self.networks(&words),
+            ["fault", node, service, fault] => self.fault(node, service, fault),
+            _ => self.order(&words),
+        }
+        self.print();
+    }
+
+    /// What happens to cards and ping targets.
+    fn networks(&mut self, words: &[&str]) {
+        match *words {
             ["link", node, card, link] => {
                 let id = self.cluster.id(node);
                 self.cluster.set_link(id, card, link);
@@ -158,10 +168,8 @@ impl Story {
                 let at = self.cluster.contact().unwrap();
                 self.cluster.request(at, command);
             }
-            ["fault", node, service, fault] => self.fault(node, service, fault),
-            _ => self.order(&words),
+            ref other => panic!("no such event: {other:?}"),
         }
-        self.print();
     }
 
     /// From the one to the other nothing passes any more.
