@@ -212,7 +212,6 @@ impl Agents {
 
     /// Looks at this node: one fact for each question, in their order. `directories` are those
     /// whose room counts. Takes less than a second, whatever hangs.
-    #[must_use]
     pub fn inspect(
         &self,
         questions: Vec<Question>,

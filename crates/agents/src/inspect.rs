@@ -137,11 +137,9 @@ async fn look(ground: Arc<Ground>, question: Question) -> Fact {
 }
 
 fn program(path: &str, user: Option<String>) -> Fact {
-    let account = match user.as_deref().map(Account::find).transpose() {
-        Ok(account) => account,
-        // That is told by another question.
-        Err(_) => None,
-    };
+    // That there is no such account is told by another question.
+    let account = user.as_deref().map(Account::find).transpose();
+    let account = account.unwrap_or_default();
     match fact(survey::program(Path::new(path), account.as_ref())) {
         Fact::Unsuitable(how) => Fact::Unsuitable(match (&account, &user) {
             (Some(account), Some(user)) => how.replace(&format!("account {}", account.user), user),

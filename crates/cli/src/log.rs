@@ -67,7 +67,10 @@ fn of_service(
         Form::Json => screen.print_json(&view),
         Form::Text => screen.print(whole(&view, screen.colour)),
     }
-    while args.follow {
+    if !args.follow {
+        return Ok(Exit::Done);
+    }
+    loop {
         let path = and(&path, &format!("follow={}", view.cursor));
         view = client.get(&path)?;
         match form {
@@ -80,7 +83,6 @@ fn of_service(
             }
         }
     }
-    Ok(Exit::Done)
 }
 
 /// One piece of news: a beginning, an end, or what was printed in between.
