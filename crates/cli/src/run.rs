@@ -14,7 +14,7 @@ use model::seen::TicketStanding;
 use crate::args::{
     ActArgs, AttrCommand, CheckArgs, Cli, Command, DaemonArgs, ExplainArgs, FenceArgs,
     FenceCommand, Global, HistoryArgs, InitArgs, JoinArgs, NodeArgs, NodeCommand, OnOff,
-    RearmArgs, StatusArgs, TicketArgs, TicketCommand, TokenArgs, WhatIfArgs,
+    RearmArgs, StartArgs, StatusArgs, TicketArgs, TicketCommand, TokenArgs, WhatIfArgs,
 };
 use crate::client::Client;
 use crate::exit::Exit;
@@ -405,14 +405,7 @@ fn rearm(arguments: RearmArgs) -> (Order, ActArgs) {
 
 fn order_of(command: Command) -> (Order, ActArgs) {
     match command {
-        Command::Start(a) => {
-            let order = Order::Start {
-                service: a.service,
-                to: a.node,
-                without_dependencies: a.without_dependencies,
-            };
-            (order, a.act)
-        }
+        Command::Start(a) => start(a),
         Command::Stop(a) => (Order::Stop { service: a.service }, a.act),
         Command::Restart(a) => (Order::Restart { service: a.service }, a.act),
         Command::Move(a) => {
@@ -482,6 +475,15 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         | Command::Completions { .. }
         | Command::Version => unreachable!("no order: it has a function of its own"),
     }
+}
+
+fn start(args: StartArgs) -> (Order, ActArgs) {
+    let order = Order::Start {
+        service: args.service,
+        to: args.node,
+        without_dependencies: args.without_dependencies,
+    };
+    (order, args.act)
 }
 
 fn ticket(args: TicketArgs, standing: TicketStanding) -> (Order, ActArgs) {

@@ -428,7 +428,9 @@ fn missing(question: &Question, nodes: &[NodeName]) -> Charge {
         Question::Program { path, .. } => (
             Code::ProgramMissing,
             format!("there is no program {path} on {on}"),
-            format!("install it on {on}, correct the path, or keep the service from there with `only` or `never_on`"),
+            format!(
+                "install it on {on}, correct the path, or keep the service from there with `only` or `never_on`"
+            ),
         ),
         Question::Tool { name } => (
             Code::ToolMissing,
@@ -443,7 +445,9 @@ fn missing(question: &Question, nodes: &[NodeName]) -> Charge {
         Question::MountPoint { target, .. } => (
             Code::DirectoryMissing,
             format!("there is no directory {target} to mount on, on {on}"),
-            format!("`mkdir -p {target}` on {on}, with the owner and the mode that it has on the other nodes"),
+            format!(
+                "`mkdir -p {target}` on {on}, with the owner and the mode that it has on the other nodes"
+            ),
         ),
         Question::Directory { path } => (
             Code::DirectoryMissing,
@@ -453,13 +457,26 @@ fn missing(question: &Question, nodes: &[NodeName]) -> Charge {
         Question::Device { path } => (
             Code::DeviceMissing,
             format!("there is no device {path} on {on}"),
-            format!("attach the shared storage on {on}, or keep the service from there with `only` or `never_on`"),
+            format!(
+                "attach the shared storage on {on}, or keep the service from there with `only` or `never_on`"
+            ),
         ),
         Question::Filesystem { name } => (
             Code::FilesystemUnknown,
             format!("the kernel of {on} does not know the file system {name}"),
-            format!("install its module on {on} (`modprobe {name}` must work), or correct `filesystem`"),
+            format!(
+                "install its module on {on} (`modprobe {name}` must work), or correct `filesystem`"
+            ),
         ),
+        other => return missing_of_machine(other, nodes),
+    };
+    Charge::new(code, nodes, message, help)
+}
+
+/// The same for what belongs to the machine and not to a service.
+fn missing_of_machine(question: &Question, nodes: &[NodeName]) -> Charge {
+    let on = names(nodes);
+    let (code, message, help) = match question {
         Question::Card { name } => (
             Code::CardMissing,
             format!("there is no card {name} on {on}"),
@@ -485,13 +502,9 @@ fn missing(question: &Question, nodes: &[NodeName]) -> Charge {
             format!("there is no watchdog {path} on {on}"),
             format!("load its driver on {on} (`modprobe softdog` where there is no hardware)"),
         ),
-        Question::Address { .. }
-        | Question::Port { .. }
-        | Question::Clock
-        | Question::Space
-        | Question::HardwareAddresses => (
+        other => (
             Code::NotTold,
-            format!("{on} cannot tell {}", subject(question)),
+            format!("{on} cannot tell {}", subject(other)),
             "look at it by hand".to_string(),
         ),
     };

@@ -98,13 +98,19 @@ impl Control {
         if !self.transport.answers(peer) {
             return Err("it is not connected".into());
         }
-        let level = self.asks.levels.get(&peer).copied().unwrap_or_default();
+        let level = self
+            .pending
+            .asks
+            .levels
+            .get(&peer)
+            .copied()
+            .unwrap_or_default();
         if level < LEVEL_OF_QUESTIONS {
             return Err("its version cannot be asked".into());
         }
         let question = serde_json::to_vec(question).expect("questions are plain data");
         let (sender, receiver) = oneshot::channel();
-        let asks = &mut self.asks;
+        let asks = &mut self.pending.asks;
         asks.waiting.retain(|_, (_, sender)| !sender.is_closed());
         let request = asks.next;
         asks.next += 1;
@@ -116,13 +122,13 @@ impl Control {
 
     /// An answer of a peer.
     pub fn take_answer(&mut self, from: NodeId, request: u64, answer: &[u8]) {
-        let Some((peer, _)) = self.asks.waiting.get(&request) else {
+        let Some((peer, _)) = self.pending.asks.waiting.get(&request) else {
             return;
         };
         if *peer != from {
             return;
         }
-        let Some((_, sender)) = self.asks.waiting.remove(&request) else {
+        let Some((_, sender)) = self.pending.asks.waiting.remove(&request) else {
             return;
         };
         // What cannot be read is no answer: whoever waits sees that it ends.
@@ -140,7 +146,7 @@ impl Control {
                 return;
             }
         };
-        let Ok(place) = Arc::clone(&self.asks.under_way).try_acquire_owned() else {
+        let Ok(place) = Arc::clone(&self.pending.asks.under_way).try_acquire_owned() else {
             tracing::warn!("{UNDER_WAY_MAX} questions of peers are under way, no more are taken");
             return;
         };

@@ -172,11 +172,6 @@ pub struct Control {
     pub inputs: mpsc::Sender<Input>,
     pub applied: watch::Sender<u64>,
     pub pending: PendingMap,
-    /// Questions between nodes.
-    pub asks: super::asks::Asks,
-    /// The version of the spec and the number of services seen when what services have left
-    /// was tidied up: both stay the same while nothing goes.
-    pub tidied: Option<(u64, usize)>,
     /// The ways to the witnesses.
     pub witnesses: super::witness::Links,
     /// Addresses outside the cluster that are asked whether they answer.
@@ -492,7 +487,7 @@ impl Control {
                 tracing::debug!(%peer, %address, version = hello.version, "connected");
                 self.versions.insert(peer, hello.version);
                 self.node.handle_level(peer, hello.feature_level, now);
-                self.asks.note_level(peer, hello.feature_level);
+                self.pending.asks.note_level(peer, hello.feature_level);
             }
             Incoming::Disconnected { peer, address, .. } => {
                 tracing::debug!(%peer, %address, "disconnected");
@@ -699,14 +694,14 @@ impl Control {
             return;
         };
         let now = Some((state.spec_version(), state.seen().services.len()));
-        if self.tidied == now {
+        if self.pending.tidied == now {
             return;
         }
         let seen = state.seen().services.keys().cloned();
         let configured = spec.running_names().map(|(name, _)| name.into_owned());
         let known = seen.chain(configured).collect();
         self.agents.tidy(known, self.places.output_kept);
-        self.tidied = now;
+        self.pending.tidied = now;
     }
 
     fn store_known(&self) {

@@ -261,8 +261,6 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         inputs,
         applied,
         pending: pending::PendingMap::default(),
-        asks: asks::Asks::default(),
-        tidied: None,
         witnesses: witness::Links::default(),
         pings: pings::Pings::default(),
         cards: cards::KnownCards::default(),

@@ -453,21 +453,9 @@ impl Control {
         Ok(match order {
             Order::Start {
                 service: name,
-                to: None,
-                without_dependencies: false,
-            } => service(name, ServiceOrder::Start),
-            Order::Start {
-                service: name,
                 to,
                 without_dependencies,
-            } => {
-                let dependencies = match without_dependencies {
-                    true => Dependencies::Ignored,
-                    false => Dependencies::Kept,
-                };
-                let to = to.clone();
-                service(name, ServiceOrder::StartAs { to, dependencies })
-            }
+            } => service(name, start(to.clone(), *without_dependencies)),
             Order::Stop { service: name } => service(name, ServiceOrder::Stop),
             Order::Restart { service: name } => service(name, ServiceOrder::Restart),
             Order::Move { service: name, to } => {
@@ -638,6 +626,16 @@ impl Control {
         let id = self.new_request(Pending::Own(Own::Removal));
         self.node.handle_request(id, command, host::clock::now());
     }
+}
+
+/// A start as usual, or as somebody wants it this time.
+fn start(to: Option<NodeName>, without_dependencies: bool) -> ServiceOrder {
+    let dependencies = match (&to, without_dependencies) {
+        (None, false) => return ServiceOrder::Start,
+        (Some(_), false) => Dependencies::Kept,
+        (_, true) => Dependencies::Ignored,
+    };
+    ServiceOrder::StartAs { to, dependencies }
 }
 
 /// Of one node, or of the whole cluster.

@@ -82,6 +82,11 @@ pub struct PendingMap {
     pub voters: BTreeSet<NodeId>,
     /// Answers about locks that wait until this node has applied what they tell of.
     pub locks: Vec<super::locks::Decided>,
+    /// Questions between nodes.
+    pub asks: super::asks::Asks,
+    /// The version of the spec and the number of services seen when what services have left
+    /// was tidied up: both stay the same while nothing goes.
+    pub tidied: Option<(u64, usize)>,
     /// Whether the first member was asked for.
     pub first: bool,
     /// When a quorum was heard last, in this run.
