@@ -188,6 +188,7 @@ impl Node {
             match event.await.expect("an event comes").unwrap() {
                 Event::Slow { .. } | Event::Checked(_) => {}
                 event @ (Event::Finished(_) | Event::Failed { .. }) => return event,
+                Event::Checked(_) => panic!("nobody has asked a check"),
             }
         }
     }
