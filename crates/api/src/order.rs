@@ -329,26 +329,7 @@ impl fmt::Display for Order {
                 service,
                 check,
                 order,
-            } => {
-                write!(f, "checks {}", order.word())?;
-                match (service, check) {
-                    (Some(service), Some(check)) => write!(f, " {service}/{check}")?,
-                    (Some(service), None) => write!(f, " {service}")?,
-                    (None, _) => f.write_str(" --all")?,
-                }
-                match order {
-                    CheckOrder::Pause { span: Some(span) } => {
-                        write!(f, " --for {}", model::duration::format(*span))
-                    }
-                    CheckOrder::Pause { span: None }
-                    | CheckOrder::Resume
-                    | CheckOrder::Run
-                    | CheckOrder::Install { .. }
-                    | CheckOrder::Remove
-                    | CheckOrder::Set { .. }
-                    | CheckOrder::Reset => Ok(()),
-                }
-            }
+            } => fmt_checks(f, service.as_ref(), check.as_ref(), order),
             Self::Ticket { ticket, standing } => {
                 let word = match standing {
                     TicketStanding::Granted => "grant",
@@ -366,6 +347,32 @@ impl fmt::Display for Order {
             Self::Leave => f.write_str("leave"),
             Self::RemoveNode { node } => write!(f, "node remove {node}"),
         }
+    }
+}
+
+fn fmt_checks(
+    f: &mut fmt::Formatter<'_>,
+    service: Option<&ServiceName>,
+    check: Option<&CheckName>,
+    order: &CheckOrder,
+) -> fmt::Result {
+    write!(f, "checks {}", order.word())?;
+    match (service, check) {
+        (Some(service), Some(check)) => write!(f, " {service}/{check}")?,
+        (Some(service), None) => write!(f, " {service}")?,
+        (None, _) => f.write_str(" --all")?,
+    }
+    match order {
+        CheckOrder::Pause { span: Some(span) } => {
+            write!(f, " --for {}", model::duration::format(*span))
+        }
+        CheckOrder::Pause { span: None }
+        | CheckOrder::Resume
+        | CheckOrder::Run
+        | CheckOrder::Install { .. }
+        | CheckOrder::Remove
+        | CheckOrder::Set { .. }
+        | CheckOrder::Reset => Ok(()),
     }
 }
 

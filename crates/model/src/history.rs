@@ -376,15 +376,7 @@ impl fmt::Display for Happening {
                 check,
                 state,
                 how,
-            } => match state {
-                Verdict::Failed => {
-                    write!(f, "check {check} of {service} failed on {node}: {how}")
-                }
-                Verdict::Warning => {
-                    write!(f, "check {check} of {service} warns on {node}: {how}")
-                }
-                Verdict::Well => write!(f, "check {check} of {service} is well on {node}"),
-            },
+            } => fmt_check(f, (check, service, node), *state, how),
             Self::FenceAsked {
                 id,
                 target,
@@ -468,6 +460,19 @@ fn fmt_node(
     match because {
         Some(because) => write!(f, "{node} is {state}: {because}"),
         None => write!(f, "{node} is {state}"),
+    }
+}
+
+fn fmt_check(
+    f: &mut fmt::Formatter<'_>,
+    (check, service, node): (&CheckName, &ServiceName, &NodeName),
+    state: Verdict,
+    how: &str,
+) -> fmt::Result {
+    match state {
+        Verdict::Failed => write!(f, "check {check} of {service} failed on {node}: {how}"),
+        Verdict::Warning => write!(f, "check {check} of {service} warns on {node}: {how}"),
+        Verdict::Well => write!(f, "check {check} of {service} is well on {node}"),
     }
 }
 

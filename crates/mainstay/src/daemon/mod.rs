@@ -287,10 +287,15 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
     control.watch_wall();
     let result = control.run(inputs).await;
     let result = control.close(result);
+    drain(&stop, served).await;
+    result
+}
+
+/// Ends the server.
+async fn drain<T>(stop: &tokio::sync::Notify, served: tokio::task::JoinHandle<T>) {
     stop.notify_one();
     // The server drains for a moment; its own end is of no interest any more.
     let _ended = tokio::time::timeout(std::time::Duration::from_secs(3), served).await;
-    result
 }
 
 /// Opens the log, after what a loss of power may have left of setting one aside.

@@ -11,9 +11,6 @@ use wire::heartbeat::Heartbeat;
 use super::machine::{Daemon, LINK, Power};
 use super::{Cluster, Event};
 
-/// A service in the same machine answers fast.
-const ANSWERED_AFTER: Duration = Duration::from_millis(5);
-
 const LATENCY: Duration = Duration::from_micros(200);
 const JITTER_NANOS: u64 = 100_000;
 const DISK: Duration = Duration::from_millis(1);
@@ -137,14 +134,7 @@ impl Cluster {
                 );
             }
             Output::Operate(operation) => self.operate((id, run), operation),
-            Output::Check(question) => {
-                let asked = Event::Checked {
-                    on: id,
-                    run,
-                    question,
-                };
-                self.put(ANSWERED_AFTER, asked);
-            }
+            Output::Check(question) => self.ask_check((id, run), question),
             Output::RunForCheck(_) => {}
             Output::Fence { asker, target } => self.switch((id, run), asker, &target),
             Output::AskGrant {
