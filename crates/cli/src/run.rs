@@ -13,8 +13,8 @@ use model::seen::TicketStanding;
 
 use crate::args::{
     ActArgs, AttrCommand, CheckArgs, Cli, Command, DaemonArgs, ExplainArgs, FenceArgs,
-    FenceCommand, Global, HistoryArgs, InitArgs, JoinArgs, NodeArgs, NodeCommand, OnOff,
-    RearmArgs, StartArgs, StatusArgs, TicketArgs, TicketCommand, TokenArgs, WhatIfArgs,
+    FenceCommand, Global, HistoryArgs, InitArgs, JoinArgs, NodeArgs, NodeCommand, OnOff, RearmArgs,
+    StartArgs, StatusArgs, TicketArgs, TicketCommand, TokenArgs, WhatIfArgs,
 };
 use crate::client::Client;
 use crate::exit::Exit;

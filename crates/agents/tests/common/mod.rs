@@ -188,7 +188,6 @@ impl Node {
             match event.await.expect("an event comes").unwrap() {
                 Event::Slow { .. } | Event::Checked(_) => {}
                 event @ (Event::Finished(_) | Event::Failed { .. }) => return event,
-                Event::Checked(_) => panic!("nobody has asked a check"),
             }
         }
     }
