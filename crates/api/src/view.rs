@@ -309,6 +309,9 @@ fn waiting_state(reason: &Reason) -> ServiceState {
         | Reason::Displaced { .. }
         | Reason::NotAllowedThere { .. }
         | Reason::FailureOfNode { .. }
+        | Reason::MovesLive { .. }
+        | Reason::NotMovedLive { .. }
+        | Reason::WaitsForClearing { .. }
         | Reason::FenceFailed { .. } => ServiceState::Waiting,
     }
 }

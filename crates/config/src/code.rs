@@ -153,4 +153,6 @@ codes! {
     FitsNowhere = "E0167", Warning;
     /// Room that counts for nothing.
     RoomUnused = "E0168", Warning;
+    /// A service that shall move live and cannot.
+    NotLive = "E0180", Error;
 }

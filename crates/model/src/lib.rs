@@ -12,6 +12,7 @@ pub mod duration;
 pub mod history;
 pub mod id;
 pub mod lock;
+pub mod migration;
 pub mod operation;
 pub mod plant;
 pub mod reason;

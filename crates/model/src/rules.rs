@@ -122,6 +122,8 @@ pub struct ServiceRules {
     pub bar_expires: Option<Duration>,
     /// What answers a failure.
     pub on_failure: OnFailure,
+    /// Whether it can go from node to node without a stop. It then has one resource, which can.
+    pub live: bool,
 }
 
 /// How many copies of a service run.

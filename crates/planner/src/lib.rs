@@ -22,6 +22,8 @@ pub mod arrange_checker;
 pub mod checker;
 mod copies;
 mod fences;
+mod live;
+mod live_checker;
 mod mend;
 mod moves;
 mod needs;

@@ -11,7 +11,7 @@ use model::{NodeName, Reason, ServiceName};
 use crate::Input;
 use crate::placement::{may_ever_run, points, suits};
 use crate::services::{Decision, revoke};
-use crate::starts::no_node;
+use crate::starts::{no_node, stray_reason};
 use crate::view::Draft;
 
 /// Why the service cannot stay where it is, even when no other node takes it.
@@ -54,7 +54,7 @@ fn blocked_elsewhere(input: &Input<'_>, name: &ServiceName, holder: &NodeName) -
         .service(name)
         .and_then(|seen| other_stray(seen, holder))
     {
-        return Some(Reason::FoundElsewhere { node: node.clone() });
+        return Some(stray_reason(input, name, node));
     }
     input.unproven_node()
 }

@@ -16,6 +16,7 @@ mod fences;
 mod lies;
 mod locks;
 mod members;
+mod migrations;
 mod orders;
 mod settings;
 mod snapshot;
@@ -187,6 +188,7 @@ impl State {
             clock: self.clock.max(stamped.clock),
         };
         let applied = self.apply_at(place, &stamped.command)?;
+        self.settle_migrations(place);
         self.clock = place.clock;
         Ok(applied)
     }
@@ -206,6 +208,7 @@ impl State {
             Command::Grant { .. } => self.grant(place, command),
             Command::Revoke { .. } => self.revoke(place, command),
             Command::Restart { .. } => self.restart(place, command),
+            Command::Migrate { .. } => self.migrate(place, command),
             Command::Report { .. } => self.report(place, command),
             Command::StrayStopped { .. } => self.stray_stopped(place, command),
             Command::Fence { .. } => self.fence(place, command),
@@ -414,6 +417,7 @@ impl State {
             tickets: self.seen.tickets.clone(),
             fence_times: self.seen.fence_times.clone(),
             arbiter: self.seen.arbiter.clone(),
+            migrations: kept(&self.seen.migrations, &keep),
         };
         Self {
             spec,

@@ -75,6 +75,7 @@ fn related(spec: &ServiceSpec) -> impl Iterator<Item = &ServiceName> {
         ticket: _,
         bar_expires: _,
         on_failure: _,
+        live: _,
     } = rules;
     let company = together_with.iter().chain(apart_from);
     let ordered = after.iter().chain(after_if_both).chain(not_while_starting);
