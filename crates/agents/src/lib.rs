@@ -17,6 +17,7 @@ mod agents;
 mod command;
 mod context;
 mod event;
+mod handover;
 mod log;
 mod members;
 mod mount;

@@ -151,7 +151,10 @@ impl Node {
             epoch: ClaimEpoch(self.epoch),
             plan: PlanId(1),
             limit,
-            about: About::Nothing,
+            about: match verb {
+                Verb::MigrateTo | Verb::MigrateFrom => About::Peer("beta".parse().unwrap()),
+                _nobody_else_takes_part => About::Nothing,
+            },
         });
         OperationId(self.next)
     }
