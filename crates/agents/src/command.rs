@@ -9,6 +9,7 @@ use model::spec::CommandSpec;
 use tokio::time::{sleep, timeout};
 
 use crate::context::{Context, Done, MARKER};
+use crate::handover;
 use crate::log;
 use crate::members::{self, Stage, end_all};
 use crate::program::{Launch, LaunchError};
@@ -62,7 +63,19 @@ pub(crate) async fn operate(
     spec: &CommandSpec,
     held: &mut Option<Running>,
 ) -> Done {
+    let moves = spec.migration.is_some();
+    if moves
+        && matches!(operation.verb, Verb::Probe | Verb::Stop)
+        && let Err(how) = handover::end_leftovers(context).await
+    {
+        return Done::failed(how);
+    }
     match operation.verb {
+        Verb::MigrateTo => {
+            *held = None;
+            handover::hand_over(context, operation, spec).await
+        }
+        Verb::MigrateFrom => handover::take_in(context, operation, spec, held).await,
         Verb::Probe | Verb::Status => {
             let done = status(context, spec, operation.limit).await;
             if done.outcome != Outcome::Running {
@@ -95,7 +108,7 @@ pub(crate) async fn status(context: &Context, spec: &CommandSpec, limit: Duratio
     Done::from(outcome).with_output(output)
 }
 
-fn launch(context: &Context, argv: &[String], verb: &str) -> Launch {
+pub(crate) fn launch(context: &Context, argv: &[String], verb: &str) -> Launch {
     Launch::new(argv, context.log.log_path())
         .variable("MAINSTAY_SERVICE", context.address.service.to_string())
         .variable("MAINSTAY_VERB", verb.to_owned())

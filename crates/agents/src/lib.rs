@@ -21,6 +21,7 @@ mod command;
 mod context;
 mod event;
 mod export;
+mod handover;
 mod inspect;
 mod kept;
 mod log;

@@ -19,6 +19,7 @@ fn command(node: &Node, start: &str, stop: &str, status: &str) -> ResourceSpec {
         start: script(start),
         stop: script(stop),
         status: script(status),
+        migration: None,
     };
     resource("command-1", ResourceKind::Command(spec))
 }

@@ -123,6 +123,9 @@ fn subject(what: &Happening) -> Subject {
         Happening::Granted { service, node, .. } => both("granted", service, node),
         Happening::Restarted { service, node, .. } => both("restarted", service, node),
         Happening::Revoked { service, node, .. } => both("revoked", service, node),
+        Happening::Migrating { service, node, .. } => both("migrating", service, node),
+        Happening::HandedOver { service, node, .. } => both("handed-over", service, node),
+        Happening::MigrationEnded { service, node, .. } => both("migration-ended", service, node),
         Happening::Running { service, node } => both("running", service, node),
         Happening::Stopped { service, node, .. } => both("stopped", service, node),
         Happening::StrayFound { service, node } => both("stray-found", service, node),
@@ -150,6 +153,7 @@ fn subject(what: &Happening) -> Subject {
 fn grounds(what: &Happening) -> (Option<u64>, Option<String>) {
     match what {
         Happening::Granted { plan, because, .. }
+        | Happening::Migrating { plan, because, .. }
         | Happening::Restarted { plan, because, .. }
         | Happening::Revoked { plan, because, .. } => (Some(plan.0), Some(because.to_string())),
         Happening::Stopped { because, .. } | Happening::FenceAsked { because, .. } => {
@@ -159,6 +163,8 @@ fn grounds(what: &Happening) -> (Option<u64>, Option<String>) {
         Happening::Arbiter { because, .. } => (None, Some(because.to_string())),
         Happening::LockEnded { because, .. } => (None, Some(because.to_string())),
         Happening::Running { .. }
+        | Happening::HandedOver { .. }
+        | Happening::MigrationEnded { .. }
         | Happening::StrayFound { .. }
         | Happening::StrayStopped { .. }
         | Happening::Failed { .. }

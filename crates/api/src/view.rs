@@ -350,6 +350,9 @@ fn waiting_state(reason: &Reason) -> ServiceState {
         | Reason::FailureOfNode { .. }
         | Reason::NoUsableCard { .. }
         | Reason::TooFewPings { .. }
+        | Reason::MovesLive { .. }
+        | Reason::NotMovedLive { .. }
+        | Reason::WaitsForClearing { .. }
         | Reason::FenceFailed { .. } => ServiceState::Waiting,
     }
 }

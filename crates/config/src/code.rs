@@ -215,6 +215,8 @@ codes! {
     ParameterMissing = "E0173", Error;
     /// A value that a parameter of the agent cannot have.
     BadParameter = "E0174", Error;
+    /// A service that shall move live and cannot.
+    NotLive = "E0180", Error;
 }
 
 impl Code {

@@ -176,6 +176,22 @@ pub enum Command {
         /// Why.
         because: Reason,
     },
+    /// The holder of a claim shall hand the service over to another node, alive. From then on
+    /// both may run it.
+    Migrate {
+        /// Which service.
+        service: ServiceName,
+        /// Which claim.
+        epoch: ClaimEpoch,
+        /// To which node.
+        node: NodeName,
+        /// In which boot.
+        boot: BootId,
+        /// By which plan.
+        plan: PlanId,
+        /// Why.
+        because: Reason,
+    },
     /// The holder of a claim tells how it is.
     Report {
         /// Who.
@@ -539,6 +555,11 @@ pub enum Report {
     LeaseEnded,
     /// A stop failed after all its stages.
     StopFailed(ResourceFailure),
+    /// All is handed over to the other end of the migration, and nothing runs here.
+    HandedOver,
+    /// Nothing could be handed over, and nothing more is sent. What still runs here, the states
+    /// of the resources tell.
+    MigrationFailed(ResourceFailure),
 }
 
 /// A command that was not applied, and why. Every node comes to the same answer.

@@ -71,6 +71,39 @@ pub enum Happening {
         /// Why.
         because: Reason,
     },
+    /// A service is to move without a stop.
+    Migrating {
+        /// Which service.
+        service: ServiceName,
+        /// From where.
+        node: NodeName,
+        /// To where.
+        to: NodeName,
+        /// By which plan.
+        plan: PlanId,
+        /// Why.
+        because: Reason,
+    },
+    /// A service has left a node alive, and another takes it in.
+    HandedOver {
+        /// Which service.
+        service: ServiceName,
+        /// The node that has handed it over.
+        node: NodeName,
+        /// The node that has the claim from now on.
+        to: NodeName,
+    },
+    /// A live migration is over.
+    MigrationEnded {
+        /// Which service.
+        service: ServiceName,
+        /// From where.
+        node: NodeName,
+        /// To where.
+        to: NodeName,
+        /// Whether the service arrived.
+        arrived: bool,
+    },
     /// A service runs.
     Running {
         /// Which service.
@@ -327,6 +360,43 @@ impl Happening {
     }
 }
 
+impl Happening {
+    /// What happened to a live migration.
+    fn fmt_migration(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Migrating {
+                service,
+                node,
+                to,
+                plan,
+                because,
+            } => write!(
+                f,
+                "plan {plan}: move {service} live from {node} to {to}: {because}"
+            ),
+            Self::HandedOver { service, node, to } => {
+                write!(f, "{node} has handed {service} over to {to}")
+            }
+            Self::MigrationEnded {
+                service,
+                node,
+                to,
+                arrived: true,
+            } => write!(f, "{service} has moved live from {node} to {to}"),
+            Self::MigrationEnded {
+                service,
+                node,
+                to,
+                arrived: false,
+            } => write!(
+                f,
+                "{service} has not moved live from {node} to {to}; nothing is left of the try"
+            ),
+            _other => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Happening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -353,6 +423,9 @@ impl fmt::Display for Happening {
                 plan,
                 because,
             } => write!(f, "plan {plan}: stop {service} on {node}: {because}"),
+            Self::Migrating { .. } | Self::HandedOver { .. } | Self::MigrationEnded { .. } => {
+                self.fmt_migration(f)
+            }
             Self::Running { service, node } => write!(f, "{service} runs on {node}"),
             Self::Stopped {
                 service,
@@ -386,11 +459,7 @@ impl fmt::Display for Happening {
             Self::FenceLied {
                 node, by, services, ..
             } => fmt_lie(f, node, by, services),
-            Self::DeviceLied { device, node, .. } => write!(
-                f,
-                "ALARM: {node} lives, although fence device {device} confirmed it off; \
-                 nothing was decided on it"
-            ),
+            Self::DeviceLied { device, node, .. } => fmt_device_lie(f, device, node),
             Self::Contest { rival, stops_for } => {
                 fmt_contest(f, rival.as_ref(), stops_for.as_ref())
             }
@@ -417,6 +486,14 @@ fn fmt_arbiter(
         Some(witness) => write!(f, "witness {witness} decides between two halves: {because}"),
         None => write!(f, "confirmed fencing decides between two halves: {because}"),
     }
+}
+
+fn fmt_device_lie(f: &mut fmt::Formatter<'_>, device: &DeviceName, node: &NodeName) -> fmt::Result {
+    write!(
+        f,
+        "ALARM: {node} lives, although fence device {device} confirmed it off; \
+         nothing was decided on it"
+    )
 }
 
 fn fmt_watchdog(

@@ -41,7 +41,8 @@ impl Command {
             | Self::Checks { .. }
             | Self::CheckTold { .. }
             | Self::NetworksTold { .. }
-            | Self::RearmCards { .. } => 2,
+            | Self::RearmCards { .. }
+            | Self::Migrate { .. } => 2,
             _of_the_first_version => LEVEL_FIRST,
         }
     }
@@ -65,11 +66,13 @@ impl ServiceSpec {
             checks,
             check_owner,
             ping,
+            live,
             ..
         } = &self.rules;
         !checks.is_empty()
             || check_owner.is_some()
             || ping.is_some()
+            || *live
             || self.resources.iter().any(|it| it.kind.is_of_level_2())
     }
 }
@@ -77,7 +80,8 @@ impl ServiceSpec {
 impl ResourceKind {
     fn is_of_level_2(&self) -> bool {
         match self {
-            Self::Address(_) | Self::Command(_) => false,
+            Self::Address(_) => false,
+            Self::Command(command) => command.migration.is_some(),
             Self::Process(process) => process.is_of_level_2(),
             Self::Mount(mount) => match mount.source {
                 MountSource::Device { .. } | MountSource::Bind { .. } => false,

@@ -16,6 +16,7 @@ pub mod id;
 mod kinds;
 pub mod level;
 pub mod lock;
+pub mod migration;
 pub mod networks;
 pub mod operation;
 pub mod plant;

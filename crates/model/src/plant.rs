@@ -77,6 +77,9 @@ plants! {
     LockLeaseByOneClock "lock-lease-by-one-clock" "A leader ends the lease of a lock when its own count of cluster time says so, and has not waited for it itself."
     LockQueueJumped "lock-queue-jumped" "A lock goes to the one that has waited for the shortest time."
     LocksNotInSnapshot "locks-not-in-snapshot" "A snapshot forgets the locks."
+    MigrationUnproven "migration-unproven" "When the end of a live migration that has the claim is over, nobody waits for the other one."
+    SourceNotCleared "source-not-cleared" "A live migration is over when the service runs at the target; what is left at the source is forgotten."
+    HandedOverEarly "handed-over-early" "The claim goes to the target of a live migration before the source has handed over."
     BoundNotAwaited "bound-not-awaited" "A lost node counts as ended when its lease is over, not its watchdog."
 }
 

@@ -312,6 +312,25 @@ pub enum Reason {
         #[serde(with = "duration")]
         silent_for: Duration,
     },
+    /// A live migration is under way.
+    MovesLive {
+        /// From where.
+        from: NodeName,
+        /// To where.
+        to: NodeName,
+    },
+    /// A live migration has failed, or what it needed is gone.
+    NotMovedLive {
+        /// Where it should have gone.
+        node: NodeName,
+        /// How.
+        how: String,
+    },
+    /// We wait until an end of a live migration has cleared away what it has.
+    WaitsForClearing {
+        /// Which.
+        node: NodeName,
+    },
     /// A witness was taken out.
     WitnessRemoved {
         /// Which.
@@ -409,6 +428,16 @@ impl Reason {
             } => write!(f, "{resource} of {service} failed on {node} ({how})"),
             Self::NodeMaintenance { node } => write!(f, "{node} is in maintenance"),
             Self::NoUsableCard { .. } | Self::TooFewPings { .. } => self.fmt_network(f),
+            Self::MovesLive { from, to } => write!(f, "it moves live from {from} to {to}"),
+            Self::NotMovedLive { node, how } => {
+                write!(f, "it could not move live to {node} ({how})")
+            }
+            Self::WaitsForClearing { node } => {
+                write!(
+                    f,
+                    "waits until {node} has cleared away what a live move left"
+                )
+            }
             other => other.fmt_witness(f),
         }
     }

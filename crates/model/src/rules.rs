@@ -135,6 +135,8 @@ pub struct ServiceRules {
     pub check_owner: Option<String>,
     /// What should answer where it runs.
     pub ping: Option<PingSpec>,
+    /// Whether it can go from node to node without a stop. It then has one resource, which can.
+    pub live: bool,
 }
 
 /// How many copies of a service run.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::ChecksSeen;
+use crate::migration::Migration;
 use crate::networks::NetworksSeen;
 use crate::operation::{ResourceAddress, Verb};
 use crate::spec::NodeSpec;
@@ -50,6 +51,9 @@ pub struct Seen {
     /// fencing. What counts is the configuration of the log, which changes before this.
     #[serde(default)]
     pub arbiter: Option<WitnessName>,
+    /// Live migrations that are not over.
+    #[serde(default)]
+    pub migrations: BTreeMap<ServiceName, Migration>,
 }
 
 /// A right that one of several clusters holds.
@@ -381,7 +385,8 @@ pub struct ServiceSeen {
     /// A failure after which it stays stopped until somebody clears or starts it.
     #[serde(default)]
     pub held: Option<Bar>,
-    /// Nodes where it was found running without a claim.
+    /// Nodes where it was found running without a claim, and the end of a live migration that
+    /// has no claim: it may run there.
     #[serde(default)]
     pub strays: BTreeMap<NodeName, BootId>,
     /// Why the last claim on it ended (told as reason of the next start).

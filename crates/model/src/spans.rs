@@ -59,6 +59,9 @@ pub enum Measured {
     Stop,
     /// In place, of what failed and what comes after it: from the order until all runs.
     Restart,
+    /// From the order to move live until it runs at the other end; it answers meanwhile, but for
+    /// the moment of the hand-over, which nobody but its clients can measure.
+    Migration,
 }
 
 /// How long the operations of one service took.
@@ -73,6 +76,9 @@ pub struct OperationTimes {
     /// Restarts in place that ended well.
     #[serde(default)]
     pub restarts: Spans,
+    /// Live migrations that ended well.
+    #[serde(default)]
+    pub migrations: Spans,
     /// What is under way, and since when.
     #[serde(default)]
     under_way: Option<(Measured, ClusterTime)>,
@@ -107,6 +113,7 @@ impl OperationTimes {
             Measured::Start => &self.starts,
             Measured::Stop => &self.stops,
             Measured::Restart => &self.restarts,
+            Measured::Migration => &self.migrations,
         }
     }
 
@@ -115,6 +122,7 @@ impl OperationTimes {
             Measured::Start => &mut self.starts,
             Measured::Stop => &mut self.stops,
             Measured::Restart => &mut self.restarts,
+            Measured::Migration => &mut self.migrations,
         }
     }
 }

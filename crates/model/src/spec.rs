@@ -681,6 +681,19 @@ pub struct CommandSpec {
     pub stop: Vec<String>,
     /// Ends with 0 when running, 3 when stopped (as init scripts do), all else is a failure.
     pub status: Vec<String>,
+    /// What hands it over to another node alive, where it can be.
+    #[serde(default)]
+    pub migration: Option<Box<MigrationCommands>>,
+}
+
+/// Programs that take a resource from one node to another without a stop. The other node is
+/// named by `MAINSTAY_PEER`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MigrationCommands {
+    /// Run where it is. Ends with 0 when all is handed over and nothing runs here.
+    pub to: Vec<String>,
+    /// Run where it goes, after that. Ends with 0 when it runs there.
+    pub from: Vec<String>,
 }
 
 /// A mounted file system.

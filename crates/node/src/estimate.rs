@@ -20,6 +20,9 @@ impl fmt::Display for Part {
         match self {
             Self::Service(service, Measured::Start) => write!(f, "the start of {service}"),
             Self::Service(service, Measured::Stop) => write!(f, "the stop of {service}"),
+            Self::Service(service, Measured::Migration) => {
+                write!(f, "the live move of {service}")
+            }
             Self::Service(service, Measured::Restart) => write!(f, "the restart of {service}"),
             Self::Fence(device) => write!(f, "{device}"),
         }

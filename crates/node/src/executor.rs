@@ -13,6 +13,7 @@
 //! ```
 
 mod local;
+mod passage;
 #[cfg(test)]
 mod tests;
 
@@ -175,6 +176,9 @@ impl Executor {
                 .iter()
                 .map(|spec| LocalResource::new(spec, node.as_ref(), now))
                 .collect();
+            if let Some(found) = passage::of(state, &name, (&self.me, self.boot)) {
+                local.interrupt_passage(found);
+            }
             self.services.insert(name.clone(), local);
             for place in 0..resources.len() {
                 waiting.insert(self.operate(&name, place, Verb::Probe));
@@ -297,7 +301,7 @@ impl Executor {
         if is_current {
             local.busy = None;
         }
-        if !is_current && matches!(verb, Verb::Start | Verb::Stop) {
+        if !is_current && matches!(verb, Verb::Start | Verb::Stop | Verb::MigrateFrom) {
             // A start that gave way to a stop: what it came to is the stop's to say.
             return;
         }
@@ -308,8 +312,12 @@ impl Executor {
             resource.asking = None;
         }
         resource.status_due = now + resource.spec.limits.every;
+        let of_passage = matches!(verb, Verb::MigrateTo | Verb::Probe).then(|| report.clone());
         if resource.absorb(verb, report) == Absorbed::StopFailed {
             local.stop_retry_at = Some(now + STOP_RETRY);
+        }
+        if let Some(report) = of_passage.filter(|_| is_current) {
+            local.note_passage(verb, &report);
         }
     }
 
@@ -380,6 +388,7 @@ impl Executor {
             return;
         }
         self.take_claims(state, now);
+        self.follow_migrations(state, now);
         let names: Vec<ServiceName> = self.services.keys().cloned().collect();
         let mut strays = None;
         for name in names {
@@ -454,6 +463,33 @@ impl Executor {
             } else if local.incarnation < claim.incarnation {
                 local.take_incarnation(claim);
             }
+        }
+    }
+
+    /// Takes note of the migrations that this node is an end of.
+    fn follow_migrations(&mut self, state: &State, now: Instant) {
+        let Some(spec) = state.spec() else { return };
+        let node = spec.nodes.get(&self.me);
+        let me = (&self.me, self.boot);
+        for name in state.seen().migrations.keys() {
+            if passage::of(state, name, me).is_none() || self.services.contains_key(name) {
+                continue;
+            }
+            let mut local = Local::new(ClaimEpoch(0), PlanId(self.applied));
+            local.take_spec(spec.service_of(name), node, now);
+            self.services.insert(name.clone(), local);
+        }
+        for (name, local) in &mut self.services {
+            let found = passage::of(state, name, me);
+            if found.is_none() && local.peer.is_none() {
+                continue;
+            }
+            let seen = state.seen().services.get(name);
+            let is_marked = seen.is_some_and(|seen| seen.strays.get(me.0) == Some(&me.1));
+            if local.resources.is_empty() {
+                local.take_spec(spec.service_of(name), node, now);
+            }
+            local.follow_passage(found, is_marked);
         }
     }
 
@@ -605,8 +641,9 @@ impl Executor {
             Verb::Probe | Verb::Status | Verb::Notify | Verb::Reload => limits.status,
         };
         match verb {
-            Verb::Start => resource.state = ResourceState::Starting,
-            Verb::Stop => resource.state = ResourceState::Stopping,
+            Verb::Start | Verb::MigrateFrom => resource.state = ResourceState::Starting,
+            // What is handed over ends here, and that is no failure.
+            Verb::Stop | Verb::MigrateTo => resource.state = ResourceState::Stopping,
             _leaves_it_up => {}
         }
         let operation = Operation {
@@ -621,7 +658,10 @@ impl Executor {
             epoch: local.epoch,
             plan: local.plan,
             limit,
-            about: About::Nothing,
+            about: match (verb, &local.peer) {
+                (Verb::MigrateTo | Verb::MigrateFrom, Some(peer)) => About::Peer(peer.clone()),
+                _nobody_else_takes_part => About::Nothing,
+            },
         };
         let resource = resource.spec.name.clone();
         self.operations.insert(id, (name.clone(), resource, verb));
@@ -705,6 +745,7 @@ fn is_shown(
         (Report::Failed(_), Phase::Failed(_) | Phase::StopFailed(_)) => true,
         (Report::StopFailed(told), Phase::StopFailed(shown)) => told == shown,
         (Report::Running | Report::Failed(_) | Report::StopFailed(_), _)
-        | (Report::Stopped | Report::LeaseEnded, _) => false,
+        | (Report::Stopped | Report::LeaseEnded, _)
+        | (Report::HandedOver | Report::MigrationFailed(_), _) => false,
     }
 }

@@ -189,10 +189,13 @@ fn about(what: &Happening) -> Option<&ServiceName> {
         | Happening::Restarted { service, .. }
         | Happening::Revoked { service, .. }
         | Happening::Running { service, .. }
+        | Happening::HandedOver { service, .. }
         | Happening::Stopped { service, .. }
         | Happening::Failed { service, .. } => Some(service),
         Happening::Node { .. }
         | Happening::Check { .. }
+        | Happening::Migrating { .. }
+        | Happening::MigrationEnded { .. }
         | Happening::StrayFound { .. }
         | Happening::StrayStopped { .. }
         | Happening::FenceAsked { .. }
@@ -221,6 +224,13 @@ fn follow(then: &mut ServiceSeen, entry: &HistoryEntry) {
         } => {
             then.last_end = None;
             then.claim = Some(claim(node, (*plan, because), entry.at));
+        }
+        Happening::HandedOver { to, .. } => {
+            let (plan, because) = match then.claim.take() {
+                Some(claim) => (claim.plan, claim.because),
+                None => (PlanId(entry.index), Reason::ShouldRun),
+            };
+            then.claim = Some(claim(to, (plan, &because), entry.at));
         }
         Happening::Running { node, .. } => {
             let known = then.claim.take().filter(|claim| claim.node == *node);

@@ -3,6 +3,7 @@
 //! The planner decides and the state judges, as in a cluster; what the hands would report is
 //! made up: everything works at the first try, but for what [`Faults`] says.
 
+mod live;
 pub(crate) mod timeline;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -222,6 +223,7 @@ impl Play {
             Action::Grant { service, .. } => self.time.begins(service, Measured::Start),
             Action::Revoke { service, .. } => self.time.begins(service, Measured::Stop),
             Action::Restart { service, .. } => self.time.begins(service, Measured::Restart),
+            Action::Migrate { service, .. } => self.time.begins(service, Measured::Migration),
             Action::Lose { node, .. } => {
                 let now = Estimate::of(self.time.now());
                 self.time.settles(node, &now);
@@ -258,7 +260,9 @@ impl Play {
     /// What is under way and ends first comes to its end. Says whether anything did.
     fn proceed(&mut self, again_at: Option<model::ClusterTime>) -> bool {
         let mut is_moved = false;
-        for command in members_news(self.state.seen()) {
+        let seen = self.state.seen();
+        let news = members_news(seen).into_iter().chain(live::news(seen));
+        for command in news.collect::<Vec<Command>>() {
             is_moved |= self.apply(command).is_ok();
         }
         let ends: Vec<End> = self.services_ends().chain(self.fences_ends()).collect();

@@ -47,6 +47,7 @@ pub fn check(input: &Input<'_>, plan: &Plan) -> Vec<Violation> {
         let before = &plan.steps[..index];
         let mut texts = check_order(input, before, step);
         texts.extend(check_hands_off(input, step));
+        texts.extend(crate::live_checker::check(input, plan, step));
         match &step.action {
             Action::Lose { node, boot } => texts.extend(check_lose(input, node, *boot)),
             Action::Fence {
@@ -81,6 +82,17 @@ pub fn check(input: &Input<'_>, plan: &Plan) -> Vec<Violation> {
                 texts.extend(check_holder(service, node, claim));
                 texts.extend(check_stop_order(input, service, &step.because));
                 texts.extend(check_leaving(input, service, node, &step.because));
+            }
+            Action::Migrate {
+                service,
+                to,
+                to_boot,
+                ..
+            } => {
+                texts.extend(check_company(input, plan, service, to));
+                texts.extend(check_room(input, plan, service, to));
+                texts.extend(check_grant_place(input, plan, service, (to, *to_boot)));
+                texts.extend(check_held(input, service));
             }
             Action::Restart {
                 service,
@@ -183,6 +195,7 @@ fn check_hands_off(input: &Input<'_>, step: &Step) -> Vec<String> {
         Action::Fence { target: node, .. }
         | Action::Grant { node, .. }
         | Action::Revoke { node, .. }
+        | Action::Migrate { node, .. }
         | Action::Restart { node, .. } => input.seen.nodes.get(node),
     };
     let untouched = node.is_some_and(|node| node.maintenance == Maintenance::On);
@@ -325,7 +338,8 @@ fn check_company(
     };
     let is_there = |name: &ServiceName| {
         let starts = plan.steps.iter().any(|step| {
-            matches!(&step.action, Action::Grant { service, node: place, .. }
+            matches!(&step.action,
+                Action::Grant { service, node: place, .. } | Action::Migrate { service, to: place, .. }
                 if service == name && place == node)
         });
         starts || claim_of(input, name).is_some_and(|claim| claim.node == *node)
@@ -374,6 +388,9 @@ fn check_room(
             service,
             node: place,
             ..
+        }
+        | Action::Migrate {
+            service, to: place, ..
         } if place == node => Some(service),
         _ => None,
     });

@@ -24,6 +24,8 @@ mod check_answers;
 pub mod checker;
 mod copies;
 mod fences;
+mod live;
+mod live_checker;
 mod mend;
 mod moves;
 mod needs;

@@ -12,7 +12,7 @@ use crate::Input;
 use crate::networks::{self, View};
 use crate::placement::{may_ever_run, points, suits};
 use crate::services::{Decision, revoke};
-use crate::starts::no_node;
+use crate::starts::{no_node, stray_reason};
 use crate::view::Draft;
 
 /// Why the service cannot stay where it is, even when no other node takes it.
@@ -55,7 +55,7 @@ fn blocked_elsewhere(input: &Input<'_>, name: &ServiceName, holder: &NodeName) -
         .service(name)
         .and_then(|seen| other_stray(seen, holder))
     {
-        return Some(Reason::FoundElsewhere { node: node.clone() });
+        return Some(stray_reason(input, name, node));
     }
     input.unproven_node()
 }

@@ -10,6 +10,7 @@ use model::seen::{Claim, Goal, NodeState, Phase, ServiceSeen, TicketStanding, Wi
 use model::spec::{Autostart, ServiceSpec};
 use model::{Reason, ServiceName};
 
+use crate::live::{go_live, under_way};
 use crate::mend::answer;
 use crate::moves::{arranged_elsewhere, carry_out_move, fail_back, leave_bad_networks, must_go};
 use crate::needs::Needs;
@@ -146,6 +147,20 @@ fn claimed<'a>(
     let Some(spec) = input.spec.service_of(name) else {
         return Decision::Nothing;
     };
+    if let Some(because) = under_way(input, name, claim) {
+        return Decision::Wait(because);
+    }
+    let decision = settled(draft, (name, spec), (seen, claim));
+    go_live(draft, (name, spec), (seen, claim), decision)
+}
+
+/// The next step of a service that its holder runs, or tries to.
+fn settled(
+    draft: &mut Draft<'_>,
+    (name, spec): (&ServiceName, &ServiceSpec),
+    (seen, claim): (&ServiceSeen, &Claim),
+) -> Decision {
+    let input = draft.input;
     if let Some(rule) = input.missing_ticket(spec) {
         // Frozen: all else that a missing ticket means was decided before.
         return Decision::Wait(Reason::NeedsTicket {

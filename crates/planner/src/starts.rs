@@ -22,12 +22,12 @@ pub(crate) fn unclaimed<'a>(
 ) -> Decision {
     let input = draft.input;
     let Some(spec) = input.spec.service_of(name) else {
-        return stray_wait(input, seen).map_or(Decision::Nothing, Decision::Wait);
+        return stray_wait(input, (name, seen)).map_or(Decision::Nothing, Decision::Wait);
     };
     if let Some(because) = unwanted(input, name) {
         // Stopped is what is wished: what still runs somewhere is waited for, and what keeps
         // it stopped is told where no person said so.
-        return match (stray_wait(input, seen), &because) {
+        return match (stray_wait(input, (name, seen)), &because) {
             (Some(because), _) => Decision::Wait(because),
             (None, Reason::NeedsTicket { .. } | Reason::HeldAfterFailure { .. }) => {
                 Decision::Wait(because)
@@ -153,21 +153,30 @@ fn obstacle(
         return Some(wait_for_other_name(input, node));
     }
     let strays = seen.strays.keys().filter(|node| Some(*node) != adopted);
-    if let Some(because) = strays.map(|node| stray_reason(input, node)).next() {
+    if let Some(because) = strays.map(|node| stray_reason(input, name, node)).next() {
         return Some(because);
     }
     input.unproven_node()
 }
 
-fn stray_wait(input: &Input<'_>, seen: &ServiceSeen) -> Option<Reason> {
+fn stray_wait(input: &Input<'_>, (name, seen): (&ServiceName, &ServiceSeen)) -> Option<Reason> {
     seen.strays
         .keys()
         .next()
-        .map(|node| stray_reason(input, node))
+        .map(|node| stray_reason(input, name, node))
 }
 
-fn stray_reason(input: &Input<'_>, node: &NodeName) -> Reason {
+/// What has to happen at a node where the service may run without a claim.
+pub(crate) fn stray_reason(input: &Input<'_>, name: &ServiceName, node: &NodeName) -> Reason {
+    let is_end = input
+        .seen
+        .migrations
+        .get(name)
+        .is_some_and(|migration| migration.peer_of(node).is_some());
     match input.seen.nodes.get(node).map(|node| &node.state) {
+        Some(NodeState::Online { .. } | NodeState::Leaving { .. }) if is_end => {
+            Reason::WaitsForClearing { node: node.clone() }
+        }
         Some(NodeState::Online { .. } | NodeState::Leaving { .. }) | None => {
             Reason::FoundElsewhere { node: node.clone() }
         }
@@ -201,7 +210,7 @@ fn why_start(seen: &ServiceSeen) -> Reason {
 
 /// Where the service starts: where an operator wants it, else the node with the most
 /// points; of equals the one that runs least, then the first by name.
-fn best_node(
+pub(crate) fn best_node(
     draft: &Draft<'_>,
     (name, spec): (&ServiceName, &ServiceSpec),
     moving: Option<&MoveRequest>,

@@ -75,6 +75,19 @@ pub enum Action {
         /// Whether the node is barred for the service from now on.
         bar: BarNode,
     },
+    /// Have the holder of a claim hand the service over to another node, alive.
+    Migrate {
+        /// Which service.
+        service: ServiceName,
+        /// Where it runs.
+        node: NodeName,
+        /// Which claim.
+        epoch: ClaimEpoch,
+        /// Where it goes.
+        to: NodeName,
+        /// In which boot of that.
+        to_boot: BootId,
+    },
     /// Have the holder of a claim restart the service in place.
     Restart {
         /// Which service.
@@ -96,6 +109,7 @@ impl Action {
             Self::Lose { .. } | Self::Fence { .. } | Self::SetAside { .. } => None,
             Self::Grant { service, .. }
             | Self::Revoke { service, .. }
+            | Self::Migrate { service, .. }
             | Self::Restart { service, .. } => Some(service),
         }
     }
@@ -111,6 +125,9 @@ impl fmt::Display for Action {
             Self::SetAside { node } => write!(f, "set {node} aside"),
             Self::Grant { service, node, .. } => write!(f, "start {service} on {node}"),
             Self::Revoke { service, node, .. } => write!(f, "stop {service} on {node}"),
+            Self::Migrate {
+                service, node, to, ..
+            } => write!(f, "move {service} live from {node} to {to}"),
             Self::Restart { service, node, .. } => write!(f, "restart {service} on {node}"),
         }
     }
@@ -137,11 +154,7 @@ impl Step {
                 executor,
                 because,
             },
-            Action::SetAside { node } => Command::SetStandby {
-                node,
-                standby: Maintenance::On,
-                by: UserName::new("mainstay").expect("a plain word is a name"),
-            },
+            Action::SetAside { node } => set_aside(node),
             Action::Grant {
                 service,
                 node,
@@ -165,6 +178,20 @@ impl Step {
                 because,
                 bar,
             },
+            Action::Migrate {
+                service,
+                epoch,
+                to,
+                to_boot,
+                ..
+            } => Command::Migrate {
+                service,
+                epoch,
+                node: to,
+                boot: to_boot,
+                plan,
+                because,
+            },
             Action::Restart {
                 service,
                 epoch,
@@ -184,6 +211,14 @@ impl Step {
     #[must_use]
     pub fn sentence(&self) -> String {
         format!("{}: {}", self.action, self.because)
+    }
+}
+
+fn set_aside(node: NodeName) -> Command {
+    Command::SetStandby {
+        node,
+        standby: Maintenance::On,
+        by: UserName::new("mainstay").expect("a plain word is a name"),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 
+use model::migration::{Migration, MigrationStage};
 use model::seen::{Maintenance, NodeState, ServiceSeen};
 use model::{NodeName, Reason, ServiceName};
 
@@ -68,6 +69,11 @@ fn stray_verdict(
             NodeState::Online { .. } | NodeState::Leaving { .. } => {}
         }
     }
+    if let Some(migration) = input.seen.migrations.get(service)
+        && migration.peer_of(node).is_some()
+    {
+        return verdict_of_end(migration);
+    }
     if let Some(because) = unwanted(input, service) {
         return StrayVerdict::Stop(because);
     }
@@ -78,12 +84,28 @@ fn stray_verdict(
     }
 }
 
+/// What the end of a migration that has no claim does with what it has.
+fn verdict_of_end(migration: &Migration) -> StrayVerdict {
+    let because = Reason::MovesLive {
+        from: migration.from.node.clone(),
+        to: migration.to.node.clone(),
+    };
+    match migration.stage {
+        MigrationStage::Leaving | MigrationStage::Arriving => StrayVerdict::Leave(because),
+        MigrationStage::Clearing | MigrationStage::CalledOff => StrayVerdict::Stop(because),
+    }
+}
+
 /// Where the service was found and shall go on: where places depend on each other, only where
 /// it belongs.
 pub(crate) fn adoptable<'a>(
     draft: &Draft<'_>,
     (service, seen): (&ServiceName, &'a ServiceSeen),
 ) -> Option<&'a NodeName> {
+    // Nothing of a migration is adopted: what was sent may not be whole.
+    if draft.input.seen.migrations.contains_key(service) {
+        return None;
+    }
     let best = best_stray(draft.input, &draft.copies, (service, seen))?;
     let belongs = !draft.places.are_common() || draft.places.target(service) == Some(best);
     belongs.then_some(best)

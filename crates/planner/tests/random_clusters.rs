@@ -47,7 +47,7 @@ const NODE_EVENTS: [&str; 16] = [
     "operator confirms",
     "heard",
 ];
-const SERVICE_EVENTS: [&str; 18] = [
+const SERVICE_EVENTS: [&str; 21] = [
     "fails",
     "fails",
     "runs",
@@ -60,6 +60,9 @@ const SERVICE_EVENTS: [&str; 18] = [
     "operator stop",
     "operator restart",
     "operator move",
+    "operator move",
+    "handed-over",
+    "does-not-leave",
     "operator freeze",
     "operator thaw",
     "operator clear",
@@ -74,8 +77,10 @@ const WORLD_EVENTS: [&str; 5] = [
     "operator maintenance off",
     "no-device b",
 ];
-const SPECS: [&str; 6] = [
+const SPECS: [&str; 8] = [
     "",
+    "live",
+    "live prefer=a,b failback",
     "prefer=a,b failback",
     "prefer=c only",
     "manual restart=0",

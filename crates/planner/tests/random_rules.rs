@@ -65,7 +65,7 @@ const SERVICE_EVENTS: [&str; 14] = [
     "operator clear",
     "operator move",
 ];
-const WORLD_EVENTS: [&str; 30] = [
+const WORLD_EVENTS: [&str; 33] = [
     "wait 2h",
     "operator maintenance on",
     "operator maintenance off",
@@ -96,6 +96,9 @@ const WORLD_EVENTS: [&str; 30] = [
     "service farm copies=every-node per-node=2 uses=cpu:1",
     "service farm copies=3 after=web",
     "service db uses=cpu:2",
+    "service db uses=cpu:2 live",
+    "service web together=db failback prefer=a,b live",
+    "service mail exclusive live",
 ];
 
 /// What is on a node is within what the rules allow, and no claim outlives its boot.

@@ -83,7 +83,7 @@ fn copies(spec: &mut ServiceSpec) -> &mut Copies {
 }
 
 /// A service as a line tells it: `web prefer=a,b after=db resources=disk,program restart=2
-/// runs=v2 failback manual priority=5 copies=every-node per-node=2 together=db apart=mail`.
+/// runs=v2 failback manual live priority=5 copies=every-node per-node=2 together=db apart=mail`.
 ///
 /// # Errors
 /// The word that is not understood.
@@ -140,6 +140,7 @@ pub fn service(line: &str) -> Result<(ServiceName, ServiceSpec), String> {
                     false => spec.rules.apart_from = company,
                 }
             }
+            ("live", "") => spec.rules.live = true,
             ("manual", "") => spec.autostart = Autostart::No,
             ("failback", "") => spec.failback = Failback::WhenPossible,
             _other => return Err(bad(word)),

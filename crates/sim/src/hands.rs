@@ -27,9 +27,20 @@ impl World {
             .wrongs
             .get(&operation.address.service.service())
             .copied();
+        let hand_over = match operation.verb {
+            // Long enough that something can happen in the middle.
+            Verb::MigrateTo => Duration::from_millis(50 + self.random.below(1500)),
+            _other => Duration::ZERO,
+        };
+        let machine = self.machine(on);
+        if matches!(operation.verb, Verb::Probe | Verb::Stop) {
+            // What an earlier run has left at work is ended before anything is asked.
+            machine.handing.remove(&operation.address);
+        }
         let takes = jitter
+            + hand_over
             + match (operation.verb, wrong) {
-                (Verb::Start, Some(Wrong::StartHangs)) => operation.limit,
+                (Verb::Start | Verb::MigrateFrom, Some(Wrong::StartHangs)) => operation.limit,
                 (Verb::Stop, Some(Wrong::StopSlow)) => SLOW_STOP,
                 (Verb::Start, _) => Duration::from_millis(50),
                 (Verb::Stop, _) => Duration::from_millis(30),
@@ -51,7 +62,10 @@ impl World {
         let busy = self.machine(on).busy_until.entry(address).or_insert(now);
         let begins = (*busy).max(now);
         *busy = begins + takes;
-        if operation.verb == Verb::Start {
+        if matches!(
+            operation.verb,
+            Verb::Start | Verb::MigrateTo | Verb::MigrateFrom
+        ) {
             let operation = operation.clone();
             self.queue.put(begins, Event::Begun { on, run, operation });
         }
@@ -61,6 +75,11 @@ impl World {
 
     /// A program lives from the moment it is executed, whoever waits for it.
     pub(crate) fn begin(&mut self, (on, run): (NodeId, u64), operation: Operation) {
+        match operation.verb {
+            Verb::MigrateTo => return self.begin_hand_over((on, run), &operation),
+            Verb::MigrateFrom => return self.begin_taking_in((on, run), &operation),
+            _start => {}
+        }
         let machine = self.machine(on);
         let is_this_run = machine.daemon.as_ref().is_some_and(|d| d.run == run);
         if !is_this_run || machine.gave_way.contains(&operation.id) {
@@ -78,6 +97,10 @@ impl World {
     }
 
     pub(crate) fn end(&mut self, (on, run): (NodeId, u64), operation: &Operation) {
+        if operation.verb == Verb::MigrateTo {
+            let outcome = self.end_hand_over((on, run), operation);
+            return self.report((on, run), operation, outcome);
+        }
         let machine = self.machine(on);
         let is_this_run = machine.daemon.as_ref().is_some_and(|d| d.run == run);
         if !is_this_run || machine.gave_way.remove(&operation.id) {
@@ -260,12 +283,33 @@ fn outcome(machine: &mut Machine, operation: &Operation) -> Outcome {
         Verb::Stop => {
             machine.running.remove(address);
             machine.recorded.remove(address);
+            machine.remains.remove(address);
             if wrong == Some(Wrong::StopLies) {
                 return Outcome::Failed("exit 1".into());
             }
             Outcome::Stopped
         }
-        // No service of the simulator has roles or moves alive.
+        Verb::MigrateFrom => taken_in(machine, address, wrong),
+        // No service of the simulator has roles.
         _ => Outcome::Failed("not in the simulator".into()),
+    }
+}
+
+/// Whether what was sent could be taken in.
+fn taken_in(machine: &mut Machine, address: &ResourceAddress, wrong: Option<Wrong>) -> Outcome {
+    match wrong {
+        Some(Wrong::StartHangs) => Outcome::TimedOut,
+        Some(Wrong::StartLies) => Outcome::Failed("exit 1".into()),
+        Some(Wrong::StartFails) => {
+            machine.running.remove(address);
+            machine.remains.insert(address.clone());
+            Outcome::Failed("exit 1".into())
+        }
+        None | Some(Wrong::StopFails | Wrong::StopSlow | Wrong::StopLies) => {
+            match machine.running.contains_key(address) {
+                true => Outcome::Running,
+                false => Outcome::Failed("nothing has come".into()),
+            }
+        }
     }
 }

@@ -29,6 +29,7 @@ pub mod dogs;
 pub mod form;
 mod hands;
 pub mod linear;
+mod live;
 mod lockers;
 mod machine;
 mod mender;

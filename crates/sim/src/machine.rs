@@ -70,6 +70,10 @@ pub(crate) struct Machine {
     pub running: BTreeMap<ResourceAddress, ResourceSpec>,
     /// What the hands noted as started; gone with the boot.
     pub recorded: BTreeMap<ResourceAddress, ResourceSpec>,
+    /// What a live move has left here, or sent half: not active, and to be cleared away.
+    pub remains: BTreeSet<ResourceAddress>,
+    /// Programs that hand over, by the run and the operation that began them.
+    pub handing: BTreeMap<ResourceAddress, (u64, OperationId)>,
     /// Operations on one resource follow each other.
     pub busy_until: BTreeMap<ResourceAddress, Instant>,
     /// Starts that hang, until they end or a stop is asked for.
@@ -105,6 +109,8 @@ impl Machine {
             known: Vec::new(),
             running: BTreeMap::new(),
             recorded: BTreeMap::new(),
+            remains: BTreeSet::new(),
+            handing: BTreeMap::new(),
             busy_until: BTreeMap::new(),
             hanging: BTreeMap::new(),
             gave_way: BTreeSet::new(),
@@ -145,6 +151,8 @@ impl Machine {
         self.dog_record = None;
         self.running.clear();
         self.recorded.clear();
+        self.remains.clear();
+        self.handing.clear();
     }
 
     /// Begins a run of the daemon from what the disk holds.

@@ -105,6 +105,7 @@ impl World {
     pub(crate) fn check_started(&mut self, on: NodeId, address: &ResourceAddress) {
         self.invariant_s1_one_node_per_service(on, address);
         self.invariant_s1_copies_on_one_node(on, address);
+        self.invariant_s2_nothing_of_a_move_remains(address);
         self.invariant_s2_starts_only_when_proven(on, address);
     }
 
@@ -178,7 +179,11 @@ impl World {
         }
     }
 
-    fn invariant_s1_one_node_per_service(&mut self, on: NodeId, address: &ResourceAddress) {
+    pub(crate) fn invariant_s1_one_node_per_service(
+        &mut self,
+        on: NodeId,
+        address: &ResourceAddress,
+    ) {
         let other = self.machines.iter().find(|machine| {
             machine.id != on
                 && machine
@@ -317,6 +322,7 @@ impl World {
             self.invariant_l3_no_fence_loops();
         }
         self.watch_claims();
+        self.watch_migrations();
         self.watch_locks();
     }
 

@@ -175,6 +175,7 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
         crate::dogs::draw(&mut setup);
         crate::pings::draw(&mut setup);
         crate::copies::draw(&mut setup);
+        crate::live::draw(&mut setup);
     }
     crate::shared::draw(&mut setup, scene.is_none());
     crate::lockers::draw(&mut setup);
@@ -193,6 +194,7 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
         None => acts.draw(&kinds),
     }
     let mut acts = acts.acts;
+    crate::live::draw_moves(&setup, &kinds, &mut acts);
     crate::dogs::draw_outage(&setup, &kinds, &mut acts);
     let end = setup.faults_end;
     acts.retain(|(at, _)| *at < end);

@@ -319,6 +319,8 @@ pub struct Counts {
     pub bites: u64,
     /// Losses that were waited out.
     pub outlived: u64,
+    /// Services that went to another node alive.
+    pub live_moves: u64,
     /// Machines that a poison pill proved ended.
     pub pills: u64,
 }

@@ -33,6 +33,7 @@ impl State {
         self.require_ready(name, *boot)?;
         self.require_hands_on(service)?;
         self.require_proven_stopped(service, name)?;
+        self.require_migration_over(service)?;
         self.require_place_for_copy(service, name)?;
         let expires = self.wanted(service).and_then(|spec| spec.rules.bar_expires);
         let made_from = self.spec_version;
@@ -82,7 +83,7 @@ impl State {
         Ok(Applied::Granted(epoch))
     }
 
-    fn require_ready(&self, name: &NodeName, boot: BootId) -> Result<(), Rejected> {
+    pub(crate) fn require_ready(&self, name: &NodeName, boot: BootId) -> Result<(), Rejected> {
         let node = self.node(name)?;
         if node.state != (NodeState::Online { boot }) {
             return Err(not_ready(name, &node.state));
@@ -103,7 +104,7 @@ impl State {
     }
 
     /// Neither maintenance nor a freeze forbids to act on the service.
-    fn require_hands_on(&self, service: &ServiceName) -> Result<(), Rejected> {
+    pub(crate) fn require_hands_on(&self, service: &ServiceName) -> Result<(), Rejected> {
         if self.seen.maintenance == Maintenance::On {
             return Err(Rejected::Refused(Reason::Maintenance.to_string()));
         }
@@ -152,7 +153,7 @@ impl State {
         unproven.map_or(Ok(()), |(node, _)| Err(may_run_on(node)))
     }
 
-    fn claimed(
+    pub(crate) fn claimed(
         &self,
         service: &ServiceName,
         epoch: ClaimEpoch,
@@ -232,6 +233,7 @@ impl State {
         let (_, claim) = self.claimed(service, *epoch)?;
         self.require_hands_on(service)?;
         require_runs(service, claim)?;
+        self.require_no_migration(service)?;
         // A restart that was asked for twice must not restart what has come up meanwhile.
         if !matches!(claim.phase, Phase::Failed(_)) {
             return Err(Rejected::Late(format!("the failure of {service}")));
@@ -290,6 +292,7 @@ impl State {
             return Err(Rejected::Refused(format!("{service} does not run")));
         };
         require_runs(service, claim)?;
+        self.require_no_migration(service)?;
         let plan = claim.plan;
         self.begin_restart(place, service, (plan, because), RestartScope::All);
         Ok(())
@@ -312,7 +315,8 @@ impl State {
             let answer = answers.map(|answers| answers.answer_to(failure));
             let is_for_a_person =
                 matches!(answer, Some(FailureAnswer::Block | FailureAnswer::Ignore));
-            is_for_a_person && claim.goal == Goal::Run
+            let is_alone = self.require_no_migration(service).is_ok();
+            is_for_a_person && claim.goal == Goal::Run && is_alone
         });
         if let Some(plan) = is_left.map(|claim| claim.plan) {
             return self.begin_restart(place, service, (plan, because), RestartScope::All);
@@ -356,10 +360,19 @@ impl State {
         self.change_claim(service, |_, claim| claim.resources.clone_from(resources));
         match (report, goal) {
             (Report::Progress, Goal::Run | Goal::Stop)
-            | (Report::Running | Report::Failed(_), Goal::Stop) => {}
-            (Report::Running, Goal::Run) => self.now_running(place, service, &node),
+            | (Report::Running | Report::Failed(_), Goal::Stop)
+            | (Report::HandedOver | Report::MigrationFailed(_), Goal::Stop) => {}
+            (Report::HandedOver, Goal::Run) => return self.handed_over(place, service),
+            (Report::MigrationFailed(failure), Goal::Run) => {
+                return self.migration_failed(place, service, failure);
+            }
+            (Report::Running, Goal::Run) => {
+                self.now_running(place, service, &node);
+                self.note_arrival(place, service);
+            }
             (Report::Failed(failure), Goal::Run) => {
                 self.now_failed(place, service, &node, failure);
+                self.note_failed_arrival(place, service, failure);
             }
             (Report::StopFailed(failure), Goal::Run | Goal::Stop) => {
                 self.now_stop_failed(place, service, &node, failure);
@@ -385,7 +398,7 @@ impl State {
         self.change_claim(service, |seen, claim| {
             is_new = claim.phase != Phase::Running;
             if is_new {
-                let begun = [Measured::Start, Measured::Restart];
+                let begun = [Measured::Start, Measured::Restart, Measured::Migration];
                 seen.times.end(&begun, place.clock);
                 claim.phase = Phase::Running;
                 claim.since = place.at;
@@ -452,7 +465,7 @@ impl State {
         }
     }
 
-    fn record_failure(
+    pub(crate) fn record_failure(
         &mut self,
         place: Place,
         service: &ServiceName,
@@ -513,11 +526,18 @@ impl State {
         if stray != Some(boot) {
             return Err(Rejected::Late(format!("{service} found running on {node}")));
         }
-        let what = Happening::StrayStopped {
-            service: service.clone(),
-            node: node.clone(),
-        };
-        self.record(place, what);
+        if self.may_still_come(service, node) {
+            return Err(Rejected::Refused(format!(
+                "{service} is still on its way to {node}"
+            )));
+        }
+        if !self.is_migration_end(service, node) {
+            let what = Happening::StrayStopped {
+                service: service.clone(),
+                node: node.clone(),
+            };
+            self.record(place, what);
+        }
         self.drop_stray(service, node);
         Ok(Applied::Done)
     }

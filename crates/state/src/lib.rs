@@ -18,6 +18,7 @@ mod levels;
 mod lies;
 mod locks;
 mod members;
+mod migrations;
 mod networks;
 mod orders;
 mod settings;
@@ -199,6 +200,7 @@ impl State {
             clock: self.clock.max(stamped.clock),
         };
         let applied = self.apply_at(place, &stamped.command)?;
+        self.settle_migrations(place);
         self.clock = place.clock;
         Ok(applied)
     }
@@ -218,6 +220,7 @@ impl State {
             Command::Grant { .. } => self.grant(place, command),
             Command::Revoke { .. } => self.revoke(place, command),
             Command::Restart { .. } => self.restart(place, command),
+            Command::Migrate { .. } => self.migrate(place, command),
             Command::Report { .. } => self.report(place, command),
             Command::StrayStopped { .. } => self.stray_stopped(place, command),
             Command::Fence { .. } => self.fence(place, command),
@@ -438,6 +441,7 @@ impl State {
             tickets: self.seen.tickets.clone(),
             fence_times: self.seen.fence_times.clone(),
             arbiter: self.seen.arbiter.clone(),
+            migrations: kept(&self.seen.migrations, &keep),
         };
         Self {
             spec,

@@ -327,7 +327,12 @@ impl State {
             .map(|found| &found.address.service)
             .collect();
         let earlier: Vec<ServiceName> = self.strays_on(name);
-        for service in earlier.iter().filter(|service| !running.contains(service)) {
+        let gone = |service: &&ServiceName| {
+            // An end of a migration is clear only when it has cleared away.
+            !running.contains(service) && !self.is_migration_end(service, name)
+        };
+        let gone: Vec<&ServiceName> = earlier.iter().filter(gone).collect();
+        for service in gone {
             self.drop_stray(service, name);
         }
         for service in running {

@@ -99,7 +99,10 @@ impl State {
                 seen.moving = None;
             }),
             ServiceOrder::Restart => self.order_restart(place, service, &because)?,
-            ServiceOrder::Move { to } => self.order_move(service, to.as_ref(), by)?,
+            ServiceOrder::Move { to } => {
+                self.order_move(service, to.as_ref(), by)?;
+                self.forget_failed_migration(service);
+            }
             ServiceOrder::Freeze => self.change(service, |seen| seen.frozen = Maintenance::On),
             ServiceOrder::Thaw => self.change(service, |seen| seen.frozen = Maintenance::Off),
             ServiceOrder::Clear => {

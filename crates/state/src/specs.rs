@@ -88,7 +88,8 @@ impl State {
             .seen
             .services
             .get(name)
-            .is_some_and(|seen| seen.claim.is_none() && seen.strays.is_empty());
+            .is_some_and(|seen| seen.claim.is_none() && seen.strays.is_empty())
+            && !self.seen.migrations.contains_key(name);
         if over && !wanted {
             self.seen.services.remove(name);
         }

@@ -41,6 +41,7 @@ fn spec(services: &[&str], words: u8) -> Spec {
                 start: vec![words.to_string()],
                 stop: Vec::new(),
                 status: Vec::new(),
+                migration: None,
             }),
             limits: Limits::default(),
         }],

@@ -149,7 +149,11 @@ impl Node {
     }
 
     pub fn order(&mut self, verb: Verb, spec: &ResourceSpec, cards: &[&str]) -> OperationId {
-        self.order_about((verb, About::Nothing), spec, cards)
+        let about = match verb {
+            Verb::MigrateTo | Verb::MigrateFrom => About::Peer("beta".parse().unwrap()),
+            _nobody_else_takes_part => About::Nothing,
+        };
+        self.order_about((verb, about), spec, cards)
     }
 
     pub fn order_about(

@@ -4,6 +4,7 @@
 //! only repeat what is wrong elsewhere stays silent.
 
 mod addresses;
+mod live;
 mod machines;
 mod mounts;
 mod order;
@@ -23,6 +24,7 @@ pub(crate) fn check(context: &mut Context<'_>) {
     addresses::check(context);
     mounts::check(context);
     rules::check(context);
+    live::check(context);
 }
 
 /// What a reference can name.

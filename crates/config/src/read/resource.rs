@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use model::spec::{
-    AddressSpec, CommandSpec, FsckPolicy, Limits, MountSource, MountSpec, ResourceKind,
-    ResourceSpec,
+    AddressSpec, CommandSpec, FsckPolicy, Limits, MigrationCommands, MountSource, MountSpec,
+    ResourceKind, ResourceSpec,
 };
 use model::{NetworkName, ResourceName, ServiceName};
 
@@ -311,12 +311,37 @@ fn read_command(context: &mut Context<'_>, entry: &Entry<'_>) -> Option<Resource
             .flatten()
     };
     let (start, stop, status) = (argv("start"), argv("stop"), argv("status"));
+    let migration = read_migration(context, &mut section);
     section.finish(context, &["reload", "promote", "demote"]);
     Some(ResourceKind::Command(CommandSpec {
         start: start?,
         stop: stop?,
         status: status?,
+        migration: migration?,
     }))
+}
+
+/// Both programs of a live move, or neither: one alone is of no use.
+fn read_migration(
+    context: &mut Context<'_>,
+    section: &mut Section<'_>,
+) -> Option<Option<Box<MigrationCommands>>> {
+    let keys = ["migrate_to", "migrate_from"];
+    if !keys.iter().any(|key| section.has(key)) {
+        return Some(None);
+    }
+    let mut argv = |key: &'static str| {
+        let example = format!("{key} = [\"/path/of/program\", \"{key}\"]");
+        section
+            .require(context, key, &example)
+            .then(|| section.get(key)?.argv(context))
+            .flatten()
+    };
+    let (to, from) = (argv("migrate_to"), argv("migrate_from"));
+    Some(Some(Box::new(MigrationCommands {
+        to: to?,
+        from: from?,
+    })))
 }
 
 fn read_mount(

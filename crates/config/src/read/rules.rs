@@ -49,6 +49,11 @@ pub(super) fn read(
             }
         }
     }
+    if let Some(entry) = section.get("live") {
+        let path = format!("service/{name}/live");
+        context.places.put(path, entry.key_at.clone());
+        rules.live = entry.truth(context) == Some(true);
+    }
     if let Some(entry) = section.get("where") {
         rules.where_rules = read_where(context, &entry, name);
     }

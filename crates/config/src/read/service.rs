@@ -17,7 +17,7 @@ const PRIORITY_MAX: i64 = 1_000_000;
 const RESTARTS_MAX: i64 = 100;
 
 /// Keys that later versions read.
-const LATER: &[&str] = &["schedule", "owner", "roles", "promoted", "live_migration"];
+const LATER: &[&str] = &["schedule", "owner", "roles", "promoted"];
 
 /// Reads `[service.X]`.
 pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>, name: ServiceName) {

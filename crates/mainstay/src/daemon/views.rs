@@ -27,6 +27,7 @@ pub fn plan(preview: &Preview) -> PlanView {
             planner::Action::SetAside { node } => ("standby", node),
             planner::Action::Grant { node, .. } => ("start", node),
             planner::Action::Revoke { node, .. } => ("stop", node),
+            planner::Action::Migrate { node, .. } => ("migrate", node),
             planner::Action::Restart { node, .. } => ("restart", node),
         };
         StepView {

@@ -5,9 +5,10 @@ use model::operation::{OperationReport, Outcome, Verb};
 use model::plant::{self, Plant};
 use model::seen::{Claim, Goal, Phase, ResourceFailure, ResourceState, RestartScope};
 use model::spec::{NodeSpec, ResourceSpec};
-use model::{CardName, ClaimEpoch, Instant, OperationId, PlanId, Reason, ResourceName};
+use model::{CardName, ClaimEpoch, Instant, NodeName, OperationId, PlanId, Reason, ResourceName};
 
 use super::Want;
+use super::passage::{Leave, Next, Passage};
 
 /// What was told of a service last.
 #[derive(Debug)]
@@ -42,6 +43,10 @@ pub(super) struct Local {
     pub restart_from: usize,
     pub sent: Option<Told>,
     pub stray_told: Option<Instant>,
+    /// Where it stands in a live migration.
+    pub passage: Passage,
+    /// The node at the other end of that.
+    pub peer: Option<NodeName>,
 }
 
 #[derive(Debug)]
@@ -100,7 +105,10 @@ impl LocalResource {
             Outcome::TimedOut => format!("not done within {:?}", report.took),
         };
         match (verb, report.outcome) {
-            (Verb::Probe | Verb::Start, Outcome::Running | Outcome::Promoted)
+            (
+                Verb::Probe | Verb::Start | Verb::MigrateFrom,
+                Outcome::Running | Outcome::Promoted,
+            )
             | (Verb::Stop, Outcome::Stopped) => {
                 self.state = if verb == Verb::Stop {
                     ResourceState::Stopped
@@ -109,6 +117,8 @@ impl LocalResource {
                 };
                 self.failure = None;
             }
+            // The passage says what follows.
+            (Verb::MigrateTo, _) => {}
             (Verb::Probe, Outcome::Stopped) => self.state = ResourceState::Stopped,
             (Verb::Status, Outcome::Running | Outcome::Promoted) => {}
             (Verb::Status, Outcome::Stopped) if self.state == ResourceState::Running => {
@@ -120,16 +130,6 @@ impl LocalResource {
                 self.fail(Some(verb), how, report.output);
             }
             (Verb::Probe | Verb::Status, _) => {}
-            (Verb::Start, Outcome::Stopped) => {
-                self.fail(
-                    Some(verb),
-                    "not running after its start".to_string(),
-                    report.output,
-                );
-            }
-            (Verb::Start, Outcome::Failed(_) | Outcome::TimedOut) => {
-                self.fail(Some(verb), how, report.output);
-            }
             (Verb::Stop, _) if plant::is(Plant::StopFailureForgotten) => {
                 self.state = ResourceState::Stopped;
             }
@@ -177,15 +177,18 @@ impl Local {
             restart_from: 0,
             sent: None,
             stray_told: None,
+            passage: Passage::Stays,
+            peer: None,
         }
     }
 
     pub fn is_down(&self) -> bool {
         let early = plant::is(Plant::StopToldEarly);
-        self.resources.iter().all(|resource| {
-            resource.state == ResourceState::Stopped
-                || (early && resource.state == ResourceState::Stopping)
-        })
+        !self.passage.may_hold()
+            && self.resources.iter().all(|resource| {
+                resource.state == ResourceState::Stopped
+                    || (early && resource.state == ResourceState::Stopping)
+            })
     }
 
     /// Whether all of it is up and nothing is about to change that.
@@ -332,6 +335,11 @@ impl Local {
         if let Some(leftover) = self.resources.iter().position(up) {
             return self.next_down(leftover, now);
         }
+        match self.next_in_passage() {
+            Next::AsUsual => {}
+            Next::Do(verb) => return Some((0, verb)),
+            Next::Nothing => return None,
+        }
         self.next_up().or_else(|| self.next_restart(now))
     }
 
@@ -380,7 +388,11 @@ impl Local {
         let last = self
             .resources
             .iter()
-            .rposition(|r| r.state != ResourceState::Stopped)?;
+            .rposition(|r| r.state != ResourceState::Stopped);
+        if last.is_none() && self.passage.may_hold() && !self.resources.is_empty() {
+            return self.stop_what_may_be_here(now);
+        }
+        let last = last?;
         (from <= last).then_some((last, Verb::Stop))
     }
 
@@ -410,6 +422,13 @@ impl Local {
             && failure.verb == Some(Verb::Stop)
         {
             return Report::StopFailed(failure.clone());
+        }
+        if let (Want::Up, Passage::Leaves(_, leave)) = (want, &self.passage) {
+            return match leave {
+                Leave::Due | Leave::UnderWay | Leave::Asks(_) => Report::Progress,
+                Leave::Failed(failure) => Report::MigrationFailed(failure.clone()),
+                Leave::Gone => Report::HandedOver,
+            };
         }
         match want {
             Want::Down

@@ -69,7 +69,8 @@ impl Timeline {
             Measured::Stop | Measured::Restart => {
                 track.down_since.get_or_insert_with(|| track.at.clone());
             }
-            Measured::Start => {}
+            // What moves live answers meanwhile.
+            Measured::Start | Measured::Migration => {}
         }
     }
 
@@ -185,6 +186,8 @@ fn limit_of(spec: Option<&ServiceSpec>, what: Measured) -> Duration {
     };
     match what {
         Measured::Start => start(),
+        // It is handed over, and taken in.
+        Measured::Migration => 2 * start(),
         Measured::Stop => stop(),
         Measured::Restart => stop() + start(),
     }

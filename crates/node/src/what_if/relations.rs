@@ -78,6 +78,7 @@ fn related(spec: &ServiceSpec) -> impl Iterator<Item = &ServiceName> {
         checks: _,
         check_owner: _,
         ping: _,
+        live: _,
     } = rules;
     let company = together_with.iter().chain(apart_from);
     let ordered = after.iter().chain(after_if_both).chain(not_while_starting);

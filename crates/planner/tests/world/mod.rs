@@ -10,6 +10,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use model::command::{Report, ServiceOrder};
+use model::migration::MigrationStage;
 use model::operation::ResourceAddress;
 use model::rules::*;
 use model::seen::*;
@@ -183,6 +184,7 @@ fn rule(spec: &mut ServiceSpec, word: &str, value: &str) -> bool {
             rules.uses.insert(good.into(), amount.parse().unwrap());
         }
         ("exclusive", _) => rules.exclusive = true,
+        ("live", _) => rules.live = true,
         ("ticket", text) => {
             let (ticket, on_loss) = text.split_once(':').unwrap_or((text, "stop"));
             let all = [TicketLoss::Stop, TicketLoss::Freeze, TicketLoss::Fence];
@@ -632,6 +634,11 @@ impl World {
                 };
                 self.report(first, Report::Failed(failed));
             }
+            "handed-over" => self.report(first, Report::HandedOver),
+            "does-not-leave" => {
+                self.report(first, Report::MigrationFailed(failure("no answer")));
+            }
+            "arrives" => self.report(first, Report::Running),
             "stopped" => self.report(first, Report::Stopped),
             "lease-ends" => self.report(first, Report::LeaseEnded),
             "stop-fails" => self.report(first, Report::StopFailed(failure("still there"))),
@@ -842,7 +849,11 @@ impl World {
                 seen.nodes[&claim.node].state,
                 NodeState::Online { .. } | NodeState::Leaving { .. }
             );
+            let leaves = seen.migrations.get(service).is_some_and(|migration| {
+                migration.stage == MigrationStage::Leaving && migration.from.node == claim.node
+            });
             let report = match (claim.goal, &claim.phase) {
+                (Goal::Run, Phase::Running) if able && leaves => Report::HandedOver,
                 (Goal::Run, Phase::Starting) if able => Report::Running,
                 (Goal::Stop, Phase::Stopping) if able => Report::Stopped,
                 _ => continue,
