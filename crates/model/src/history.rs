@@ -338,7 +338,8 @@ impl fmt::Display for NetworkNews {
 }
 
 impl Happening {
-    /// What happened to a lock, to the right to decide between two halves, or to a network.
+    /// What happened to the configuration, a lock, the right to decide between two halves, or a
+    /// network.
     fn fmt_right(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LockTaken { lock, owner, token } => {
@@ -354,6 +355,9 @@ impl Happening {
                 "lock {lock}: no more held by {owner}, token {token}: {because}"
             ),
             Self::Arbiter { witness, because } => fmt_arbiter(f, witness.as_ref(), because),
+            Self::Configured { version, by } => {
+                write!(f, "configuration version {version} by {by}")
+            }
             Self::Network { node, what } => write!(f, "{node}: {what}"),
             _other => Ok(()),
         }
@@ -465,13 +469,11 @@ impl fmt::Display for Happening {
             }
             Self::FenceEnded { id, target, result } => write!(f, "fence {id}: {target} {result}"),
             Self::Watchdog { node, bound } => fmt_watchdog(f, node, *bound),
-            Self::Network { .. }
+            Self::Configured { .. }
+            | Self::Network { .. }
             | Self::LockTaken { .. }
             | Self::LockEnded { .. }
             | Self::Arbiter { .. } => self.fmt_right(f),
-            Self::Configured { version, by } => {
-                write!(f, "configuration version {version} by {by}")
-            }
             Self::Operator { by, did } => write!(f, "{by}: {did}"),
         }
     }

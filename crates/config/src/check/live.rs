@@ -41,7 +41,10 @@ fn check_one(context: &Context<'_>, name: &ServiceName, spec: &ServiceSpec) -> O
             | ResourceKind::Process(_)
             | ResourceKind::Mount(_)
             | ResourceKind::Agent(_)
-            | ResourceKind::Systemd(_) => "it cannot be handed over while it runs",
+            | ResourceKind::Systemd(_)
+            | ResourceKind::Route(_)
+            | ResourceKind::Export(_)
+            | ResourceKind::VolumeGroup(_) => "it cannot be handed over while it runs",
         };
         Some((resource, why))
     });

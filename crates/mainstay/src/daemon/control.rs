@@ -205,6 +205,7 @@ impl Control {
     /// Runs until the daemon is told to stop or must.
     pub async fn run(&mut self, mut inputs: Inputs) -> Result<ExitCode, DaemonError> {
         let mut signals = Signals::new()?;
+        self.watch_wall();
         self.watch_cards();
         self.follow_witnesses();
         self.follow_ping_targets();

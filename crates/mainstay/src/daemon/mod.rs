@@ -284,7 +284,6 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         agents: agent_events,
         requests,
     };
-    control.watch_wall();
     let result = control.run(inputs).await;
     let result = control.close(result);
     drain(&stop, served).await;

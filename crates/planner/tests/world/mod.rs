@@ -549,7 +549,7 @@ impl World {
     /// `told a lan none`, `told a lan none full`: now and, if that is another, for a while.
     /// `told a lan pings 1 2`: so many of its two targets answer, so many are needed.
     fn told(&mut self, node: &str, words: &[&str]) {
-        use model::networks::{Level, NetworkSeen, PingTarget, ReachSeen, Standing};
+        use model::networks::{Level, NetworkSeen, ReachSeen, Standing};
         let level = |word: &str| match word {
             "full" => Level::Full,
             "poor" => Level::Poor,
@@ -572,7 +572,7 @@ impl World {
                     settled: level,
                 },
                 reached: all[..reached].to_vec(),
-                silent: all[reached..].iter().copied().collect::<Vec<PingTarget>>(),
+                silent: all[reached..].to_vec(),
                 needed,
             };
             told.pings.insert(name(words[0]), reach);
