@@ -431,7 +431,12 @@ async fn unmount_by_stages(
     if try_unmount(&target, SETTLE_LIMIT).await? {
         return Ok(Ok(()));
     }
-    let (ours, others) = users(context, &target).await?;
+    Ok(Err(why_busy(context, &target).await?))
+}
+
+/// Who or what still uses a mount.
+async fn why_busy(context: &Context, target: &Path) -> io::Result<String> {
+    let (ours, others) = users(context, target).await?;
     let mut ways: Vec<String> = Vec::new();
     if !ours.is_empty() {
         ways.push(format!(
@@ -445,17 +450,13 @@ async fn unmount_by_stages(
             members::list(&others)
         ));
     }
-    for below in mounts::below(&target)? {
+    for below in mounts::below(target)? {
         ways.push(format!("{} is mounted below it", below.target.display()));
     }
     if ways.is_empty() {
         ways.push("used by the kernel itself (export, swap, loop device)".to_owned());
     }
-    Ok(Err(format!(
-        "{} is busy: {}",
-        target.display(),
-        ways.join("; ")
-    )))
+    Ok(format!("{} is busy: {}", target.display(), ways.join("; ")))
 }
 
 /// The kernel waits for a server that is gone; at the limit, what waits for it is given up.

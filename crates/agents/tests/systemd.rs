@@ -76,34 +76,36 @@ fn a_unit_starts_its_end_is_noticed_at_once_and_it_stops() {
     );
 }
 
+/// Units that do not come up, each for a reason of its own, and some that do.
+const UNITS: [(&str, &str); 7] = [
+    (
+        "broken.service",
+        "[Service]\nExecStart=/bin/sh -c 'exit 3'\nType=oneshot\n",
+    ),
+    (
+        "once.service",
+        "[Service]\nType=oneshot\nExecStart=/bin/true\n",
+    ),
+    (
+        "stays.service",
+        "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n",
+    ),
+    ("bad.service", "[Service]\nType=oneshot\n"),
+    (
+        "skipped.service",
+        "ConditionPathExists=/no/such/file\n[Service]\nExecStart=/bin/sleep 1\n",
+    ),
+    (
+        "needs.service",
+        "Requires=broken.service\nAfter=broken.service\n[Service]\nExecStart=/bin/sleep 1\n",
+    ),
+    ("of@.service", "[Service]\nExecStart=/bin/sleep %i\n"),
+];
+
 #[test]
 fn what_cannot_start_says_why() {
     story("what_cannot_start_says_why", async |systemd, node| {
-        let units = [
-            (
-                "broken.service",
-                "[Service]\nExecStart=/bin/sh -c 'exit 3'\nType=oneshot\n",
-            ),
-            (
-                "once.service",
-                "[Service]\nType=oneshot\nExecStart=/bin/true\n",
-            ),
-            (
-                "stays.service",
-                "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n",
-            ),
-            ("bad.service", "[Service]\nType=oneshot\n"),
-            (
-                "skipped.service",
-                "ConditionPathExists=/no/such/file\n[Service]\nExecStart=/bin/sleep 1\n",
-            ),
-            (
-                "needs.service",
-                "Requires=broken.service\nAfter=broken.service\n[Service]\nExecStart=/bin/sleep 1\n",
-            ),
-            ("of@.service", "[Service]\nExecStart=/bin/sleep %i\n"),
-        ];
-        for (name, text) in units {
+        for (name, text) in UNITS {
             systemd.unit(name, text);
         }
         let masked = systemd.dir.join("units/masked.service");

@@ -9,8 +9,8 @@ use model::networks::PingSpec;
 use model::rules::{Copies, ServiceRules, TicketRule};
 use model::spec::{
     Attachment, Autostart, ClusterSpec, Elsewhere, Failback, FenceAction, FenceDeviceSpec,
-    FsckPolicy, MountSource, NetworkSpec, NodeSpec, ProcessLimits, Ready, ResourceKind,
-    ResourceSpec, RouteSpec, ServiceSpec,
+    FsckPolicy, MountSource, NetworkSpec, NodeSpec, ProcessLimits, ProcessSpec, Ready,
+    ResourceKind, ResourceSpec, RouteSpec, ServiceSpec,
 };
 use model::{DeviceName, NetworkName, NodeName, ServiceName, Spec};
 use similar::TextDiff;
@@ -472,34 +472,7 @@ fn kind(kind: &ResourceKind) -> Facts {
             ("network", spec.network.to_string()),
             ("duplicate_wait", time(spec.duplicate_wait)),
         ]),
-        ResourceKind::Process(spec) => {
-            let ready = match &spec.ready {
-                Ready::Executed => "executed".to_string(),
-                Ready::Port(port) => port.to_string(),
-                Ready::Notify => "notify".to_string(),
-                Ready::Http { address, path } => format!("http://{address}{path}"),
-                Ready::File(path) => format!("file {path}"),
-                Ready::Exit(argv) => argv.join(" "),
-            };
-            let mut facts = facts([
-                ("process", spec.argv.join(" ")),
-                ("user", spec.user.clone().unwrap_or_else(|| "root".into())),
-                (
-                    "directory",
-                    spec.directory.clone().unwrap_or_else(|| "/".into()),
-                ),
-                ("ready", ready),
-            ]);
-            let variables = spec.environment.iter();
-            facts.extend(variables.map(|(key, value)| (format!("variable {key}"), value.clone())));
-            facts.extend(
-                spec.group
-                    .iter()
-                    .map(|group| ("group".into(), group.clone())),
-            );
-            facts.extend(process_limits(&spec.limits));
-            facts
-        }
+        ResourceKind::Process(spec) => process(spec),
         ResourceKind::Command(spec) => facts([
             ("start", spec.start.join(" ")),
             ("stop", spec.stop.join(" ")),
@@ -573,4 +546,33 @@ fn process_limits(limits: &ProcessLimits) -> Facts {
     all.into_iter()
         .filter_map(|(key, number)| Some((key.to_string(), text(number?))))
         .collect()
+}
+
+fn process(spec: &ProcessSpec) -> Facts {
+    let ready = match &spec.ready {
+        Ready::Executed => "executed".to_string(),
+        Ready::Port(port) => port.to_string(),
+        Ready::Notify => "notify".to_string(),
+        Ready::Http { address, path } => format!("http://{address}{path}"),
+        Ready::File(path) => format!("file {path}"),
+        Ready::Exit(argv) => argv.join(" "),
+    };
+    let mut facts = facts([
+        ("process", spec.argv.join(" ")),
+        ("user", spec.user.clone().unwrap_or_else(|| "root".into())),
+        (
+            "directory",
+            spec.directory.clone().unwrap_or_else(|| "/".into()),
+        ),
+        ("ready", ready),
+    ]);
+    let variables = spec.environment.iter();
+    facts.extend(variables.map(|(key, value)| (format!("variable {key}"), value.clone())));
+    facts.extend(
+        spec.group
+            .iter()
+            .map(|group| ("group".into(), group.clone())),
+    );
+    facts.extend(process_limits(&spec.limits));
+    facts
 }

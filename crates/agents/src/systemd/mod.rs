@@ -300,48 +300,26 @@ fn warn_of_settings(context: &Context, unit: &str, found: &Unit) {
     }
 }
 
-/// A stop by stages, each within its own limit: systemd's own, TERM to all, KILL to all.
+/// Down, with what it leaves running named.
 async fn stop(
     context: &Context,
     operation: &Operation,
     spec: &SystemdSpec,
 ) -> Result<Done, BusError> {
-    let limit = operation.spec.limits.stop;
     let bus = &context.shared.systemd;
     let path = bus.load(&spec.unit).await?;
     let mut unit = Unit::look(bus, &path).await?;
-    let mut ends = bus.job_ends(&spec.unit).await?;
     if !is_down(&unit) {
-        let job = bus.stop(&spec.unit).await?;
-        let is_done = wait_for_stop(bus, &mut ends, (&spec.unit, &job, &path), limit).await?;
-        let stages = [
-            ("TERM", libc::SIGTERM, TERM_GRACE),
-            ("KILL", libc::SIGKILL, limit),
-        ];
-        let mut is_done = is_done;
-        for (name, signal, grace) in stages {
-            if is_done {
-                break;
-            }
+        unit = stop_by_stages(context, operation, spec, &path).await?;
+        if !is_down(&unit) {
             let left = list(&bus.processes(&spec.unit).await.unwrap_or_default());
-            let state = Unit::look(bus, &path).await?.why_not_up();
-            context.log.line(&format!("{state}: {name} to {left}"));
-            // Refused when there is nobody to be signalled.
-            if let Err(error) = bus.kill(&spec.unit, signal).await {
-                context.log.line(&chain(&error));
-            }
-            is_done = wait_for_stop(bus, &mut ends, (&spec.unit, &job, &path), grace).await?;
+            return Ok(Done::failed(format!(
+                "{}, even after KILL; processes: {left}",
+                unit.why_not_up()
+            )));
         }
-        unit = Unit::look(bus, &path).await?;
+        tell_spared(context, &spec.unit, &unit).await;
     }
-    if !is_down(&unit) {
-        let left = list(&bus.processes(&spec.unit).await.unwrap_or_default());
-        return Ok(Done::failed(format!(
-            "{}, even after KILL; processes: {left}",
-            unit.why_not_up()
-        )));
-    }
-    tell_spared(context, &spec.unit, &unit).await;
     if unit.activity == Activity::Failed {
         context.log.line(&format!("down: {}", unit.why_not_up()));
         let _ = bus.reset(&spec.unit).await;
@@ -350,29 +328,62 @@ async fn stop(
     Ok(Outcome::Stopped.into())
 }
 
+/// Systemd's own stop, TERM to all, KILL to all, each within its own limit.
+async fn stop_by_stages(
+    context: &Context,
+    operation: &Operation,
+    spec: &SystemdSpec,
+    path: &OwnedObjectPath,
+) -> Result<Unit, BusError> {
+    let limit = operation.spec.limits.stop;
+    let bus = &context.shared.systemd;
+    let mut ends = bus.job_ends(&spec.unit).await?;
+    let job = bus.stop(&spec.unit).await?;
+    let stopping = (spec.unit.as_str(), &job, path);
+    let mut unit = wait_for_stop(bus, &mut ends, stopping, limit).await?;
+    let stages = [
+        ("TERM", libc::SIGTERM, TERM_GRACE),
+        ("KILL", libc::SIGKILL, limit),
+    ];
+    for (name, signal, grace) in stages {
+        if is_down(&unit) {
+            break;
+        }
+        let left = list(&bus.processes(&spec.unit).await.unwrap_or_default());
+        let state = unit.why_not_up();
+        context.log.line(&format!("{state}: {name} to {left}"));
+        // Refused when there is nobody to be signalled.
+        if let Err(error) = bus.kill(&spec.unit, signal).await {
+            context.log.line(&chain(&error));
+        }
+        unit = wait_for_stop(bus, &mut ends, stopping, grace).await?;
+    }
+    Ok(unit)
+}
+
 fn is_down(unit: &Unit) -> bool {
     matches!(unit.activity, Activity::Inactive | Activity::Failed)
 }
 
-/// Waits for the end of a stop; whether the unit is down then.
+/// Waits for the end of a stop, at most so long, and looks what the unit is then.
 async fn wait_for_stop(
     bus: &Bus,
     ends: &mut JobEnds,
-    (unit, job, path): (&str, &OwnedObjectPath, &OwnedObjectPath),
+    (name, job, path): (&str, &OwnedObjectPath, &OwnedObjectPath),
     limit: Duration,
-) -> Result<bool, BusError> {
+) -> Result<Unit, BusError> {
     let until = Instant::now() + limit;
     loop {
-        if is_down(&Unit::look(bus, path).await?) {
-            return Ok(true);
+        let unit = Unit::look(bus, path).await?;
+        if is_down(&unit) {
+            return Ok(unit);
         }
         match timeout_at(until, ends.result_of(job)).await {
-            Err(_) => return Ok(is_down(&Unit::look(bus, path).await?)),
-            Ok(Some(_)) => return Ok(is_down(&Unit::look(bus, path).await?)),
+            Err(_) | Ok(Some(_)) => return Unit::look(bus, path).await,
             // The bus broke; systemd goes on with the job.
             Ok(None) => {
                 sleep(ASK_AGAIN).await;
-                *ends = bus.job_ends(unit).await?;
+                *ends = bus.job_ends(name).await?;
             }
         }
     }

@@ -410,17 +410,14 @@ impl Local {
     }
 
     pub fn report(&self, want: Want) -> Report {
-        let failure = self.resources.iter().find_map(|r| match r.state {
-            ResourceState::Failed => r.failure.clone(),
-            ResourceState::Stopped
-            | ResourceState::Starting
-            | ResourceState::Running
-            | ResourceState::Stopping => None,
-        });
-        let failure = failure.or_else(|| self.check_failure.clone());
-        if let Some(failure) = &failure
-            && failure.verb == Some(Verb::Stop)
-        {
+        let failures = || {
+            let failed = |r: &&LocalResource| r.state == ResourceState::Failed;
+            let resources = self.resources.iter().filter(failed);
+            resources.filter_map(|resource| resource.failure.as_ref())
+        };
+        // Whatever else failed, before it or because of it: what cannot be stopped here may
+        // still run, and must be told.
+        if let Some(failure) = failures().find(|failure| failure.verb == Some(Verb::Stop)) {
             return Report::StopFailed(failure.clone());
         }
         if let (Want::Up, Passage::Leaves(_, leave)) = (want, &self.passage) {
@@ -430,6 +427,8 @@ impl Local {
                 Leave::Gone => Report::HandedOver,
             };
         }
+        let failure = failures().next().cloned();
+        let failure = failure.or_else(|| self.check_failure.clone());
         match want {
             Want::Down
                 if self.is_down() && (self.busy.is_none() || plant::is(Plant::StopToldEarly)) =>

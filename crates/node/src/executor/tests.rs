@@ -236,3 +236,34 @@ fn a_start_that_gave_way_says_nothing_about_the_stop() {
     assert!(hands.told().is_empty());
     assert_eq!(hands.reports.last(), Some(&Report::LeaseEnded));
 }
+
+#[test]
+fn a_stop_that_failed_is_told_whatever_else_has_ended_by_itself() {
+    let (state, index) = granted();
+    let mut hands = Hands::new();
+    hands.find_nothing(&state);
+    let mut started = Vec::new();
+    for step in 1..=2 {
+        hands.executor.advance(&state, index, Instant(step));
+        let start = hands.operations().remove(0);
+        hands.answer(&start, Outcome::Running);
+        started.push(start.address);
+    }
+    hands.executor.handle_permit(Permit::Stop);
+    hands.executor.advance(&state, index, Instant(3));
+    let stop = hands.operations().remove(0);
+    assert_eq!((stop.verb, &stop.address), (Verb::Stop, &started[1]));
+    // What the later one's stop had to end belonged to the earlier one.
+    let how = "signal 15".to_string();
+    hands
+        .executor
+        .handle_failure(&started[0], how, String::new());
+    hands.answer(&stop, Outcome::Failed("busy".into()));
+    hands.executor.advance(&state, index, Instant(4));
+    hands.operations();
+    let last = hands.reports.last();
+    let Some(Report::StopFailed(failure)) = last else {
+        panic!("{last:?}");
+    };
+    assert_eq!(failure.how, "busy");
+}
