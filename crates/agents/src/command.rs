@@ -14,6 +14,7 @@ use crate::log;
 use crate::members::{self, Stage, end_all};
 use crate::program::{Launch, LaunchError};
 use crate::record::Trace;
+use crate::role;
 
 /// For a program that overran its limit to tidy up after TERM, before KILL.
 const TERM_GRACE: Duration = Duration::from_secs(2);
@@ -77,8 +78,13 @@ pub(crate) async fn operate(
         }
         Verb::MigrateFrom => handover::take_in(context, operation, spec, held).await,
         Verb::Probe | Verb::Status => {
+            if operation.verb == Verb::Probe
+                && let Err(how) = role::end_orphan(context).await
+            {
+                return Done::failed(how);
+            }
             let done = status(context, spec, operation.limit).await;
-            if done.outcome != Outcome::Running {
+            if !is_up(&done.outcome) {
                 *held = None;
             } else if held.is_none() {
                 *held = Some(Running::new(context));
@@ -90,17 +96,25 @@ pub(crate) async fn operate(
             *held = None;
             stop(context, operation, spec).await
         }
+        Verb::Promote | Verb::Demote => role::change(context, operation, spec).await,
         _other => Done::unknown(operation),
     }
 }
 
-/// Asks the status program: exit 0 is running, 3 stopped, all else a failure.
+/// Whether it runs, in whatever role.
+pub(crate) fn is_up(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Running | Outcome::Promoted)
+}
+
+/// Asks the status program: exit 0 is running, 3 stopped, 8 running promoted where there are
+/// roles, all else a failure.
 pub(crate) async fn status(context: &Context, spec: &CommandSpec, limit: Duration) -> Done {
     let launch = launch(context, &spec.status, "status");
     let (run, output) = run(context, launch, limit).await;
     let outcome = match run {
         Run::Ended(Ended::Exited(0)) => Outcome::Running,
         Run::Ended(Ended::Exited(3)) => Outcome::Stopped,
+        Run::Ended(Ended::Exited(8)) if spec.roles.is_some() => Outcome::Promoted,
         Run::Ended(other) => Outcome::Failed(format!("status: {other}")),
         Run::TimedOut => Outcome::TimedOut,
         Run::NotStarted(error) => return Done::error(&error),
@@ -122,7 +136,7 @@ async fn start(
 ) -> Done {
     let limit = operation.spec.limits.status.min(operation.limit);
     let found = status(context, spec, limit).await;
-    if found.outcome == Outcome::Running {
+    if is_up(&found.outcome) {
         context.log.line("runs already: adopted");
         *held = Some(Running::new(context));
         return found;

@@ -20,7 +20,7 @@ use crate::record::Trace;
 const PEER: &str = "MAINSTAY_PEER";
 
 /// Variable in the environment of a program that hands over: whose it is.
-const HANDOVER: &str = "MAINSTAY_HANDOVER";
+pub(crate) const HANDOVER: &str = "MAINSTAY_HANDOVER";
 
 /// KILL works at once, unless a process hangs in the kernel.
 const ENDS_WITHIN: Duration = Duration::from_secs(5);

@@ -33,6 +33,7 @@ mod process;
 mod program;
 mod ready;
 mod record;
+mod role;
 mod route;
 mod settings;
 mod systemd;

@@ -212,7 +212,7 @@ impl Worker {
                     return;
                 };
                 let done = command::status(&self.context, &spec, limit).await;
-                if done.outcome == Outcome::Running {
+                if command::is_up(&done.outcome) {
                     return;
                 }
                 ("its last process has ended".to_owned(), done.output)

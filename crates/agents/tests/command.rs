@@ -20,6 +20,7 @@ fn command(node: &Node, start: &str, stop: &str, status: &str) -> ResourceSpec {
         stop: script(stop),
         status: script(status),
         migration: None,
+        roles: None,
     };
     resource("command-1", ResourceKind::Command(spec))
 }

@@ -16,6 +16,7 @@ fn guest(node: &Node, to: &str, from: &str) -> ResourceSpec {
         start: script("touch $D/up"),
         stop: script("rm -f $D/up"),
         status: script("test -e $D/up || exit 3"),
+        roles: None,
         migration: Some(Box::new(MigrationCommands {
             to: script(to),
             from: script(from),

@@ -335,7 +335,9 @@ impl From<Rejected> for ApiError {
             Rejected::NoSuchService(_) => ErrorCode::NoSuchService,
             Rejected::NodeExists(_) => ErrorCode::NodeExists,
             Rejected::BadToken => ErrorCode::BadToken,
-            Rejected::MayStillRun { .. } => ErrorCode::MayStillRun,
+            Rejected::MayStillRun { .. } | Rejected::MayStillBePromoted { .. } => {
+                ErrorCode::MayStillRun
+            }
             Rejected::NodeNotReady { .. } => ErrorCode::NodeNotReady,
             Rejected::Late(_) | Rejected::Refused(_) => ErrorCode::OrderRefused,
             Rejected::NeedsLevel { .. } => ErrorCode::UpgradeFirst,

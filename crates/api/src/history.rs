@@ -126,6 +126,10 @@ fn subject(what: &Happening) -> Subject {
         Happening::Migrating { service, node, .. } => both("migrating", service, node),
         Happening::HandedOver { service, node, .. } => both("handed-over", service, node),
         Happening::MigrationEnded { service, node, .. } => both("migration-ended", service, node),
+        Happening::Promoting { service, node, .. } => both("promoting", service, node),
+        Happening::Demoting { service, node, .. } => both("demoting", service, node),
+        Happening::Promoted { service, node } => both("promoted", service, node),
+        Happening::Demoted { service, node } => both("demoted", service, node),
         Happening::Running { service, node } => both("running", service, node),
         Happening::Stopped { service, node, .. } => both("stopped", service, node),
         Happening::StrayFound { service, node } => both("stray-found", service, node),
@@ -155,6 +159,8 @@ fn grounds(what: &Happening) -> (Option<u64>, Option<String>) {
         Happening::Granted { plan, because, .. }
         | Happening::Migrating { plan, because, .. }
         | Happening::Restarted { plan, because, .. }
+        | Happening::Promoting { plan, because, .. }
+        | Happening::Demoting { plan, because, .. }
         | Happening::Revoked { plan, because, .. } => (Some(plan.0), Some(because.to_string())),
         Happening::Stopped { because, .. } | Happening::FenceAsked { because, .. } => {
             (None, Some(because.to_string()))
@@ -165,6 +171,8 @@ fn grounds(what: &Happening) -> (Option<u64>, Option<String>) {
         Happening::Running { .. }
         | Happening::HandedOver { .. }
         | Happening::MigrationEnded { .. }
+        | Happening::Promoted { .. }
+        | Happening::Demoted { .. }
         | Happening::StrayFound { .. }
         | Happening::StrayStopped { .. }
         | Happening::Failed { .. }

@@ -64,7 +64,7 @@ impl Status {
             || self
                 .services
                 .iter()
-                .any(|service| !service.state.is_settled())
+                .any(|service| !service.state.is_settled() || service.changes_role())
     }
 }
 
@@ -174,6 +174,10 @@ pub struct ServiceStatus {
     pub node: Option<String>,
     /// Since when it is as it is.
     pub since: Timestamp,
+    /// Of a copy of a service with roles: `promoted`, `unpromoted`, or `promoting` and
+    /// `demoting` while it changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// Its resources, in start order.
     pub resources: Vec<ResourceStatus>,
     /// Why it is as it is, in words.
@@ -224,6 +228,12 @@ pub enum ServiceState {
 }
 
 impl ServiceStatus {
+    /// Whether its role is about to change.
+    #[must_use]
+    pub fn changes_role(&self) -> bool {
+        matches!(self.role.as_deref(), Some("promoting" | "demoting"))
+    }
+
     /// Whether this is the service, or one of its copies.
     #[must_use]
     pub fn is_of(&self, name: &str) -> bool {

@@ -187,6 +187,7 @@ fn one_service(
             Some(claim) => claim.since.into(),
             None => service.since.into(),
         },
+        role: role(spec, service.claim.as_ref()),
         resources: resources(spec, service.claim.as_ref()),
         reason,
         wish: match service.wish {
@@ -353,8 +354,23 @@ fn waiting_state(reason: &Reason) -> ServiceState {
         | Reason::MovesLive { .. }
         | Reason::NotMovedLive { .. }
         | Reason::WaitsForClearing { .. }
+        | Reason::ShouldBePromoted
+        | Reason::WaitsForDemote { .. }
+        | Reason::RoleEnded { .. }
+        | Reason::FoundPromoted { .. }
+        | Reason::NobodyToPromote { .. }
+        | Reason::UnfitToLead { .. }
+        | Reason::TooManyPromoted { .. }
         | Reason::FenceFailed { .. } => ServiceState::Waiting,
     }
+}
+
+/// Of what runs, where there are roles, or what is promoted still.
+fn role(spec: Option<&ServiceSpec>, claim: Option<&Claim>) -> Option<String> {
+    let claim = claim?;
+    let has_roles = spec.is_some_and(|spec| spec.rules.roles.is_some());
+    let word = claim.role.word().to_string();
+    (has_roles || claim.role.may_be_promoted()).then_some(word)
 }
 
 fn resources(spec: Option<&ServiceSpec>, claim: Option<&Claim>) -> Vec<ResourceStatus> {
@@ -367,16 +383,25 @@ fn resources(spec: Option<&ServiceSpec>, claim: Option<&Claim>) -> Vec<ResourceS
         kind: kind(name).to_string(),
         state: state.word().to_string(),
     };
+    // What runs only where the service is promoted is no part of an ordinary copy.
+    let is_part = |name: &model::ResourceName, state: ResourceState| {
+        let led = claim.is_some_and(|claim| claim.role.is_wished());
+        let roles = spec.and_then(|spec| spec.rules.roles.as_ref());
+        let is_apart = roles.is_some_and(|roles| roles.while_promoted.contains(name));
+        led || !is_apart || state != ResourceState::Stopped
+    };
     match claim {
         Some(claim) if !claim.resources.is_empty() => claim
             .resources
             .iter()
+            .filter(|(name, state)| is_part(name, *state))
             .map(|(name, state)| one(name, *state))
             .collect(),
         Some(_) | None => spec
             .map(|spec| spec.resources.iter())
             .into_iter()
             .flatten()
+            .filter(|resource| is_part(&resource.name, ResourceState::Stopped))
             .map(|resource| one(&resource.name, ResourceState::Stopped))
             .collect(),
     }

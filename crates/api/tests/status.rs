@@ -77,6 +77,8 @@ fn claim(node: &str, phase: Phase) -> Claim {
         scope: RestartScope::All,
         resources: vec![(name("ip"), ResourceState::Running)],
         made_from: 1,
+        role: Default::default(),
+        turn: 0,
         plan: PlanId(2),
         because: Reason::ShouldRun,
         since: WallTime(2000),

@@ -215,6 +215,9 @@ fn service_row(service: &ServiceStatus, look: Look) -> Vec<Cell> {
         .filter(|r| r.state == "running")
         .count();
     let mut state = service.state.word().to_string();
+    if let Some(role) = shown_role(service) {
+        state.push_str(&format!(", {role}"));
+    }
     if service.frozen {
         state.push_str(", frozen");
     }
@@ -226,6 +229,11 @@ fn service_row(service: &ServiceStatus, look: Look) -> Vec<Cell> {
         cell(format!("{running} of {}", service.resources.len())),
         cell(short_reason(service)),
     ]
+}
+
+/// That a copy is promoted, or about to be; an ordinary one goes without saying.
+fn shown_role(service: &ServiceStatus) -> Option<&str> {
+    service.role.as_deref().filter(|role| *role != "unpromoted")
 }
 
 /// A blocked service has a reason for each node; one line has no room for them.
@@ -295,6 +303,9 @@ pub(crate) fn service(service: &ServiceStatus, status: &Status, look: Look) -> S
     let mut text = format!("service {}: {state}{place}{since}\n", service.name);
     text.push_str(&whose_view(status, look));
     text.push_str(&format!("why: {}\n", service.reason));
+    if let Some(role) = &service.role {
+        text.push_str(&format!("role: {role}\n"));
+    }
     if service.frozen {
         text.push_str("frozen: it is left as it is, whatever happens\n");
     }

@@ -19,6 +19,12 @@ pub(crate) enum Goal {
         on: Option<String>,
         not_on: Option<String>,
     },
+    /// A copy of the service is promoted: on `on` if given, and not on `not_on`.
+    Promoted {
+        service: String,
+        on: Option<String>,
+        not_on: Option<String>,
+    },
     /// The service has come up once more since the order.
     RunsAgain { service: String },
     /// The service runs nowhere, on purpose.
@@ -58,6 +64,15 @@ impl Goal {
             .peekable();
         if copies.peek().is_none() {
             return Self::of_order(order, before).into_iter().collect();
+        }
+        if let (Order::Move { to, .. }, true) = (order, has_roles(before, &name)) {
+            let led = before.services.iter().find(|s| is_led(s, &name));
+            let on = to.as_ref().map(ToString::to_string);
+            return vec![Self::Promoted {
+                not_on: led.and_then(|s| s.node.clone()).filter(|_| on.is_none()),
+                service: name,
+                on,
+            }];
         }
         let of_copy = |copy: &api::ServiceStatus| match order {
             // Not every copy has a node at every time: the plan says which ones start.
@@ -153,6 +168,20 @@ impl Goal {
                     s.state == ServiceState::Running && place(&s.node)
                 })
             }
+            Self::Promoted {
+                service,
+                on,
+                not_on,
+            } => {
+                let is_there = |s: &api::ServiceStatus| {
+                    (on.is_none() || s.node == *on) && (not_on.is_none() || s.node != *not_on)
+                };
+                let mut led = status.services.iter().filter(|s| is_led(s, service));
+                match led.any(is_there) {
+                    true => Verdict::Reached,
+                    false => Verdict::NotYet(format!("{service} is not promoted there yet")),
+                }
+            }
             Self::RunsAgain { service } => {
                 let again = since.iter().any(|entry| {
                     entry.kind == "running" && entry.service.as_ref() == Some(service)
@@ -207,11 +236,20 @@ fn service_verdict(
 }
 
 fn is_settled(service: &api::ServiceStatus) -> bool {
-    service.state.is_settled()
+    service.state.is_settled() && !service.changes_role()
+}
+
+fn has_roles(status: &Status, name: &str) -> bool {
+    let mut services = status.services.iter();
+    services.any(|s| s.copy_of.as_deref() == Some(name) && s.role.is_some())
+}
+
+fn is_led(service: &api::ServiceStatus, name: &str) -> bool {
+    service.copy_of.as_deref() == Some(name) && service.role.as_deref() == Some("promoted")
 }
 
 fn settled(status: &Status, name: &str, since: &[HistoryEntryView]) -> Verdict {
-    let ends = ["running", "stopped"];
+    let ends = ["running", "stopped", "promoted", "demoted"];
     let ended = since
         .iter()
         .any(|entry| entry.service.as_deref() == Some(name) && ends.contains(&entry.kind.as_str()));

@@ -12,7 +12,7 @@ use model::spec::{
     FsckPolicy, MountSource, NetworkSpec, NodeSpec, ProcessLimits, ProcessSpec, Ready,
     ResourceKind, ResourceSpec, RouteSpec, ServiceSpec,
 };
-use model::{DeviceName, NetworkName, NodeName, ServiceName, Spec};
+use model::{DeviceName, NetworkName, NodeName, ResourceName, ServiceName, Spec};
 use similar::TextDiff;
 
 /// What a change is about.
@@ -449,6 +449,18 @@ fn rules(rules: &ServiceRules) -> Facts {
         facts.extend(self::check(&check.name.to_string(), check));
     }
     facts.extend(ping(rules.ping.as_ref()));
+    if let Some(roles) = &rules.roles {
+        let promoted = roles.promoted.to_string();
+        facts.insert("promoted".into(), promoted);
+        let names = |names: &BTreeSet<ResourceName>| list(&names.iter().collect::<Vec<_>>());
+        facts.insert("promoted resources".into(), names(&roles.takers));
+        facts.insert("when promoted".into(), names(&roles.while_promoted));
+        facts.insert("notify".into(), names(&roles.notified));
+    }
+    if !rules.after_promoted.is_empty() {
+        let names: Vec<_> = rules.after_promoted.iter().collect();
+        facts.insert("after, promoted".into(), list(&names));
+    }
     facts
 }
 
@@ -473,11 +485,18 @@ fn kind(kind: &ResourceKind) -> Facts {
             ("duplicate_wait", time(spec.duplicate_wait)),
         ]),
         ResourceKind::Process(spec) => process(spec),
-        ResourceKind::Command(spec) => facts([
-            ("start", spec.start.join(" ")),
-            ("stop", spec.stop.join(" ")),
-            ("status", spec.status.join(" ")),
-        ]),
+        ResourceKind::Command(spec) => {
+            let mut facts = facts([
+                ("start", spec.start.join(" ")),
+                ("stop", spec.stop.join(" ")),
+                ("status", spec.status.join(" ")),
+            ]);
+            if let Some(roles) = &spec.roles {
+                facts.insert("promote".into(), roles.promote.join(" "));
+                facts.insert("demote".into(), roles.demote.join(" "));
+            }
+            facts
+        }
         ResourceKind::Agent(spec) => {
             let mut facts = facts([("agent", spec.agent.clone())]);
             let options = spec.options.iter();

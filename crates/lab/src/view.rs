@@ -42,13 +42,28 @@ pub struct ServiceView {
     pub state: String,
     /// Where it is.
     pub node: Option<String>,
+    /// The service that it is a copy of, if it is one.
+    #[serde(default)]
+    pub copy_of: Option<String>,
+    /// Whether it is promoted, where there are roles.
+    #[serde(default)]
+    pub role: Option<String>,
+}
+
+impl ServiceView {
+    /// Whether it is called like this; a service with copies means its promoted one.
+    #[must_use]
+    pub fn is_meant_by(&self, name: &str) -> bool {
+        let is_led = self.role.as_deref() == Some("promoted");
+        self.name == name || (is_led && self.copy_of.as_deref() == Some(name))
+    }
 }
 
 impl View {
-    /// Where a service runs.
+    /// Where a service runs; of one with copies, where it is promoted.
     #[must_use]
     pub fn runs_on(&self, service: &str) -> Option<&str> {
-        let runs = |s: &&ServiceView| s.name == service && s.state == "running";
+        let runs = |s: &&ServiceView| s.is_meant_by(service) && s.state == "running";
         self.services.iter().find(runs)?.node.as_deref()
     }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::checks::{CheckName, CheckOrder, Verdict};
 use crate::lock::{LockOwner, LockWait};
 use crate::networks::NetworksSeen;
+use crate::roles::RoleTold;
 use crate::seen::{
     Dependencies, FenceResult, Found, Maintenance, ResourceFailure, ResourceState, RestartScope,
     TicketStanding, WitnessKind,
@@ -192,6 +193,29 @@ pub enum Command {
         /// Why.
         because: Reason,
     },
+    /// The holder of a claim shall make what runs the promoted one. Rejected unless as many as
+    /// are wanted are left when every other that is promoted, or may be, is counted.
+    Promote {
+        /// Which service.
+        service: ServiceName,
+        /// Which claim.
+        epoch: ClaimEpoch,
+        /// By which plan.
+        plan: PlanId,
+        /// Why.
+        because: Reason,
+    },
+    /// The holder of a claim shall make it an ordinary one again.
+    Demote {
+        /// Which service.
+        service: ServiceName,
+        /// Which claim.
+        epoch: ClaimEpoch,
+        /// By which plan.
+        plan: PlanId,
+        /// Why.
+        because: Reason,
+    },
     /// The holder of a claim tells how it is.
     Report {
         /// Who.
@@ -211,6 +235,9 @@ pub enum Command {
         report: Report,
         /// State of each resource, in start order.
         resources: Vec<(ResourceName, ResourceState)>,
+        /// How it stands with its role.
+        #[serde(default)]
+        role: RoleTold,
     },
     /// A stray (a service found running without a claim) has been stopped.
     StrayStopped {
@@ -596,6 +623,14 @@ pub enum Rejected {
     #[error("{service} may still run on {node}")]
     MayStillRun {
         /// Which service.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+    },
+    /// S1 and S2 for the role: as many as are wanted may be promoted already.
+    #[error("{service} may still be promoted on {node}")]
+    MayStillBePromoted {
+        /// Which copy.
         service: ServiceName,
         /// Where.
         node: NodeName,

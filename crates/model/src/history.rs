@@ -60,6 +60,42 @@ pub enum Happening {
         /// Why.
         because: Reason,
     },
+    /// What runs is to be promoted.
+    Promoting {
+        /// Which copy.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+        /// By which plan.
+        plan: PlanId,
+        /// Why.
+        because: Reason,
+    },
+    /// What is promoted is to be an ordinary one again.
+    Demoting {
+        /// Which copy.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+        /// By which plan.
+        plan: PlanId,
+        /// Why.
+        because: Reason,
+    },
+    /// What runs is promoted.
+    Promoted {
+        /// Which copy.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+    },
+    /// What was promoted is an ordinary one again.
+    Demoted {
+        /// Which copy.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+    },
     /// A service is to be stopped.
     Revoked {
         /// Which service.
@@ -338,6 +374,45 @@ impl fmt::Display for NetworkNews {
 }
 
 impl Happening {
+    /// What a plan does to a service, and what happened to the role of a copy.
+    fn fmt_step(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Granted {
+                service,
+                node,
+                plan,
+                because,
+            } => write!(f, "plan {plan}: start {service} on {node}: {because}"),
+            Self::Restarted {
+                service,
+                node,
+                plan,
+                because,
+            } => write!(f, "plan {plan}: restart {service} on {node}: {because}"),
+            Self::Revoked {
+                service,
+                node,
+                plan,
+                because,
+            } => write!(f, "plan {plan}: stop {service} on {node}: {because}"),
+            Self::Promoting {
+                service,
+                node,
+                plan,
+                because,
+            } => write!(f, "plan {plan}: promote {service} on {node}: {because}"),
+            Self::Demoting {
+                service,
+                node,
+                plan,
+                because,
+            } => write!(f, "plan {plan}: demote {service} on {node}: {because}"),
+            Self::Promoted { service, node } => write!(f, "{service} is promoted on {node}"),
+            Self::Demoted { service, node } => write!(f, "{service} is demoted on {node}"),
+            _other => Ok(()),
+        }
+    }
+
     /// What happened to the configuration, a lock, the right to decide between two halves, or a
     /// network.
     fn fmt_right(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -409,24 +484,13 @@ impl fmt::Display for Happening {
                 state,
                 because,
             } => fmt_node(f, node, state, because.as_ref()),
-            Self::Granted {
-                service,
-                node,
-                plan,
-                because,
-            } => write!(f, "plan {plan}: start {service} on {node}: {because}"),
-            Self::Restarted {
-                service,
-                node,
-                plan,
-                because,
-            } => write!(f, "plan {plan}: restart {service} on {node}: {because}"),
-            Self::Revoked {
-                service,
-                node,
-                plan,
-                because,
-            } => write!(f, "plan {plan}: stop {service} on {node}: {because}"),
+            Self::Promoting { .. }
+            | Self::Demoting { .. }
+            | Self::Promoted { .. }
+            | Self::Demoted { .. }
+            | Self::Granted { .. }
+            | Self::Restarted { .. }
+            | Self::Revoked { .. } => self.fmt_step(f),
             Self::Migrating { .. } | Self::HandedOver { .. } | Self::MigrationEnded { .. } => {
                 self.fmt_migration(f)
             }

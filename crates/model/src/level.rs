@@ -7,7 +7,8 @@
 //! it, so no member ever meets something there that it does not know.
 
 use crate::command::{Command, ServiceOrder};
-use crate::rules::ServiceRules;
+use crate::roles::RoleMeant;
+use crate::rules::{Company, ServiceRules};
 use crate::spec::{
     MountSource, NetworkSpec, ProcessLimits, ProcessSpec, Ready, ResourceKind, ServiceSpec, Spec,
 };
@@ -42,7 +43,9 @@ impl Command {
             | Self::CheckTold { .. }
             | Self::NetworksTold { .. }
             | Self::RearmCards { .. }
-            | Self::Migrate { .. } => 2,
+            | Self::Migrate { .. }
+            | Self::Promote { .. }
+            | Self::Demote { .. } => 2,
             _of_the_first_version => LEVEL_FIRST,
         }
     }
@@ -67,12 +70,21 @@ impl ServiceSpec {
             check_owner,
             ping,
             live,
+            roles,
+            after_promoted,
+            together_with,
+            apart_from,
             ..
         } = &self.rules;
+        let with_role = |company: &[Company]| company.iter().any(|it| it.role != RoleMeant::Any);
         !checks.is_empty()
             || check_owner.is_some()
             || ping.is_some()
             || *live
+            || roles.is_some()
+            || !after_promoted.is_empty()
+            || with_role(together_with)
+            || with_role(apart_from)
             || self.resources.iter().any(|it| it.kind.is_of_level_2())
     }
 }
@@ -81,7 +93,7 @@ impl ResourceKind {
     fn is_of_level_2(&self) -> bool {
         match self {
             Self::Address(_) => false,
-            Self::Command(command) => command.migration.is_some(),
+            Self::Command(command) => command.migration.is_some() || command.roles.is_some(),
             Self::Process(process) => process.is_of_level_2(),
             Self::Mount(mount) => match mount.source {
                 MountSource::Device { .. } | MountSource::Bind { .. } => false,

@@ -80,6 +80,10 @@ plants! {
     MigrationUnproven "migration-unproven" "When the end of a live migration that has the claim is over, nobody waits for the other one."
     SourceNotCleared "source-not-cleared" "A live migration is over when the service runs at the target; what is left at the source is forgotten."
     HandedOverEarly "handed-over-early" "The claim goes to the target of a live migration before the source has handed over."
+    PromoteBesideDemote "promote-beside-demote" "A copy is promoted while another one is being demoted, and may still be promoted."
+    PromoteBesideLost "promote-beside-lost" "Who was promoted on a lost node does not count, before the node is fenced."
+    RoleForgotten "role-forgotten" "A daemon that starts again takes what it finds promoted for an ordinary copy."
+    DemoteToldEarly "demote-told-early" "A copy is told as demoted while its demotion is still under way."
     BoundNotAwaited "bound-not-awaited" "A lost node counts as ended when its lease is over, not its watchdog."
 }
 

@@ -299,6 +299,40 @@ pub enum Reason {
         /// Which.
         node: NodeName,
     },
+    /// A copy should be promoted, and none is.
+    ShouldBePromoted,
+    /// Another copy may still be promoted.
+    WaitsForDemote {
+        /// Where.
+        node: NodeName,
+    },
+    /// It gave the role away, or lost it.
+    RoleEnded {
+        /// Where.
+        node: NodeName,
+    },
+    /// It was found promoted, and nobody has asked for that.
+    FoundPromoted {
+        /// Where.
+        node: NodeName,
+    },
+    /// No copy can be promoted now.
+    NobodyToPromote {
+        /// For each node with a copy, why not.
+        nodes: Vec<(NodeName, String)>,
+    },
+    /// What speaks for it to be promoted there has become too little.
+    UnfitToLead {
+        /// Where.
+        node: NodeName,
+        /// Why.
+        why: String,
+    },
+    /// More copies are promoted than are wanted.
+    TooManyPromoted {
+        /// How many are wanted.
+        wanted: u32,
+    },
     /// A witness answers a majority.
     WitnessAnswers {
         /// Which.
@@ -437,6 +471,30 @@ impl Reason {
                     f,
                     "waits until {node} has cleared away what a live move left"
                 )
+            }
+            other => other.fmt_role(f),
+        }
+    }
+
+    /// Who is promoted, and who not.
+    fn fmt_role(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ShouldBePromoted => write!(f, "a copy should be promoted, and none is"),
+            Self::WaitsForDemote { node } => {
+                write!(f, "waits until it is not promoted on {node} any more")
+            }
+            Self::FoundPromoted { node } => write!(f, "found promoted on {node}"),
+            Self::RoleEnded { node } => write!(f, "it is not promoted on {node} any more"),
+            Self::NobodyToPromote { nodes } => {
+                f.write_str("no copy can be promoted")?;
+                fmt_each(f, nodes)
+            }
+            Self::UnfitToLead { node, why } => {
+                write!(f, "it shall not be promoted on {node}: {why}")
+            }
+            Self::TooManyPromoted { wanted: 1 } => write!(f, "one promoted copy is enough"),
+            Self::TooManyPromoted { wanted } => {
+                write!(f, "{wanted} promoted copies are enough")
             }
             other => other.fmt_witness(f),
         }
@@ -643,6 +701,10 @@ fn fmt_too_often(
 
 fn fmt_no_node(f: &mut fmt::Formatter<'_>, nodes: &[(NodeName, String)]) -> fmt::Result {
     f.write_str("no node may run it")?;
+    fmt_each(f, nodes)
+}
+
+fn fmt_each(f: &mut fmt::Formatter<'_>, nodes: &[(NodeName, String)]) -> fmt::Result {
     nodes.iter().enumerate().try_for_each(|(i, (node, why))| {
         write!(f, "{} {node}: {why}", if i == 0 { ":" } else { ";" })
     })

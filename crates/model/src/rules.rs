@@ -1,7 +1,7 @@
 //! What few services need and the spec can say: copies, company, capacity, tickets, answers
 //! to failures. Everything here has a default under which it is as if it were not there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::checks::{CheckName, CheckSpec, NodeCheck};
 use crate::networks::PingSpec;
 use crate::operation::Verb;
+use crate::roles::{RoleMeant, Roles};
 use crate::seen::ResourceFailure;
 use crate::{NodeName, ServiceName, TicketName, duration};
 
@@ -137,6 +138,10 @@ pub struct ServiceRules {
     pub ping: Option<PingSpec>,
     /// Whether it can go from node to node without a stop. It then has one resource, which can.
     pub live: bool,
+    /// Of a service with copies: that some of them are promoted, and how.
+    pub roles: Option<Roles>,
+    /// Those in `after` of which a promoted copy must be there.
+    pub after_promoted: BTreeSet<ServiceName>,
 }
 
 /// How many copies of a service run.
@@ -175,10 +180,17 @@ pub struct Company {
     /// How much, as a wish; none: it must be so.
     #[serde(default)]
     pub points: Option<u32>,
+    /// Which of its copies.
+    #[serde(default)]
+    pub role: RoleMeant,
 }
 
 impl fmt::Display for Company {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.role {
+            RoleMeant::Any => {}
+            RoleMeant::Promoted => f.write_str("promoted ")?,
+        }
         match self.points {
             Some(points) => write!(f, "{} ({points} points)", self.service),
             None => self.service.fmt(f),
@@ -329,11 +341,14 @@ pub enum FailureAnswer {
     Standby,
     /// Nothing at all: it counts as running.
     Ignore,
+    /// What is promoted is demoted, so that another copy can take over, and then restarted in
+    /// place as with `Restart`.
+    Demote,
 }
 
 impl FailureAnswer {
     /// All of them, with their words in the file.
-    pub const WORDS: [(&'static str, Self); 7] = [
+    pub const WORDS: [(&'static str, Self); 8] = [
         ("restart", Self::Restart),
         ("move", Self::Move),
         ("stop", Self::Stop),
@@ -341,6 +356,7 @@ impl FailureAnswer {
         ("fence", Self::Fence),
         ("standby", Self::Standby),
         ("ignore", Self::Ignore),
+        ("demote", Self::Demote),
     ];
 
     /// The word for it in the file and in messages.
@@ -354,6 +370,7 @@ impl FailureAnswer {
             Self::Fence => "fence",
             Self::Standby => "standby",
             Self::Ignore => "ignore",
+            Self::Demote => "demote",
         }
     }
 }

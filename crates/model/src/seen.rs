@@ -10,6 +10,7 @@ use crate::checks::ChecksSeen;
 use crate::migration::Migration;
 use crate::networks::NetworksSeen;
 use crate::operation::{ResourceAddress, Verb};
+use crate::roles::RoleSeen;
 use crate::spec::NodeSpec;
 use crate::{
     BootId, ClaimEpoch, ClusterTime, DeviceName, FenceId, Moment, NodeId, NodeName, OperationTimes,
@@ -407,6 +408,12 @@ pub struct ServiceSeen {
     /// What is known of its checks beside the file.
     #[serde(default, skip_serializing_if = "ChecksSeen::is_empty")]
     pub checks: ChecksSeen,
+    /// Of a promoted copy: that an operator wants another one promoted. Gone when one is.
+    #[serde(default)]
+    pub moving_role: Option<MoveRequest>,
+    /// Why it is not promoted any more, until another copy is (told as reason of that).
+    #[serde(default)]
+    pub role_end: Option<Reason>,
 }
 
 /// Whether a service waits for those that it is `after`.
@@ -475,6 +482,13 @@ pub struct Claim {
     pub resources: Vec<(ResourceName, ResourceState)>,
     /// Version of the spec that the service was granted from.
     pub made_from: u64,
+    /// Its role, where the service has roles.
+    #[serde(default)]
+    pub role: RoleSeen,
+    /// Numbers the wishes for its role under this claim. What the node tells of the role counts
+    /// only as an answer to the latest.
+    #[serde(default)]
+    pub turn: u32,
     /// The plan that made or last changed it.
     pub plan: PlanId,
     /// Why it was granted, restarted or revoked: the latest decision.

@@ -62,6 +62,10 @@ pub enum Measured {
     /// From the order to move live until it runs at the other end; it answers meanwhile, but for
     /// the moment of the hand-over, which nobody but its clients can measure.
     Migration,
+    /// From the order until it is promoted, with all that runs only then.
+    Promote,
+    /// From the order until it is an ordinary copy.
+    Demote,
 }
 
 /// How long the operations of one service took.
@@ -79,6 +83,12 @@ pub struct OperationTimes {
     /// Live migrations that ended well.
     #[serde(default)]
     pub migrations: Spans,
+    /// Promotions that ended well.
+    #[serde(default)]
+    pub promotions: Spans,
+    /// Demotions that ended well.
+    #[serde(default)]
+    pub demotions: Spans,
     /// What is under way, and since when.
     #[serde(default)]
     under_way: Option<(Measured, ClusterTime)>,
@@ -114,6 +124,8 @@ impl OperationTimes {
             Measured::Stop => &self.stops,
             Measured::Restart => &self.restarts,
             Measured::Migration => &self.migrations,
+            Measured::Promote => &self.promotions,
+            Measured::Demote => &self.demotions,
         }
     }
 
@@ -123,6 +135,8 @@ impl OperationTimes {
             Measured::Stop => &mut self.stops,
             Measured::Restart => &mut self.restarts,
             Measured::Migration => &mut self.migrations,
+            Measured::Promote => &mut self.promotions,
+            Measured::Demote => &mut self.demotions,
         }
     }
 }

@@ -16,6 +16,7 @@ pub use crate::kinds::{
     ExportSpec, MAIN_TABLE, ProcessLimits, RouteSpec, SystemdSpec, VolumeGroupSpec,
 };
 use crate::networks::{self, PingSpec};
+use crate::roles::RoleMeant;
 use crate::rules::{ClusterRules, CopyCount, ServiceRules};
 use crate::{CardName, DeviceName, NetworkName, NodeName, ResourceName, ServiceName};
 
@@ -90,6 +91,15 @@ impl Spec {
 }
 
 impl ServiceSpec {
+    /// Which of the copies of a service it needs that it is `after`.
+    #[must_use]
+    pub fn role_needed(&self, after: &ServiceName) -> RoleMeant {
+        match self.rules.after_promoted.contains(after) {
+            true => RoleMeant::Promoted,
+            false => RoleMeant::Any,
+        }
+    }
+
     /// Whether the configuration lets the node run it, as far as it names nodes.
     #[must_use]
     pub fn allows(&self, node: &NodeName) -> bool {
@@ -679,8 +689,12 @@ pub struct CommandSpec {
     pub start: Vec<String>,
     /// Ends with 0 when stopped, also when it was not running.
     pub stop: Vec<String>,
-    /// Ends with 0 when running, 3 when stopped (as init scripts do), all else is a failure.
+    /// Ends with 0 when running, 3 when stopped (as init scripts do), 8 when running promoted,
+    /// all else is a failure.
     pub status: Vec<String>,
+    /// How it is promoted and demoted, where it can be.
+    #[serde(default)]
+    pub roles: Option<RolePrograms>,
     /// What hands it over to another node alive, where it can be.
     #[serde(default)]
     pub migration: Option<Box<MigrationCommands>>,
@@ -694,6 +708,15 @@ pub struct MigrationCommands {
     pub to: Vec<String>,
     /// Run where it goes, after that. Ends with 0 when it runs there.
     pub from: Vec<String>,
+}
+
+/// Programs that change the role of what runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolePrograms {
+    /// Ends with 0 when promoted, also when it was already.
+    pub promote: Vec<String>,
+    /// Ends with 0 when it is an ordinary one, also when it was already.
+    pub demote: Vec<String>,
 }
 
 /// A mounted file system.

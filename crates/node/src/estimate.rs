@@ -24,6 +24,10 @@ impl fmt::Display for Part {
                 write!(f, "the live move of {service}")
             }
             Self::Service(service, Measured::Restart) => write!(f, "the restart of {service}"),
+            Self::Service(service, Measured::Promote) => {
+                write!(f, "the promotion of {service}")
+            }
+            Self::Service(service, Measured::Demote) => write!(f, "the demotion of {service}"),
             Self::Fence(device) => write!(f, "{device}"),
         }
     }

@@ -14,6 +14,7 @@
 
 mod local;
 mod passage;
+mod roles;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use std::time::Duration;
 use model::command::Report;
 use model::operation::{About, Operation, OperationReport, ResourceAddress, Verb};
 use model::plant::{self, Plant};
+use model::roles::{RoleTold, Roles};
 use model::seen::{Claim, Found, Goal, Phase, ResourceFailure, ResourceState};
 use model::spec::ResourceSpec;
 use model::{
@@ -32,6 +34,7 @@ use planner::StrayVerdict;
 use state::State;
 
 use local::{Absorbed, Local, LocalResource, Told};
+use roles::{Lead, is_role_shown};
 
 /// A stop that failed is tried again after this time: a busy file system may have become
 /// free, and a stop that works is better than a fence. Long enough not to be a load.
@@ -58,6 +61,8 @@ pub enum Output {
         report: Report,
         /// State of each resource.
         resources: Vec<(model::ResourceName, ResourceState)>,
+        /// How it stands with its role.
+        role: RoleTold,
     },
     /// Tell the leader that a stray is gone.
     StrayStopped(ServiceName),
@@ -79,6 +84,9 @@ pub enum Permit {
     All,
     /// The lease has ended and the policy is to freeze: what is up stays, nothing starts.
     Freeze,
+    /// The lease has ended: what is promoted is demoted and runs on as an ordinary copy, what
+    /// has no roles stops.
+    Demote,
     /// The lease has ended: all services stop.
     Stop,
 }
@@ -152,6 +160,10 @@ impl Executor {
             .spec()
             .and_then(|spec| spec.nodes.get(&self.me).cloned());
         let mut found: BTreeMap<ServiceName, Vec<ResourceSpec>> = BTreeMap::new();
+        let roles_of = |name: &ServiceName| -> Option<&Roles> {
+            let described = state.spec()?.services.get(&name.service())?;
+            described.rules.roles.as_ref()
+        };
         for (service, spec) in state.spec().iter().flat_map(|spec| &spec.services) {
             for name in self.names_here(state, service, recorded) {
                 found.insert(name, spec.resources.clone());
@@ -174,7 +186,7 @@ impl Executor {
             let mut local = Local::new(ClaimEpoch(0), PlanId(0));
             local.resources = resources
                 .iter()
-                .map(|spec| LocalResource::new(spec, node.as_ref(), now))
+                .map(|spec| LocalResource::new(spec, node.as_ref(), now).with_part(roles_of(&name)))
                 .collect();
             if let Some(found) = passage::of(state, &name, (&self.me, self.boot)) {
                 local.interrupt_passage(found);
@@ -267,8 +279,11 @@ impl Executor {
         self.permit = permit;
         match permit {
             Permit::All | Permit::Freeze => {}
-            Permit::Stop => {
-                for local in self.services.values_mut().filter(|local| !local.is_down()) {
+            Permit::Demote | Permit::Stop => {
+                let stops = |local: &&mut Local| {
+                    !local.is_down() && (permit == Permit::Stop || !local.has_roles())
+                };
+                for local in self.services.values_mut().filter(stops) {
                     local.lease_ended = true;
                 }
             }
@@ -458,6 +473,7 @@ impl Executor {
                 .entry(name.clone())
                 .or_insert_with(|| Local::new(ClaimEpoch(0), claim.plan));
             local.plan = claim.plan;
+            local.take_role(claim);
             if local.epoch != claim.epoch {
                 local.take_claim(claim, spec.service_of(name), node, now);
             } else if local.incarnation < claim.incarnation {
@@ -503,7 +519,13 @@ impl Executor {
         let Some(local) = self.services.get(name) else {
             return Want::AsItIs;
         };
-        if self.permit == Permit::Stop || local.lease_ended || local.given_back {
+        let runs_on = local.has_roles() && claim.is_some_and(|claim| claim.goal == Goal::Run);
+        let is_over = match self.permit {
+            Permit::All | Permit::Freeze => false,
+            Permit::Demote => !runs_on,
+            Permit::Stop => true,
+        };
+        if is_over || local.lease_ended || local.given_back {
             return Want::Down;
         }
         match claim {
@@ -574,7 +596,9 @@ impl Executor {
         }
         local.drop_stopped_leftovers();
         let next = match (want, self.permit) {
-            (Want::AsItIs, _) | (Want::Up, Permit::Freeze | Permit::Stop) => None,
+            (Want::AsItIs, _) | (Want::Up, Permit::Stop) => None,
+            (Want::Up, Permit::Freeze) if local.lead_wished => None,
+            (Want::Up, Permit::Freeze | Permit::Demote) => local.next_demotion(now),
             (Want::Up, Permit::All) => local.next_towards_up(now),
             (Want::Down, _) => local.next_down(0, now),
         };
@@ -598,8 +622,9 @@ impl Executor {
             let place = local
                 .resources
                 .iter()
-                .position(|r| r.state == ResourceState::Starting);
-            place.filter(|_| is_unwanted)
+                .position(|r| r.state == ResourceState::Starting)?;
+            let is_unwanted = is_unwanted || !local.is_meant(place, self.permit);
+            is_unwanted.then_some(place)
         });
         let Some(place) = starting else { return };
         let id = self.operate(name, place, Verb::Stop);
@@ -644,6 +669,7 @@ impl Executor {
             Verb::Start | Verb::MigrateFrom => resource.state = ResourceState::Starting,
             // What is handed over ends here, and that is no failure.
             Verb::Stop | Verb::MigrateTo => resource.state = ResourceState::Stopping,
+            Verb::Promote | Verb::Demote => resource.lead = Lead::Perhaps,
             _leaves_it_up => {}
         }
         let operation = Operation {
@@ -697,7 +723,9 @@ impl Executor {
         local.drop_stopped_leftovers();
         let report = local.report(want);
         let resources = local.states();
-        if is_shown(claim, &report, &resources, local.incarnation) {
+        let role = local.told_role(claim);
+        let is_known = is_shown(claim, &report, &resources, local.incarnation);
+        if is_known && is_role_shown(claim, role) {
             local.sent = None;
             return;
         }
@@ -705,6 +733,7 @@ impl Executor {
             told.report == report
                 && told.resources == resources
                 && told.incarnation == local.incarnation
+                && told.role == role
                 && now < told.at + REPORT_RETRY
         });
         if is_sent {
@@ -717,6 +746,7 @@ impl Executor {
             report: report.clone(),
             resources: resources.clone(),
             incarnation: local.incarnation,
+            role,
             at: now,
         });
         self.outputs.push_back(Output::Report {
@@ -725,6 +755,7 @@ impl Executor {
             incarnation: local.incarnation,
             report,
             resources,
+            role,
         });
     }
 }

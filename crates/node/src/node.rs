@@ -221,6 +221,8 @@ pub struct Node {
     pub(crate) lease: Lease,
     /// Another history has a quorum, and this one exists by a word that was not true.
     stands_back: bool,
+    /// What the executor was told last.
+    permit: Permit,
     /// When a quorate leader was last heard, or at first: when this run began. The log
     /// forgets it with each new term; the right to run services does not end with a term.
     contact: Instant,
@@ -275,6 +277,7 @@ impl Node {
             leader: None,
             lease: Lease::Held,
             stands_back: false,
+            permit: Permit::All,
             contact: now,
             began: now,
             together: None,
@@ -922,16 +925,17 @@ impl Node {
         };
         let heard = self.raft.acknowledged_at(now).unwrap_or_default();
         self.contact = self.contact.max(heard);
-        let rule = (lease, self.state.seen().must_stand_back());
-        if rule == (self.lease, self.stands_back) {
-            return;
-        }
-        (self.lease, self.stands_back) = rule;
-        self.executor.handle_permit(match lease {
+        let before = (self.lease, self.stands_back, self.permit);
+        self.lease = lease;
+        self.stands_back = self.state.seen().must_stand_back();
+        self.permit = match lease {
             Lease::Held if self.stands_back => Permit::Stop,
             Lease::Held => Permit::All,
             Lease::Ended => self.permit_without_lease(),
-        });
+        };
+        if before != (self.lease, self.stands_back, self.permit) {
+            self.executor.handle_permit(self.permit);
+        }
     }
 
     /// What this node may do without a lease.
@@ -940,6 +944,8 @@ impl Node {
             _ if self.stands_back => Permit::Stop,
             Some(NoQuorumPolicy::Ignore) => Permit::All,
             Some(NoQuorumPolicy::Freeze) => Permit::Freeze,
+            // Another history may have made other choices: nothing runs on into it.
+            Some(NoQuorumPolicy::Demote) if self.rival().is_none() => Permit::Demote,
             Some(NoQuorumPolicy::Stop | NoQuorumPolicy::Demote | NoQuorumPolicy::SelfFence)
             | None => Permit::Stop,
         }
@@ -957,9 +963,10 @@ impl Node {
         service: model::ServiceName,
         epoch: ClaimEpoch,
         incarnation: u32,
-        (report, resources): (
+        (report, resources, role): (
             model::command::Report,
             Vec<(model::ResourceName, model::seen::ResourceState)>,
+            model::roles::RoleTold,
         ),
     ) -> Command {
         Command::Report {
@@ -971,6 +978,7 @@ impl Node {
             incarnation,
             report,
             resources,
+            role,
         }
     }
 }

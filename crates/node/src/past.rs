@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::history::Happening;
+use model::roles::RoleSeen;
 use model::seen::{
     Bar, Claim, Goal, Maintenance, NodeState, Phase, ResourceFailure, RestartScope, Seen,
     ServiceSeen, Standby, Wish,
@@ -187,6 +188,10 @@ fn about(what: &Happening) -> Option<&ServiceName> {
     match what {
         Happening::Granted { service, .. }
         | Happening::Restarted { service, .. }
+        | Happening::Promoting { service, .. }
+        | Happening::Demoting { service, .. }
+        | Happening::Promoted { service, .. }
+        | Happening::Demoted { service, .. }
         | Happening::Revoked { service, .. }
         | Happening::Running { service, .. }
         | Happening::HandedOver { service, .. }
@@ -243,6 +248,14 @@ fn follow(then: &mut ServiceSeen, entry: &HistoryEntry) {
         Happening::Restarted { because, .. } => {
             change(then, entry.at, (Goal::Run, Phase::Starting), Some(because));
         }
+        Happening::Promoting { because, .. } => {
+            change_role(then, RoleSeen::Promoting, Some(because));
+        }
+        Happening::Demoting { because, .. } => {
+            change_role(then, RoleSeen::Demoting, Some(because));
+        }
+        Happening::Promoted { .. } => change_role(then, RoleSeen::Promoted, None),
+        Happening::Demoted { .. } => change_role(then, RoleSeen::Unpromoted, None),
         Happening::Revoked { node, because, .. } => {
             if let Reason::FailedTooOften { .. } = because {
                 // History tells wall times only, and these are for people.
@@ -285,6 +298,8 @@ fn claim(node: &NodeName, (plan, because): (PlanId, &Reason), since: WallTime) -
         scope: RestartScope::All,
         resources: Vec::new(),
         made_from: 0,
+        role: RoleSeen::Unpromoted,
+        turn: 0,
         plan,
         because: because.clone(),
         since,
@@ -301,6 +316,15 @@ fn change(
         claim.goal = goal;
         claim.phase = phase;
         claim.since = at;
+        if let Some(because) = because {
+            claim.because = because.clone();
+        }
+    }
+}
+
+fn change_role(then: &mut ServiceSeen, role: RoleSeen, because: Option<&Reason>) {
+    if let Some(claim) = &mut then.claim {
+        claim.role = role;
         if let Some(because) = because {
             claim.because = because.clone();
         }

@@ -9,6 +9,7 @@ pub(crate) mod timeline;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::command::Report;
+use model::roles::{RoleSeen, RoleStanding, RoleTold};
 use model::seen::{
     FenceResult, FenceStanding, Goal, NodeState, Phase, ResourceFailure, ResourceState,
     RestartScope, Seen,
@@ -224,6 +225,8 @@ impl Play {
             Action::Revoke { service, .. } => self.time.begins(service, Measured::Stop),
             Action::Restart { service, .. } => self.time.begins(service, Measured::Restart),
             Action::Migrate { service, .. } => self.time.begins(service, Measured::Migration),
+            Action::Promote { service, .. } => self.time.begins(service, Measured::Promote),
+            Action::Demote { service, .. } => self.time.begins(service, Measured::Demote),
             Action::Lose { node, .. } => {
                 let now = Estimate::of(self.time.now());
                 self.time.settles(node, &now);
@@ -290,6 +293,8 @@ impl Play {
                 .spec()
                 .and_then(|spec| spec.services.get(service));
             let otherwise = match (claim.goal, claim.scope) {
+                (Goal::Run, _) if claim.role == RoleSeen::Promoting => Measured::Promote,
+                (Goal::Run, _) if claim.role == RoleSeen::Demoting => Measured::Demote,
                 (Goal::Stop, _) => Measured::Stop,
                 (Goal::Run, RestartScope::All) => Measured::Start,
                 (Goal::Run, RestartScope::FailedOnward) => Measured::Restart,
@@ -386,6 +391,9 @@ impl Play {
                 (Report::Failed(failure(resource)), ResourceState::Stopped)
             }
             (Goal::Run, Phase::Starting, None) => (Report::Running, ResourceState::Running),
+            (Goal::Run, Phase::Running, None) if is_changing(claim.role) => {
+                (Report::Running, ResourceState::Running)
+            }
             (Goal::Stop, Phase::StopFailed(_), _) | (Goal::Run, _, _) => return None,
             (Goal::Stop, _, _) => (Report::Stopped, ResourceState::Stopped),
         };
@@ -406,6 +414,13 @@ impl Play {
             epoch: claim.epoch,
             incarnation: claim.incarnation,
             report,
+            role: RoleTold {
+                turn: claim.turn,
+                standing: match claim.role.is_wished() && to == ResourceState::Running {
+                    true => RoleStanding::Promoted,
+                    false => RoleStanding::Unpromoted,
+                },
+            },
             resources: claim
                 .resources
                 .iter()
@@ -480,6 +495,14 @@ fn points_of(verdict: &planner::Verdict) -> Option<i64> {
             ..
         } => Some(preference + stickiness),
         planner::Verdict::Not(_) => None,
+    }
+}
+
+/// Whether the node is at a change of the role.
+fn is_changing(role: RoleSeen) -> bool {
+    match role {
+        RoleSeen::Promoting | RoleSeen::Demoting => true,
+        RoleSeen::Unpromoted | RoleSeen::Promoted => false,
     }
 }
 

@@ -375,8 +375,10 @@ impl Node {
                     incarnation,
                     report,
                     resources,
+                    role,
                 } => {
-                    let command = self.report_of(service, epoch, incarnation, (report, resources));
+                    let told = (report, resources, role);
+                    let command = self.report_of(service, epoch, incarnation, told);
                     self.propose_own(command, now);
                 }
                 executor::Output::StrayStopped(service) => {

@@ -101,6 +101,7 @@ impl Story {
                 incarnation: claim.incarnation,
                 report,
                 resources: Vec::new(),
+                role: Default::default(),
             },
         )
     }

@@ -167,6 +167,7 @@ fn company(number: usize) -> ServiceRules {
         vec![Company {
             service: name(&format!("s{}", number - 1)),
             points: None,
+            role: Default::default(),
         }]
     };
     let mut rules = ServiceRules::default();
@@ -343,6 +344,7 @@ impl Cluster {
                 incarnation: claim.incarnation,
                 report: report(),
                 resources: Vec::new(),
+                role: Default::default(),
             });
         }
         tell_per_command(&format!("apply: {what}"), began, claims.len());

@@ -4,9 +4,12 @@
 //! It is written apart from the planner and shares no code with it, so that one mistake
 //! does not hide in both. It never proposes anything.
 
+mod roles;
+
 use std::fmt;
 
 use model::operation::Verb;
+use model::roles::{RoleMeant, RoleSeen};
 use model::rules::{
     CopyCount, FailureAnswer, PlacementPolicy, ServiceRules, StopFailureAnswer, TicketLoss,
 };
@@ -93,6 +96,9 @@ pub fn check(input: &Input<'_>, plan: &Plan) -> Vec<Violation> {
                 texts.extend(check_room(input, plan, service, to));
                 texts.extend(check_grant_place(input, plan, service, (to, *to_boot)));
                 texts.extend(check_held(input, service));
+            }
+            Action::Promote { .. } | Action::Demote { .. } => {
+                texts.extend(roles::check(input, (plan, before), &step.action));
             }
             Action::Restart {
                 service,
@@ -196,6 +202,8 @@ fn check_hands_off(input: &Input<'_>, step: &Step) -> Vec<String> {
         | Action::Grant { node, .. }
         | Action::Revoke { node, .. }
         | Action::Migrate { node, .. }
+        | Action::Promote { node, .. }
+        | Action::Demote { node, .. }
         | Action::Restart { node, .. } => input.seen.nodes.get(node),
     };
     let untouched = node.is_some_and(|node| node.maintenance == Maintenance::On);
@@ -355,7 +363,16 @@ fn check_company(
         let names = |rules: &ServiceRules, whom: &ServiceName| {
             let mut apart = rules.apart_from.iter();
             rules.exclusive
-                || apart.any(|apart| apart.points.is_none() && is_of(&apart.service, whom))
+                || apart.any(|apart| {
+                    let counts = match apart.role {
+                        RoleMeant::Any => true,
+                        RoleMeant::Promoted => {
+                            let claim = claim_of(input, whom).filter(|c| c.node == *node);
+                            claim.is_some_and(|claim| claim.role != RoleSeen::Unpromoted)
+                        }
+                    };
+                    counts && apart.points.is_none() && is_of(&apart.service, whom)
+                })
         };
         if names(&spec.rules, other) || of.is_some_and(|of| names(&of.rules, service)) {
             texts.push(format!(
@@ -620,7 +637,11 @@ fn check_grant_needs(
             .keys()
             .filter(|name| is_of(name, needed))
             .filter_map(runs);
-        !claims.any(|claim| spec.rules.copies.is_none() || claim.node == *node)
+        let promoted = spec.rules.after_promoted.contains(*needed);
+        !claims.any(|claim| {
+            let here = spec.rules.copies.is_none() || claim.node == *node;
+            here && (!promoted || claim.role == RoleSeen::Promoted)
+        })
     };
     spec.after
         .iter()

@@ -43,7 +43,11 @@ pub(crate) fn check(input: &Input<'_>, plan: &Plan, step: &Step) -> Vec<String> 
                 Vec::new()
             }
         }
-        Action::Lose { .. } | Action::Fence { .. } | Action::SetAside { .. } => Vec::new(),
+        Action::Lose { .. }
+        | Action::Fence { .. }
+        | Action::Promote { .. }
+        | Action::Demote { .. }
+        | Action::SetAside { .. } => Vec::new(),
     }
 }
 

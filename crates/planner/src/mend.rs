@@ -38,7 +38,12 @@ pub(crate) fn answer(
         how: failure.how.clone(),
     };
     match spec.rules.on_failure.answer_to(failure) {
-        FailureAnswer::Restart => mend(draft, (name, spec), claim, failure),
+        // First it is demoted, so that another one can take over.
+        FailureAnswer::Demote if claim.role.may_be_promoted() => {
+            let node = claim.node.clone();
+            Decision::Wait(Reason::WaitsForDemote { node })
+        }
+        FailureAnswer::Restart | FailureAnswer::Demote => mend(draft, (name, spec), claim, failure),
         FailureAnswer::Move => {
             let because = Reason::FailedTooOften {
                 resource: failure.resource.clone(),

@@ -93,7 +93,10 @@ impl<'a> Needs<'a> {
         let has_copies = spec.rules.copies.is_some();
         let stays = |name: &ServiceName| !draft.ending.contains(name);
         let mut after = spec.after.iter();
-        after.find(|needed| !input.serves(needed, stays, has_copies))
+        after.find(|needed| {
+            let meant = (*needed, spec.role_needed(needed));
+            !input.serves(meant, stays, has_copies)
+        })
     }
 
     /// What runs and cannot without this one.

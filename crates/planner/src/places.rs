@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::arrange::Role;
+use model::roles::RoleMeant;
 use model::rules::{Company, PlacementPolicy};
 use model::seen::Goal;
 use model::spec::ServiceSpec;
@@ -20,6 +22,10 @@ pub(crate) struct Places(Option<Targets>);
 struct Targets {
     of: BTreeMap<ServiceName, NodeName>,
     on: BTreeMap<NodeName, Vec<ServiceName>>,
+    /// Where copies of services with roles should be promoted.
+    promoted: BTreeMap<ServiceName, Vec<NodeName>>,
+    /// Where copies may be promoted now.
+    led: BTreeMap<ServiceName, Vec<NodeName>>,
     /// What runs or may run on each node now, wherever it should be.
     present: BTreeMap<NodeName, Vec<ServiceName>>,
     /// For each service, those that must be apart from it.
@@ -68,6 +74,13 @@ impl Places {
         })
     }
 
+    /// Where copies of the service should be promoted, all services taken together; none
+    /// where each is placed on its own.
+    pub(crate) fn promoted(&self, service: &ServiceName) -> &[NodeName] {
+        let promoted = self.0.as_ref().and_then(|it| it.promoted.get(service));
+        promoted.map_or(&[], Vec::as_slice)
+    }
+
     /// Whether services are placed together, so that the target of each counts.
     pub(crate) fn are_common(&self) -> bool {
         self.0.is_some()
@@ -107,8 +120,14 @@ impl Places {
     }
 }
 
+/// Those that must, whichever copies are meant.
+fn musts_of_any_role(company: &[Company]) -> impl Iterator<Item = &Company> {
+    company.iter().filter(|company| company.points.is_none())
+}
+
+/// Those that must, and of which any copy is meant.
 fn musts(company: &[Company]) -> impl Iterator<Item = &ServiceName> {
-    let musts = company.iter().filter(|company| company.points.is_none());
+    let musts = musts_of_any_role(company).filter(|company| company.role == RoleMeant::Any);
     musts.map(|company| &company.service)
 }
 
@@ -124,6 +143,7 @@ impl Targets {
         for (service, nodes) in translation.places(&arranged) {
             targets.name_copies(input, service, nodes);
         }
+        targets.promoted = translation.promoted(&arranged);
         for (name, node) in &targets.of {
             targets
                 .on
@@ -132,6 +152,11 @@ impl Targets {
                 .push(name.clone());
         }
         for (name, seen) in &input.seen.services {
+            let claim = seen.claim.as_ref();
+            if let Some(claim) = claim.filter(|claim| claim.role.may_be_promoted()) {
+                let led = targets.led.entry(name.service()).or_default();
+                led.push(claim.node.clone());
+            }
             // What was found without a claim runs, too.
             let claimed = seen.claim.iter().map(|claim| &claim.node);
             for node in claimed.chain(seen.strays.keys()) {
@@ -242,8 +267,15 @@ impl Targets {
         spec: &ServiceSpec,
         node: &NodeName,
     ) -> Option<Reason> {
-        musts(&spec.rules.together_with).find_map(|service| {
-            let nodes = self.nodes_of(input, service);
+        musts_of_any_role(&spec.rules.together_with).find_map(|company| {
+            let service = &company.service;
+            let nodes = match company.role {
+                RoleMeant::Any => self.nodes_of(input, service),
+                RoleMeant::Promoted => {
+                    let promoted = self.promoted.get(service);
+                    promoted.map_or_else(Vec::new, |nodes| nodes.iter().collect())
+                }
+            };
             (!nodes.contains(&node)).then(|| Reason::TogetherWith {
                 service: service.clone(),
                 node: nodes.first().map(|node| (*node).clone()),
@@ -267,6 +299,7 @@ impl Targets {
             let of = other.service();
             spec.rules.exclusive
                 || musts(&spec.rules.apart_from).any(|apart| *apart == of)
+                || self.leads_where_it_must_not(spec, &of, node)
                 || kept_apart.is_some_and(|kept| kept.contains(&of))
                 || input
                     .spec
@@ -279,6 +312,20 @@ impl Targets {
             service: bad,
             node: node.clone(),
         })
+    }
+
+    /// Whether the service must be apart from a promoted copy of the other, and one is there
+    /// or should be.
+    fn leads_where_it_must_not(
+        &self,
+        spec: &ServiceSpec,
+        other: &ServiceName,
+        node: &NodeName,
+    ) -> bool {
+        let mut apart = musts_of_any_role(&spec.rules.apart_from);
+        let is_meant = apart.any(|c| c.role == RoleMeant::Promoted && c.service == *other);
+        let mut both = [&self.promoted, &self.led].into_iter();
+        is_meant && both.any(|all| all.get(other).is_some_and(|nodes| nodes.contains(node)))
     }
 
     fn no_room(
@@ -313,6 +360,24 @@ impl Targets {
 }
 
 impl Translation<'_> {
+    /// For each service with roles, the nodes where it should be promoted.
+    fn promoted(
+        &self,
+        arranged: &crate::arrange::Arrangement,
+    ) -> BTreeMap<ServiceName, Vec<NodeName>> {
+        let mut promoted: BTreeMap<ServiceName, Vec<NodeName>> = BTreeMap::new();
+        let placed = arranged.placed.iter();
+        for placed in placed.filter(|placed| placed.role == Role::Promoted) {
+            let mut services = self.services.iter();
+            let service = services.find(|(_, single)| *single == placed.resource);
+            if let Some((service, _)) = service {
+                let nodes = promoted.entry((*service).clone()).or_default();
+                nodes.push(self.nodes[placed.node.0].clone());
+            }
+        }
+        promoted
+    }
+
     /// For each service, the nodes where it should be.
     fn places(
         &self,

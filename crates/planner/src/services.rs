@@ -14,6 +14,7 @@ use crate::live::{go_live, under_way};
 use crate::mend::answer;
 use crate::moves::{arranged_elsewhere, carry_out_move, fail_back, leave_bad_networks, must_go};
 use crate::needs::Needs;
+use crate::roles::{self, role_step};
 use crate::starts::unclaimed;
 use crate::view::{Draft, waits_for};
 use crate::{Action, Input, Subject};
@@ -44,6 +45,7 @@ pub(crate) fn plan_services(draft: &mut Draft<'_>) {
     if ordered.iter().any(|name| name.copy().is_some()) {
         sort_copies_by_number(&mut ordered);
     }
+    roles::decide(draft);
     let mut decided: BTreeMap<&ServiceName, Decision> = BTreeMap::new();
     for name in ordered.iter().copied() {
         if let Some(because) = input.hands_off(name) {
@@ -179,6 +181,9 @@ fn settled(
     if !draft.places.are_common()
         && let Some(decision) = leave_bad_networks(draft, (name, spec), claim)
     {
+        return decision;
+    }
+    if let Some(decision) = role_step(draft, name, claim) {
         return decision;
     }
     match &claim.phase {

@@ -88,6 +88,24 @@ pub enum Action {
         /// In which boot of that.
         to_boot: BootId,
     },
+    /// Have the holder of a claim promote what runs.
+    Promote {
+        /// Which copy.
+        service: ServiceName,
+        /// Where it runs.
+        node: NodeName,
+        /// Which claim.
+        epoch: ClaimEpoch,
+    },
+    /// Have the holder of a claim demote what is promoted.
+    Demote {
+        /// Which copy.
+        service: ServiceName,
+        /// Where it runs.
+        node: NodeName,
+        /// Which claim.
+        epoch: ClaimEpoch,
+    },
     /// Have the holder of a claim restart the service in place.
     Restart {
         /// Which service.
@@ -110,6 +128,8 @@ impl Action {
             Self::Grant { service, .. }
             | Self::Revoke { service, .. }
             | Self::Migrate { service, .. }
+            | Self::Promote { service, .. }
+            | Self::Demote { service, .. }
             | Self::Restart { service, .. } => Some(service),
         }
     }
@@ -128,8 +148,28 @@ impl fmt::Display for Action {
             Self::Migrate {
                 service, node, to, ..
             } => write!(f, "move {service} live from {node} to {to}"),
+            Self::Promote { service, node, .. } => write!(f, "promote {service} on {node}"),
+            Self::Demote { service, node, .. } => write!(f, "demote {service} on {node}"),
             Self::Restart { service, node, .. } => write!(f, "restart {service} on {node}"),
         }
+    }
+}
+
+fn promote(service: ServiceName, epoch: ClaimEpoch, plan: PlanId, because: Reason) -> Command {
+    Command::Promote {
+        service,
+        epoch,
+        plan,
+        because,
+    }
+}
+
+fn demote(service: ServiceName, epoch: ClaimEpoch, plan: PlanId, because: Reason) -> Command {
+    Command::Demote {
+        service,
+        epoch,
+        plan,
+        because,
     }
 }
 
@@ -192,6 +232,8 @@ impl Step {
                 plan,
                 because,
             },
+            Action::Promote { service, epoch, .. } => promote(service, epoch, plan, because),
+            Action::Demote { service, epoch, .. } => demote(service, epoch, plan, because),
             Action::Restart {
                 service,
                 epoch,

@@ -8,20 +8,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::networks::Level;
+use model::roles::RoleMeant;
 use model::rules::{Company, NodeHealthPolicy, PlacementPolicy};
-use model::seen::{Goal, Maintenance, NodeSeen, NodeState as Seen, Phase, Standby};
+use model::seen::{Claim, Goal, Maintenance, NodeSeen, NodeState as Seen, Phase, Standby};
 use model::spec::{Elsewhere, Failback, ResourceKind, ServiceSpec};
 use model::{NetworkName, NodeName, ServiceName};
 
 use crate::Input;
 use crate::arrange::{
     CloneRules, Colocation, Discovery, Found, Kind, Location, NoQuorum, NodeIx, NodeObserved,
-    NodeState, NodeWanted, Observed, Placement, Policy, Requires, Resource, ResourceIx, Role,
-    Score, Settings, Target, Wanted,
+    NodeState, NodeWanted, Observed, Placement, Policy, PromotableRules, PromotionScore, Requires,
+    Resource, ResourceIx, Role, Score, Settings, Target, Wanted,
 };
 use crate::copies::CopyMap;
 use crate::networks::{self, View};
 use crate::placement::{may_ever_run, points, suits};
+use crate::roles::holders;
 use crate::services::unwanted;
 use crate::strays::best_stray;
 
@@ -100,6 +102,7 @@ struct Maker<'a, 'i> {
     /// Priorities in use, each with its rank.
     ranks: BTreeMap<i32, i64>,
     behind: &'i BTreeSet<ServiceName>,
+    given_up: &'i BTreeSet<&'i NodeName>,
     /// For each service, how many must be apart from it.
     kept_apart: BTreeMap<&'a ServiceName, i64>,
     pairs: BTreeSet<(ResourceIx, ResourceIx)>,
@@ -108,7 +111,7 @@ struct Maker<'a, 'i> {
 impl<'a, 'i> Maker<'a, 'i> {
     fn new(
         input: &'i Input<'a>,
-        given_up: &BTreeSet<&NodeName>,
+        given_up: &'i BTreeSet<&'i NodeName>,
         behind: &'i BTreeSet<ServiceName>,
     ) -> Self {
         let policy = Policy {
@@ -144,6 +147,7 @@ impl<'a, 'i> Maker<'a, 'i> {
             copies: CopyMap::of(input),
             ranks: ranks(input),
             behind,
+            given_up,
             kept_apart: kept_apart(input),
             pairs: BTreeSet::new(),
         };
@@ -225,7 +229,10 @@ impl<'a, 'i> Maker<'a, 'i> {
                 interleave: true,
                 ordered: false,
                 enough: 0,
-                promotable: None,
+                promotable: spec.rules.roles.as_ref().map(|roles| PromotableRules {
+                    max: roles.promoted,
+                    per_node: 1,
+                }),
             };
             let kind = Kind::Clone { child, rules };
             self.resource(name, kind, None, self.settings(name, spec));
@@ -238,6 +245,9 @@ impl<'a, 'i> Maker<'a, 'i> {
         let found = self.found(name, single);
         self.locations((name, spec), parent.unwrap_or(single), &found);
         self.made.observed.found.extend(found);
+        if spec.rules.roles.is_some() {
+            self.promotion_scores((name, spec), single);
+        }
     }
 
     fn next(&self) -> ResourceIx {
@@ -337,13 +347,47 @@ impl<'a, 'i> Maker<'a, 'i> {
                     resource: single,
                     instance,
                     node,
-                    role: Some(Role::Started),
+                    role: Some(role_found(claim, self.has_roles(&name))),
                     failed: None,
                     under_way: None,
                 });
             }
         }
         found
+    }
+
+    fn has_roles(&self, name: &ServiceName) -> bool {
+        let spec = self.input.spec.service_of(name);
+        spec.is_some_and(|spec| spec.rules.roles.is_some())
+    }
+
+    /// Who would be promoted if no other service had a say: the first by far, where it is
+    /// promoted already and stays so.
+    fn promotion_scores(
+        &mut self,
+        (name, spec): (&'a ServiceName, &'a ServiceSpec),
+        single: ResourceIx,
+    ) {
+        let holders = holders(self.input, self.given_up, (name, spec));
+        for (place, holder) in holders.iter().enumerate() {
+            let Some(node) = self.places.get(&holder.claim.node).copied() else {
+                continue;
+            };
+            let stays = holder.claim.role.is_wished() && spec.failback == Failback::Never;
+            let place = i64::try_from(place).unwrap_or(i64::MAX);
+            let points = WISHES_MAX.saturating_sub(place.saturating_mul(100)).max(0);
+            let score = match holder.fit {
+                Ok(()) if stays && place == 0 => Score::new(STAYS_PUT),
+                Ok(()) => Score::new(points),
+                Err(_) => Score::MINUS_INFINITY,
+            };
+            self.made.observed.promotion_scores.push(PromotionScore {
+                resource: single,
+                instance: holder.name.copy(),
+                node,
+                score,
+            });
+        }
     }
 
     /// What speaks for and against nodes. Points below zero would forbid a node: so all are
@@ -528,14 +572,14 @@ impl<'a, 'i> Maker<'a, 'i> {
                 None => Score::INFINITY,
                 Some(points) => Score::new(i64::from(points).min(WISHES_MAX)),
             };
-            self.colocate(name, &company.service, score);
+            self.colocate(name, (&company.service, company.role), score);
         }
         for company in rules.apart_from.iter().filter(is_due) {
             let score = match company.points {
                 None => Score::MINUS_INFINITY,
                 Some(points) => Score::new(-i64::from(points).min(WISHES_MAX)),
             };
-            self.colocate(name, &company.service, score);
+            self.colocate(name, (&company.service, company.role), score);
         }
         if strength == Strength::Wish {
             return;
@@ -543,7 +587,7 @@ impl<'a, 'i> Maker<'a, 'i> {
         if rules.exclusive {
             let others = self.input.spec.services.keys();
             for other in others.filter(|other| *other != name) {
-                self.colocate(other, name, Score::MINUS_INFINITY);
+                self.colocate(other, (name, RoleMeant::Any), Score::MINUS_INFINITY);
             }
         }
         // A copy needs the copies of services that it is after on its own node.
@@ -551,14 +595,23 @@ impl<'a, 'i> Maker<'a, 'i> {
             for needed in &spec.after {
                 let of = self.input.spec.services.get(needed);
                 if of.is_some_and(|of| of.rules.copies.is_some()) {
-                    self.colocate(name, needed, Score::INFINITY);
+                    self.colocate(name, (needed, RoleMeant::Any), Score::INFINITY);
                 }
             }
         }
     }
 
     /// Of two that each follow the other, one follows.
-    fn colocate(&mut self, dependent: &ServiceName, primary: &ServiceName, score: Score) {
+    fn colocate(
+        &mut self,
+        dependent: &ServiceName,
+        (primary, role): (&ServiceName, RoleMeant),
+        score: Score,
+    ) {
+        let primary_role = match role {
+            RoleMeant::Any => None,
+            RoleMeant::Promoted => Some(Role::Promoted),
+        };
         let whole = |name: &ServiceName| self.whole.get(name).copied();
         let Some((dependent_ix, primary_ix)) = whole(dependent).zip(whole(primary)) else {
             return;
@@ -574,7 +627,7 @@ impl<'a, 'i> Maker<'a, 'i> {
                 dependent: dependent_ix,
                 dependent_role: None,
                 primary: primary_ix,
-                primary_role: None,
+                primary_role,
                 score,
                 attribute: None,
                 influence,
@@ -589,11 +642,20 @@ impl<'a, 'i> Maker<'a, 'i> {
     }
 }
 
+/// A copy that may be promoted counts as promoted.
+fn role_found(claim: Option<&Claim>, has_roles: bool) -> Role {
+    match claim {
+        _ if !has_roles => Role::Started,
+        Some(claim) if claim.role.may_be_promoted() => Role::Promoted,
+        Some(_) | None => Role::Unpromoted,
+    }
+}
+
 fn kept_apart<'a>(input: &Input<'a>) -> BTreeMap<&'a ServiceName, i64> {
     let mut kept: BTreeMap<&ServiceName, i64> = BTreeMap::new();
     for (name, spec) in &input.spec.services {
         for company in &spec.rules.apart_from {
-            if company.points.is_none() {
+            if company.points.is_none() && company.role == RoleMeant::Any {
                 *kept.entry(&company.service).or_default() += 1;
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::roles::{RoleMeant, RoleSeen};
 use model::rules::TicketRule;
 use model::seen::{Claim, Goal, Maintenance, NodeState, Phase, ServiceSeen, TicketStanding};
 use model::spec::ServiceSpec;
@@ -10,6 +11,7 @@ use model::{BootId, ClusterTime, NodeName, Reason, ServiceName, WallTime};
 use crate::copies::CopyMap;
 use crate::placement::{Hinder, may_run};
 use crate::places::Places;
+use crate::roles::RoleStep;
 use crate::{Action, Input, Plan, Step, Subject, Wait};
 
 pub(crate) struct Draft<'a> {
@@ -24,6 +26,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) ending: BTreeSet<ServiceName>,
     /// Services without copies that this plan starts, and copies, by service and node.
     pub(crate) coming: BTreeMap<(ServiceName, NodeName), u32>,
+    /// What this plan does about the roles of copies.
+    pub(crate) roles: BTreeMap<ServiceName, RoleStep>,
     plan: Plan,
 }
 
@@ -64,6 +68,7 @@ impl<'a> Draft<'a> {
             places: Places::default(),
             ending: BTreeSet::new(),
             coming: BTreeMap::new(),
+            roles: BTreeMap::new(),
             plan: Plan {
                 id: input.id,
                 steps: Vec::new(),
@@ -190,8 +195,10 @@ impl<'a> Input<'a> {
         let spec = self.spec.service_of(name)?;
         let dependent_has_copies = spec.rules.copies.is_some();
         let after = spec.after.iter();
-        let mut missing =
-            after.filter(|needed| !self.serves(needed, |_| true, dependent_has_copies));
+        let mut missing = after.filter(|needed| {
+            let meant = (*needed, spec.role_needed(needed));
+            !self.serves(meant, |_| true, dependent_has_copies)
+        });
         missing.next()
     }
 
@@ -199,7 +206,7 @@ impl<'a> Input<'a> {
     /// which of its claims count.
     pub(crate) fn serves(
         &self,
-        needed: &ServiceName,
+        (needed, role): (&ServiceName, RoleMeant),
         counts: impl Fn(&ServiceName) -> bool,
         dependent_has_copies: bool,
     ) -> bool {
@@ -212,6 +219,13 @@ impl<'a> Input<'a> {
             .services
             .get(needed)
             .and_then(|spec| spec.rules.copies);
+        if role == RoleMeant::Promoted {
+            let mut seen = self.seen.services.range(needed.copies_range());
+            return seen.any(|(name, seen)| {
+                let claim = seen.claim.as_ref().filter(|_| counts(name));
+                claim.is_some_and(|claim| claim.role == RoleSeen::Promoted && runs(name))
+            });
+        }
         if copies.is_none() {
             return runs(needed);
         }

@@ -24,6 +24,10 @@ pub enum Wrong {
     StartLies,
     /// A stop says that it failed, and has stopped all.
     StopLies,
+    /// A promotion ends with an error, and what it was to promote may be promoted.
+    PromoteFails,
+    /// A demotion ends with an error and demotes nothing.
+    DemoteFails,
 }
 
 /// What a trap waits for.
@@ -297,6 +301,8 @@ impl fmt::Display for Wrong {
             Self::StopSlow => "stop-slow",
             Self::StartLies => "start-lies",
             Self::StopLies => "stop-lies",
+            Self::PromoteFails => "promote-fails",
+            Self::DemoteFails => "demote-fails",
         })
     }
 }
@@ -453,6 +459,8 @@ fn read_wrong(word: &str) -> Option<Wrong> {
         Wrong::StopSlow,
         Wrong::StartLies,
         Wrong::StopLies,
+        Wrong::PromoteFails,
+        Wrong::DemoteFails,
     ];
     all.into_iter().find(|wrong| wrong.to_string() == word)
 }

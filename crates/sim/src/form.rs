@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use model::rules::{Company, Copies, CopyCount};
+use model::roles::{RoleMeant, Roles};
+use model::rules::{Company, Copies, CopyCount, FailureAnswer};
 use model::spec::{
     Autostart, ClusterSpec, Elsewhere, FENCE_RACE_DELAY_DEFAULT, Failback, Limits, NoQuorumPolicy,
     NodeSpec, PORT_DEFAULT, ProcessSpec, Ready, ResourceKind, ResourceSpec, RestartPolicy,
@@ -82,14 +83,70 @@ fn copies(spec: &mut ServiceSpec) -> &mut Copies {
     })
 }
 
+fn roles(spec: &mut ServiceSpec) -> &mut Roles {
+    spec.rules.roles.get_or_insert_default()
+}
+
+fn bad(word: &str) -> String {
+    format!("`{word}` says nothing of a service")
+}
+
+/// What a word says of other services, and of roles.
+fn relation_or_role(spec: &mut ServiceSpec, word: &str) -> Result<(), String> {
+    match word.split_once('=').unwrap_or((word, "")) {
+        ("together" | "apart" | "together-promoted" | "apart-promoted", list) => {
+            let role = match word.contains("-promoted") {
+                true => RoleMeant::Promoted,
+                false => RoleMeant::Any,
+            };
+            let of = |name: &str| {
+                let service = ServiceName::new(name).map_err(|_| bad(word))?;
+                let points = None;
+                Ok(Company {
+                    service,
+                    points,
+                    role,
+                })
+            };
+            let company = list.split(',').map(of).collect::<Result<_, String>>()?;
+            match word.starts_with("together") {
+                true => spec.rules.together_with = company,
+                false => spec.rules.apart_from = company,
+            }
+        }
+        ("promoted", number) => {
+            let number = number.parse().map_err(|_| bad(word))?;
+            roles(spec).promoted = number;
+        }
+        ("while-promoted", list) => {
+            let of = |name: &str| ResourceName::new(name).map_err(|_| bad(word));
+            let names = list.split(',').map(of).collect::<Result<_, _>>()?;
+            roles(spec).while_promoted = names;
+        }
+        ("on-failure", answer) => {
+            let mut words = FailureAnswer::WORDS.into_iter();
+            let (_, answer) = words.find(|(word, _)| *word == answer).ok_or(bad(word))?;
+            spec.rules.on_failure.start = answer;
+            spec.rules.on_failure.run = answer;
+        }
+        ("after-promoted", name) => {
+            let name = ServiceName::new(name).map_err(|_| bad(word))?;
+            spec.after.push(name.clone());
+            spec.rules.after_promoted.insert(name);
+        }
+        _other => return Err(bad(word)),
+    }
+    Ok(())
+}
+
 /// A service as a line tells it: `web prefer=a,b after=db resources=disk,program restart=2
-/// runs=v2 failback manual live priority=5 copies=every-node per-node=2 together=db apart=mail`.
+/// runs=v2 failback manual live priority=5 copies=every-node per-node=2 together=db apart=mail promoted=1
+/// while-promoted=front on-failure=demote after-promoted=db together-promoted=db`.
 ///
 /// # Errors
 /// The word that is not understood.
 pub fn service(line: &str) -> Result<(ServiceName, ServiceSpec), String> {
     let mut words = line.split_whitespace();
-    let bad = |word: &str| format!("`{word}` says nothing of a service");
     let named = words.next().unwrap_or_default();
     let named = ServiceName::new(named).map_err(|error| error.to_string())?;
     let mut spec = ServiceSpec {
@@ -128,25 +185,19 @@ pub fn service(line: &str) -> Result<(ServiceName, ServiceSpec), String> {
             ("per-node", number) => {
                 copies(&mut spec).per_node = number.parse().map_err(|_| bad(word))?;
             }
-            ("together" | "apart", list) => {
-                let of = |name: &str| {
-                    let service = ServiceName::new(name).map_err(|_| bad(word))?;
-                    let points = None;
-                    Ok(Company { service, points })
-                };
-                let company = list.split(',').map(of).collect::<Result<_, String>>()?;
-                match word.starts_with("together") {
-                    true => spec.rules.together_with = company,
-                    false => spec.rules.apart_from = company,
-                }
-            }
             ("live", "") => spec.rules.live = true,
             ("manual", "") => spec.autostart = Autostart::No,
             ("failback", "") => spec.failback = Failback::WhenPossible,
-            _other => return Err(bad(word)),
+            _other => relation_or_role(&mut spec, word)?,
         }
     }
     spec.resources = resources.iter().map(|r| process(r, program)).collect();
+    if let Some(roles) = &mut spec.rules.roles {
+        let names = spec.resources.iter().map(|r| r.name.clone());
+        roles.takers = names
+            .filter(|name| !roles.while_promoted.contains(name) && name.as_str() != "disk")
+            .collect();
+    }
     Ok((named, spec))
 }
 

@@ -12,6 +12,7 @@ use crate::act::Wrong;
 use crate::dogs::Devices;
 use crate::form;
 use crate::machine::{Machine, Power};
+use crate::roles;
 use crate::world::{Event, World};
 
 /// A slow stop takes so long; far below its limit.
@@ -44,6 +45,7 @@ impl World {
                 (Verb::Stop, Some(Wrong::StopSlow)) => SLOW_STOP,
                 (Verb::Start, _) => Duration::from_millis(50),
                 (Verb::Stop, _) => Duration::from_millis(30),
+                (Verb::Promote | Verb::Demote, _) => Duration::from_millis(20),
                 (_question, _) => Duration::from_millis(5),
             };
         if operation.verb == Verb::Start && wrong == Some(Wrong::StartHangs) {
@@ -64,7 +66,7 @@ impl World {
         *busy = begins + takes;
         if matches!(
             operation.verb,
-            Verb::Start | Verb::MigrateTo | Verb::MigrateFrom
+            Verb::Start | Verb::Promote | Verb::MigrateTo | Verb::MigrateFrom
         ) {
             let operation = operation.clone();
             self.queue.put(begins, Event::Begun { on, run, operation });
@@ -86,6 +88,9 @@ impl World {
             return;
         }
         let (address, spec) = (operation.address, operation.spec);
+        if operation.verb == Verb::Promote {
+            return self.begin_promotion((on, run), &address);
+        }
         machine.recorded.insert(address.clone(), spec.clone());
         let is_new = machine.running.insert(address.clone(), spec).is_none();
         if is_new {
@@ -110,8 +115,15 @@ impl World {
             machine.hanging.remove(&operation.address);
         }
         let before = machine.running.len();
+        let led = machine.promoted.contains(&operation.address);
         let outcome = outcome(machine, operation);
-        if machine.running.len() < before {
+        let is_up = machine.running.contains_key(&operation.address);
+        if led && is_up && !machine.promoted.contains(&operation.address) {
+            let address = &operation.address;
+            self.trace
+                .tale(self.now, Some(on), || format!("{address} is demoted"));
+        }
+        if self.machine(on).running.len() < before {
             let address = &operation.address;
             self.note_ended(&address.service, on);
             self.trace
@@ -269,19 +281,23 @@ fn outcome(machine: &mut Machine, operation: &Operation) -> Outcome {
     let address = &operation.address;
     let wrong = machine.wrongs.get(&address.service.service()).copied();
     match operation.verb {
-        Verb::Probe | Verb::Status if machine.running.contains_key(address) => Outcome::Running,
+        Verb::Probe | Verb::Status if machine.running.contains_key(address) => {
+            roles::found(machine, address)
+        }
         Verb::Probe | Verb::Status => Outcome::Stopped,
         Verb::Start if wrong == Some(Wrong::StartHangs) => Outcome::TimedOut,
         Verb::Start if wrong == Some(Wrong::StartFails) => {
             machine.running.remove(address);
+            machine.promoted.remove(address);
             Outcome::Failed("exit 1".into())
         }
         Verb::Start if wrong == Some(Wrong::StartLies) => Outcome::Failed("exit 1".into()),
-        Verb::Start if machine.running.contains_key(address) => Outcome::Running,
+        Verb::Start if machine.running.contains_key(address) => roles::found(machine, address),
         Verb::Start => Outcome::Failed("ended at once".into()),
         Verb::Stop if wrong == Some(Wrong::StopFails) => Outcome::Failed("it resists".into()),
         Verb::Stop => {
             machine.running.remove(address);
+            machine.promoted.remove(address);
             machine.recorded.remove(address);
             machine.remains.remove(address);
             if wrong == Some(Wrong::StopLies) {
@@ -290,7 +306,7 @@ fn outcome(machine: &mut Machine, operation: &Operation) -> Outcome {
             Outcome::Stopped
         }
         Verb::MigrateFrom => taken_in(machine, address, wrong),
-        // No service of the simulator has roles.
+        Verb::Promote | Verb::Demote => roles::outcome(machine, operation, wrong),
         _ => Outcome::Failed("not in the simulator".into()),
     }
 }
@@ -305,11 +321,9 @@ fn taken_in(machine: &mut Machine, address: &ResourceAddress, wrong: Option<Wron
             machine.remains.insert(address.clone());
             Outcome::Failed("exit 1".into())
         }
-        None | Some(Wrong::StopFails | Wrong::StopSlow | Wrong::StopLies) => {
-            match machine.running.contains_key(address) {
-                true => Outcome::Running,
-                false => Outcome::Failed("nothing has come".into()),
-            }
-        }
+        None | Some(_) => match machine.running.contains_key(address) {
+            true => Outcome::Running,
+            false => Outcome::Failed("nothing has come".into()),
+        },
     }
 }

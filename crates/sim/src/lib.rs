@@ -41,6 +41,7 @@ mod queue;
 pub mod random;
 mod record;
 mod replay;
+mod roles;
 pub mod scenario;
 mod scene;
 pub mod schedule;

@@ -68,6 +68,8 @@ pub(crate) struct Machine {
     pub known: Vec<NodeId>,
     /// What really runs in this boot.
     pub running: BTreeMap<ResourceAddress, ResourceSpec>,
+    /// What of it is promoted.
+    pub promoted: BTreeSet<ResourceAddress>,
     /// What the hands noted as started; gone with the boot.
     pub recorded: BTreeMap<ResourceAddress, ResourceSpec>,
     /// What a live move has left here, or sent half: not active, and to be cleared away.
@@ -108,6 +110,7 @@ impl Machine {
             disk: Disk::new(disk),
             known: Vec::new(),
             running: BTreeMap::new(),
+            promoted: BTreeSet::new(),
             recorded: BTreeMap::new(),
             remains: BTreeSet::new(),
             handing: BTreeMap::new(),
@@ -150,6 +153,7 @@ impl Machine {
         self.dog = None;
         self.dog_record = None;
         self.running.clear();
+        self.promoted.clear();
         self.recorded.clear();
         self.remains.clear();
         self.handing.clear();

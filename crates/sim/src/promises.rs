@@ -3,6 +3,7 @@
 
 use membership::Event;
 use model::operation::ResourceAddress;
+use model::roles::RoleSeen;
 use model::{BootId, FenceId, Instant, NodeId, NodeName, ServiceName};
 use node::Lease;
 use wire::raft::{Configuration, Entry};
@@ -18,6 +19,8 @@ use crate::world::World;
 pub enum Promise {
     /// A service is active on one node at most.
     S1OneNodePerService,
+    /// No more copies of a service are promoted than are wanted.
+    S1PromotedAsWanted,
     /// It starts only where the latest committed word allows it.
     S2StartsOnlyWhenProven,
     /// All nodes apply the same commands in the same order.
@@ -48,8 +51,9 @@ pub enum Promise {
 
 impl Promise {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::S1OneNodePerService,
+        Self::S1PromotedAsWanted,
         Self::S2StartsOnlyWhenProven,
         Self::S5OneHistory,
         Self::S6NothingWithoutQuorum,
@@ -70,6 +74,7 @@ impl Promise {
     pub fn name(self) -> &'static str {
         match self {
             Self::S1OneNodePerService => "invariant_s1_one_node_per_service",
+            Self::S1PromotedAsWanted => "invariant_s1_promoted_as_wanted",
             Self::S2StartsOnlyWhenProven => "invariant_s2_starts_only_when_proven",
             Self::S5OneHistory => "invariant_s5_one_history",
             Self::S6NothingWithoutQuorum => "invariant_s6_nothing_without_quorum",
@@ -323,6 +328,7 @@ impl World {
         }
         self.watch_claims();
         self.watch_migrations();
+        self.check_demoted();
         self.watch_locks();
     }
 
@@ -424,10 +430,17 @@ impl World {
                 let running = machine.running.keys().filter(|a| a.service == *name);
                 if is_on { running.count() } else { 0 }
             });
-            if running != wanted.resources.len() {
+            let roles = wanted.rules.roles.as_ref();
+            let apart = match claim.role {
+                RoleSeen::Promoted => 0,
+                RoleSeen::Unpromoted | RoleSeen::Promoting | RoleSeen::Demoting => {
+                    roles.map_or(0, |roles| roles.while_promoted.len())
+                }
+            };
+            if running != wanted.resources.len() - apart {
                 return Err(format!("{name} runs on {} in the log only", claim.node));
             }
         }
-        Ok(())
+        self.roles_are_filled(without)
     }
 }

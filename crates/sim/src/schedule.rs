@@ -176,6 +176,7 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
         crate::pings::draw(&mut setup);
         crate::copies::draw(&mut setup);
         crate::live::draw(&mut setup);
+        crate::roles::draw(&mut setup);
     }
     crate::shared::draw(&mut setup, scene.is_none());
     crate::lockers::draw(&mut setup);
@@ -480,7 +481,12 @@ impl Acts<'_> {
                     Wrong::StartLies,
                     Wrong::StopLies,
                 ];
-                let wrong = self.random.pick(&all);
+                let spec = self.setup.spec.services.get(&service);
+                let has_roles = spec.is_some_and(|spec| spec.rules.roles.is_some());
+                let wrong = match has_roles && self.random.chance(500) {
+                    true => self.random.pick(&[Wrong::PromoteFails, Wrong::DemoteFails]),
+                    false => self.random.pick(&all),
+                };
                 let fault = Act::Wrong(node, service, wrong);
                 self.put_pair(at, fault, (300, 5000), Act::Right(node));
             }

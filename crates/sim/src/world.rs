@@ -536,6 +536,7 @@ impl World {
             return;
         };
         machine.running.remove(&address);
+        machine.promoted.remove(&address);
         let run = machine.daemon.as_ref().map(|daemon| daemon.run);
         self.note_ended(&address.service, on);
         self.trace

@@ -15,6 +15,7 @@ use model::{
     BootId, ClaimEpoch, Command, Measured, NodeName, PlanId, Reason, Rejected, ServiceName,
 };
 
+use crate::roles::role_at_grant;
 use crate::{Applied, Outcome, Place, State, not_ready};
 
 impl State {
@@ -35,7 +36,9 @@ impl State {
         self.require_proven_stopped(service, name)?;
         self.require_migration_over(service)?;
         self.require_place_for_copy(service, name)?;
-        let expires = self.wanted(service).and_then(|spec| spec.rules.bar_expires);
+        let wanted = self.wanted(service);
+        let expires = wanted.and_then(|spec| spec.rules.bar_expires);
+        let has_roles = wanted.is_some_and(|spec| spec.rules.roles.is_some());
         let made_from = self.spec_version;
         let epoch = ClaimEpoch(place.index);
         let seen = self.seen.services.entry(service.clone()).or_default();
@@ -48,7 +51,8 @@ impl State {
             )));
         }
         seen.barred.retain(|_, bar| bar.holds(expires, place.clock));
-        seen.strays.remove(name);
+        let is_found = seen.strays.remove(name).is_some();
+        let (role, turn) = role_at_grant(is_found && has_roles);
         seen.moving = None;
         seen.last_end = None;
         seen.since = place.at;
@@ -67,6 +71,8 @@ impl State {
             scope: RestartScope::All,
             resources: Vec::new(),
             made_from,
+            role,
+            turn,
             plan: *plan,
             because: because.clone(),
             since: place.at,
@@ -344,6 +350,7 @@ impl State {
             incarnation,
             report,
             resources,
+            role,
         } = command
         else {
             return Err(Rejected::Unknown);
@@ -358,6 +365,7 @@ impl State {
         let (goal, node) = (claim.goal, claim.node.clone());
         let stop_because = claim.because.clone();
         self.change_claim(service, |_, claim| claim.resources.clone_from(resources));
+        self.note_role(place, service, *role);
         match (report, goal) {
             (Report::Progress, Goal::Run | Goal::Stop)
             | (Report::Running | Report::Failed(_), Goal::Stop)
@@ -498,6 +506,8 @@ impl State {
         seen.since = place.at;
         seen.times.forget();
         seen.last_end = Some(because.clone());
+        Self::role_ends_with_claim(seen, claim.role, &because);
+        seen.moving_role = None;
         let what = Happening::Stopped {
             service: service.clone(),
             node: claim.node,

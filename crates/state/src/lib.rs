@@ -21,6 +21,7 @@ mod members;
 mod migrations;
 mod networks;
 mod orders;
+mod roles;
 mod settings;
 mod snapshot;
 mod specs;
@@ -221,6 +222,8 @@ impl State {
             Command::Revoke { .. } => self.revoke(place, command),
             Command::Restart { .. } => self.restart(place, command),
             Command::Migrate { .. } => self.migrate(place, command),
+            Command::Promote { .. } => self.promote(place, command),
+            Command::Demote { .. } => self.demote(place, command),
             Command::Report { .. } => self.report(place, command),
             Command::StrayStopped { .. } => self.stray_stopped(place, command),
             Command::Fence { .. } => self.fence(place, command),

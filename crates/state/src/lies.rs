@@ -80,6 +80,7 @@ impl State {
             let seen = self.seen.services.entry(service.clone()).or_default();
             seen.strays.insert(name.clone(), boot);
         }
+        self.demote_newer(place, &vouched.services, &because);
         let state = NodeState::Lost {
             boot: Some(boot),
             because: because.clone(),

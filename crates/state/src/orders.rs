@@ -34,6 +34,9 @@ impl State {
         let names = self.meant_by(service)?;
         match (names.as_slice(), order) {
             ([name], _) => self.order_one(place, name, order, by)?,
+            (_, ServiceOrder::Move { to }) if self.has_roles(service) => {
+                self.order_role_move(service, to.as_ref(), by)?;
+            }
             (_, ServiceOrder::Move { .. }) => {
                 return Err(Rejected::Refused(format!(
                     "{service} has copies; say which one moves, like {}",

@@ -2,6 +2,7 @@
 
 use model::history::Happening;
 use model::seen::ServiceSeen;
+use model::spec::ServiceSpec;
 use model::{Command, Rejected, ServiceName, Spec, UserName};
 
 use crate::{Applied, Outcome, Place, SPEC_VERSIONS_MAX, SpecVersion, State, push_bounded};
@@ -51,7 +52,9 @@ impl State {
         push_bounded(&mut self.versions, entry, SPEC_VERSIONS_MAX);
         for (name, wanted) in spec.running_names() {
             let before = old.as_ref().and_then(|old| old.service_of(&name));
-            let is_changed = before.is_none_or(|before| before.resources != wanted.resources);
+            let is_changed = before.is_none_or(|before| {
+                before.resources != wanted.resources || !has_same_parts(before, wanted)
+            });
             if !self.seen.services.contains_key(&*name) {
                 let newcomer = ServiceSeen {
                     since: place.at,
@@ -94,4 +97,14 @@ impl State {
             self.seen.services.remove(name);
         }
     }
+}
+
+/// Whether the same resources take the role, and run only where it is promoted. How many are
+/// promoted changes nothing for what runs.
+fn has_same_parts(one: &ServiceSpec, other: &ServiceSpec) -> bool {
+    let parts = |spec: &ServiceSpec| {
+        let roles = spec.rules.roles.clone();
+        roles.map(|roles| (roles.takers, roles.while_promoted, roles.notified))
+    };
+    parts(one) == parts(other)
 }

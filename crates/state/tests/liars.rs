@@ -76,6 +76,7 @@ fn nothing_of_it_starts_anywhere_before_the_liar_is_proven_off() {
         epoch,
         incarnation: 0,
         report: Report::Stopped,
+        role: Default::default(),
         resources: Vec::new(),
     });
     assert_eq!(cluster.rejected(grant("b", B1)), "db may still run on a");

@@ -42,6 +42,7 @@ fn spec(services: &[&str], words: u8) -> Spec {
                 stop: Vec::new(),
                 status: Vec::new(),
                 migration: None,
+                roles: None,
             }),
             limits: Limits::default(),
         }],
@@ -655,6 +656,7 @@ fn report_of(service: &ServiceName, claim: &Claim, report: Report) -> Command {
         incarnation: claim.incarnation,
         report,
         resources: Vec::new(),
+        role: Default::default(),
     }
 }
 

@@ -88,6 +88,7 @@ fn a_start_that_fails_is_not_measured_and_its_restart_is() {
         incarnation: 1,
         report,
         resources,
+        role: Default::default(),
     });
     let times = times(&cluster);
     assert_eq!(times.starts.count(), 0);

@@ -20,9 +20,9 @@ use super::metadata;
 use super::script::{Leaves, Script};
 use crate::command::{REMNANTS_LIMIT, Running, STOP_AGAIN_PAUSE};
 use crate::context::{Context, Done};
-use crate::log;
 use crate::members::{self, Stage, end_all};
 use crate::record::Trace;
+use crate::{handover, log};
 
 /// What is known of something that an agent has up.
 pub(crate) struct Held {
@@ -64,6 +64,12 @@ pub(crate) async fn operate(
     held: &mut Option<Held>,
 ) -> Done {
     let script = Script { context, spec };
+    // What handed over for an earlier daemon must be over before anything is believed.
+    if matches!(operation.verb, Verb::Probe | Verb::Stop)
+        && let Err(how) = handover::end_leftovers(context).await
+    {
+        return Done::failed(how);
+    }
     let is_lsb = spec.lsb().is_some();
     match operation.verb {
         Verb::Probe => probe(script, operation, held).await,
@@ -258,8 +264,7 @@ async fn reload(script: Script<'_>, operation: &Operation, held: &mut Option<Hel
     done(found, seen).with_output(answer.output)
 }
 
-/// Done when the agent says so. That nothing is left here, the stop that follows proves; until
-/// then the end of its processes is no failure.
+/// Done when the agent says so, and its own answer about the state is that nothing runs here.
 async fn migrate_to(script: Script<'_>, operation: &Operation, held: &mut Option<Held>) -> Done {
     *held = None;
     if !matches!(operation.about, About::Peer(_)) {
@@ -268,11 +273,23 @@ async fn migrate_to(script: Script<'_>, operation: &Operation, held: &mut Option
     let answer = script
         .call(call(operation, "migrate_to"), Leaves::Nothing)
         .await;
-    let outcome = match answer.status() {
-        Some(ocf::SUCCESS) => Outcome::Running,
-        Some(_) | None => answer.failure(script.words()),
+    if answer.status() != Some(ocf::SUCCESS) {
+        let outcome = answer.failure(script.words());
+        return done(outcome, answer);
+    }
+    if let Err(how) = handover::end_leftovers(script.context).await {
+        return Done::failed(how);
+    }
+    let limit = operation.spec.limits.status.min(operation.limit);
+    let (found, seen) = script.state(limit, (0, Duration::ZERO)).await;
+    let outcome = match found {
+        Outcome::Stopped => Outcome::Stopped,
+        Outcome::Running | Outcome::Promoted => {
+            Outcome::Failed("migrate_to ended well, and it still runs here".to_owned())
+        }
+        other => other,
     };
-    done(outcome, answer)
+    done(outcome, seen)
 }
 
 async fn migrate_from(script: Script<'_>, operation: &Operation, held: &mut Option<Held>) -> Done {

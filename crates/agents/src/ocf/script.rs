@@ -13,6 +13,7 @@ use super::environment::{Call, environment};
 use super::tools_dir;
 use crate::command::{Run, run};
 use crate::context::{Context, MARKER, chain};
+use crate::handover::HANDOVER;
 use crate::program::Launch;
 
 /// Where what an action leaves behind belongs to.
@@ -115,6 +116,9 @@ impl Script<'_> {
                 shared.places.socket.display().to_string(),
             )
             .variable("MAINSTAY_VERB", call.action.to_owned());
+        if call.action == "migrate_to" {
+            launch = launch.variable(HANDOVER, context.marker());
+        }
         if self.is_ocf() {
             let variables = environment(&shared.places, address, self.spec, call);
             launch.environment.extend(variables);

@@ -8,6 +8,7 @@ mod live;
 mod machines;
 mod mounts;
 mod order;
+mod roles;
 mod rules;
 
 use std::fmt::Display;
@@ -25,6 +26,7 @@ pub(crate) fn check(context: &mut Context<'_>) {
     mounts::check(context);
     rules::check(context);
     live::check(context);
+    roles::check(context);
 }
 
 /// What a reference can name.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use model::roles::RoleMeant;
 use model::rules::{Copies, CopyCount, PlacementPolicy};
 use model::spec::{MountSource, ResourceKind, ServiceSpec};
 use model::{NodeName, ServiceName};
@@ -52,7 +53,14 @@ fn check_copyable(
     copies: Copies,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for resource in &spec.resources {
+    // What runs where one copy is promoted is in one place at a time.
+    let roles = spec
+        .rules
+        .roles
+        .as_ref()
+        .filter(|roles| roles.promoted == 1);
+    let is_apart = |name| roles.is_some_and(|roles| roles.while_promoted.contains(name));
+    for resource in spec.resources.iter().filter(|r| !is_apart(&r.name)) {
         let why = match &resource.kind {
             ResourceKind::Address(_) => "an address can be on one node only",
             ResourceKind::Mount(mount) => match &mount.source {
@@ -229,7 +237,7 @@ fn opposed(
         let apart = &of.rules.apart_from;
         apart
             .iter()
-            .position(|c| c.service == *whom && c.points.is_none())
+            .position(|c| c.service == *whom && c.points.is_none() && c.role == RoleMeant::Any)
     };
     if let Some(i) = names(spec, other) {
         return Some(place(context, name, &format!("apart_from/{i}")));

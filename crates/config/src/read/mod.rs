@@ -8,6 +8,7 @@ mod machines;
 mod pings;
 mod process;
 mod resource;
+mod roles;
 mod rules;
 mod section;
 mod service;
@@ -174,6 +175,8 @@ pub(crate) struct Context<'a> {
     pub(crate) definitions: BTreeMap<ResourceName, Definition>,
     /// The definition of each resource that has one, by the resource's path.
     pub(crate) shared: BTreeMap<String, ResourceName>,
+    /// What the resources of the service that is being read say of its role.
+    pub(crate) given: BTreeMap<ResourceName, roles::Given>,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -203,6 +206,7 @@ impl<'a> Context<'a> {
             subnets: BTreeMap::new(),
             definitions: BTreeMap::new(),
             shared: BTreeMap::new(),
+            given: BTreeMap::new(),
             problems: Vec::new(),
         }
     }

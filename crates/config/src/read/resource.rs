@@ -5,10 +5,11 @@ use std::time::Duration;
 use ipnet::IpNet;
 use model::spec::{
     AddressSpec, CommandSpec, FsckPolicy, Limits, MigrationCommands, MountSource, MountSpec,
-    ResourceKind, ResourceSpec,
+    ResourceKind, ResourceSpec, RolePrograms,
 };
 use model::{NetworkName, ResourceName, ServiceName};
 
+use super::roles::Given;
 use super::section::{Entry, Section};
 use super::value::TimeBounds;
 use super::{Addresses, Context, Placed, kinds, process, shared};
@@ -54,6 +55,20 @@ pub(super) fn read(
 ) -> Option<Placed<ResourceSpec>> {
     let title = format!("resource {place} of service {service}");
     let mut section = entry.table(context, title.clone())?;
+    let given = Given::read(context, &mut section);
+    let read = read_one(context, section, (service, place), &title);
+    if let Some(read) = &read {
+        context.given.insert(read.value.name.clone(), given);
+    }
+    read
+}
+
+fn read_one(
+    context: &mut Context<'_>,
+    mut section: Section<'_>,
+    (service, place): (&ServiceName, usize),
+    title: &str,
+) -> Option<Placed<ResourceSpec>> {
     if let Some(used) = section.get("use") {
         return shared::read_use(context, section, (service, &used));
     }
@@ -61,7 +76,7 @@ pub(super) fn read(
     let given = section
         .get("name")
         .map(|entry| entry.name::<ResourceName>(context));
-    let Some(kind_entry) = kind_entry(context, &mut section, &title) else {
+    let Some(kind_entry) = kind_entry(context, &mut section, title) else {
         section.finish(context, LATER);
         return None;
     };
@@ -312,12 +327,21 @@ fn read_command(context: &mut Context<'_>, entry: &Entry<'_>) -> Option<Resource
     };
     let (start, stop, status) = (argv("start"), argv("stop"), argv("status"));
     let migration = read_migration(context, &mut section);
-    section.finish(context, &["reload", "promote", "demote"]);
+    let has_roles = section.has("promote") || section.has("demote");
+    let roles = has_roles.then(|| read_role_programs(context, &mut section));
+    for key in ["promote", "demote"] {
+        section.get(key);
+    }
+    section.finish(context, &["reload"]);
     Some(ResourceKind::Command(CommandSpec {
         start: start?,
         stop: stop?,
         status: status?,
         migration: migration?,
+        roles: match roles {
+            Some(roles) => Some(roles?),
+            None => None,
+        },
     }))
 }
 
@@ -342,6 +366,25 @@ fn read_migration(
         to: to?,
         from: from?,
     })))
+}
+
+/// Whoever can be promoted can be demoted.
+fn read_role_programs(
+    context: &mut Context<'_>,
+    section: &mut Section<'_>,
+) -> Option<RolePrograms> {
+    let mut argv = |key: &'static str| {
+        let example = format!("{key} = [\"/path/of/program\", \"{key}\"]");
+        section
+            .require(context, key, &example)
+            .then(|| section.get(key)?.argv(context))
+            .flatten()
+    };
+    let (promote, demote) = (argv("promote"), argv("demote"));
+    Some(RolePrograms {
+        promote: promote?,
+        demote: demote?,
+    })
 }
 
 fn read_mount(

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use model::roles::RoleMeant;
 use model::rules::{
     AttributeTest, Company, Copies, CopyCount, FailureAnswer, ServiceRules, StopFailureAnswer,
     TicketLoss, TicketRule, WhereRule,
@@ -10,6 +11,7 @@ use model::rules::{
 use model::{NodeName, ServiceName, TicketName};
 use toml::de::DeValue;
 
+use super::roles::read_role;
 use super::section::{Entry, Section, bad_name};
 use super::value::TimeBounds;
 use super::{Context, Placed, pings};
@@ -74,6 +76,8 @@ pub(super) fn read(
         rules.ping = pings::read(context, &entry, &format!("[service.{name}]"));
     }
     if let Some(entry) = section.get("on_failure") {
+        let path = format!("service/{name}/on_failure");
+        context.places.put(path, entry.key_at.clone());
         read_on_failure(context, &entry, rules);
     }
 }
@@ -130,7 +134,7 @@ fn read_company(
     };
     let mut company: Vec<Company> = Vec::new();
     for item in entry.items(context).unwrap_or_default() {
-        let (service, points) = match item.value.get_ref() {
+        let (service, points, role) = match item.value.get_ref() {
             DeValue::Table(_) => {
                 let title = format!("`{key}` of [service.{name}]");
                 let Some(mut table) = item.table(context, title) else {
@@ -143,10 +147,11 @@ fn read_company(
                 let points = table
                     .get("points")
                     .and_then(|entry| entry.number(context, 1..=POINTS_MAX));
+                let role = read_role(context, &mut table);
                 table.finish(context, &[]);
-                (service, points.map(small))
+                (service, points.map(small), role)
             }
-            _ => (read_service(context, &item), None),
+            _ => (read_service(context, &item), None, RoleMeant::Any),
         };
         let Some(service) = service else { continue };
         if is_named_twice(
@@ -162,6 +167,7 @@ fn read_company(
         company.push(Company {
             service: service.value,
             points,
+            role,
         });
     }
     company

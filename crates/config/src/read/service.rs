@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use model::roles::RoleMeant;
 use model::spec::{Autostart, Elsewhere, Failback, RestartPolicy, ServiceSpec, Survive};
 use model::{NodeName, ResourceName, ServiceName};
 use toml::de::DeValue;
 
 use super::section::{Entry, Section};
 use super::value::TimeBounds;
-use super::{Context, checks, resource, rules};
+use super::{Context, checks, resource, roles, rules};
 use crate::{Code, Problem};
 
 /// Enough to order any number of services; small enough that sums of scores stay exact.
@@ -17,7 +18,7 @@ const PRIORITY_MAX: i64 = 1_000_000;
 const RESTARTS_MAX: i64 = 100;
 
 /// Keys that later versions read.
-const LATER: &[&str] = &["schedule", "owner", "roles", "promoted"];
+const LATER: &[&str] = &["schedule", "owner"];
 
 /// Reads `[service.X]`.
 pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>, name: ServiceName) {
@@ -67,6 +68,8 @@ pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>, name: Se
         let owner = entry.name::<model::UserName>(context);
         service.rules.check_owner = owner.map(|owner| owner.value.to_string());
     }
+    let given = std::mem::take(&mut context.given);
+    roles::read(context, &mut section, (&name, &mut service), &given);
     section.finish(context, LATER);
     context.spec.services.insert(name, service);
 }
@@ -128,6 +131,7 @@ fn read_after(
 ) {
     for item in entry.items(context).unwrap_or_default() {
         let mut only_if_both = false;
+        let mut role = RoleMeant::Any;
         let after = match item.value.get_ref() {
             DeValue::Table(_) => {
                 let title = format!("`after` of [service.{name}]");
@@ -141,6 +145,7 @@ fn read_after(
                 if let Some(entry) = table.get("only_if_both") {
                     only_if_both = entry.truth(context) == Some(true);
                 }
+                role = roles::read_role(context, &mut table);
                 table.finish(context, &[]);
                 after
             }
@@ -170,7 +175,10 @@ fn read_after(
         };
         let path = format!("service/{name}/{key}/{}", list.len());
         context.places.put(path, after.at);
-        list.push(after.value);
+        list.push(after.value.clone());
+        if role == RoleMeant::Promoted && !only_if_both {
+            service.rules.after_promoted.insert(after.value);
+        }
     }
 }
 

@@ -55,7 +55,8 @@ fn holds(report: &View, condition: &Condition) -> bool {
             .any(|node| node.name == *name && node.state == *state),
         Condition::Service { name, state, node } => report.services.iter().any(|service| {
             let there = node.is_none() || service.node == *node;
-            service.name == *name && service.state == *state && there
+            let is_so = service.state == *state || service.role.as_ref() == Some(state);
+            service.is_meant_by(name) && is_so && there
         }),
     }
 }

@@ -28,6 +28,8 @@ pub fn plan(preview: &Preview) -> PlanView {
             planner::Action::Grant { node, .. } => ("start", node),
             planner::Action::Revoke { node, .. } => ("stop", node),
             planner::Action::Migrate { node, .. } => ("migrate", node),
+            planner::Action::Promote { node, .. } => ("promote", node),
+            planner::Action::Demote { node, .. } => ("demote", node),
             planner::Action::Restart { node, .. } => ("restart", node),
         };
         StepView {
@@ -107,6 +109,10 @@ fn without_quorum(status: &mut Status, policy: NoQuorumPolicy) {
             format!("last known {last} on {on}; {me} hears no quorum")
         } else {
             match policy {
+                NoQuorumPolicy::Demote if service.role.is_some() => {
+                    service.role = None;
+                    format!("{me} hears no quorum: its lease ended, so it is no longer promoted")
+                }
                 NoQuorumPolicy::Stop | NoQuorumPolicy::Demote | NoQuorumPolicy::SelfFence => {
                     format!("{me} hears no quorum: its lease ended, so it stops what it runs")
                 }

@@ -3,12 +3,14 @@
 use model::command::Report;
 use model::operation::{OperationReport, Outcome, Verb};
 use model::plant::{self, Plant};
+use model::roles::{RolePart, RoleSeen, RoleTold};
 use model::seen::{Claim, Goal, Phase, ResourceFailure, ResourceState, RestartScope};
 use model::spec::{NodeSpec, ResourceSpec};
 use model::{CardName, ClaimEpoch, Instant, NodeName, OperationId, PlanId, Reason, ResourceName};
 
 use super::Want;
 use super::passage::{Leave, Next, Passage};
+use super::roles::{Lead, Undemoted};
 
 /// What was told of a service last.
 #[derive(Debug)]
@@ -16,6 +18,7 @@ pub(super) struct Told {
     pub report: Report,
     pub resources: Vec<(ResourceName, ResourceState)>,
     pub incarnation: u32,
+    pub role: RoleTold,
     pub at: Instant,
 }
 
@@ -41,6 +44,10 @@ pub(super) struct Local {
     pub check_failure: Option<ResourceFailure>,
     /// From which place on a restart for it takes resources down.
     pub restart_from: usize,
+    /// Whether the claim wishes the promoted role.
+    pub lead_wished: bool,
+    /// A demotion that failed, until somebody has decided.
+    pub undemoted: Option<Undemoted>,
     pub sent: Option<Told>,
     pub stray_told: Option<Instant>,
     /// Where it stands in a live migration.
@@ -56,6 +63,8 @@ pub(super) struct LocalResource {
     pub cards: Vec<CardName>,
     /// Up although the spec no longer has it.
     pub is_leftover: bool,
+    pub part: RolePart,
+    pub lead: Lead,
     pub state: ResourceState,
     pub failure: Option<ResourceFailure>,
     pub status_due: Instant,
@@ -76,6 +85,8 @@ impl LocalResource {
             spec: spec.clone(),
             cards: cards(spec, node),
             is_leftover: false,
+            part: RolePart::Ordinary,
+            lead: Lead::No,
             state: ResourceState::Stopped,
             failure: None,
             status_due: now + spec.limits.every,
@@ -85,7 +96,7 @@ impl LocalResource {
 
     /// Only what runs is asked for its state, and one question at a time.
     pub fn is_asked_for(&self) -> bool {
-        self.state == ResourceState::Running && self.asking.is_none()
+        self.state == ResourceState::Running && self.asking.is_none() && self.lead != Lead::Perhaps
     }
 
     pub fn fail(&mut self, verb: Option<Verb>, how: String, output: String) {
@@ -99,11 +110,12 @@ impl LocalResource {
     }
 
     pub fn absorb(&mut self, verb: Verb, report: OperationReport) -> Absorbed {
-        let how = match &report.outcome {
-            Outcome::Running | Outcome::Promoted | Outcome::Stopped => String::new(),
-            Outcome::Failed(how) => how.clone(),
-            Outcome::TimedOut => format!("not done within {:?}", report.took),
-        };
+        let how = how_it_failed(&report);
+        if self.has_lost_role(verb, &report.outcome) {
+            self.fail(Some(verb), ROLE_LOST.to_string(), report.output);
+            return Absorbed::Noted;
+        }
+        self.absorb_role(verb, &report.outcome);
         match (verb, report.outcome) {
             (
                 Verb::Probe | Verb::Start | Verb::MigrateFrom,
@@ -145,6 +157,9 @@ impl LocalResource {
                 self.fail(Some(verb), how, report.output);
                 return Absorbed::StopFailed;
             }
+            (Verb::Demote, Outcome::Promoted) => {
+                self.fail(Some(verb), "still promoted".to_string(), report.output);
+            }
             (_, Outcome::Running | Outcome::Promoted) | (Verb::Notify, _) => {}
             (_, Outcome::Stopped) => {
                 self.fail(
@@ -158,6 +173,17 @@ impl LocalResource {
             }
         }
         Absorbed::Noted
+    }
+}
+
+/// What is said of a copy that has lost its role by itself.
+const ROLE_LOST: &str = "not promoted any more";
+
+fn how_it_failed(report: &OperationReport) -> String {
+    match &report.outcome {
+        Outcome::Running | Outcome::Promoted | Outcome::Stopped => String::new(),
+        Outcome::Failed(how) => how.clone(),
+        Outcome::TimedOut => format!("not done within {:?}", report.took),
     }
 }
 
@@ -175,6 +201,8 @@ impl Local {
             stop_retry_at: None,
             check_failure: None,
             restart_from: 0,
+            lead_wished: false,
+            undemoted: None,
             sent: None,
             stray_told: None,
             passage: Passage::Stays,
@@ -234,6 +262,10 @@ impl Local {
         self.lease_ended = false;
         self.given_back = false;
         self.check_failure = None;
+        self.undemoted = None;
+        self.take_parts(service);
+        self.doubt_role(claim);
+        self.take_role(claim);
         if claim.goal == Goal::Stop {
             return;
         }
@@ -267,7 +299,9 @@ impl Local {
             // It ran when the last daemon of this boot reported. What is down by now has
             // failed meanwhile, and that counts as a failure.
             for resource in &mut self.resources {
-                if resource.state == ResourceState::Stopped {
+                let is_meant =
+                    resource.part != RolePart::WhilePromoted || claim.role == RoleSeen::Promoted;
+                if resource.state == ResourceState::Stopped && is_meant {
                     let how = "not running when the daemon came back".to_string();
                     resource.fail(None, how, String::new());
                 }
@@ -307,15 +341,28 @@ impl Local {
             let resource = match place.map(|place| known.remove(place)) {
                 Some(up) if up.state != ResourceState::Stopped => up,
                 Some(_) | None => LocalResource::new(spec, node, now),
-            };
+            }
+            .with_part(service.rules.roles.as_ref());
             self.resources.push(resource);
         }
+        // A stable sort: what runs only where it is promoted starts last.
+        self.resources
+            .sort_by_key(|r| r.part == RolePart::WhilePromoted);
         known.retain(|resource| resource.state != ResourceState::Stopped);
         self.resources
             .extend(known.into_iter().map(|leftover| LocalResource {
                 is_leftover: true,
                 ..leftover
             }));
+    }
+
+    /// What each resource that is known has to do with the role.
+    fn take_parts(&mut self, service: Option<&model::spec::ServiceSpec>) {
+        let Some(service) = service else { return };
+        let roles = service.rules.roles.as_ref();
+        for resource in std::mem::take(&mut self.resources) {
+            self.resources.push(resource.with_part(roles));
+        }
     }
 
     pub fn resource_mut(&mut self, name: &ResourceName) -> Option<&mut LocalResource> {
@@ -340,17 +387,27 @@ impl Local {
             Next::Do(verb) => return Some((0, verb)),
             Next::Nothing => return None,
         }
-        self.next_up().or_else(|| self.next_restart(now))
+        if self.stop_from.is_none()
+            && (!self.lead_wished || self.undemoted.is_some())
+            && let Some(step) = self.next_demotion(now)
+        {
+            return Some(step);
+        }
+        self.next_up()
+            .or_else(|| self.next_restart(now))
+            .or_else(|| self.next_promotion())
     }
 
     pub fn take_incarnation(&mut self, claim: &Claim) {
         self.incarnation = claim.incarnation;
         // Somebody has decided anew: a stop that failed is tried again at once.
         self.stop_retry_at = None;
-        let failed = self
-            .resources
-            .iter()
-            .position(|r| r.state != ResourceState::Running);
+        self.undemoted = None;
+        let is_meant = |r: &LocalResource| r.part != RolePart::WhilePromoted || self.lead_wished;
+        let failed = self.resources.iter().position(|r| {
+            let is_idle = r.state == ResourceState::Stopped && !is_meant(r);
+            r.state != ResourceState::Running && !is_idle
+        });
         self.stop_from = match claim.scope {
             RestartScope::All => Some(0),
             RestartScope::FailedOnward => {
@@ -364,13 +421,13 @@ impl Local {
 
     /// The next start, unless something failed or a restart is taking things down.
     pub fn next_up(&self) -> Option<(usize, Verb)> {
-        if self.stop_from.is_some() {
+        if self.stop_from.is_some() || self.undemoted.is_some() {
             return None;
         }
-        let place = self
-            .resources
-            .iter()
-            .position(|r| r.state != ResourceState::Running)?;
+        let is_due = |r: &LocalResource| {
+            r.part != RolePart::WhilePromoted && r.state != ResourceState::Running
+        };
+        let place = self.resources.iter().position(is_due)?;
         (self.resources[place].state == ResourceState::Stopped
             && self
                 .resources
@@ -393,7 +450,7 @@ impl Local {
             return self.stop_what_may_be_here(now);
         }
         let last = last?;
-        (from <= last).then_some((last, Verb::Stop))
+        (from <= last).then_some((last, self.resources[last].verb_down()))
     }
 
     /// The next step of a restart in place: down first, then up.
@@ -427,7 +484,8 @@ impl Local {
                 Leave::Gone => Report::HandedOver,
             };
         }
-        let failure = failures().next().cloned();
+        let undemoted = self.undemoted.as_ref().map(|it| it.failure.clone());
+        let failure = undemoted.or_else(|| failures().next().cloned());
         let failure = failure.or_else(|| self.check_failure.clone());
         match want {
             Want::Down
@@ -446,6 +504,7 @@ impl Local {
                 None if self
                     .resources
                     .iter()
+                    .filter(|r| r.part != RolePart::WhilePromoted)
                     .all(|r| r.state == ResourceState::Running) =>
                 {
                     Report::Running

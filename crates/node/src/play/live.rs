@@ -5,6 +5,7 @@
 use model::Command;
 use model::command::Report;
 use model::migration::{Migration, MigrationStage};
+use model::roles::RoleTold;
 use model::seen::{Goal, NodeState, Phase, ResourceState, Seen};
 use model::{BootId, NodeName, ServiceName};
 
@@ -38,6 +39,7 @@ fn handed_over(seen: &Seen, service: &ServiceName, migration: &Migration) -> Opt
             .iter()
             .map(|(name, _)| (name.clone(), ResourceState::Stopped))
             .collect(),
+        role: RoleTold::default(),
     })
 }
 

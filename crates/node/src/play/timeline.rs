@@ -70,7 +70,7 @@ impl Timeline {
                 track.down_since.get_or_insert_with(|| track.at.clone());
             }
             // What moves live answers meanwhile.
-            Measured::Start | Measured::Migration => {}
+            Measured::Start | Measured::Migration | Measured::Promote | Measured::Demote => {}
         }
     }
 
@@ -185,10 +185,10 @@ fn limit_of(spec: Option<&ServiceSpec>, what: Measured) -> Duration {
         limits.sum::<Duration>()
     };
     match what {
-        Measured::Start => start(),
+        Measured::Start | Measured::Promote => start(),
         // It is handed over, and taken in.
         Measured::Migration => 2 * start(),
-        Measured::Stop => stop(),
+        Measured::Stop | Measured::Demote => stop(),
         Measured::Restart => stop() + start(),
     }
 }

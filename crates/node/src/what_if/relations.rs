@@ -79,6 +79,9 @@ fn related(spec: &ServiceSpec) -> impl Iterator<Item = &ServiceName> {
         check_owner: _,
         ping: _,
         live: _,
+        roles: _,
+        // Those are in `after` as well.
+        after_promoted: _,
     } = rules;
     let company = together_with.iter().chain(apart_from);
     let ordered = after.iter().chain(after_if_both).chain(not_while_starting);

@@ -142,7 +142,11 @@ fn company(list: &str) -> Vec<Company> {
             let (service, points) = each.split_once(':').unwrap_or((each, ""));
             let points = (!points.is_empty()).then(|| points.parse().unwrap());
             let service = name(service);
-            Company { service, points }
+            Company {
+                service,
+                points,
+                role: Default::default(),
+            }
         })
         .collect()
 }
@@ -728,6 +732,7 @@ impl World {
             incarnation: claim.incarnation,
             report,
             resources: Vec::new(),
+            role: Default::default(),
         });
     }
 

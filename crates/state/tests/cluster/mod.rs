@@ -202,6 +202,7 @@ pub fn report(boot: BootId, epoch: ClaimEpoch, report: Report) -> Command {
         incarnation: 0,
         report,
         resources,
+        role: Default::default(),
     }
 }
 
