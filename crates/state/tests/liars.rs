@@ -78,7 +78,6 @@ fn nothing_of_it_starts_anywhere_before_the_liar_is_proven_off() {
         report: Report::Stopped,
         role: Default::default(),
         resources: Vec::new(),
-        role: Default::default(),
     });
     assert_eq!(cluster.rejected(grant("b", B1)), "db may still run on a");
     cluster.done(Command::ConfirmFence {
