@@ -127,7 +127,7 @@ pub(crate) fn holders<'a>(
         // Who has just failed at it comes after all others.
         holder.rank.2 = matches!(ended, Some(Reason::UnfitToLead { .. }));
     }
-    holders.sort_by(|a, b| (a.fit.is_err(), a.rank).cmp(&(b.fit.is_err(), b.rank)));
+    holders.sort_by_key(|holder| (holder.fit.is_err(), holder.rank));
     holders
 }
 
