@@ -390,6 +390,7 @@ fn the_json_has_the_fields_that_scripts_rely_on() {
           "volumes": [],
           "fencing": [],
           "maintenance": false,
+          "feature_level": 0,
           "spec_version": 1,
           "index": 0,
           "seen_by": "a",
