@@ -128,15 +128,15 @@ codes! {
     /// The disk failed while the daemon ran.
     DiskFailed = "E0413" 500 "the log could not be written",
         "look at the disk and its space, then start the daemon again; what runs goes on running";
-    /// The log was written by a newer program.
-    TooOld = "E0416" 500 "this version of Mainstay is too old for the cluster",
-        "install the version that the other nodes run, then start the daemon again; what runs goes on running, and nothing was changed";
-    /// Some members run an older program.
-    UpgradeFirst = "E0415" 409 "a node runs a version that does not know this",
-        "upgrade the nodes that are named, one after the other; `mainstay status` tells when all are done";
     /// Another node that was asked something.
     NodeNotAsked = "E0414" 503 "the node could not be asked",
         "`mainstay status` shows whether it is connected; or ask on the node itself";
+    /// Some members run an older program.
+    UpgradeFirst = "E0415" 409 "a node runs a version that does not know this",
+        "upgrade the nodes that are named, one after the other; `mainstay status` tells when all are done";
+    /// The log was written by a newer program.
+    TooOld = "E0416" 500 "this version of Mainstay is too old for the cluster",
+        "install the version that the other nodes run, then start the daemon again; what runs goes on running, and nothing was changed";
     /// No witness of this name.
     NoSuchWitness = "E0420" 404 "there is no such witness",
         "`mainstay witness status` lists the witnesses";

@@ -19,6 +19,15 @@ pub enum Switch {
     Off,
 }
 
+impl fmt::Display for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::On => "on",
+            Self::Off => "off",
+        })
+    }
+}
+
 /// An order of an operator. Its `Display` is the command that gives it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "do")]
@@ -283,9 +292,7 @@ impl fmt::Display for Order {
                 without_dependencies,
             } => {
                 write!(f, "start {service}")?;
-                if let Some(to) = to {
-                    write!(f, " --node {to}")?;
-                }
+                to.iter().try_for_each(|to| write!(f, " --node {to}"))?;
                 match without_dependencies {
                     true => f.write_str(" --without-dependencies"),
                     false => Ok(()),
@@ -308,11 +315,7 @@ impl fmt::Display for Order {
                 card.iter().try_for_each(|card| write!(f, " {card}"))
             }
             Self::Maintenance { switch, node } => {
-                let word = match switch {
-                    Switch::On => "on",
-                    Switch::Off => "off",
-                };
-                write!(f, "maintenance {word}")?;
+                write!(f, "maintenance {switch}")?;
                 node.iter().try_for_each(|node| write!(f, " --node {node}"))
             }
             Self::Attribute {

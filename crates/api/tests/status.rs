@@ -390,6 +390,7 @@ fn the_json_has_the_fields_that_scripts_rely_on() {
           "volumes": [],
           "fencing": [],
           "maintenance": false,
+          "feature_level": 0,
           "spec_version": 1,
           "index": 0,
           "seen_by": "a",
@@ -400,6 +401,12 @@ fn the_json_has_the_fields_that_scripts_rely_on() {
           ]
         }"#]]
     .assert_eq(&text);
+}
+
+#[test]
+fn the_json_is_read_as_it_was_written() {
+    let status = status(&seen(online(), runs_on_a()), extra());
+    let text = serde_json::to_string(&status).unwrap();
     assert_eq!(serde_json::from_str::<Status>(&text).ok(), Some(status));
 }
 

@@ -58,21 +58,15 @@ fn remark(
 ) -> Remark {
     let agent = &spec.agent;
     let (about, code, message, label, help) = match finding {
-        Finding::NotInstalled { similar } => {
-            let label = match similar.as_slice() {
-                [] => "no such agent here".to_owned(),
-                similar => format!("did you mean \"{}\"?", similar.join("\" or \"")),
-            };
-            (
-                Keyed::Kind,
-                Code::AgentMissing,
-                format!("{agent} is not installed on this machine"),
-                label,
-                "install it on every node that may run the service; \
-                 its parameters could not be checked"
-                    .to_owned(),
-            )
-        }
+        Finding::NotInstalled { similar } => (
+            Keyed::Kind,
+            Code::AgentMissing,
+            format!("{agent} is not installed on this machine"),
+            similar_agents(&similar),
+            "install it on every node that may run the service; \
+             its parameters could not be checked"
+                .to_owned(),
+        ),
         Finding::Silent { how } => (
             Keyed::Kind,
             Code::AgentMissing,
@@ -81,16 +75,7 @@ fn remark(
             "its parameters could not be checked".to_owned(),
         ),
         Finding::UnknownParameter { name, known } => {
-            let (label, help) = match nearest(&name, known.iter().map(String::as_str)) {
-                Some(meant) => (
-                    format!("did you mean `{meant}`?"),
-                    format!("write `{meant}`"),
-                ),
-                None => (
-                    "unknown".to_owned(),
-                    format!("remove it; known are {}", known.join(", ")),
-                ),
-            };
+            let (label, help) = known_parameters(&name, &known);
             let message = format!("{agent} has no parameter `{name}`");
             (
                 Keyed::Option(name),
@@ -127,5 +112,27 @@ fn remark(
         message,
         label,
         help,
+    }
+}
+
+/// The label of an agent that is not installed.
+fn similar_agents(similar: &[String]) -> String {
+    match similar {
+        [] => "no such agent here".to_owned(),
+        similar => format!("did you mean \"{}\"?", similar.join("\" or \"")),
+    }
+}
+
+/// The label and the help of a parameter that its agent does not have.
+fn known_parameters(name: &str, known: &[String]) -> (String, String) {
+    match nearest(name, known.iter().map(String::as_str)) {
+        Some(meant) => (
+            format!("did you mean `{meant}`?"),
+            format!("write `{meant}`"),
+        ),
+        None => (
+            "unknown".to_owned(),
+            format!("remove it; known are {}", known.join(", ")),
+        ),
     }
 }

@@ -13,8 +13,8 @@ use model::seen::TicketStanding;
 
 use crate::args::{
     ActArgs, AttrCommand, CheckArgs, Cli, Command, DaemonArgs, ExplainArgs, FenceArgs,
-    FenceCommand, Global, HistoryArgs, InitArgs, JoinArgs, NodeArgs, NodeCommand, OnOff, RearmArgs,
-    StartArgs, StatusArgs, TicketArgs, TicketCommand, TokenArgs, WhatIfArgs,
+    FenceCommand, Global, HistoryArgs, InitArgs, JoinArgs, MaintenanceArgs, NodeArgs, NodeCommand,
+    OnOff, RearmArgs, StartArgs, StatusArgs, TicketArgs, TicketCommand, TokenArgs, WhatIfArgs,
 };
 use crate::client::Client;
 use crate::exit::Exit;
@@ -418,14 +418,7 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         Command::Standby(a) => (Order::Standby { node: a.node }, a.act),
         Command::Online(a) => (Order::Online { node: a.node }, a.act),
         Command::Rearm(a) => rearm(a),
-        Command::Maintenance(a) => {
-            let switch = match a.switch {
-                OnOff::On => Switch::On,
-                OnOff::Off => Switch::Off,
-            };
-            let node = a.node;
-            (Order::Maintenance { switch, node }, a.act)
-        }
+        Command::Maintenance(a) => maintenance(a),
         Command::Attr(AttrCommand::Set {
             node,
             key,
@@ -475,6 +468,15 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         | Command::Completions { .. }
         | Command::Version => unreachable!("no order: it has a function of its own"),
     }
+}
+
+fn maintenance(args: MaintenanceArgs) -> (Order, ActArgs) {
+    let switch = match args.switch {
+        OnOff::On => Switch::On,
+        OnOff::Off => Switch::Off,
+    };
+    let node = args.node;
+    (Order::Maintenance { switch, node }, args.act)
 }
 
 fn start(args: StartArgs) -> (Order, ActArgs) {

@@ -46,77 +46,80 @@ pub fn check(input: &Input<'_>, plan: &Plan) -> Vec<Violation> {
         ..*input
     };
     let mut violations = Vec::new();
-    for (index, step) in plan.steps.iter().enumerate() {
-        let before = &plan.steps[..index];
-        let mut texts = check_order(input, before, step);
-        texts.extend(check_hands_off(input, step));
-        texts.extend(crate::live_checker::check(input, plan, step));
-        match &step.action {
-            Action::Lose { node, boot } => texts.extend(check_lose(input, node, *boot)),
-            Action::Fence {
-                target,
-                boot,
-                executor,
-            } => {
-                texts.extend(check_fence(input, plan, (target, *boot), executor));
-                texts.extend(check_means(input, target));
-            }
-            Action::SetAside { node } => texts.extend(check_set_aside(input, node)),
-            Action::Grant {
-                service,
-                node,
-                boot,
-            } => {
-                texts.extend(check_copy_place(input, before, service, node));
-                texts.extend(check_company(input, plan, service, node));
-                texts.extend(check_room(input, plan, service, node));
-                texts.extend(check_grant_place(input, plan, service, (node, *boot)));
-                texts.extend(check_grant_proofs(input, service, node));
-                texts.extend(check_grant_needs(input, plan, (service, node)));
-                texts.extend(check_held(input, service));
-            }
-            Action::Revoke {
-                service,
-                node,
-                epoch,
-                ..
-            } => {
-                let claim = claim_of(input, service).filter(|claim| claim.epoch == *epoch);
-                texts.extend(check_holder(service, node, claim));
-                texts.extend(check_stop_order(input, service, &step.because));
-                texts.extend(check_leaving(input, service, node, &step.because));
-            }
-            Action::Migrate {
-                service,
-                to,
-                to_boot,
-                ..
-            } => {
-                texts.extend(check_company(input, plan, service, to));
-                texts.extend(check_room(input, plan, service, to));
-                texts.extend(check_grant_place(input, plan, service, (to, *to_boot)));
-                texts.extend(check_held(input, service));
-            }
-            Action::Promote { .. } | Action::Demote { .. } => {
-                texts.extend(roles::check(input, (plan, before), &step.action));
-            }
-            Action::Restart {
-                service,
-                node,
-                epoch,
-                ..
-            } => {
-                let claim = claim_of(input, service).filter(|claim| claim.epoch == *epoch);
-                texts.extend(check_holder(service, node, claim));
-            }
-        }
-        violations.extend(
-            texts
-                .into_iter()
-                .map(|text| Violation { step: index, text }),
-        );
+    for step in 0..plan.steps.len() {
+        let texts = check_step(input, plan, step).into_iter();
+        violations.extend(texts.map(|text| Violation { step, text }));
     }
     violations
+}
+
+/// What is wrong with one step of the plan.
+fn check_step(input: &Input<'_>, plan: &Plan, index: usize) -> Vec<String> {
+    let step = &plan.steps[index];
+    let before = &plan.steps[..index];
+    let mut texts = check_order(input, before, step);
+    texts.extend(check_hands_off(input, step));
+    texts.extend(crate::live_checker::check(input, plan, step));
+    match &step.action {
+        Action::Lose { node, boot } => texts.extend(check_lose(input, node, *boot)),
+        Action::Fence {
+            target,
+            boot,
+            executor,
+        } => {
+            texts.extend(check_fence(input, plan, (target, *boot), executor));
+            texts.extend(check_means(input, target));
+        }
+        Action::SetAside { node } => texts.extend(check_set_aside(input, node)),
+        Action::Grant {
+            service,
+            node,
+            boot,
+        } => {
+            texts.extend(check_copy_place(input, before, service, node));
+            texts.extend(check_company(input, plan, service, node));
+            texts.extend(check_room(input, plan, service, node));
+            texts.extend(check_grant_place(input, plan, service, (node, *boot)));
+            texts.extend(check_grant_proofs(input, service, node));
+            texts.extend(check_grant_needs(input, plan, (service, node)));
+            texts.extend(check_held(input, service));
+        }
+        Action::Revoke {
+            service,
+            node,
+            epoch,
+            ..
+        } => {
+            let claim = claim_of(input, service).filter(|claim| claim.epoch == *epoch);
+            texts.extend(check_holder(service, node, claim));
+            texts.extend(check_stop_order(input, service, &step.because));
+            texts.extend(check_leaving(input, service, node, &step.because));
+        }
+        Action::Migrate {
+            service,
+            to,
+            to_boot,
+            ..
+        } => {
+            texts.extend(check_company(input, plan, service, to));
+            texts.extend(check_room(input, plan, service, to));
+            texts.extend(check_grant_place(input, plan, service, (to, *to_boot)));
+            texts.extend(check_held(input, service));
+        }
+        Action::Promote { .. } | Action::Demote { .. } => {
+            texts.extend(roles::check(input, (plan, before), &step.action));
+        }
+        Action::Restart {
+            service,
+            node,
+            epoch,
+            ..
+        } => {
+            let claim = claim_of(input, service).filter(|claim| claim.epoch == *epoch);
+            texts.extend(check_holder(service, node, claim));
+        }
+    }
+    texts
 }
 
 /// What the configuration says of a service, or of the service that this is a copy of.

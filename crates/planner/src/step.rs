@@ -179,11 +179,7 @@ impl Step {
     pub fn command(&self, plan: PlanId) -> Command {
         let because = self.because.clone();
         match self.action.clone() {
-            Action::Lose { node, boot } => Command::NodeLost {
-                node,
-                boot: Some(boot),
-                because,
-            },
+            Action::Lose { node, boot } => lose(node, boot, because),
             Action::Fence {
                 target,
                 boot,
@@ -253,6 +249,14 @@ impl Step {
     #[must_use]
     pub fn sentence(&self) -> String {
         format!("{}: {}", self.action, self.because)
+    }
+}
+
+fn lose(node: NodeName, boot: BootId, because: Reason) -> Command {
+    Command::NodeLost {
+        node,
+        boot: Some(boot),
+        because,
     }
 }
 

@@ -111,6 +111,9 @@ fn meta(
     meta
 }
 
+/// The variables for the copies of a list and for their nodes, and the list.
+type CopyList<'a> = (&'static str, &'static str, &'a [(ServiceName, NodeName)]);
+
 /// Both the words of the API 1.0 and those of 1.1, which many agents do not know yet.
 fn notice_variables(address: &ResourceAddress, notice: &Notice) -> Vec<(&'static str, String)> {
     let when = match notice.when {
@@ -126,7 +129,7 @@ fn notice_variables(address: &ResourceAddress, notice: &Notice) -> Vec<(&'static
         false => &[],
     };
     let active: Vec<_> = [notice.promoted.as_slice(), &notice.unpromoted].concat();
-    let lists: [(&'static str, &'static str, &[(ServiceName, NodeName)]); 9] = [
+    let lists: [CopyList<'_>; 9] = [
         (
             "notify_start_resource",
             "notify_start_uname",

@@ -56,7 +56,7 @@ fn read_agent(context: &mut Context<'_>, text: Placed<String>) -> Option<String>
             "a unit of systemd is no resource agent",
             format!("write `systemd = \"{unit}.service\"` instead of `agent`"),
         ),
-        ["service" | "upstart" | "stonith" | "nagios", ..] => (
+        [class, _, ..] if is_word(class) && !matches!(*class, "ocf" | "lsb") => (
             "agents of this class are not operated",
             "write \"ocf:PROVIDER:TYPE\" or \"lsb:SCRIPT\"".to_string(),
         ),

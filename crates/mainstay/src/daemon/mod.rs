@@ -237,12 +237,9 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
     let (handle, requests, applied) = server::ControlHandle::new();
     let listener = server::bind(&places.socket).await?;
     let stop = Arc::new(tokio::sync::Notify::new());
-    let served = tokio::spawn(server::serve(
-        listener,
-        handle,
-        server::Allowed::root_and_self(),
-        wait_for(Arc::clone(&stop)),
-    ));
+    let allowed = server::Allowed::root_and_self();
+    let until = wait_for(Arc::clone(&stop));
+    let served = tokio::spawn(server::serve(listener, handle, allowed, until));
 
     let run = identity.incarnation;
     let node = make_node((&identity, boot), &topology, recovered.restored, &agents);

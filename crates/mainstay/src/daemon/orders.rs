@@ -445,45 +445,39 @@ impl Control {
     }
 
     fn command_of(&self, order: &Order, by: UserName) -> Result<Command, ApiError> {
-        let service = |service: &model::ServiceName, order: ServiceOrder| Command::Service {
-            service: service.clone(),
+        let service = |service, order| Command::Service {
+            service,
             order,
             by: by.clone(),
         };
-        Ok(match order {
+        Ok(match order.clone() {
             Order::Start {
                 service: name,
                 to,
                 without_dependencies,
-            } => service(name, start(to.clone(), *without_dependencies)),
+            } => service(name, start(to, without_dependencies)),
             Order::Stop { service: name } => service(name, ServiceOrder::Stop),
             Order::Restart { service: name } => service(name, ServiceOrder::Restart),
-            Order::Move { service: name, to } => {
-                service(name, ServiceOrder::Move { to: to.clone() })
-            }
+            Order::Move { service: name, to } => service(name, ServiceOrder::Move { to }),
             Order::Freeze { service: name } => service(name, ServiceOrder::Freeze),
             Order::Thaw { service: name } => service(name, ServiceOrder::Thaw),
             Order::Clear { service: name } => service(name, ServiceOrder::Clear),
             Order::Standby { node } => Command::SetStandby {
-                node: node.clone(),
+                node,
                 standby: Maintenance::On,
                 by,
             },
             Order::Online { node } => Command::SetStandby {
-                node: node.clone(),
+                node,
                 standby: Maintenance::Off,
                 by,
             },
-            Order::Rearm { node, card } => Command::RearmCards {
-                node: node.clone(),
-                card: card.clone(),
-                by,
-            },
-            Order::Maintenance { switch, node } => maintenance_command(*switch, node.clone(), by),
+            Order::Rearm { node, card } => Command::RearmCards { node, card, by },
+            Order::Maintenance { switch, node } => maintenance_command(switch, node, by),
             Order::Attribute { node, key, value } => Command::SetAttribute {
-                node: node.clone(),
-                key: key.clone(),
-                value: value.clone(),
+                node,
+                key,
+                value,
                 by,
             },
             Order::Checks {
@@ -491,33 +485,24 @@ impl Control {
                 check,
                 order,
             } => Command::Checks {
-                service: service.clone(),
-                check: check.clone(),
-                order: order.clone(),
+                service,
+                check,
+                order,
                 by,
             },
             Order::Ticket { ticket, standing } => Command::SetTicket {
-                ticket: ticket.clone(),
-                standing: *standing,
+                ticket,
+                standing,
                 by,
             },
-            Order::Fence { node } => self.fence_command(node, by)?,
-            Order::ConfirmFence { node } => Command::ConfirmFence {
-                target: node.clone(),
-                by,
-            },
-            Order::TrustDevice { device } => Command::TrustDevice {
-                device: device.clone(),
-                by,
-            },
+            Order::Fence { node } => self.fence_command(&node, by)?,
+            Order::ConfirmFence { node } => Command::ConfirmFence { target: node, by },
+            Order::TrustDevice { device } => Command::TrustDevice { device, by },
             Order::Halt | Order::Leave => Command::Leave {
                 node: self.identity.name.clone(),
                 boot: self.node.config().boot,
             },
-            Order::RemoveNode { node } => Command::RemoveMember {
-                name: node.clone(),
-                by,
-            },
+            Order::RemoveNode { node } => Command::RemoveMember { name: node, by },
             Order::TestFence { .. } => {
                 return Err(ErrorCode::NotYet.error("a test changes nothing"));
             }
