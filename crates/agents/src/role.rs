@@ -1,4 +1,5 @@
-//! Roles of commands: the programs `promote` and `demote`.
+//! Roles of commands: the programs `promote` and `demote`. Agents of the OCF kind share the
+//! note that they are at work.
 //!
 //! A program that an earlier run of the daemon had started may still be at work, and promote
 //! what has been demoted since. So each is noted while it runs, and whoever changes the role,
@@ -104,7 +105,7 @@ fn note(context: &Context) -> PathBuf {
 }
 
 /// As `command::run`, and noted while it runs.
-async fn run_noted(context: &Context, launch: Launch, limit: Duration) -> (Run, String) {
+pub(crate) async fn run_noted(context: &Context, launch: Launch, limit: Duration) -> (Run, String) {
     let path = context.log.log_path();
     let since = log::mark(&path);
     let run = match timeout(limit, launch.launch()).await {

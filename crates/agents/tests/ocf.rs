@@ -190,6 +190,35 @@ fn running(name: &str) -> usize {
     lines.filter(|line| line == name).count()
 }
 
+#[test]
+fn a_promotion_that_outlives_its_daemon_is_ended_before_the_role_is_told() {
+    let name = "a_promotion_that_outlives_its_daemon_is_ended_before_the_role_is_told";
+    on_own_node(name, async || {
+        for then in [Verb::Probe, Verb::Demote, Verb::Stop] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut node = Node::new(dir.path(), Grouping::Session);
+            let slow = BY_FILE.replace("promote) ", "promote) sleep 4714; ");
+            let spec = write_agent(&node, &slow);
+            assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+            node.order(Verb::Promote, &spec, &[]);
+            eventually("it promotes", || running("sleep 4714") == 1).await;
+            let mut next = Node::new(dir.path(), Grouping::Session);
+            let wanted = match then {
+                Verb::Stop => Outcome::Stopped,
+                _ => Outcome::Running,
+            };
+            assert_eq!(next.outcome(then, &spec).await, wanted, "{then}");
+            assert_eq!(
+                running("sleep 4714"),
+                0,
+                "{then}: nothing promotes any more"
+            );
+            assert!(!dir.path().join("promoted").exists(), "{then}");
+            drop(node);
+        }
+    });
+}
+
 const DAEMON: &str = r#"
 case $1 in
 start) sleep 4712 & ;;
@@ -340,8 +369,8 @@ fn notices_and_migrations_say_who_and_where() {
     on_own_node("notices_and_migrations_say_who_and_where", async || {
         let dir = tempfile::tempdir().unwrap();
         let mut node = Node::new(dir.path(), Grouping::Session);
-        // After it has handed over nothing runs here.
-        let text = "test $1 = monitor && exit 7\nenv | grep -E 'notify_|migrate_' | sort > $D/told";
+        // What was handed over does not run here any more.
+        let text = "test $1 = monitor && exit 7; env | grep -E 'notify_|migrate_' | sort > $D/told";
         let spec = write_agent(&node, text);
         let notice = Notice {
             when: NoticeTime::Before,

@@ -15,6 +15,7 @@ use crate::command::{Run, run};
 use crate::context::{Context, MARKER, chain};
 use crate::handover::HANDOVER;
 use crate::program::Launch;
+use crate::role;
 
 /// Where what an action leaves behind belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +96,11 @@ impl Script<'_> {
         }
         let limit = call.limit;
         let launch = self.launch(call, leaves);
-        let (run, output) = run(self.context, launch, limit).await;
+        // What changes the role and outlives this daemon is ended by the next one.
+        let (run, output) = match action {
+            "promote" | "demote" => role::run_noted(self.context, launch, limit).await,
+            _ => run(self.context, launch, limit).await,
+        };
         let found = match run {
             Run::Ended(ended) => Found::Ended(ended),
             Run::TimedOut => Found::TimedOut,

@@ -81,14 +81,14 @@ impl<'a> Draft<'a> {
     }
 
     /// The class and the agent of a resource.
-    pub fn definition(&self, ix: ResourceIx) -> (&'a str, &'a str) {
+    pub fn definition(&self, ix: ResourceIx) -> [&'a str; 3] {
         let get = |name: &str| {
             let mut definitions = self.facts[ix.0].definitions.iter();
             definitions
                 .find_map(|element| element.attribute(name))
                 .unwrap_or_default()
         };
-        (get("class"), get("type"))
+        ["class", "provider", "type"].map(get)
     }
 
     pub fn finish(self) -> Cluster {

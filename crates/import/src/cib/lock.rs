@@ -52,7 +52,7 @@ pub(super) fn begin(draft: &mut Draft<'_>) {
 
 fn can_be_kept(draft: &Draft<'_>, at: ResourceIx) -> bool {
     let resource = draft.resource(at);
-    let is_connection = draft.definition(at) == ("ocf", "remote");
+    let is_connection = matches!(draft.definition(at), ["ocf", _, "remote"]);
     let is_out = resource.removed || resource.settings.is_fence_device || is_connection;
     !is_out && !draft.facts[at.0].is_cloned
 }

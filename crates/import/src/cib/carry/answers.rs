@@ -83,6 +83,14 @@ fn word(draft: &Draft<'_>, part: ResourceIx, verb: &str) -> Result<&'static str,
         .map(|operation| operation.interval_ms)
         .max();
     let interval = watch.unwrap_or(0);
+    // Of what is promoted the role's own watch says more.
+    let led = facts.operations.iter().find(|operation| {
+        facts.is_promotable
+            && operation.name == verb
+            && operation.enabled
+            && operation.role == Some("Promoted")
+    });
+    let interval = led.map_or(interval, |led| led.interval_ms);
     let is_fatal = draft.options.truth("start-failure-is-fatal", true);
     let none = |word: &str| {
         let name = &draft.resource(part).name;
@@ -96,6 +104,7 @@ fn word(draft: &Draft<'_>, part: ResourceIx, verb: &str) -> Result<&'static str,
         (OnFail::Block, _) => Ok("block"),
         (OnFail::Ignore, "stop") => Err(none("ignore")),
         (OnFail::Standby, "stop") => Err(none("standby")),
+        (OnFail::Demote, _) if facts.is_promotable => Ok("demote"),
         (OnFail::Demote, _) => Err(none("demote")),
         (OnFail::Restart | OnFail::Move | OnFail::Stop, "stop") => Ok("fence"),
         // There such a failure counts as often as the threshold allows.

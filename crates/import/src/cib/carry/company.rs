@@ -1,11 +1,11 @@
 //! Colocations: services that belong together, or apart.
 
-use planner::arrange::{Colocation, ResourceIx, Score};
+use planner::arrange::{Colocation, ResourceIx, Role, Score};
 
 use super::super::source::{Xml, id};
 use super::super::values;
 use super::Carry;
-use super::relations::{Part, Relations, end_of, tell_part};
+use super::relations::{Part, Relations, Whom, end_of, has_roles, tell_part};
 
 pub(super) fn colocation<'a>(
     carry: &mut Carry<'_, 'a>,
@@ -57,11 +57,14 @@ fn one<'a>(
         carry.leave(element, text);
         return false;
     }
-    if relation.dependent_role.is_some() || relation.primary_role.is_some() {
-        carry.leave(
-            element,
-            format!("{shown}: a colocation with a role; services have none here"),
+    let role = relation.primary_role;
+    if relation.dependent_role.is_some()
+        || role.is_some_and(|role| role != Role::Promoted || !has_roles(carry, primary.service))
+    {
+        let text = format!(
+            "{shown}: a colocation of copies in a role; here a role is named of the other side, and it is `promoted`"
         );
+        carry.leave(element, text);
         return false;
     }
     if dependent.service == primary.service {
@@ -75,7 +78,11 @@ fn one<'a>(
     }
     tell_part(carry, element, (dependent, relation.dependent), Part::First);
     tell_part(carry, element, (primary, relation.primary), Part::Last);
-    let ends = (dependent.service, primary.service);
+    let whom = Whom {
+        service: primary.service,
+        role,
+    };
+    let ends = (dependent.service, whom);
     let is_said = add(relations, ends, relation.score);
     if !is_said {
         let text = format!("{shown}: it contradicts another colocation of the same two");
@@ -85,14 +92,10 @@ fn one<'a>(
 }
 
 /// Several wishes of the same two add up. Whether it could be said.
-fn add(
-    relations: &mut Relations,
-    (dependent, primary): (ResourceIx, ResourceIx),
-    score: Score,
-) -> bool {
+fn add(relations: &mut Relations, (dependent, whom): (ResourceIx, Whom), score: Score) -> bool {
     let is_apart = score < Score::ZERO;
-    let opposed = |(other, known): &(ResourceIx, Score), whom: ResourceIx| {
-        *other == whom
+    let opposed = |(other, known): &(Whom, Score), whom: ResourceIx| {
+        other.service == whom
             && (score.is_must() && known.is_never() || score.is_never() && known.is_must())
     };
     let lists = |relations: &Relations, of: ResourceIx, whom: ResourceIx| {
@@ -100,7 +103,7 @@ fn add(
         let mut all = rules.together_with.iter().chain(&rules.apart_from);
         all.any(|known| opposed(known, whom))
     };
-    if lists(relations, dependent, primary) || lists(relations, primary, dependent) {
+    if lists(relations, dependent, whom.service) || lists(relations, whom.service, dependent) {
         return false;
     }
     let rules = relations.get_mut(&dependent).expect("an end is a service");
@@ -108,9 +111,9 @@ fn add(
         true => &mut rules.apart_from,
         false => &mut rules.together_with,
     };
-    match list.iter_mut().find(|(other, _)| *other == primary) {
+    match list.iter_mut().find(|(other, _)| *other == whom) {
         Some((_, known)) => *known += score,
-        None => list.push((primary, score)),
+        None => list.push((whom, score)),
     }
     true
 }

@@ -4,7 +4,7 @@ use super::super::attributes::Values;
 use super::super::source::{Xml, id};
 use super::super::values;
 use super::Carry;
-use super::text::{list, quoted, time};
+use super::text::{list, quoted, table, time};
 
 /// A resource of our file: keys and values in order.
 pub(super) type Lines = Vec<(String, String)>;
@@ -37,15 +37,17 @@ pub(super) fn lines(
         return (Err("it cannot be read".to_string()), Vec::new());
     };
     let definition = carry.draft.definition(ix);
-    let (class, agent) = definition;
     let mut parameters = carry.draft.own_parameters(ix);
     let mut lost = Vec::new();
-    let lines = match (class, agent) {
-        ("ocf", "IPaddr2" | "IPaddr") => address(&mut parameters),
-        ("ocf", "Filesystem") => mount(&mut parameters),
-        ("lsb", script) => Ok(vec![("command".to_string(), script_command(script))]),
-        ("systemd", unit) => Ok(vec![("systemd".to_string(), quoted(&full_name(unit)))]),
-        _ => Err(format!("{class}:{agent} has no counterpart yet")),
+    let lines = match definition {
+        ["ocf", "heartbeat", "IPaddr2" | "IPaddr"] => address(&mut parameters),
+        ["ocf", "heartbeat", "Filesystem"] => mount(&mut parameters),
+        ["ocf", provider, kind] if ![provider, kind].iter().any(|part| is_no_name(part)) => {
+            Ok(agent((provider, kind), &mut parameters, &mut lost))
+        }
+        ["lsb", _, script] => Ok(vec![("command".to_string(), script_command(script))]),
+        ["systemd", _, unit] => Ok(vec![("systemd".to_string(), quoted(&full_name(unit)))]),
+        [class, _, agent] => Err(format!("{class}:{agent} has no counterpart yet")),
     };
     if lines.is_ok() {
         let rest: Vec<String> = parameters.into_keys().collect();
@@ -59,6 +61,42 @@ pub(super) fn lines(
         lines
     });
     (lines, lost)
+}
+
+/// Whether it cannot be part of the name of an agent.
+fn is_no_name(part: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    !part.starts_with(|c: char| c.is_ascii_alphanumeric()) || !part.chars().all(is_allowed)
+}
+
+/// An agent of the same name, with its parameters but for secrets.
+fn agent((provider, kind): (&str, &str), parameters: &mut Values, lost: &mut Vec<String>) -> Lines {
+    let name = quoted(&format!("ocf:{provider}:{kind}"));
+    let (secrets, options): (Vec<_>, Vec<_>) = std::mem::take(parameters)
+        .into_iter()
+        .partition(|(parameter, _)| is_secret(parameter));
+    lost.extend(secrets.into_iter().map(|(secret, _)| {
+        format!(
+            "its {secret}: the file can be read by many; put it where the agent reads it itself"
+        )
+    }));
+    let mut lines = vec![("agent".to_string(), name)];
+    if !options.is_empty() {
+        lines.push(("options".to_string(), table(&options)));
+    }
+    lines
+}
+
+fn is_secret(parameter: &str) -> bool {
+    let parameter = parameter.to_ascii_lowercase();
+    ["passw", "secret", "token"]
+        .iter()
+        .any(|part| parameter.contains(part))
+}
+
+/// Whether it is what an agent of others operates, which may have roles and may move live.
+pub(super) fn is_agent(lines: &Lines) -> bool {
+    lines.iter().any(|(key, _)| key == "agent")
 }
 
 fn address(parameters: &mut Values) -> Result<Lines, String> {
@@ -187,8 +225,10 @@ fn limits(carry: &Carry<'_, '_>, element: Xml<'_>) -> Lines {
             .and_then(|op| op.attribute(attribute))
             .and_then(values::milliseconds)
     };
-    add("start_limit", span("start", "timeout"));
-    add("stop_limit", span("stop", "timeout"));
+    // One limit holds for both: an empty one is less than any.
+    let longer = |one: &str, other: &str| span(one, "timeout").max(span(other, "timeout"));
+    add("start_limit", longer("start", "promote"));
+    add("stop_limit", longer("stop", "demote"));
     add("status_limit", span("monitor", "timeout"));
     add("every", span("monitor", "interval"));
     lines

@@ -69,7 +69,9 @@ fn one<'a>(
     let rules = carry.draft.source.children(element, "rule");
     let mut problem = None;
     if has_role(element) {
-        return Some("a location for a role; services have none here");
+        return Some(
+            "a location for a role; here `prefer` and the promotion scores say who is promoted",
+        );
     }
     if rules.is_empty() {
         let node = element.attribute("node");
@@ -97,7 +99,9 @@ fn by_rule<'a>(
     (relations, places, is_limit): (&mut Relations, &mut Places, bool),
 ) -> Option<&'static str> {
     if has_role(rule) {
-        return Some("a location for a role; services have none here");
+        return Some(
+            "a location for a role; here `prefer` and the promotion scores say who is promoted",
+        );
     }
     if rule.has_attribute("score-attribute") {
         return Some("a location whose score stands in an attribute of the node");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use planner::arrange::{Kind, NodeIx, ResourceIx, Score, TicketLoss};
+use planner::arrange::{Kind, NodeIx, ResourceIx, Role, Score, TicketLoss};
 
 use super::super::source::{Xml, id};
 use super::wheres::Where;
@@ -19,19 +19,28 @@ pub(super) struct Rules {
     pub avoid: Vec<(NodeIx, Score)>,
     pub never_on: Vec<NodeIx>,
     pub wheres: Vec<Where>,
-    pub together_with: Vec<(ResourceIx, Score)>,
-    pub apart_from: Vec<(ResourceIx, Score)>,
+    pub together_with: Vec<(Whom, Score)>,
+    pub apart_from: Vec<(Whom, Score)>,
     pub after: Vec<(ResourceIx, After)>,
     pub not_while_starting: Vec<ResourceIx>,
     /// The ticket, and what its loss does to the service.
     pub ticket: Option<(String, TicketLoss)>,
 }
 
-/// How strictly a service follows another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How strictly a service follows another, the strictest last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum After {
-    Always,
     OnlyIfBoth,
+    Always,
+    /// Until a copy of it is promoted.
+    Promoted,
+}
+
+/// Whom a colocation names: a service, or its promoted copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Whom {
+    pub service: ResourceIx,
+    pub role: Option<Role>,
 }
 
 /// Services, each with its rules.
@@ -40,7 +49,7 @@ pub(super) type Relations = BTreeMap<ResourceIx, Rules>;
 impl Rules {
     /// Whether some wish is weighed in points.
     pub fn has_points(&self) -> bool {
-        let is_wish = |(_, score): &(ResourceIx, Score)| !score.is_must() && !score.is_never();
+        let is_wish = |(_, score): &(Whom, Score)| !score.is_must() && !score.is_never();
         self.wheres.iter().any(|rule| rule.points.is_some())
             || self.together_with.iter().any(is_wish)
             || self.apart_from.iter().any(is_wish)
@@ -104,6 +113,12 @@ pub(super) fn end_of(
     Some(End { service, part })
 }
 
+/// Whether copies of a service are promoted.
+pub(super) fn has_roles(carry: &Carry<'_, '_>, service: ResourceIx) -> bool {
+    let kind = &carry.draft.resource(service).kind;
+    matches!(kind, Kind::Clone { rules, .. } if rules.promotable.is_some())
+}
+
 /// What is said of a part of a service holds for all of it here.
 pub(super) fn tell_part<'a>(
     carry: &mut Carry<'_, 'a>,
@@ -142,7 +157,7 @@ fn ticket<'a>(carry: &mut Carry<'_, 'a>, element: Xml<'a>, relations: &mut Relat
         if rule.role.is_some() || rule.on_loss == TicketLoss::Demote {
             carry.leave(
                 element,
-                format!("{shown}: a ticket for a role; services have none here"),
+                format!("{shown}: a ticket for a role; here it is for all of the service, or none"),
             );
             continue;
         }

@@ -4,7 +4,7 @@ use planner::arrange::{Kind, Order, OrderKind, ResourceIx, Verb};
 
 use super::super::source::{Xml, id};
 use super::Carry;
-use super::relations::{After, Part, Relations, end_of, tell_part};
+use super::relations::{After, Part, Relations, end_of, has_roles, tell_part};
 
 pub(super) fn order<'a>(carry: &mut Carry<'_, 'a>, element: Xml<'a>, relations: &mut Relations) {
     let shown = id(element);
@@ -50,13 +50,15 @@ fn one<'a>(carry: &mut Carry<'_, 'a>, element: Xml<'a>, order: &Order, relations
         );
         return;
     };
-    if (order.first_verb, order.then_verb) != (Verb::Start, Verb::Start) {
+    let Some(always) = strictest(carry, order, first.service) else {
         carry.leave(
             element,
-            format!("{shown}: an order of something else than two starts"),
+            format!(
+                "{shown}: an order of something else than two starts, or a promotion and a start"
+            ),
         );
         return;
-    }
+    };
     if first.service == then.service {
         if !is_order_of_file(carry, order) {
             carry.leave(element, format!("{shown}: an order inside of one service; its resources start in the order of the file"));
@@ -68,7 +70,7 @@ fn one<'a>(carry: &mut Carry<'_, 'a>, element: Xml<'a>, order: &Order, relations
     let ends = (first.service, then.service);
     match order.kind {
         OrderKind::Serialize => serialize(relations, ends),
-        OrderKind::Mandatory => follow(carry, element, relations, (ends, After::Always)),
+        OrderKind::Mandatory => follow(carry, element, relations, (ends, always)),
         OrderKind::Optional => follow(carry, element, relations, (ends, After::OnlyIfBoth)),
     }
     if !order.symmetrical && order.kind != OrderKind::Serialize {
@@ -89,6 +91,31 @@ fn is_order_of_file(carry: &Carry<'_, '_>, order: &Order) -> bool {
     place(order.first)
         .zip(place(order.then))
         .is_some_and(|(first, then)| first < then)
+}
+
+/// How a mandatory order of these is said; none where it cannot be: promotions come before
+/// starts of what has no copies, and are waited for.
+fn strictest(carry: &Carry<'_, '_>, order: &Order, first: ResourceIx) -> Option<After> {
+    let is_mandatory = order.kind == OrderKind::Mandatory;
+    let has_copies = |mut resource: ResourceIx| {
+        loop {
+            let known = carry.draft.resource(resource);
+            match (&known.kind, known.parent) {
+                (Kind::Clone { .. }, _) => return true,
+                (Kind::Single | Kind::Group { .. }, Some(parent)) => resource = parent,
+                (Kind::Single | Kind::Group { .. }, None) => return false,
+            }
+        }
+    };
+    match (order.first_verb, order.then_verb) {
+        (Verb::Start, Verb::Start) => Some(After::Always),
+        (Verb::Promote, Verb::Start)
+            if is_mandatory && has_roles(carry, first) && !has_copies(order.then) =>
+        {
+            Some(After::Promoted)
+        }
+        (Verb::Start | Verb::Stop | Verb::Promote | Verb::Demote, _) => None,
+    }
 }
 
 fn serialize(relations: &mut Relations, (first, then): (ResourceIx, ResourceIx)) {
@@ -115,8 +142,7 @@ fn follow<'a>(
     }
     let rules = relations.get_mut(&then).expect("an end is a service");
     match rules.after.iter_mut().find(|(other, _)| *other == first) {
-        Some((_, known)) if how == After::Always => *known = how,
-        Some(_) => {}
+        Some((_, known)) => *known = how.max(*known),
         None => rules.after.push((first, how)),
     }
 }
@@ -139,7 +165,7 @@ fn waits_for(relations: &Relations, who: ResourceIx, whom: ResourceIx) -> bool {
 /// Where both have copies, each follows the one on its own node.
 fn tell_copies<'a>(carry: &mut Carry<'_, 'a>, element: Xml<'a>, order: &Order) {
     let kind = |resource: ResourceIx| &carry.draft.resource(resource).kind;
-    if order.kind != OrderKind::Mandatory {
+    if (order.kind, order.first_verb) != (OrderKind::Mandatory, Verb::Start) {
         return;
     }
     let (Kind::Clone { rules: first, .. }, then) = (kind(order.first), kind(order.then)) else {

@@ -7,7 +7,7 @@ use planner::arrange::{
 };
 
 use super::super::source::{Xml, elements, id};
-use super::super::words;
+use super::super::{values, words};
 use super::frame::GOODS_MAX;
 use super::relations::{self, After, Relations, Rules};
 use super::returning::{self, Return};
@@ -91,11 +91,6 @@ fn copied<'a>(carry: &mut Carry<'_, 'a>, element: Xml<'a>) -> Option<Service<'a>
     let Kind::Clone { rules, .. } = carry.draft.resource(ix).kind.clone() else {
         return None;
     };
-    if rules.promotable.is_some() {
-        let text = format!("{shown}: its copies have roles; services have none in this version");
-        carry.leave(element, text);
-        return None;
-    }
     if rules.max == Some(0) || rules.per_node == 0 {
         carry.leave(element, format!("{shown}: a clone without any copy"));
         return None;
@@ -112,18 +107,61 @@ fn copied<'a>(carry: &mut Carry<'_, 'a>, element: Xml<'a>) -> Option<Service<'a>
             return None;
         }
     }
-    let meta = &carry.draft.facts[ix.0].meta;
-    let is_notified = meta.get("notify").is_some_and(|word| word == "true");
+    if let Some(roles) = &rules.promotable {
+        let takes = service.resources.iter();
+        if roles.max == 0 || !takes.map(|(_, lines)| lines).any(kinds::is_agent) {
+            let text =
+                format!("{shown}: its copies have roles, and none of them can be promoted here");
+            carry.leave(element, text);
+            return None;
+        }
+    }
+    tell_clone(carry, element, (ix, &rules));
+    Some(service)
+}
+
+/// What is lost of a clone.
+fn tell_clone<'a>(
+    carry: &mut Carry<'_, 'a>,
+    element: Xml<'a>,
+    (ix, rules): (ResourceIx, &CloneRules),
+) {
+    let shown = id(element);
+    let roles = rules.promotable.as_ref();
+    let settings = &carry.draft.resource(ix).settings;
+    let stays_unpromoted = roles.is_some() && settings.target == Target::Unpromoted;
+    let is_notified = is_notified(carry, ix);
     for (is_so, text) in [
         (rules.ordered, "that its copies start one after the other"),
         (rules.unique, "that its copies know their numbers"),
-        (is_notified, "that its copies hear of each other"),
+        (
+            is_notified && roles.is_none(),
+            "that its copies hear of each other",
+        ),
+        (
+            is_notified && roles.is_some(),
+            "that its copies hear of each other: `notify` is kept, but no notices are sent yet",
+        ),
+        (
+            roles.is_some_and(|roles| 1 < roles.per_node),
+            "that several may be promoted on one node",
+        ),
+        (
+            stays_unpromoted,
+            "that none of its copies is to be promoted",
+        ),
     ] {
         if is_so {
             carry.leave(element, format!("{shown}: {text}"));
         }
     }
-    Some(service)
+}
+
+/// Whether copies are to hear what happens to the others.
+fn is_notified(carry: &Carry<'_, '_>, ix: ResourceIx) -> bool {
+    let meta = &carry.draft.facts[ix.0].meta;
+    let word = meta.get("notify");
+    word.and_then(|word| values::truth(word)) == Some(true)
 }
 
 /// Whether what fails in it is mended in place for ever there.
@@ -131,8 +169,10 @@ fn one<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, relations: &Relatio
     let service_name = key(&name(id(service.element)));
     let rules = &relations[&service.ix];
     carry.out.section(&format!("[service.{service_name}]"));
+    let mut notify = false;
     if let Kind::Clone { rules: clone, .. } = carry.draft.resource(service.ix).kind.clone() {
         copies(carry, service, (&clone, rules));
+        notify = clone.promotable.is_some() && is_notified(carry, service.ix);
     }
     placement(carry, service, rules);
     company(carry, rules);
@@ -157,6 +197,9 @@ fn one<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, relations: &Relatio
                 None => carry.out.key(name, value),
             }
         }
+        if notify && kinds::is_agent(lines) {
+            carry.out.key("notify", "true");
+        }
     }
     answers
 }
@@ -179,6 +222,10 @@ fn copies<'a>(
     }
     if 1 < per_node {
         carry.out.key("copies_per_node", &per_node.to_string());
+    }
+    if let Some(roles) = &clone.promotable {
+        let most = clone.max.map_or(1000, |max| max.min(1000));
+        carry.out.key("promoted", &roles.max.min(most).to_string());
     }
     if let Some(max) = clone.max.filter(|max| places < u64::from(*max)) {
         let shown = id(service.element);
@@ -284,13 +331,19 @@ fn company(carry: &mut Carry<'_, '_>, rules: &Rules) {
         let items: Vec<String> = company
             .iter()
             .filter(|(_, score)| *score != Score::ZERO)
-            .map(|(other, score)| match score.is_must() || score.is_never() {
-                true => name_of(*other),
-                false => format!(
-                    "{{ service = {}, points = {} }}",
-                    name_of(*other),
-                    score.value().unsigned_abs()
-                ),
+            .map(|(whom, score)| {
+                let name = name_of(whom.service);
+                let mut more = String::new();
+                if !score.is_must() && !score.is_never() {
+                    more = format!(", points = {}", score.value().unsigned_abs());
+                }
+                if whom.role.is_some() {
+                    more.push_str(", role = \"promoted\"");
+                }
+                match more.is_empty() {
+                    true => name,
+                    false => format!("{{ service = {name}{more} }}"),
+                }
             })
             .collect();
         if !items.is_empty() {
@@ -304,6 +357,9 @@ fn company(carry: &mut Carry<'_, '_>, rules: &Rules) {
             After::Always => name_of(*first),
             After::OnlyIfBoth => {
                 format!("{{ service = {}, only_if_both = true }}", name_of(*first))
+            }
+            After::Promoted => {
+                format!("{{ service = {}, role = \"promoted\" }}", name_of(*first))
             }
         })
         .collect();
@@ -346,6 +402,10 @@ fn treatment<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, rules: &Rules
         .filter_map(|(part, _)| draft.resources.get(id(*part)).copied())
         .collect();
     uses(carry, service, &parts);
+    let moves_live = moves_live(carry, service, &parts);
+    if moves_live {
+        carry.out.key("live", "true");
+    }
     let answers = answers::of(draft, service.body, &parts);
     for (key, value) in &answers.lines {
         carry.out.key(key, value);
@@ -367,7 +427,7 @@ fn treatment<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, rules: &Rules
     for part in &parts {
         let part = &draft.resource(*part).settings;
         lost.extend((!part.critical).then_some("that a part of it is not critical"));
-        lost.extend(part.live_migration.then_some("that it moves live"));
+        lost.extend((part.live_migration && !moves_live).then_some("that it moves live"));
         lost.extend(
             part.ignores_health
                 .then_some("that health of nodes means nothing to it"),
@@ -383,6 +443,18 @@ fn treatment<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, rules: &Rules
         carry.leave(service.element, format!("{shown}: {lost}"));
     }
     answers.mends_for_ever
+}
+
+/// Whether it is one agent that is to move live, without copies.
+fn moves_live(carry: &Carry<'_, '_>, service: &Service<'_>, parts: &[ResourceIx]) -> bool {
+    let draft = carry.draft;
+    let is_alone = matches!(
+        draft.resource(service.ix).kind,
+        Kind::Single | Kind::Group { .. }
+    );
+    let can = |(_, lines): &(Xml<'_>, kinds::Lines)| kinds::is_agent(lines);
+    let [part] = parts else { return false };
+    is_alone && service.resources.iter().all(can) && draft.resource(*part).settings.live_migration
 }
 
 /// What all parts need together.
