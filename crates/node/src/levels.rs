@@ -59,7 +59,12 @@ impl Node {
 
     /// Whether the command may be in the log by now.
     pub(crate) fn require_level(&self, command: &Command) -> Result<(), Rejected> {
-        let (needs, has) = (command.level(), self.state.level());
+        let needs = command.level();
+        let has = match command {
+            // The cluster begins at the level of its first member, and with its configuration.
+            Command::AddMember { level, .. } if self.state.members().next().is_none() => *level,
+            _later => self.state.level(),
+        };
         // The level itself rises by a command of the new one.
         if needs <= has || matches!(command, Command::RaiseLevel { .. }) {
             return Ok(());
@@ -84,5 +89,133 @@ impl Node {
     pub(crate) fn meet_too_new(&mut self, index: u64) {
         self.levels.too_new = Some(index);
         self.outputs.push_back(Output::TooNew(index));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use model::spec::{ClusterSpec, FENCE_RACE_DELAY_DEFAULT, NetworkSpec, PORT_DEFAULT, Timings};
+    use model::{BootId, ClusterTime, Spec, WallTime};
+    use raft::{Raft, Restored};
+    use state::State;
+    use wire::raft::{Configuration, HardState, Lineage, SnapshotMeta};
+
+    use super::*;
+    use crate::NodeConfig;
+
+    const ID: NodeId = NodeId(1);
+
+    /// A network of it has what only level 2 knows.
+    fn spec_of_level_2() -> Spec {
+        let network = NetworkSpec {
+            barred_for: Duration::from_secs(6),
+            ..NetworkSpec::default()
+        };
+        Spec {
+            cluster: ClusterSpec {
+                name: "numbers".into(),
+                port: PORT_DEFAULT,
+                timings: Timings::DEFAULT,
+                fences_per_hour_max: 3,
+                no_quorum: model::spec::NoQuorumPolicy::Stop,
+                fence_race_delay: FENCE_RACE_DELAY_DEFAULT,
+                ping_targets: Vec::new(),
+                rules: Default::default(),
+            },
+            networks: BTreeMap::from([(model::NetworkName::new("lan").unwrap(), network)]),
+            nodes: BTreeMap::new(),
+            fence_devices: BTreeMap::new(),
+            services: BTreeMap::new(),
+        }
+    }
+
+    /// The first member and its configuration.
+    fn first() -> Command {
+        Command::AddMember {
+            name: NodeName::new("a").unwrap(),
+            key: [0; 32],
+            token: String::new(),
+            spec: Some(Box::new((String::new(), spec_of_level_2()))),
+            level: 2,
+        }
+    }
+
+    /// A node whose program knows that level, and whose disk holds that state.
+    fn node_at(level: u32, state: &State) -> Node {
+        let (now, index, lineage) = (Instant::default(), 1, Lineage::default());
+        let configuration = Configuration {
+            voters: std::iter::once(ID).collect(),
+            ..Configuration::default()
+        };
+        let meta = SnapshotMeta {
+            index,
+            term: 1,
+            configuration,
+            lineage,
+        };
+        let disk = Restored {
+            hard_state: HardState {
+                term: 1,
+                commit: index,
+                lineage,
+                ..HardState::default()
+            },
+            snapshot: Some((meta, state.to_snapshot())),
+            entries: Vec::new(),
+        };
+        let config = NodeConfig {
+            id: ID,
+            name: NodeName::new("a").unwrap(),
+            boot: BootId([1; 16]),
+            run: 1,
+            level,
+        };
+        let raft = Raft::new(raft::Config::new(ID, 1), disk, now);
+        let mut node = Node::new(config, raft, Vec::new(), now);
+        node.handle_timeout(now);
+        node
+    }
+
+    /// Else no cluster could be made of a configuration with anything new in it.
+    #[test]
+    fn a_cluster_begins_with_all_that_its_first_member_knows() {
+        let node = node_at(2, &State::new());
+        assert_eq!(node.require_level(&first()), Ok(()));
+    }
+
+    #[test]
+    fn a_configuration_above_the_level_of_the_first_member_is_refused() {
+        let Command::AddMember {
+            name,
+            key,
+            token,
+            spec,
+            ..
+        } = first()
+        else {
+            unreachable!("it is one")
+        };
+        let older = Command::AddMember {
+            name,
+            key,
+            token,
+            spec,
+            level: 1,
+        };
+        assert!(node_at(2, &State::new()).require_level(&older).is_err());
+    }
+
+    /// The fields that it does not know would be skipped without a word.
+    #[test]
+    fn an_older_program_does_not_take_the_snapshot_of_a_newer_one() {
+        let mut state = State::new();
+        let command = first();
+        let (at, clock) = (WallTime(0), ClusterTime(0));
+        state.apply(1, &Stamped { at, clock, command }).unwrap();
+        assert_eq!(state.level(), 2);
+        assert_eq!(node_at(1, &state).too_new(), Some(1));
+        assert_eq!(node_at(2, &state).too_new(), None);
     }
 }

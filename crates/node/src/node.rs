@@ -773,8 +773,9 @@ impl Node {
             State::new()
         } else {
             match State::from_snapshot(data) {
-                Ok(state) => state,
-                Err(_) => return self.meet_too_new(index),
+                // Fields that this program does not know were skipped in silence.
+                Ok(state) if state.level() <= self.config.level => state,
+                Ok(_) | Err(_) => return self.meet_too_new(index),
             }
         };
         self.follow_clock(now);
@@ -861,6 +862,10 @@ impl Node {
     /// matters is whether the state shows it, and if not it is proposed again.
     pub(crate) fn propose_own(&mut self, command: Command, now: Instant) {
         let Some(leader) = self.leader else { return };
+        // Told again once the level has risen; until then nobody could read it.
+        if self.require_level(&command).is_err() {
+            return;
+        }
         let command = self.stamp(command, now);
         self.send_to_leader(leader, Asker::Nobody, command, now);
     }
