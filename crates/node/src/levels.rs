@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 
 use model::{Command, Instant, NodeId, NodeName, Rejected, Stamped};
+use raft::Restored;
+use state::State;
+use wire::raft::{Entry, Payload};
 
 use crate::node::{Node, Output};
 
@@ -13,6 +16,29 @@ pub(crate) struct Levels {
     of_peers: BTreeMap<NodeId, u32>,
     /// The entry that this program is too old for.
     pub too_new: Option<u64>,
+}
+
+/// The entry of a log on disk that a program of that level does not know, if it was committed:
+/// a daemon looks before it lets others hear of it, so that they do not see it come and go.
+#[must_use]
+pub fn too_new_in(disk: &Restored, level: u32) -> Option<u64> {
+    if let Some((meta, data)) = &disk.snapshot
+        && !data.is_empty()
+        && !State::from_snapshot(data).is_ok_and(|state| state.level() <= level)
+    {
+        return Some(meta.index);
+    }
+    let mut committed = disk
+        .entries
+        .iter()
+        .take_while(|entry| entry.index <= disk.hard_state.commit);
+    let is_known = |entry: &Entry| match &entry.payload {
+        Payload::Empty | Payload::Voters(_) | Payload::Forced(_) => true,
+        Payload::Command(bytes) => serde_json::from_slice::<Stamped>(bytes)
+            .is_ok_and(|stamped| stamped.command.level() <= level),
+    };
+    let unknown = committed.find(|entry| !is_known(entry));
+    unknown.map(|entry| entry.index)
 }
 
 impl Node {
@@ -98,8 +124,7 @@ mod tests {
 
     use model::spec::{ClusterSpec, FENCE_RACE_DELAY_DEFAULT, NetworkSpec, PORT_DEFAULT, Timings};
     use model::{BootId, ClusterTime, Spec, WallTime};
-    use raft::{Raft, Restored};
-    use state::State;
+    use raft::Raft;
     use wire::raft::{Configuration, HardState, Lineage, SnapshotMeta};
 
     use super::*;
@@ -217,5 +242,15 @@ mod tests {
         assert_eq!(state.level(), 2);
         assert_eq!(node_at(1, &state).too_new(), Some(1));
         assert_eq!(node_at(2, &state).too_new(), None);
+        let meta = SnapshotMeta {
+            index: 1,
+            term: 1,
+            configuration: Configuration::default(),
+            lineage: Lineage::default(),
+        };
+        let mut disk = Restored::empty(Lineage::default());
+        disk.snapshot = Some((meta, state.to_snapshot()));
+        assert_eq!(too_new_in(&disk, 1), Some(1));
+        assert_eq!(too_new_in(&disk, 2), None);
     }
 }

@@ -50,6 +50,7 @@ pub use checks::{Answer, CheckKey, CheckReport, CheckRun, CheckScope, Past, Ques
 pub use dog::{Dog, DogOrder, Going};
 pub use estimate::{Estimate, Part, say};
 pub use executor::Lease;
+pub use levels::too_new_in;
 pub use lies::Lie;
 pub use message::{PeerMessage, Relayed};
 pub use node::{Boundary, Node, NodeConfig, Output};

@@ -228,6 +228,10 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
     let (inputs, received) = mpsc::channel(INPUTS_MAX);
 
     let (log, recovered) = open_log(places)?;
+    // The others shall not hear of a daemon that ends at once, again and again.
+    if let Some(index) = node::too_new_in(&recovered.restored, LEVEL) {
+        return Err(DaemonError::TooNew(index));
+    }
     let (reports, disk) = mpsc::unbounded_channel();
     let driver = start_driver(log, reports);
     let (transport, incoming) = start_transport(places, &identity, boot, &topology)?;
