@@ -123,9 +123,9 @@ mod tests {
     use std::time::Duration;
 
     use model::spec::{ClusterSpec, FENCE_RACE_DELAY_DEFAULT, NetworkSpec, PORT_DEFAULT, Timings};
-    use model::{BootId, ClusterTime, Spec, WallTime};
+    use model::{BootId, ClusterTime, Lineage, Spec, WallTime};
     use raft::Raft;
-    use wire::raft::{Configuration, HardState, Lineage, SnapshotMeta};
+    use wire::raft::{Configuration, HardState, SnapshotMeta};
 
     use super::*;
     use crate::NodeConfig;
