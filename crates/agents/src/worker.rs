@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use model::ClaimEpoch;
-use model::operation::{Operation, OperationReport, Outcome, Verb};
+use model::operation::{CopiesTold, Operation, OperationReport, Outcome, Verb};
 use model::spec::{AgentSpec, CommandSpec, ResourceKind};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -66,7 +66,7 @@ pub(crate) struct Worker {
     /// The command, and the limit of its status, for when its processes end by themselves.
     command: Option<(CommandSpec, Duration)>,
     /// The same of what an agent operates.
-    agent: Option<(AgentSpec, Duration)>,
+    agent: Option<(AgentSpec, Option<CopiesTold>, Duration)>,
 }
 
 impl Worker {
@@ -180,7 +180,8 @@ impl Worker {
                 mount::operate(context, operation, spec, &mut held.mount).await
             }
             ResourceKind::Agent(spec) => {
-                self.agent = Some((spec.clone(), operation.spec.limits.status));
+                let limit = operation.spec.limits.status;
+                self.agent = Some((spec.clone(), operation.copies, limit));
                 ocf::operate::operate(context, operation, spec, &mut held.agent).await
             }
             ResourceKind::Systemd(spec) => {
@@ -219,10 +220,10 @@ impl Worker {
             }
             End::Agent => {
                 self.held.agent = None;
-                let Some((spec, limit)) = self.agent.clone() else {
+                let Some((spec, copies, limit)) = self.agent.clone() else {
                     return;
                 };
-                let done = ocf::operate::ask(&self.context, &spec, limit).await;
+                let done = ocf::operate::ask(&self.context, (&spec, copies), limit).await;
                 if matches!(done.outcome, Outcome::Running | Outcome::Promoted) {
                     return;
                 }

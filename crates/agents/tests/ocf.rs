@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{Grouping, Node, PATIENCE, eventually, failed, on_own_node, resource};
 use expect_test::{Expect, expect};
-use model::operation::{About, Notice, NoticeTime, Outcome, Verb};
+use model::operation::{About, CopiesTold, Notice, NoticeTime, Outcome, Verb};
 use model::spec::{AgentSpec, Depth, ResourceKind, ResourceSpec};
 use model::{NodeName, ServiceName};
 
@@ -240,6 +240,7 @@ fn the_end_of_what_an_agent_left_is_noticed_at_once() {
             }
             let spec = write_agent(&node, DAEMON);
             assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+            eventually("what it left runs", || running("sleep 4712") == 1).await;
             common::run("pkill", &["-f", "^sleep 4712"]);
             let (how, _) = node.failure().await;
             assert_eq!(how, "its last process has ended");
@@ -354,6 +355,46 @@ fn an_agent_is_told_what_the_api_promises() {
                 OCF_RESOURCE_PROVIDER='test'
                 OCF_RESOURCE_TYPE='thing'
                 OCF_ROOT='DIR/ocf'
+            "#]],
+        );
+    });
+}
+
+#[test]
+fn a_copy_is_told_how_many_there_are_to_be() {
+    on_own_node("a_copy_is_told_how_many_there_are_to_be", async || {
+        let dir = tempfile::tempdir().unwrap();
+        let mut node = Node::new(dir.path(), Grouping::Session);
+        let spec = write_agent(&node, "env | grep -E '_max|promotable' | sort > $D/told");
+        node.copies = Some(CopiesTold {
+            count: 3,
+            per_node: 2,
+            promoted: None,
+        });
+        assert_eq!(node.outcome(Verb::Status, &spec).await, Outcome::Running);
+        check_told(
+            &node,
+            &expect![[r#"
+                OCF_RESKEY_CRM_meta_clone_max='3'
+                OCF_RESKEY_CRM_meta_clone_node_max='2'
+            "#]],
+        );
+        node.copies = Some(CopiesTold {
+            count: 2,
+            per_node: 1,
+            promoted: Some(1),
+        });
+        assert_eq!(node.outcome(Verb::Notify, &spec).await, Outcome::Running);
+        check_told(
+            &node,
+            &expect![[r#"
+                OCF_RESKEY_CRM_meta_clone_max='2'
+                OCF_RESKEY_CRM_meta_clone_node_max='1'
+                OCF_RESKEY_CRM_meta_master_max='1'
+                OCF_RESKEY_CRM_meta_master_node_max='1'
+                OCF_RESKEY_CRM_meta_promotable='true'
+                OCF_RESKEY_CRM_meta_promoted_max='1'
+                OCF_RESKEY_CRM_meta_promoted_node_max='1'
             "#]],
         );
     });

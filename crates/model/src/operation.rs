@@ -105,6 +105,19 @@ pub struct Operation {
     pub limit: Duration,
     /// What the verb alone does not say.
     pub about: About,
+    /// Of a copy: how many there are to be.
+    pub copies: Option<CopiesTold>,
+}
+
+/// How many copies of a service there are to be, for those who operate one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CopiesTold {
+    /// In all.
+    pub count: u32,
+    /// On one node at most.
+    pub per_node: u32,
+    /// Promoted at most; none: they have no roles.
+    pub promoted: Option<u32>,
 }
 
 /// What the verb of an operation alone does not say.

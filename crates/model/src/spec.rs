@@ -16,6 +16,7 @@ pub use crate::kinds::{
     ExportSpec, MAIN_TABLE, ProcessLimits, RouteSpec, SystemdSpec, VolumeGroupSpec,
 };
 use crate::networks::{self, PingSpec};
+use crate::operation::CopiesTold;
 use crate::roles::RoleMeant;
 use crate::rules::{ClusterRules, CopyCount, ServiceRules};
 use crate::{CardName, DeviceName, NetworkName, NodeName, ResourceName, ServiceName};
@@ -66,6 +67,18 @@ impl Spec {
                 Some(nodes.saturating_mul(copies.per_node))
             }
         }
+    }
+
+    /// How many copies of this one's kind there are to be; none: it is no copy.
+    #[must_use]
+    pub fn copies_told(&self, name: &ServiceName) -> Option<CopiesTold> {
+        let spec = self.services.get(&name.service())?;
+        let roles = spec.rules.roles.as_ref();
+        Some(CopiesTold {
+            count: self.copies_of(spec).filter(|_| name.copy().is_some())?,
+            per_node: spec.rules.copies?.per_node,
+            promoted: roles.map(|roles| roles.promoted),
+        })
     }
 
     /// The names under which a service runs: its own, or those of its copies.

@@ -188,6 +188,7 @@ impl Executor {
                 .iter()
                 .map(|spec| LocalResource::new(spec, node.as_ref(), now).with_part(roles_of(&name)))
                 .collect();
+            local.copies = state.spec().and_then(|spec| spec.copies_told(&name));
             if let Some(found) = passage::of(state, &name, (&self.me, self.boot)) {
                 local.interrupt_passage(found);
             }
@@ -473,6 +474,7 @@ impl Executor {
                 .entry(name.clone())
                 .or_insert_with(|| Local::new(ClaimEpoch(0), claim.plan));
             local.plan = claim.plan;
+            local.copies = spec.copies_told(name);
             local.take_role(claim);
             if local.epoch != claim.epoch {
                 local.take_claim(claim, spec.service_of(name), node, now);
@@ -688,6 +690,7 @@ impl Executor {
                 (Verb::MigrateTo | Verb::MigrateFrom, Some(peer)) => About::Peer(peer.clone()),
                 _nobody_else_takes_part => About::Nothing,
             },
+            copies: local.copies,
         };
         let resource = resource.spec.name.clone();
         self.operations.insert(id, (name.clone(), resource, verb));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::operation::{About, Notice, NoticeTime, ResourceAddress, Verb};
+use model::operation::{About, CopiesTold, Notice, NoticeTime, ResourceAddress, Verb};
 use model::spec::AgentSpec;
 use model::{NodeName, ServiceName};
 
@@ -49,7 +49,7 @@ fn instance_of(service: &ServiceName, address: &ResourceAddress) -> String {
 pub(crate) fn environment(
     places: &AgentPlaces,
     address: &ResourceAddress,
-    spec: &AgentSpec,
+    (spec, copies): (&AgentSpec, Option<CopiesTold>),
     call: Call<'_>,
 ) -> BTreeMap<String, String> {
     let (provider, kind) = spec.ocf().unwrap_or_default();
@@ -71,7 +71,7 @@ pub(crate) fn environment(
     for (name, value) in &spec.options {
         put(&format!("OCF_RESKEY_{name}"), value.clone());
     }
-    for (name, value) in meta(places, address, call) {
+    for (name, value) in meta(places, address, copies, call) {
         put(&format!("OCF_RESKEY_CRM_meta_{name}"), value);
     }
     all
@@ -80,6 +80,7 @@ pub(crate) fn environment(
 fn meta(
     places: &AgentPlaces,
     address: &ResourceAddress,
+    copies: Option<CopiesTold>,
     call: Call<'_>,
 ) -> Vec<(&'static str, String)> {
     let millis = |time: Duration| time.as_millis().to_string();
@@ -93,6 +94,9 @@ fn meta(
         meta.push(("clone", number.to_string()));
         meta.push(("globally_unique", "false".to_owned()));
         meta.push(("notify", "true".to_owned()));
+    }
+    if let Some(copies) = copies {
+        meta.extend(copies_variables(copies));
     }
     match call.about {
         About::Nothing => {}
@@ -113,6 +117,24 @@ fn meta(
 
 /// The variables for the copies of a list and for their nodes, and the list.
 type CopyList<'a> = (&'static str, &'static str, &'a [(ServiceName, NodeName)]);
+
+/// How many copies there are to be; of roles in the words of old and of new agents.
+fn copies_variables(copies: CopiesTold) -> Vec<(&'static str, String)> {
+    let mut variables = vec![
+        ("clone_max", copies.count.to_string()),
+        ("clone_node_max", copies.per_node.to_string()),
+    ];
+    if let Some(promoted) = copies.promoted {
+        variables.push(("promotable", "true".to_owned()));
+        for name in ["promoted_max", "master_max"] {
+            variables.push((name, promoted.to_string()));
+        }
+        for name in ["promoted_node_max", "master_node_max"] {
+            variables.push((name, promoted.min(copies.per_node).to_string()));
+        }
+    }
+    variables
+}
 
 /// Both the words of the API 1.0 and those of 1.1, which many agents do not know yet.
 fn notice_variables(address: &ResourceAddress, notice: &Notice) -> Vec<(&'static str, String)> {

@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use model::operation::{About, Operation, Outcome, Verb};
+use model::operation::{About, CopiesTold, Operation, Outcome, Verb};
 use model::spec::AgentSpec;
 use tokio::time::{Instant, sleep};
 
@@ -63,7 +63,11 @@ pub(crate) async fn operate(
     spec: &AgentSpec,
     held: &mut Option<Held>,
 ) -> Done {
-    let script = Script { context, spec };
+    let script = Script {
+        context,
+        spec,
+        copies: operation.copies,
+    };
     if let Err(how) = end_leftovers(context, operation.verb).await {
         return Done::failed(how);
     }
@@ -154,8 +158,16 @@ async fn status(script: Script<'_>, operation: &Operation, held: &mut Option<Hel
 }
 
 /// Asked when the last process that the agent left has ended.
-pub(crate) async fn ask(context: &Context, spec: &AgentSpec, limit: Duration) -> Done {
-    let script = Script { context, spec };
+pub(crate) async fn ask(
+    context: &Context,
+    (spec, copies): (&AgentSpec, Option<CopiesTold>),
+    limit: Duration,
+) -> Done {
+    let script = Script {
+        context,
+        spec,
+        copies,
+    };
     let (outcome, answer) = script.state(limit, (0, Duration::ZERO)).await;
     done(outcome, answer)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use model::ClaimEpoch;
-use model::operation::{About, Outcome};
+use model::operation::{About, CopiesTold, Outcome};
 use model::spec::AgentSpec;
 
 use super::code::{self, Answer, Found, lsb_words, ocf_words};
@@ -31,6 +31,7 @@ pub(crate) enum Leaves {
 pub(crate) struct Script<'a> {
     pub(crate) context: &'a Context,
     pub(crate) spec: &'a AgentSpec,
+    pub(crate) copies: Option<CopiesTold>,
 }
 
 impl Script<'_> {
@@ -125,7 +126,7 @@ impl Script<'_> {
             launch = launch.variable(HANDOVER, context.marker());
         }
         if self.is_ocf() {
-            let variables = environment(&shared.places, address, self.spec, call);
+            let variables = environment(&shared.places, address, (self.spec, self.copies), call);
             launch.environment.extend(variables);
             let scratch = shared.run_dir.join("agents").display().to_string();
             launch = launch.variable("HA_RSCTMP", scratch);

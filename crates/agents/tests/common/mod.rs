@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use agents::ocf::AgentPlaces;
 use agents::{Agents, Event, Settings};
-use model::operation::{About, Operation, OperationReport, Outcome, ResourceAddress, Verb};
+use model::operation::{
+    About, CopiesTold, Operation, OperationReport, Outcome, ResourceAddress, Verb,
+};
 use model::spec::{Limits, ProcessSpec, Ready, ResourceKind, ResourceSpec};
 use model::{CardName, ClaimEpoch, OperationId, PlanId, ResourceName, ServiceName};
 use tokio::sync::mpsc;
@@ -110,6 +112,8 @@ pub struct Node {
     pub events: mpsc::Receiver<Event>,
     pub dir: PathBuf,
     pub epoch: u64,
+    /// What a copy is told of them all.
+    pub copies: Option<CopiesTold>,
     next: u64,
 }
 
@@ -144,6 +148,7 @@ impl Node {
             events,
             dir: dir.to_owned(),
             epoch: 1,
+            copies: None,
             next: 0,
         }
     }
@@ -181,6 +186,7 @@ impl Node {
             plan: PlanId(1),
             limit,
             about,
+            copies: self.copies,
         });
         OperationId(self.next)
     }

@@ -1,7 +1,7 @@
 //! One service on this node: what its resources are, and which operation comes next.
 
 use model::command::Report;
-use model::operation::{OperationReport, Outcome, Verb};
+use model::operation::{CopiesTold, OperationReport, Outcome, Verb};
 use model::plant::{self, Plant};
 use model::roles::{RolePart, RoleSeen, RoleTold};
 use model::seen::{Claim, Goal, Phase, ResourceFailure, ResourceState, RestartScope};
@@ -54,6 +54,8 @@ pub(super) struct Local {
     pub passage: Passage,
     /// The node at the other end of that.
     pub peer: Option<NodeName>,
+    /// Of a copy: how many there are to be, as the spec said last.
+    pub copies: Option<CopiesTold>,
 }
 
 #[derive(Debug)]
@@ -207,6 +209,7 @@ impl Local {
             stray_told: None,
             passage: Passage::Stays,
             peer: None,
+            copies: None,
         }
     }
 

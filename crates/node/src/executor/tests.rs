@@ -5,7 +5,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use model::command::Report;
-use model::operation::{Operation, OperationReport, Outcome, Verb};
+use model::operation::{CopiesTold, Operation, OperationReport, Outcome, Verb};
+use model::rules::{Copies, CopyCount};
 use model::seen::ResourceState;
 use model::spec::{
     Autostart, ClusterSpec, Elsewhere, Failback, Limits, NoQuorumPolicy, NodeSpec, ProcessSpec,
@@ -80,12 +81,17 @@ fn spec() -> Spec {
 
 /// The node a, online, where web may run.
 fn granted() -> (State, u64) {
+    granted_of(spec(), "web")
+}
+
+/// The same, where one service or copy of this spec may run.
+fn granted_of(spec: Spec, service: &str) -> (State, u64) {
     let (mut state, mut index) = (State::new(), 0);
     let commands = [
         Command::SetSpec {
             base: 0,
             source: String::new(),
-            spec: Box::new(spec()),
+            spec: Box::new(spec),
             by: name("ann"),
         },
         Command::AddMember {
@@ -107,7 +113,7 @@ fn granted() -> (State, u64) {
             found: Vec::new(),
         },
         Command::Grant {
-            service: name("web"),
+            service: name(service),
             node: name("a"),
             boot: BOOT,
             plan: PlanId(4),
@@ -266,4 +272,32 @@ fn a_stop_that_failed_is_told_whatever_else_has_ended_by_itself() {
         panic!("{last:?}");
     };
     assert_eq!(failure.how, "busy");
+}
+
+#[test]
+fn whoever_operates_a_copy_is_told_how_many_there_are_to_be() {
+    let mut spec = spec();
+    let web = spec.services.get_mut(&name("web")).unwrap();
+    web.rules.copies = Some(Copies {
+        count: CopyCount::EveryNode,
+        per_node: 2,
+    });
+    let (state, index) = granted_of(spec, "web:0");
+    let mut hands = Hands::new();
+    hands.executor.begin_probes(&state, &[], Instant::ZERO);
+    let wanted = Some(CopiesTold {
+        count: 2,
+        per_node: 2,
+        promoted: None,
+    });
+    let probes = hands.operations();
+    assert!(!probes.is_empty());
+    for probe in probes {
+        assert_eq!(probe.copies, wanted, "{}", probe.address);
+        hands.answer(&probe, Outcome::Stopped);
+    }
+    hands.executor.advance(&state, index, Instant(1));
+    let starts = hands.operations();
+    assert_eq!(starts.len(), 1, "{starts:?}");
+    assert_eq!((starts[0].verb, starts[0].copies), (Verb::Start, wanted));
 }
