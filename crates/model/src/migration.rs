@@ -33,6 +33,12 @@ pub struct Migration {
     pub because: Reason,
     /// Since when it is in this stage.
     pub since: WallTime,
+    /// The log index from which on the source sends nothing more; none: it may still send.
+    #[serde(default)]
+    pub sent: Option<u64>,
+    /// Whether the target has told, in the boot of its claim, that all runs there.
+    #[serde(default)]
+    pub arrived: bool,
 }
 
 /// One end of a live migration.

@@ -156,13 +156,18 @@ impl State {
     }
 
     fn fence_confirmed(&mut self, place: Place, target: &NodeName, result: &FenceResult) {
+        let asked = self.seen.fences.get(target).map(|fence| fence.id.0);
+        let end = match (result, asked) {
+            (FenceResult::OutlivedWatchdog { .. }, _) | (_, None) => BootEnd::Outlived,
+            (_, Some(asked)) => BootEnd::Off { asked },
+        };
         self.measure_fence(place, target, result);
         if let Some(node) = self.seen.nodes.get_mut(target) {
             push_fenced_at(&mut node.fenced_at, place);
         }
         self.note_vouched(place, target, result);
         self.settle_fence(place, target, result);
-        self.node_off(place, target);
+        self.node_off(place, target, end);
     }
 
     /// Only devices of the spec are measured, so there are never more.
@@ -225,7 +230,9 @@ impl State {
         if let Some(node) = self.seen.nodes.get_mut(target) {
             node.fenced_at.clear();
         }
-        self.node_off(place, target);
+        // A person has looked just now.
+        let asked = place.index;
+        self.node_off(place, target, BootEnd::Off { asked });
         Ok(Applied::Done)
     }
 
@@ -256,8 +263,8 @@ impl State {
         );
     }
 
-    fn node_off(&mut self, place: Place, target: &NodeName) {
-        self.end_boot(place, target, BootEnd::Fenced);
+    fn node_off(&mut self, place: Place, target: &NodeName, end: BootEnd) {
+        self.end_boot(place, target, end);
         self.set_node(place, target, NodeState::Down, None);
     }
 

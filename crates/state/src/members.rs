@@ -18,7 +18,11 @@ use crate::{
 /// Why a boot of a node is known to be over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BootEnd {
-    Fenced,
+    /// The machine was off at some time after this entry of the log.
+    Off { asked: u64 },
+    /// The boot is over, and another one may have begun since.
+    Outlived,
+    /// Another one has begun.
     Rebooted,
 }
 
@@ -416,7 +420,8 @@ impl State {
             return Err(Rejected::Late(format!("an earlier boot of {name}")));
         }
         if plant::is(Plant::LossEndsClaims) {
-            self.end_boot(place, name, BootEnd::Fenced);
+            let asked = place.index;
+            self.end_boot(place, name, BootEnd::Off { asked });
             self.set_node(place, name, NodeState::Down, None);
             return Ok(Applied::Done);
         }
@@ -551,16 +556,20 @@ impl State {
         };
         node.probed = None;
         let because = match end {
-            BootEnd::Fenced => Reason::NodeFenced { node: name.clone() },
+            BootEnd::Off { .. } | BootEnd::Outlived => Reason::NodeFenced { node: name.clone() },
             BootEnd::Rebooted => Reason::NodeRebooted { node: name.clone() },
         };
-        if let Some(boot) = node.state.boot() {
+        let boot = node.state.boot();
+        if let Some(boot) = boot {
             self.boots.entry(name.clone()).or_default().end(boot);
             self.end_locks(place, (name, boot), &because);
         }
         let names: Vec<ServiceName> = self.seen.services.keys().cloned().collect();
         for service in &names {
-            self.drop_stray(service, name);
+            match self.may_be_in_a_later_boot(service, name, end) {
+                Some(begun) => self.keep_mark(service, name, boot.unwrap_or(begun)),
+                None => self.drop_stray(service, name),
+            }
             let held = self
                 .seen
                 .services

@@ -4,7 +4,8 @@
 //!
 //! The mark of the end without the claim goes in two ways only: that end tells that it has
 //! cleared away, or its boot is proven over. The target's mark does not go at all while the
-//! source may still send.
+//! source may still send; and as long as the target has not told that it runs there, it goes by
+//! the end of a boot only if the machine was off after all had been sent.
 
 use model::history::Happening;
 use model::migration::{Migration, MigrationEnd, MigrationStage};
@@ -14,6 +15,7 @@ use model::seen::{
 };
 use model::{BootId, ClaimEpoch, Command, Measured, NodeName, Reason, Rejected, ServiceName};
 
+use crate::members::BootEnd;
 use crate::{Applied, Outcome, Place, State};
 
 impl State {
@@ -57,6 +59,8 @@ impl State {
             plan: *plan,
             because: because.clone(),
             since: place.at,
+            sent: None,
+            arrived: false,
         };
         self.begin_migration(place, service, migration);
         Ok(Applied::Done)
@@ -163,7 +167,9 @@ impl State {
         let to = migration.to.clone();
         let seen = self.seen.services.get(service);
         let marked = seen.and_then(|seen| seen.strays.get(&to.node));
-        if marked == Some(&to.boot) {
+        let boots = self.boots.get(&to.node);
+        let is_over = boots.is_some_and(|boots| boots.ended.contains(&to.boot));
+        if marked == Some(&to.boot) && !is_over {
             self.hand_over(place, service);
         } else {
             // It has gone to a boot that is over, or to one that nobody asked.
@@ -187,6 +193,7 @@ impl State {
             return;
         };
         migration.stage = MigrationStage::Arriving;
+        migration.sent = Some(place.index);
         migration.since = place.at;
         let (from, to) = (migration.from.clone(), migration.to.clone());
         self.change_claim(service, |seen, claim| {
@@ -241,6 +248,7 @@ impl State {
     fn call_off(&mut self, place: Place, service: &ServiceName, stops: Option<Reason>) {
         if let Some(migration) = self.seen.migrations.get_mut(service) {
             migration.stage = MigrationStage::CalledOff;
+            migration.sent.get_or_insert(place.index);
             migration.since = place.at;
         }
         self.change_claim(service, |seen, claim| {
@@ -264,6 +272,7 @@ impl State {
             return;
         }
         migration.stage = MigrationStage::Clearing;
+        migration.arrived = true;
         migration.since = place.at;
         let source = migration.from.node.clone();
         self.change_claim(service, |seen, claim| {
@@ -320,11 +329,43 @@ impl State {
         }
     }
 
-    /// A target that comes up in another boot while the source still sends may be sent it.
+    /// The target's boot is over. What was sent may have come to a later one, of which nobody
+    /// has heard yet: a hand-over names a node, and no boot. Its mark then stays for that boot to
+    /// clear away, unless the machine was off after all had been sent. Gives the boot in which
+    /// the migration began.
+    pub(crate) fn may_be_in_a_later_boot(
+        &self,
+        service: &ServiceName,
+        node: &NodeName,
+        end: BootEnd,
+    ) -> Option<BootId> {
+        let migration = self.seen.migrations.get(service)?;
+        let was_off = match (end, migration.sent) {
+            (BootEnd::Off { asked }, Some(sent)) => sent < asked,
+            (BootEnd::Off { .. } | BootEnd::Outlived | BootEnd::Rebooted, _) => false,
+        };
+        let is_target = migration.to.node == *node;
+        (is_target && !migration.arrived && !was_off).then_some(migration.to.boot)
+    }
+
+    pub(crate) fn keep_mark(&mut self, service: &ServiceName, node: &NodeName, boot: BootId) {
+        if let Some(seen) = self.seen.services.get_mut(service) {
+            seen.strays.entry(node.clone()).or_insert(boot);
+        }
+    }
+
+    /// A target that comes up in another boot while the source still sends may be sent it; one
+    /// whose mark was kept has it to clear away.
     fn mark_target_again(&mut self, service: &ServiceName) {
-        let Some(target) = self.leaving(service).map(|it| it.to.node.clone()) else {
+        let Some(migration) = self.seen.migrations.get(service) else {
             return;
         };
+        let target = migration.to.node.clone();
+        let seen = self.seen.services.get(service);
+        let is_marked = seen.is_some_and(|seen| seen.strays.contains_key(&target));
+        if !is_marked && migration.stage != MigrationStage::Leaving {
+            return;
+        }
         let boot = self
             .seen
             .nodes
