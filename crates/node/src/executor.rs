@@ -708,7 +708,10 @@ impl Executor {
         };
         let Some(claim) = claim else {
             local.sent = None;
-            if !local.is_down() || local.busy.is_some() {
+            // The source of a live move clears away when all has arrived, and not before.
+            let found = passage::of(state, name, (&self.me, self.boot));
+            let is_early = found.is_some_and(|found| passage::must_not_clear_yet(found));
+            if !local.is_down() || local.busy.is_some() || is_early {
                 local.stray_told = None;
                 return;
             }

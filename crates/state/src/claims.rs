@@ -541,6 +541,11 @@ impl State {
                 "{service} is still on its way to {node}"
             )));
         }
+        if self.clears_too_early(service, node) {
+            return Err(Rejected::Refused(format!(
+                "{service} has not arrived yet, so {node} cannot have cleared away"
+            )));
+        }
         if !self.is_migration_end(service, node) {
             let what = Happening::StrayStopped {
                 service: service.clone(),

@@ -311,6 +311,13 @@ impl State {
             .is_some_and(|migration| migration.to.node == *node)
     }
 
+    /// Whether the node has handed over and the other end has not told yet how it arrived.
+    pub(crate) fn clears_too_early(&self, service: &ServiceName, node: &NodeName) -> bool {
+        let migration = self.seen.migrations.get(service);
+        let arriving = migration.filter(|it| it.stage == MigrationStage::Arriving);
+        arriving.is_some_and(|migration| migration.from.node == *node)
+    }
+
     /// Whether the node is the end of a migration that has no claim.
     pub(crate) fn is_migration_end(&self, service: &ServiceName, node: &NodeName) -> bool {
         let migration = self.seen.migrations.get(service);

@@ -103,6 +103,12 @@ pub(super) fn of<'a>(
     is_source.then_some((migration, End::Source))
 }
 
+/// Whether this end has handed over, and the other one has not taken all in yet: what a stop
+/// would clear away here may still be needed there.
+pub(super) fn must_not_clear_yet((migration, end): (&Migration, End)) -> bool {
+    end == End::Source && migration.stage == MigrationStage::Arriving
+}
+
 impl Local {
     /// An earlier run of the daemon may have been at the migration.
     pub fn interrupt_passage(&mut self, (migration, end): (&Migration, End)) {
