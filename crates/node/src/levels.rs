@@ -45,8 +45,8 @@ impl Node {
     /// A peer has said which feature level its program knows.
     pub fn handle_level(&mut self, peer: NodeId, level: u32, now: Instant) {
         let is_news = self.levels.of_peers.insert(peer, level) != Some(level);
-        // Where nothing can rise nothing is to be done.
-        if is_news && self.state.level() < level {
+        // Who does not lead can raise nothing.
+        if is_news && self.is_leader() && self.state.level() < level {
             self.advance(now);
         }
     }

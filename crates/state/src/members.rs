@@ -155,6 +155,10 @@ impl State {
             return Err(not_ready(name, &node.state));
         }
         self.seen.nodes.remove(name);
+        // Whoever takes it out says that nothing of it comes back.
+        for service in self.strays_on(name) {
+            self.drop_stray(&service, name);
+        }
         for service in self.seen.services.values_mut() {
             service.barred.remove(name);
         }
