@@ -24,17 +24,17 @@ fn a_node_lost_while_the_next_leaders_daemon_restarts_is_fenced_at_once() {
             > daemon-kill a
             > daemon-start a
             > run 4s
-                5.71s  a is starting
-                5.71s  a is online
-                5.80s  c is lost: c silent for 800 ms, agreed by a and b
-                5.80s  fence 27: a fences c: c silent for 800 ms, agreed by a and b
-                6.00s  fence 27: c confirmed off by power-c
-                6.00s  web stopped on c: c is proven off
-                6.00s  c is down
-                6.00s    c has no power
-                6.00s  plan 28: start web on a: c is proven off
-                6.01s    web/program starts on a
-                6.06s  web runs on a
+                6.14s  a is starting
+                6.15s  a is online
+                6.94s  c is lost: c silent for 800 ms, agreed by a and b
+                6.94s  fence 27: a fences c: c silent for 800 ms, agreed by a and b
+                7.14s  fence 27: c confirmed off by power-c
+                7.14s  web stopped on c: c is proven off
+                7.14s  c is down
+                7.14s    c has no power
+                7.15s  plan 28: start web on a: c is proven off
+                7.15s    web/program starts on a
+                7.20s  web runs on a
         "#]],
     );
 }
@@ -60,8 +60,8 @@ fn of_two_nodes_one_serves_on_while_the_daemon_of_the_other_is_closed() {
             > daemon-start b
             > run 5s
                 7.24s  b is daemon-down
-               27.18s  b is starting
-               27.18s  b is online
+               28.09s  b is starting
+               28.10s  b is online
         "#]],
     );
 }
@@ -111,9 +111,10 @@ fn three_nodes_without_a_leader_go_on_while_two_hear_each_other() {
             > run 10s
             > daemon-start a
             > run 5s
-               17.06s  a is starting
-               17.06s  c is daemon-down
-               17.07s  a is online
+               17.73s  a is daemon-down
+               17.73s  c is daemon-down
+               17.74s  a is starting
+               17.75s  a is online
         "#]],
     );
 }
@@ -147,11 +148,9 @@ fn a_pair_loses_the_node_that_serves() {
                 7.82s  web runs on b
             > boot a
             > run 5s
-               12.08s  a is starting
-               15.16s    a sets its log aside
-               15.30s  a is daemon-down
-               15.80s  a is starting
-               15.81s  a is online
+               13.61s  a is starting
+               16.66s    a sets its log aside
+               16.82s  a is daemon-down
         "#]],
     );
 }
@@ -183,11 +182,11 @@ fn a_pair_loses_the_node_that_does_not_serve() {
                 7.95s  b is down
             > boot b
             > run 6s
-               12.06s  b is starting
-               15.14s    b sets its log aside
-               15.28s  b is daemon-down
-               15.68s  b is starting
-               15.69s  b is online
+               13.48s  b is starting
+               16.54s    b sets its log aside
+               16.68s  b is daemon-down
+               17.18s  b is starting
+               17.19s  b is online
         "#]],
     );
 }
@@ -221,11 +220,11 @@ fn after_a_cut_the_half_of_a_pair_that_serves_shoots_first() {
             > heal
             > boot a
             > run 5s
-               12.06s  a is starting
-               15.14s    a sets its log aside
-               15.28s  a is daemon-down
-               15.68s  a is starting
-               15.69s  a is online
+               13.44s  a is starting
+               16.44s    a sets its log aside
+               16.64s  a is daemon-down
+               16.96s  a is starting
+               16.97s  a is online
         "#]],
     );
 }
@@ -334,11 +333,11 @@ fn a_pair_whose_survivor_has_just_started_waits_for_a_person() {
                17.06s  web runs on b
             > boot a
             > run 10s
-               22.04s  a is starting
-               25.10s    a sets its log aside
-               25.24s  a is daemon-down
-               25.74s  a is starting
-               25.75s  a is online
+               23.39s  a is starting
+               26.40s    a sets its log aside
+               26.59s  a is daemon-down
+               26.92s  a is starting
+               26.93s  a is online
         "#]],
     );
 }
@@ -381,16 +380,16 @@ fn of_four_nodes_two_go_on_together() {
             > boot c
             > boot d
             > run 15s
-               10.06s  d is starting
-               10.06s  c is starting
-               13.14s    c sets its log aside
-               13.14s    d sets its log aside
-               13.28s  d is daemon-down
-               13.30s  c is daemon-down
-               13.68s  c is starting
-               13.69s  c is online
-               13.78s  d is starting
-               13.79s  d is online
+               11.54s  d is starting
+               11.54s  c is starting
+               14.54s    d sets its log aside
+               14.64s    c sets its log aside
+               14.66s  d is daemon-down
+               14.78s  c is daemon-down
+               15.18s  d is starting
+               15.19s  d is online
+               15.28s  c is starting
+               15.29s  c is online
         "#]],
     );
 }
@@ -414,24 +413,24 @@ fn a_pair_with_a_witness_asks_it_before_it_goes_on() {
             > quiet 2s
             > power-off a
             > run 5s
-               12.74s  a is lost: a silent for 800 ms, agreed by b
-               12.74s    the witness votes for b
-               12.75s    b goes on alone: generation 2
-               12.75s  fence 20: b fences a: a silent for 800 ms, agreed by b
-               12.95s  fence 20: a confirmed off by power-a
-               12.95s  web stopped on a: a is proven off
-               12.95s  a is down
-               12.95s    a has no power
-               12.95s  plan 21: start web on b: a is proven off
-               12.96s    web/program starts on b
-               13.01s  web runs on b
+               12.73s    the witness votes for b
+               12.73s    b goes on alone: generation 2
+               12.73s  a is lost: a silent for 800 ms, agreed by b
+               12.73s  fence 23: b fences a: a silent for 800 ms, agreed by b
+               12.94s  fence 23: a confirmed off by power-a
+               12.94s  web stopped on a: a is proven off
+               12.94s  a is down
+               12.94s    a has no power
+               12.94s  plan 24: start web on b: a is proven off
+               12.94s    web/program starts on b
+               12.99s  web runs on b
             > boot a
             > run 10s
-               17.08s  a is starting
-               20.15s    a sets its log aside
-               20.30s  a is daemon-down
-               20.69s  a is starting
-               20.70s  a is online
+               18.48s  a is starting
+               21.54s    a sets its log aside
+               21.68s  a is daemon-down
+               22.18s  a is starting
+               22.18s  a is online
         "#]],
     );
 }
@@ -455,18 +454,18 @@ fn a_silent_witness_is_taken_out_and_then_a_node_may_be_lost() {
             > quiet 2s
             > witness off
             > run 8s
-               17.04s  confirmed fencing decides between two halves: oak silent for 5039 ms
+               17.09s  confirmed fencing decides between two halves: oak silent for 5086 ms
             > power-off a
             > run 5s
+               20.74s    b goes on alone: generation 2
                20.74s  a is lost: a silent for 800 ms, agreed by b
-               20.76s    b goes on alone: generation 2
-               20.76s  fence 22: b fences a: a silent for 800 ms, agreed by b
-               20.76s  fence 22: a confirmed off by power-a
-               20.76s  web stopped on a: a is proven off
-               20.76s  a is down
-               20.76s  plan 23: start web on b: a is proven off
-               20.77s    web/program starts on b
-               20.82s  web runs on b
+               20.75s  fence 25: b fences a: a silent for 800 ms, agreed by b
+               20.75s  fence 25: a confirmed off by power-a
+               20.75s  web stopped on a: a is proven off
+               20.75s  a is down
+               20.75s  plan 26: start web on b: a is proven off
+               20.75s    web/program starts on b
+               20.80s  web runs on b
         "#]],
     );
 }
@@ -494,17 +493,17 @@ fn a_witness_that_is_lost_together_with_a_node_stops_a_pair() {
             > run 10s
             > witness on
             > run 5s
-               12.74s  a is lost: a silent for 800 ms, agreed by b
-               22.25s    the witness votes for b
-               22.25s    b goes on alone: generation 2
-               22.25s  fence 20: b fences a: a silent for 800 ms, agreed by b
-               22.45s  fence 20: a confirmed off by power-a
-               22.45s  web stopped on a: a is proven off
-               22.45s  a is down
-               22.45s    a has no power
-               22.45s  plan 21: start web on b: a is proven off
-               22.45s    web/program starts on b
-               22.50s  web runs on b
+               22.23s    the witness votes for b
+               22.23s    b goes on alone: generation 2
+               22.23s  a is lost: a silent for 800 ms, agreed by b
+               22.23s  fence 23: b fences a: a silent for 800 ms, agreed by b
+               22.44s  fence 23: a confirmed off by power-a
+               22.44s  web stopped on a: a is proven off
+               22.44s  a is down
+               22.44s    a has no power
+               22.44s  plan 24: start web on b: a is proven off
+               22.44s    web/program starts on b
+               22.49s  web runs on b
         "#]],
     );
 }
@@ -635,31 +634,31 @@ fn those_that_return_to_the_last_of_five_follow_it_in_any_order() {
             > quiet 4s
             > boot c
             > run 8s
-               21.06s  c is starting
-               24.14s    c sets its log aside
-               24.38s  c is daemon-down
-               24.68s  c is starting
-               24.69s  c is online
+               22.74s  c is starting
+               25.74s    c sets its log aside
+               25.94s  c is daemon-down
+               26.26s  c is starting
+               26.27s  c is online
             > boot a
             > run 8s
-               29.04s  a is starting
-               32.04s    a sets its log aside
-               32.24s  a is daemon-down
-               32.58s  a is starting
-               32.59s  a is online
+               30.07s  a is starting
+               33.14s    a sets its log aside
+               33.27s  a is daemon-down
+               33.78s  a is starting
+               33.79s  a is online
             > boot d
             > boot b
             > run 10s
-               37.04s  b is starting
-               37.04s  d is starting
-               40.04s    b sets its log aside
-               40.14s    d sets its log aside
-               40.16s  b is daemon-down
-               40.28s  d is daemon-down
-               40.58s  b is starting
-               40.59s  b is online
-               40.68s  d is starting
-               40.69s  d is online
+               38.10s  b is starting
+               38.10s  d is starting
+               41.14s    b sets its log aside
+               41.14s    d sets its log aside
+               41.32s  b is daemon-down
+               41.32s  d is daemon-down
+               41.68s  b is starting
+               41.68s  d is starting
+               41.69s  b is online
+               41.69s  d is online
         "#]],
     );
 }
@@ -686,7 +685,7 @@ fn a_node_that_its_peers_have_given_up_keeps_no_lease_in_their_company() {
             > cut c
             > want c 9
             > run 1500ms
-                7.71s  c is lost: c silent for 800 ms, agreed by a and b
+                7.79s  c is lost: c silent for 800 ms, agreed by a and b
             > mute c
             > heal
             > run 4s
@@ -720,8 +719,8 @@ fn two_histories_with_a_quorum_each_raise_the_alarm_and_the_forced_one_stands_ba
             > quiet 3s
             > cut c
             > run 10s
-                8.71s  c is lost: c silent for 800 ms, agreed by a and b
-               10.97s    db/program stops on c
+                8.79s  c is lost: c silent for 800 ms, agreed by a and b
+               11.01s    db/program stops on c
             > torn
             > force c without a,b
             > run 5s
@@ -745,22 +744,22 @@ fn two_histories_with_a_quorum_each_raise_the_alarm_and_the_forced_one_stands_ba
                18.05s  web runs on c
             > heal
             > run 20s
-               24.32s  ALARM: a lives, although ann confirmed it off; web may have run twice, and newer copies are stopped
-               24.32s  plan 40: stop web on c: a lives although ann confirmed it off; two copies may have run
-               24.32s  a is lost: a lives although ann confirmed it off; two copies may have run
-               24.32s  ALARM: b lives, although ann confirmed it off; it held nothing then
-               24.32s  b is lost: b lives although ann confirmed it off; two copies may have run
-               24.32s  a is starting
-               24.32s  b is starting
-               24.35s  web stopped on c: a lives although ann confirmed it off; two copies may have run
-               24.35s    web/program stops on c
-               26.00s  a leads another history, generation 1, with a quorum: ann vouched that it was off, so services stop here
-               26.04s  db stopped on c: the lease of c ended
-               26.04s    db/program stops on c
+               24.40s  ALARM: a lives, although ann confirmed it off; web may have run twice, and newer copies are stopped
+               24.40s  plan 40: stop web on c: a lives although ann confirmed it off; two copies may have run
+               24.40s  a is lost: a lives although ann confirmed it off; two copies may have run
+               24.40s  ALARM: b lives, although ann confirmed it off; it held nothing then
+               24.40s  b is lost: b lives although ann confirmed it off; two copies may have run
+               24.40s  a is starting
+               24.40s  b is starting
+               24.43s  web stopped on c: a lives although ann confirmed it off; two copies may have run
+               24.43s    web/program stops on c
+               26.10s  a leads another history, generation 1, with a quorum: ann vouched that it was off, so services stop here
+               26.13s  db stopped on c: the lease of c ended
+               26.13s    db/program stops on c
             > cut c
             > run 70s
+               43.70s  b is lost: b silent for 800 ms, agreed by c
                43.72s  a is lost: a silent for 800 ms, agreed by c
-               43.72s  b is lost: b silent for 800 ms, agreed by c
               103.00s  no other history with a quorum is heard any more
         "#]],
     );
@@ -809,16 +808,16 @@ fn a_person_may_name_all_the_others_as_lost() {
             > boot b
             > boot c
             > run 10s
-               20.04s  c is starting
-               20.04s  b is starting
-               23.10s    c sets its log aside
-               23.10s    b sets its log aside
-               23.26s  c is daemon-down
-               23.26s  b is daemon-down
-               23.64s  c is starting
-               23.64s  b is starting
-               23.65s  c is online
-               23.65s  b is online
+               21.80s  c is starting
+               21.80s  b is starting
+               24.80s    c sets its log aside
+               24.90s    b sets its log aside
+               24.93s  c is daemon-down
+               25.04s  b is daemon-down
+               25.44s  b is starting
+               25.44s  c is starting
+               25.45s  b is online
+               25.45s  c is online
         "#]],
     );
 }

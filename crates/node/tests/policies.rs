@@ -33,16 +33,16 @@ fn by_stop_a_node_without_quorum_stops_its_services_when_its_lease_ends() {
             > quiet 3s
             > cut a
             > run 10s
-                8.70s  a is lost: a silent for 800 ms, agreed by b and c
-               10.87s    web/program stops on a
+                8.78s  a is lost: a silent for 800 ms, agreed by b and c
+               10.91s    web/program stops on a
             > heal
             > run 5s
-               18.00s  web stopped on a: the lease of a ended
-               18.00s  a is starting
-               18.00s  plan 32: start web on b: the lease of a ended
-               18.00s  a is online
-               18.01s    web/program starts on b
-               18.06s  web runs on b
+               18.04s  web stopped on a: the lease of a ended
+               18.05s  plan 31: start web on b: the lease of a ended
+               18.05s    web/program starts on b
+               18.10s  web runs on b
+               18.10s  a is starting
+               18.10s  a is online
         "#]],
     );
 }
@@ -57,16 +57,16 @@ fn by_demote_it_stops_them_too() {
             > quiet 3s
             > cut a
             > run 10s
-                8.70s  a is lost: a silent for 800 ms, agreed by b and c
-               10.87s    web/program stops on a
+                8.78s  a is lost: a silent for 800 ms, agreed by b and c
+               10.91s    web/program stops on a
             > heal
             > run 5s
-               18.00s  web stopped on a: the lease of a ended
-               18.00s  a is starting
-               18.00s  plan 32: start web on b: the lease of a ended
-               18.00s  a is online
-               18.01s    web/program starts on b
-               18.06s  web runs on b
+               18.04s  web stopped on a: the lease of a ended
+               18.05s  plan 31: start web on b: the lease of a ended
+               18.05s    web/program starts on b
+               18.10s  web runs on b
+               18.10s  a is starting
+               18.10s  a is online
         "#]],
     );
 }
@@ -81,7 +81,7 @@ fn by_freeze_they_run_on_and_without_a_device_the_node_stays_lost() {
             > quiet 3s
             > cut a
             > run 10s
-                8.70s  a is lost: a silent for 800 ms, agreed by b and c
+                8.78s  a is lost: a silent for 800 ms, agreed by b and c
             > heal
             > run 5s
         "#]],
@@ -98,7 +98,7 @@ fn by_ignore_they_run_on_too() {
             > quiet 3s
             > cut a
             > run 10s
-                8.70s  a is lost: a silent for 800 ms, agreed by b and c
+                8.78s  a is lost: a silent for 800 ms, agreed by b and c
             > heal
             > run 5s
         "#]],
@@ -130,19 +130,19 @@ fn by_freeze_what_dies_without_quorum_stays_down_until_there_is_one() {
     check_death(
         "freeze",
         expect![[r#"
-            > quiet 5s
-            > move web a
-            > quiet 3s
-            > cut a
-            > run 5s
-                8.70s  a is lost: a silent for 800 ms, agreed by b and c
-            > kill web on a
-               13.00s    web/program dies
-            > run 10s
-            > heal
-            > run 5s
-               23.00s  web failed on a: program: signal 9
-        "#]],
+        > quiet 5s
+        > move web a
+        > quiet 3s
+        > cut a
+        > run 5s
+            8.78s  a is lost: a silent for 800 ms, agreed by b and c
+        > kill web on a
+           13.00s    web/program dies
+        > run 10s
+        > heal
+        > run 5s
+           23.04s  web failed on a: program: signal 9
+    "#]],
     );
 }
 
@@ -151,18 +151,18 @@ fn by_ignore_too() {
     check_death(
         "ignore",
         expect![[r#"
-            > quiet 5s
-            > move web a
-            > quiet 3s
-            > cut a
-            > run 5s
-                8.70s  a is lost: a silent for 800 ms, agreed by b and c
-            > kill web on a
-               13.00s    web/program dies
-            > run 10s
-            > heal
-            > run 5s
-               23.00s  web failed on a: program: signal 9
-        "#]],
+        > quiet 5s
+        > move web a
+        > quiet 3s
+        > cut a
+        > run 5s
+            8.78s  a is lost: a silent for 800 ms, agreed by b and c
+        > kill web on a
+           13.00s    web/program dies
+        > run 10s
+        > heal
+        > run 5s
+           23.04s  web failed on a: program: signal 9
+    "#]],
     );
 }

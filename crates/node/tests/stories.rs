@@ -24,9 +24,9 @@ fn a_new_cluster_starts_its_services() {
                 1.05s  plan 11: start db on c: it should run and runs nowhere
                 1.05s    db/disk starts on c
                 1.06s  b is starting
+                1.06s  a is starting
                 1.07s  b is online
-                1.08s  a is starting
-                1.09s  a is online
+                1.07s  a is online
                 1.10s    db/program starts on c
                 1.15s  db runs on c
                 1.16s  plan 23: start web on b: it should run and runs nowhere
@@ -95,19 +95,19 @@ fn a_node_without_power_is_fenced_before_its_service_starts_elsewhere() {
             > quiet 2s
             > power-off a
             > run 5s
-                7.70s  a is lost: a silent for 800 ms, agreed by b and c
-                7.70s  fence 31: b fences a: a silent for 800 ms, agreed by b and c
-                7.91s  fence 31: a confirmed off by power-a
-                7.91s  web stopped on a: a is proven off
-                7.91s  a is down
-                7.91s    a has no power
-                7.91s  plan 32: start web on b: a is proven off
-                7.91s    web/program starts on b
-                7.96s  web runs on b
+                7.78s  a is lost: a silent for 800 ms, agreed by b and c
+                7.78s  fence 31: b fences a: a silent for 800 ms, agreed by b and c
+                7.99s  fence 31: a confirmed off by power-a
+                7.99s  web stopped on a: a is proven off
+                7.99s  a is down
+                7.99s    a has no power
+                7.99s  plan 32: start web on b: a is proven off
+                7.99s    web/program starts on b
+                8.04s  web runs on b
             > boot a
             > run 5s
-               12.04s  a is starting
-               12.05s  a is online
+               13.24s  a is starting
+               13.25s  a is online
         "#]],
     );
 }
@@ -126,19 +126,19 @@ fn the_leader_without_power_is_fenced_like_any_other() {
             > quiet 5s
             > power-off leader
             > run 5s
-                5.71s  c is lost: c silent for 800 ms, agreed by a and b
-                5.71s  fence 25: a fences c: c silent for 800 ms, agreed by a and b
-                5.91s  fence 25: c confirmed off by power-c
-                5.91s  web stopped on c: c is proven off
-                5.91s  c is down
-                5.91s    c has no power
-                5.91s  plan 26: start web on a: c is proven off
-                5.91s    web/program starts on a
-                5.96s  web runs on a
+                5.79s  c is lost: c silent for 800 ms, agreed by a and b
+                5.79s  fence 25: a fences c: c silent for 800 ms, agreed by a and b
+                5.99s  fence 25: c confirmed off by power-c
+                5.99s  web stopped on c: c is proven off
+                5.99s  c is down
+                5.99s    c has no power
+                5.99s  plan 26: start web on a: c is proven off
+                5.99s    web/program starts on a
+                6.04s  web runs on a
             > boot c
             > run 5s
-               10.04s  c is starting
-               10.05s  c is online
+               11.51s  c is starting
+               11.52s  c is online
         "#]],
     );
 }
@@ -159,15 +159,15 @@ fn a_node_that_is_cut_off_is_fenced_while_its_service_still_runs() {
             > quiet 2s
             > cut b
             > run 5s
-                7.70s  b is lost: b silent for 800 ms, agreed by a and c
-                7.70s  fence 31: a fences b: b silent for 800 ms, agreed by a and c
-                7.91s  fence 31: b confirmed off by power-b
-                7.91s  web stopped on b: b is proven off
-                7.91s  b is down
-                7.91s    b has no power
-                7.91s  plan 32: start web on a: b is proven off
-                7.91s    web/program starts on a
-                7.96s  web runs on a
+                7.78s  b is lost: b silent for 800 ms, agreed by a and c
+                7.78s  fence 31: a fences b: b silent for 800 ms, agreed by a and c
+                7.99s  fence 31: b confirmed off by power-b
+                7.99s  web stopped on b: b is proven off
+                7.99s  b is down
+                7.99s    b has no power
+                7.99s  plan 32: start web on a: b is proven off
+                7.99s    web/program starts on a
+                8.04s  web runs on a
         "#]],
     );
 }
@@ -190,16 +190,16 @@ fn a_node_that_is_cut_off_stops_by_itself_when_its_lease_ends() {
             > fence b takes 10s
             > cut b
             > run 15s
-                7.70s  b is lost: b silent for 800 ms, agreed by a and c
-                7.70s  fence 31: a fences b: b silent for 800 ms, agreed by a and c
-                9.87s    web/program stops on b
-               17.70s  fence 31: b confirmed off by power-b
-               17.70s  web stopped on b: b is proven off
-               17.70s  b is down
-               17.70s    b has no power
-               17.71s  plan 32: start web on a: b is proven off
-               17.71s    web/program starts on a
-               17.76s  web runs on a
+                7.78s  b is lost: b silent for 800 ms, agreed by a and c
+                7.78s  fence 31: a fences b: b silent for 800 ms, agreed by a and c
+                9.91s    web/program stops on b
+               17.79s  fence 31: b confirmed off by power-b
+               17.79s  web stopped on b: b is proven off
+               17.79s  b is down
+               17.79s    b has no power
+               17.79s  plan 32: start web on a: b is proven off
+               17.79s    web/program starts on a
+               17.84s  web runs on a
         "#]],
     );
 }
@@ -225,11 +225,11 @@ fn an_election_ends_no_lease() {
             > quiet 5s
             > daemon-kill leader
             > run 5s
-               10.11s  c is daemon-down
+               10.19s  c is daemon-down
             > daemon-start c
             > run 5s
-               15.04s  c is starting
-               15.05s  c is online
+               15.10s  c is starting
+               15.11s  c is online
         "#]],
     );
 }
@@ -248,11 +248,11 @@ fn a_daemon_that_returns_adopts_what_runs() {
             > quiet 5s
             > daemon-kill c
             > run 3s
-                5.11s  c is daemon-down
+                5.18s  c is daemon-down
             > daemon-start c
             > run 5s
-                8.04s  c is starting
-                8.05s  c is online
+                8.10s  c is starting
+                8.11s  c is online
         "#]],
     );
 }
@@ -273,18 +273,18 @@ fn a_program_that_died_while_the_daemon_was_closed_has_failed() {
             > quiet 5s
             > daemon-kill c
             > run 2s
-                5.11s  c is daemon-down
+                5.18s  c is daemon-down
             > kill web on c
                 7.00s    web/program dies
             > run 1s
             > daemon-start c
             > run 5s
-                8.04s  c is starting
-                8.05s  web failed on c: program: not running when the daemon came back
-                8.05s  c is online
-                8.05s  plan 27: restart web on c: program failed (not running when the daemon came back), failure 1, 3 allowed here
-                8.08s    web/program starts on c
-                8.13s  web runs on c
+                8.10s  c is starting
+                8.11s  c is online
+                8.11s  web failed on c: program: not running when the daemon came back
+                8.11s  plan 27: restart web on c: program failed (not running when the daemon came back), failure 1, 3 allowed here
+                8.14s    web/program starts on c
+                8.19s  web runs on c
         "#]],
     );
 }
@@ -316,14 +316,15 @@ fn all_daemons_close_and_return_and_nothing_is_touched() {
             > run 1s
             > daemon-start b
             > run 1s
-               26.96s  a is starting
-               26.97s  a is online
-               26.98s  b is starting
-               26.99s  b is online
+               26.40s  a is starting
+               26.41s  a is online
+               26.42s  b is starting
+               26.43s  b is online
+               26.64s  c is daemon-down
             > daemon-start c
             > run 10s
-               27.02s  c is starting
-               27.03s  c is online
+               27.04s  c is starting
+               27.05s  c is online
         "#]],
     );
 }
@@ -344,16 +345,16 @@ fn a_daemon_that_stays_closed_is_fenced_after_its_grace() {
             > quiet 5s
             > daemon-kill a
             > run 40s
-               10.20s  a is daemon-down
-               40.20s  a is lost: the daemon of a stayed down for too long
-               40.20s  fence 32: b fences a: the daemon of a stayed down for too long
-               40.40s  fence 32: a confirmed off by power-a
-               40.40s  web stopped on a: a is proven off
-               40.40s  a is down
-               40.40s    a has no power
-               40.41s  plan 33: start web on b: a is proven off
-               40.41s    web/program starts on b
-               40.46s  web runs on b
+               10.28s  a is daemon-down
+               40.28s  a is lost: the daemon of a stayed down for too long
+               40.28s  fence 32: b fences a: the daemon of a stayed down for too long
+               40.48s  fence 32: a confirmed off by power-a
+               40.48s  web stopped on a: a is proven off
+               40.48s  a is down
+               40.48s    a has no power
+               40.49s  plan 33: start web on b: a is proven off
+               40.49s    web/program starts on b
+               40.54s  web runs on b
         "#]],
     );
 }
@@ -374,15 +375,15 @@ fn a_node_that_sleeps_too_long_is_fenced() {
             > quiet 2s
             > pause a 5s
             > run 15s
-                7.70s  a is lost: a silent for 800 ms, agreed by b and c
-                7.70s  fence 31: b fences a: a silent for 800 ms, agreed by b and c
-                7.91s  fence 31: a confirmed off by power-a
-                7.91s  web stopped on a: a is proven off
-                7.91s  a is down
-                7.91s    a has no power
-                7.91s  plan 32: start web on b: a is proven off
-                7.91s    web/program starts on b
-                7.96s  web runs on b
+                7.78s  a is lost: a silent for 800 ms, agreed by b and c
+                7.78s  fence 31: b fences a: a silent for 800 ms, agreed by b and c
+                7.99s  fence 31: a confirmed off by power-a
+                7.99s  web stopped on a: a is proven off
+                7.99s  a is down
+                7.99s    a has no power
+                7.99s  plan 32: start web on b: a is proven off
+                7.99s    web/program starts on b
+                8.04s  web runs on b
         "#]],
     );
 }
@@ -405,20 +406,20 @@ fn a_node_that_wakes_before_it_is_fenced_stops_what_its_lease_no_longer_covers()
             > fence a fails 100
             > pause a 5s
             > run 12s
-                7.70s  a is lost: a silent for 800 ms, agreed by b and c
-                7.70s  fence 31: b fences a: a silent for 800 ms, agreed by b and c
-                7.91s  fence 31: a not fenced by power-a: no answer
-                7.91s  fence 33: c fences a: a silent for 800 ms, agreed by b and c
-                8.11s  fence 33: a not fenced by power-a: no answer
+                7.78s  a is lost: a silent for 800 ms, agreed by b and c
+                7.78s  fence 31: b fences a: a silent for 800 ms, agreed by b and c
+                7.99s  fence 31: a not fenced by power-a: no answer
+                7.99s  fence 33: c fences a: a silent for 800 ms, agreed by b and c
+                8.19s  fence 33: a not fenced by power-a: no answer
                12.03s  web stopped on a: the lease of a ended
                12.03s    web/program stops on a
                12.03s  plan 37: start web on b: the lease of a ended
                12.03s    web/program starts on b
                12.08s  web runs on b
-               13.11s  fence 41: b fences a: a silent for 800 ms, agreed by b and c
-               13.31s  fence 41: a not fenced by power-a: no answer
-               18.31s  fence 43: c fences a: a silent for 800 ms, agreed by b and c
-               18.51s  fence 43: a not fenced by power-a: no answer
+               13.19s  fence 41: b fences a: a silent for 800 ms, agreed by b and c
+               13.39s  fence 41: a not fenced by power-a: no answer
+               18.39s  fence 43: c fences a: a silent for 800 ms, agreed by b and c
+               18.59s  fence 43: a not fenced by power-a: no answer
         "#]],
     );
 }
@@ -441,19 +442,19 @@ fn a_fence_that_fails_is_tried_from_another_node() {
             > fence a fails 2
             > power-off a
             > run 20s
-                7.70s  a is lost: a silent for 800 ms, agreed by b and c
-                7.70s  fence 31: b fences a: a silent for 800 ms, agreed by b and c
-                7.91s  fence 31: a not fenced by power-a: no answer
-                7.91s  fence 33: c fences a: a silent for 800 ms, agreed by b and c
-                8.11s  fence 33: a not fenced by power-a: no answer
-               13.11s  fence 35: b fences a: a silent for 800 ms, agreed by b and c
-               13.31s  fence 35: a confirmed off by power-a
-               13.31s  web stopped on a: a is proven off
-               13.31s  a is down
-               13.31s    a has no power
-               13.31s  plan 36: start web on b: a is proven off
-               13.31s    web/program starts on b
-               13.36s  web runs on b
+                7.78s  a is lost: a silent for 800 ms, agreed by b and c
+                7.78s  fence 31: b fences a: a silent for 800 ms, agreed by b and c
+                7.99s  fence 31: a not fenced by power-a: no answer
+                7.99s  fence 33: c fences a: a silent for 800 ms, agreed by b and c
+                8.19s  fence 33: a not fenced by power-a: no answer
+               13.19s  fence 35: b fences a: a silent for 800 ms, agreed by b and c
+               13.39s  fence 35: a confirmed off by power-a
+               13.39s  web stopped on a: a is proven off
+               13.39s  a is down
+               13.39s    a has no power
+               13.39s  plan 36: start web on b: a is proven off
+               13.39s    web/program starts on b
+               13.44s  web runs on b
         "#]],
     );
 }
@@ -659,8 +660,8 @@ fn a_node_leaves_and_returns_in_the_same_boot() {
                 5.09s  web runs on a
             > daemon-start c
             > run 5s
-               13.10s  c is starting
-               13.11s  c is online
+               14.49s  c is starting
+               14.50s  c is online
         "#]],
     );
 }
@@ -750,8 +751,8 @@ fn a_departure_that_was_interrupted_is_over_when_the_daemon_returns() {
             > run 1s
             > daemon-start c
             > run 8s
-                7.04s  c is starting
-                7.05s  c is online
+                7.10s  c is starting
+                7.11s  c is online
         "#]],
     );
 }
@@ -772,27 +773,27 @@ fn three_nodes_lose_two_one_after_another() {
             > quiet 5s
             > power-off a
             > run 5s
-                5.70s  a is lost: a silent for 800 ms, agreed by b and c
-                5.70s  fence 24: b fences a: a silent for 800 ms, agreed by b and c
-                5.91s  fence 24: a confirmed off by power-a
-                5.91s  a is down
-                5.91s    a has no power
+                5.78s  a is lost: a silent for 800 ms, agreed by b and c
+                5.78s  fence 24: b fences a: a silent for 800 ms, agreed by b and c
+                5.99s  fence 24: a confirmed off by power-a
+                5.99s  a is down
+                5.99s    a has no power
             > power-off b
             > run 10s
-               10.72s  b is lost: b silent for 800 ms, agreed by c
-               10.72s    c fences b for its half
-               10.92s    b has no power
-               10.92s    c goes on alone: generation 2
-               10.92s  fence 30: c fences b: b silent for 800 ms, agreed by c
-               10.92s  fence 30: b confirmed off by power-b
-               10.92s  b is down
+               10.70s  b is lost: b silent for 800 ms, agreed by c
+               10.70s    c fences b for its half
+               10.90s    b has no power
+               10.90s    c goes on alone: generation 2
+               10.90s  fence 30: c fences b: b silent for 800 ms, agreed by c
+               10.90s  fence 30: b confirmed off by power-b
+               10.90s  b is down
             > boot b
             > run 10s
-               20.04s  b is starting
-               23.12s    b sets its log aside
-               23.36s  b is daemon-down
-               23.66s  b is starting
-               23.67s  b is online
+               21.31s  b is starting
+               24.30s    b sets its log aside
+               24.51s  b is daemon-down
+               24.92s  b is starting
+               24.93s  b is online
         "#]],
     );
 }
@@ -879,23 +880,23 @@ fn a_change_of_the_spec_while_the_daemon_is_closed_takes_down_what_is_gone() {
             > quiet 5s
             > daemon-kill c
             > run 2s
-                5.11s  c is daemon-down
+                5.18s  c is daemon-down
             > spec web resources=program,new
             > run 2s
                 7.00s  configuration version 2 by ann
             > daemon-start c
             > run 5s
-                9.04s  c is starting
-                9.05s  web failed on c: new: not running when the daemon came back
-                9.05s  c is online
-                9.05s  plan 29: stop web on c: configuration version 2
-                9.08s    web/old stops on c
-                9.14s  web stopped on c: configuration version 2
-                9.14s    web/program stops on c
-                9.14s  plan 33: start web on a: configuration version 2
-                9.14s    web/program starts on a
-                9.19s    web/new starts on a
-                9.24s  web runs on a
+                9.10s  c is starting
+                9.11s  web failed on c: new: not running when the daemon came back
+                9.11s  c is online
+                9.11s  plan 29: stop web on c: configuration version 2
+                9.14s    web/old stops on c
+                9.20s  web stopped on c: configuration version 2
+                9.20s    web/program stops on c
+                9.20s  plan 33: start web on a: configuration version 2
+                9.20s    web/program starts on a
+                9.25s    web/new starts on a
+                9.30s  web runs on a
         "#]],
     );
 }
@@ -989,11 +990,11 @@ fn a_lost_node_that_nothing_can_fence_comes_back_when_it_holds_nothing() {
             > quiet 5s
             > cut b
             > run 5s
-                5.70s  b is lost: b silent for 800 ms, agreed by a and c
+                5.78s  b is lost: b silent for 800 ms, agreed by a and c
             > heal
             > run 5s
-               10.02s  b is starting
-               10.02s  b is online
+               10.10s  b is starting
+               10.10s  b is online
         "#]],
     );
 }
@@ -1042,21 +1043,21 @@ fn a_daemon_that_returns_does_not_fence_on_what_it_remembers() {
             > fence a takes 1s
             > power-off a
             > run 1s
-                5.70s  a is lost: a silent for 800 ms, agreed by b and c
-                5.70s  fence 24: b fences a: a silent for 800 ms, agreed by b and c
+                5.78s  a is lost: a silent for 800 ms, agreed by b and c
+                5.78s  fence 24: b fences a: a silent for 800 ms, agreed by b and c
             > daemon-kill b
             > run 5s
-                6.71s    a has no power
+                6.79s    a has no power
             > boot a
             > run 5s
-                6.10s  fence 24: a not fenced: b, which was to do it, is no longer online
-                6.10s  b is daemon-down
-               11.06s  fence 24: a came back under a newer boot
-               11.06s  a is starting
-               11.07s  a is online
+                6.18s  fence 24: a not fenced: b, which was to do it, is no longer online
+                6.18s  b is daemon-down
+               11.36s  fence 24: a came back under a newer boot
+               11.36s  a is starting
+               11.37s  a is online
             > daemon-start b
             > run 10s
-               16.06s  b is starting
+               16.07s  b is starting
                16.07s  b is online
         "#]],
     );
@@ -1086,14 +1087,14 @@ fn a_node_that_was_wrongly_vouched_for_stops_the_newer_copy_and_stays_out_until_
             > fence b fails 100
             > cut b
             > run 10s
-                7.70s  b is lost: b silent for 800 ms, agreed by a and c
-                7.70s  fence 31: a fences b: b silent for 800 ms, agreed by a and c
-                7.91s  fence 31: b not fenced by power-b: no answer
-                7.91s  fence 33: c fences b: b silent for 800 ms, agreed by a and c
-                8.11s  fence 33: b not fenced by power-b: no answer
-                9.87s    web/program stops on b
-               13.11s  fence 35: a fences b: b silent for 800 ms, agreed by a and c
-               13.31s  fence 35: b not fenced by power-b: no answer
+                7.78s  b is lost: b silent for 800 ms, agreed by a and c
+                7.78s  fence 31: a fences b: b silent for 800 ms, agreed by a and c
+                7.99s  fence 31: b not fenced by power-b: no answer
+                7.99s  fence 33: c fences b: b silent for 800 ms, agreed by a and c
+                8.19s  fence 33: b not fenced by power-b: no answer
+                9.91s    web/program stops on b
+               13.19s  fence 35: a fences b: b silent for 800 ms, agreed by a and c
+               13.39s  fence 35: b not fenced by power-b: no answer
             > confirm b
             > heal
             > run 10s
@@ -1104,27 +1105,26 @@ fn a_node_that_was_wrongly_vouched_for_stops_the_newer_copy_and_stays_out_until_
                17.00s  plan 37: start web on a: b is proven off
                17.00s    web/program starts on a
                17.05s  web runs on a
-               18.30s  ALARM: b lives, although ann confirmed it off; web may have run twice, and newer copies are stopped
-               18.30s  plan 37: stop web on a: b lives although ann confirmed it off; two copies may have run
-               18.30s  b is lost: b lives although ann confirmed it off; two copies may have run
-               18.30s  fence 43: a fences b: b lives although ann confirmed it off; two copies may have run
-               18.30s  web, found running on b, is stopped
-               18.33s  web stopped on a: b lives although ann confirmed it off; two copies may have run
-               18.33s    web/program stops on a
-               18.50s  fence 43: b not fenced by power-b: no answer
-               18.51s  fence 48: c fences b: b lives although ann confirmed it off; two copies may have run
-               18.71s  fence 48: b not fenced by power-b: no answer
-               23.71s  fence 50: a fences b: b lives although ann confirmed it off; two copies may have run
-               23.91s  fence 50: b not fenced by power-b: no answer
+               18.40s  ALARM: b lives, although ann confirmed it off; web may have run twice, and newer copies are stopped
+               18.40s  plan 37: stop web on a: b lives although ann confirmed it off; two copies may have run
+               18.40s  b is lost: b lives although ann confirmed it off; two copies may have run
+               18.40s  fence 43: a fences b: b lives although ann confirmed it off; two copies may have run
+               18.43s  web stopped on a: b lives although ann confirmed it off; two copies may have run
+               18.43s    web/program stops on a
+               18.61s  fence 43: b not fenced by power-b: no answer
+               18.61s  fence 47: c fences b: b lives although ann confirmed it off; two copies may have run
+               18.81s  fence 47: b not fenced by power-b: no answer
+               23.81s  fence 49: a fences b: b lives although ann confirmed it off; two copies may have run
+               24.01s  fence 49: b not fenced by power-b: no answer
             > power-off b
             > boot b
             > run 10s
-               27.04s  fence 50: b came back under a newer boot
-               27.04s  b is starting
-               27.05s  b is online
-               27.05s  plan 54: start web on a: b lives although ann confirmed it off; two copies may have run
-               27.05s    web/program starts on a
-               27.10s  web runs on a
+               28.54s  fence 49: b came back under a newer boot
+               28.54s  b is starting
+               28.55s  b is online
+               28.55s  plan 55: start web on a: b lives although ann confirmed it off; two copies may have run
+               28.55s    web/program starts on a
+               28.60s  web runs on a
         "#]],
     );
 }
@@ -1206,7 +1206,7 @@ fn a_node_that_was_cut_off_and_heals_within_its_lease_goes_on() {
         move web b
         quiet 2s
         cut b
-        run 600ms
+        run 700ms
         heal
         run 10s",
         expect![[r#"
@@ -1214,7 +1214,7 @@ fn a_node_that_was_cut_off_and_heals_within_its_lease_goes_on() {
             > move web b
             > quiet 2s
             > cut b
-            > run 600ms
+            > run 700ms
             > heal
             > run 10s
         "#]],
@@ -1282,19 +1282,19 @@ fn after_a_start_of_the_whole_cluster_a_missing_node_has_time_to_boot() {
             > boot a
             > boot b
             > run 40s
-                8.84s  b is starting
-                8.85s  b is online
-                8.86s  a is starting
-                8.86s  a is online
-               38.84s  c is lost: c not heard since the cluster started
-               38.84s  fence 29: a fences c: c not heard since the cluster started
-               39.04s  fence 29: c confirmed off by power-c
-               39.04s  web stopped on c: c is proven off
-               39.04s  c is down
-               39.04s    c has no power
-               39.04s  plan 30: start web on a: c is proven off
-               39.05s    web/program starts on a
-               39.09s  web runs on a
+                8.69s  a is starting
+                8.70s  a is online
+                8.71s  b is starting
+                8.71s  b is online
+               38.69s  c is lost: c not heard since the cluster started
+               38.69s  fence 29: a fences c: c not heard since the cluster started
+               38.89s  fence 29: c confirmed off by power-c
+               38.89s  web stopped on c: c is proven off
+               38.89s  c is down
+               38.89s    c has no power
+               38.90s  plan 30: start web on a: c is proven off
+               38.90s    web/program starts on a
+               38.95s  web runs on a
         "#]],
     );
 }
@@ -1327,16 +1327,16 @@ fn what_a_killed_daemon_still_had_to_say_ends_no_claim_of_the_next() {
             > fence b fails 100
             > cut b
             > run 12s
-                6.70s  b is lost: b silent for 800 ms, agreed by a and c
-                6.70s  fence 30: a fences b: b silent for 800 ms, agreed by a and c
-                6.91s  fence 30: b not fenced by power-b: no answer
-                6.91s  fence 32: c fences b: b silent for 800 ms, agreed by a and c
-                7.11s  fence 32: b not fenced by power-b: no answer
-                8.87s    web/program stops on b
-               12.11s  fence 34: a fences b: b silent for 800 ms, agreed by a and c
-               12.31s  fence 34: b not fenced by power-b: no answer
-               17.31s  fence 36: c fences b: b silent for 800 ms, agreed by a and c
-               17.51s  fence 36: b not fenced by power-b: no answer
+                6.78s  b is lost: b silent for 800 ms, agreed by a and c
+                6.78s  fence 30: a fences b: b silent for 800 ms, agreed by a and c
+                6.99s  fence 30: b not fenced by power-b: no answer
+                6.99s  fence 32: c fences b: b silent for 800 ms, agreed by a and c
+                7.19s  fence 32: b not fenced by power-b: no answer
+                8.91s    web/program stops on b
+               12.19s  fence 34: a fences b: b silent for 800 ms, agreed by a and c
+               12.39s  fence 34: b not fenced by power-b: no answer
+               17.39s  fence 36: c fences b: b silent for 800 ms, agreed by a and c
+               17.59s  fence 36: b not fenced by power-b: no answer
             > fault b web none
             > delay b 2s
             > heal
@@ -1345,8 +1345,8 @@ fn what_a_killed_daemon_still_had_to_say_ends_no_claim_of_the_next() {
             > delay b 0s
             > daemon-start b
             > run 4s
-               18.55s    web/program starts on b
-               18.60s  web runs on b
+               18.62s    web/program starts on b
+               18.67s  web runs on b
                21.53s  web stopped on b: the lease of b ended
                21.53s    web/program stops on b
                21.53s  plan 43: start web on a: the lease of b ended
@@ -1405,11 +1405,11 @@ fn a_start_that_hangs_gives_way_to_a_stop_and_to_the_end_of_the_lease() {
             > fence c fails 100
             > cut c
             > run 4s
-               10.71s  c is lost: c silent for 800 ms, agreed by a and b
-               10.71s  fence 44: a fences c: c silent for 800 ms, agreed by a and b
-               10.91s  fence 44: c not fenced by power-c: no answer
-               10.91s  fence 46: b fences c: c silent for 800 ms, agreed by a and b
-               11.11s  fence 46: c not fenced by power-c: no answer
+               10.79s  c is lost: c silent for 800 ms, agreed by a and b
+               10.79s  fence 44: a fences c: c silent for 800 ms, agreed by a and b
+               10.99s  fence 44: c not fenced by power-c: no answer
+               10.99s  fence 46: b fences c: c silent for 800 ms, agreed by a and b
+               11.19s  fence 46: c not fenced by power-c: no answer
                12.97s    web/disk stops on c
         "#]],
     );
