@@ -96,16 +96,16 @@ fn what_was_told_of_a_check_is_acted_on_after_the_daemon_has_crashed() {
                 8.20s  web failed on c: page: check: it is ill
             > daemon-kill c
             > run 2s
-                8.40s  c is daemon-down
+                8.48s  c is daemon-down
             > fault c web none
             > daemon-start c
             > run 3s
-               10.34s  c is starting
-               10.35s  c is online
-               10.35s  plan 33: restart web on c: page failed (check: it is ill), failure 2, 2 allowed here
-               10.38s    web/program stops on c
-               10.38s    web/program starts on c
-               10.43s  web runs on c
+               10.40s  c is starting
+               10.41s  c is online
+               10.41s  plan 33: restart web on c: page failed (check: it is ill), failure 2, 2 allowed here
+               10.44s    web/program stops on c
+               10.44s    web/program starts on c
+               10.49s  web runs on c
         "#]],
     );
 }

@@ -160,15 +160,15 @@ fn a_node_that_is_heard_and_cannot_be_answered_is_fenced() {
             > cut a to c
             > cut b to c
             > run 10s
-                6.00s  c is lost: c heard, but without an answer for 800 ms, agreed by a and b
-                6.01s  fence 25: a fences c: c heard, but without an answer for 800 ms, agreed by a and b
-                6.21s  fence 25: c confirmed off by power-c
-                6.21s  web stopped on c: c is proven off
-                6.21s  c is down
-                6.21s    c has no power
-                6.21s  plan 26: start web on a: c is proven off
-                6.21s    web/program starts on a
-                6.26s  web runs on a
+                6.08s  c is lost: c heard, but without an answer for 800 ms, agreed by a and b
+                6.09s  fence 25: a fences c: c heard, but without an answer for 800 ms, agreed by a and b
+                6.29s  fence 25: c confirmed off by power-c
+                6.29s  web stopped on c: c is proven off
+                6.29s  c is down
+                6.29s    c has no power
+                6.29s  plan 26: start web on a: c is proven off
+                6.29s    web/program starts on a
+                6.34s  web runs on a
         "#]],
     );
 }
