@@ -85,6 +85,8 @@ struct Locker {
 #[derive(Debug, Clone)]
 struct Told {
     session: SessionName,
+    /// Where its program runs: with the boot of that its locks end.
+    on: NodeId,
     called: Instant,
     /// When it learned that it holds the lock, and under which token.
     held: Option<(Instant, LockToken)>,
@@ -281,6 +283,7 @@ impl World {
         };
         told.push(Told {
             session: session.clone(),
+            on,
             called: now,
             held: None,
             refused: None,
@@ -416,18 +419,13 @@ impl World {
     /// The machine has lost its power, and its programs are gone.
     pub(crate) fn end_lockers(&mut self, on: NodeId) {
         let now = self.now;
-        for locker in 0..self.lockers.all.len() {
-            if self.lockers.all[locker].on != on {
-                continue;
-            }
-            match std::mem::take(&mut self.lockers.all[locker].standing) {
-                Standing::Idle => {}
-                Standing::Asks(attempt) | Standing::Holds(attempt, _) => {
-                    if let Some(told) = self.lockers.told(&attempt) {
-                        told.may_lapse = told.may_lapse.min(now);
-                    }
-                }
-            }
+        for locker in self.lockers.all.iter_mut().filter(|it| it.on == on) {
+            locker.standing = Standing::Idle;
+        }
+        // Also what a program had given up, and the log still counts as its own.
+        let all = self.lockers.told.values_mut().flatten();
+        for told in all.filter(|told| told.on == on) {
+            told.may_lapse = told.may_lapse.min(now);
         }
     }
 
