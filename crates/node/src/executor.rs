@@ -710,7 +710,7 @@ impl Executor {
             local.sent = None;
             // The source of a live move clears away when all has arrived, and not before.
             let found = passage::of(state, name, (&self.me, self.boot));
-            let is_early = found.is_some_and(|found| passage::must_not_clear_yet(found));
+            let is_early = found.is_some_and(passage::must_not_clear_yet);
             if !local.is_down() || local.busy.is_some() || is_early {
                 local.stray_told = None;
                 return;
