@@ -408,6 +408,24 @@ impl World {
         }
     }
 
+    /// Whether it waits for the target of a live move that is off for good: what was sent may be
+    /// in a boot that nobody has heard of, and only that node, or a person who takes it out, can
+    /// end the wait (ADR 10).
+    fn waits_for_target(&self, name: &model::ServiceName) -> bool {
+        let seen = self.record.state().seen();
+        let Some(migration) = seen.migrations.get(name) else {
+            return false;
+        };
+        let target = &migration.to.node;
+        let service = seen.services.get(name);
+        let is_marked = service.is_some_and(|service| service.strays.contains_key(target));
+        let mut machines = self.machines.iter();
+        let is_off = |machine: &crate::machine::Machine| {
+            machine.name == *target && machine.power == crate::machine::Power::Off
+        };
+        is_marked && machines.any(is_off)
+    }
+
     /// Whether all that is wanted runs, in the log and in truth, but for one service.
     pub(crate) fn all_runs_but(&self, without: Option<&model::ServiceName>) -> Result<(), String> {
         let state = self.record.state();
@@ -415,7 +433,7 @@ impl World {
             return Err("there is no spec".into());
         };
         for (name, wanted) in spec.running_names() {
-            if Some(&*name) == without || self.has_no_place(&name) {
+            if Some(&*name) == without || self.has_no_place(&name) || self.waits_for_target(&name) {
                 continue;
             }
             let seen = state.seen().services.get(&*name);
