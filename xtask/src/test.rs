@@ -72,7 +72,7 @@ pub fn run(arguments: &TestArguments) -> Result<(), Failure> {
         crate::sim::play(&["--seeds", "200", "--twice"])
     });
     report.step("simulator, fresh seeds", || {
-        crate::sim::play(&["--seeds", "3000", "--fresh", "--twice"])
+        crate::sim::play(&["--seeds", "1000", "--fresh", "--twice"])
     });
     // A build of its own: what the seeds above played has no defects in it, and none planted.
     report.step("simulator, planted defects", || {
