@@ -228,10 +228,6 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
     let (inputs, received) = mpsc::channel(INPUTS_MAX);
 
     let (log, recovered) = open_log(places)?;
-    // The others shall not hear of a daemon that ends at once, again and again.
-    if let Some(index) = node::too_new_in(&recovered.restored, LEVEL) {
-        return Err(DaemonError::TooNew(index));
-    }
     let (reports, disk) = mpsc::unbounded_channel();
     let driver = start_driver(log, reports);
     let (transport, incoming) = start_transport(places, &identity, boot, &topology)?;
@@ -304,7 +300,12 @@ fn open_log(places: &Places) -> Result<(Log, consensus::Recovered), DaemonError>
         tracing::warn!("a log that was set aside is kept in {}", kept.display());
     }
     let log = places.state_dir.join(consensus::identity::LOG_DIRECTORY);
-    Ok(Log::open(&log)?)
+    let (log, recovered) = Log::open(&log)?;
+    // The others shall not hear of a daemon that ends at once, again and again.
+    match node::too_new_in(&recovered.restored, LEVEL) {
+        Some(index) => Err(DaemonError::TooNew(index)),
+        None => Ok((log, recovered)),
+    }
 }
 
 /// How a daemon ends that supervision shall start again at once: it has changed its log.
