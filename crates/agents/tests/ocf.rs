@@ -251,6 +251,29 @@ fn the_end_of_what_an_agent_left_is_noticed_at_once() {
 }
 
 #[test]
+fn a_second_daemon_finds_what_an_agent_left_and_watches_it() {
+    on_own_node(
+        "a_second_daemon_finds_what_an_agent_left_and_watches_it",
+        async || {
+            let dir = tempfile::tempdir().unwrap();
+            let mut first = Node::new(dir.path(), Grouping::Cgroup);
+            if !common::is_real_root() {
+                return;
+            }
+            let spec = write_agent(&first, DAEMON);
+            assert_eq!(first.outcome(Verb::Start, &spec).await, Outcome::Running);
+            drop(first);
+            let mut second = Node::new(dir.path(), Grouping::Cgroup);
+            assert_eq!(second.outcome(Verb::Probe, &spec).await, Outcome::Running);
+            assert_eq!(second.outcome(Verb::Start, &spec).await, Outcome::Running);
+            assert_eq!(running("sleep 4712"), 1, "not started twice");
+            common::run("pkill", &["-f", "^sleep 4712"]);
+            assert_eq!(second.failure().await.0, "its last process has ended");
+        },
+    );
+}
+
+#[test]
 fn a_failed_stop_is_tried_again_and_what_was_left_is_ended() {
     story(
         "a_failed_stop_is_tried_again_and_what_was_left_is_ended",
