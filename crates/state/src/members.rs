@@ -34,6 +34,9 @@ impl Boots {
     }
 }
 
+/// Begins the attributes by which agents tell how fit a copy is to be promoted.
+const PROMOTION_SCORE: &str = "promotion-score:";
+
 impl State {
     pub(crate) fn add_token(&mut self, place: Place, command: &Command) -> Outcome {
         let Command::AddToken {
@@ -559,6 +562,9 @@ impl State {
             return;
         };
         node.probed = None;
+        // What agents said of data that ran then says nothing of what runs next.
+        node.attributes
+            .retain(|key, _| !key.starts_with(PROMOTION_SCORE));
         let because = match end {
             BootEnd::Off { .. } | BootEnd::Outlived => Reason::NodeFenced { node: name.clone() },
             BootEnd::Rebooted => Reason::NodeRebooted { node: name.clone() },
