@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 const PLACE: &str = "/run/lab-systemd";
 /// A machine without devices boots in well under a second; a busy one gets more.
 const BOOT_LIMIT: Duration = Duration::from_secs(30);
+/// Between two looks whether it has booted: systemd tells nobody outside.
 const PAUSE: Duration = Duration::from_millis(10);
 
 const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::command::Joined;
 use model::history::Happening;
+use model::level::LEVEL_FIRST;
 use model::plant::{self, Plant};
+use model::roles::PROMOTION_SCORE_PREFIX;
 use model::seen::{
     FenceResult, FenceStanding, Maintenance, NodeSeen, NodeState, ResourceState, Standby,
 };
@@ -33,9 +35,6 @@ impl Boots {
         }
     }
 }
-
-/// Begins the attributes by which agents tell how fit a copy is to be promoted.
-const PROMOTION_SCORE: &str = "promotion-score:";
 
 impl State {
     pub(crate) fn add_token(&mut self, place: Place, command: &Command) -> Outcome {
@@ -562,9 +561,12 @@ impl State {
             return;
         };
         node.probed = None;
-        // What agents said of data that ran then says nothing of what runs next.
-        node.attributes
-            .retain(|key, _| !key.starts_with(PROMOTION_SCORE));
+        // What agents said of data that ran then says nothing of what runs next. Programs of the
+        // first level keep it, so it goes where there are none.
+        if LEVEL_FIRST < self.level {
+            node.attributes
+                .retain(|key, _| !key.starts_with(PROMOTION_SCORE_PREFIX));
+        }
         let because = match end {
             BootEnd::Off { .. } | BootEnd::Outlived => Reason::NodeFenced { node: name.clone() },
             BootEnd::Rebooted => Reason::NodeRebooted { node: name.clone() },

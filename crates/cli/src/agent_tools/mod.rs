@@ -9,6 +9,7 @@ mod attribute;
 mod members;
 mod options;
 
+use model::roles::PROMOTION_SCORE_PREFIX;
 use std::path::PathBuf;
 
 use api::{ApiError, Order, OrderReply, OrderRequest, Status, routes};
@@ -63,7 +64,7 @@ impl Caller {
             "" => Err(Problem::usage(
                 "a promotion score belongs to a service: only agents that operate one can set it",
             )),
-            service => Ok(format!("promotion-score:{service}")),
+            service => Ok(format!("{PROMOTION_SCORE_PREFIX}{service}")),
         }
     }
 }
