@@ -17,7 +17,7 @@ use model::{BootId, Instant, NodeName, ServiceName};
 use state::State;
 
 use super::STOP_RETRY;
-use super::local::Local;
+use super::local::{Local, LocalResource};
 
 /// Where a service stands in the migration that began with the command of that index.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -115,11 +115,11 @@ impl Local {
         self.passage = match (migration.stage, end) {
             // What is sent comes whatever this node does.
             (MigrationStage::Leaving, End::Target) => Passage::Expected,
-            (MigrationStage::Leaving, End::Source) | (MigrationStage::Arriving, End::Target) => {
-                Passage::Interrupted(migration.begun)
-            }
+            (MigrationStage::Leaving | MigrationStage::CalledOff, End::Source)
+            | (MigrationStage::Arriving, End::Target) => Passage::Interrupted(migration.begun),
             (MigrationStage::Arriving, End::Source)
-            | (MigrationStage::Clearing | MigrationStage::CalledOff, _) => Passage::Stays,
+            | (MigrationStage::Clearing, _)
+            | (MigrationStage::CalledOff, End::Target) => Passage::Stays,
         };
         self.peer = Some(peer(migration, end));
     }
@@ -148,9 +148,25 @@ impl Local {
             (MigrationStage::Clearing | MigrationStage::CalledOff, _) if is_marked => {
                 self.clear(begun);
             }
-            (MigrationStage::Clearing | MigrationStage::CalledOff, _) => {
+            (MigrationStage::CalledOff, End::Source) => self.stay(begun),
+            (MigrationStage::Clearing, _) | (MigrationStage::CalledOff, End::Target) => {
                 self.passage = Passage::Stays;
             }
+        }
+    }
+
+    /// The hand-over was given up, and the claim is still here. What an earlier run of the
+    /// daemon was clearing away, and nobody finds any more, is stopped for certain.
+    fn stay(&mut self, begun: u64) {
+        let was_interrupted = self.passage == Passage::Interrupted(begun);
+        self.passage = Passage::Stays;
+        let is_gone = |resource: &&mut LocalResource| resource.state == ResourceState::Stopped;
+        if was_interrupted && let Some(resource) = self.resources.first_mut().filter(is_gone) {
+            resource.fail(
+                Some(Verb::MigrateTo),
+                INTERRUPTED.to_string(),
+                String::new(),
+            );
         }
     }
 
