@@ -86,7 +86,11 @@ pub(crate) fn carry_out_move(
             .any(|node| *node != claim.node && ready(node)),
     };
     if !target {
-        return Decision::Wait(no_node(draft, (name, spec)));
+        let objection = moving.to.as_ref().and_then(|to| {
+            let (input, places) = (draft.input, &draft.places);
+            places.objection(input, (name, spec), to)
+        });
+        return Decision::Wait(objection.unwrap_or_else(|| no_node(draft, (name, spec))));
     }
     match blocked_elsewhere(draft.input, name, &claim.node) {
         Some(because) => Decision::Wait(because),

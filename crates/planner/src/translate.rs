@@ -399,19 +399,6 @@ impl<'a, 'i> Maker<'a, 'i> {
         found: &[Found],
     ) {
         let mut scores = self.wishes((name, spec));
-        for copy in self
-            .input
-            .spec
-            .names_of(name)
-            .iter()
-            .filter(|name| name.copy().is_some())
-        {
-            let seen = self.input.seen.services.get(&**copy);
-            let to = seen.and_then(|seen| seen.moving.as_ref()?.to.as_ref());
-            if let Some(at) = to.and_then(|to| self.places.get(to)) {
-                *scores.entry(*at).or_insert(Score::ZERO) += Score::new(2 * WISHES_MAX);
-            }
-        }
         for at in self.best_networks(name, spec).into_iter().flatten() {
             *scores.entry(at).or_insert(Score::ZERO) += Score::new(BETTER_NETWORKS);
         }
@@ -422,6 +409,7 @@ impl<'a, 'i> Maker<'a, 'i> {
             }
         }
         self.forbid((name, spec), &mut never);
+        self.heed_moves(name, &mut scores, &mut never);
         scores.extend(never.into_iter().map(|at| (at, Score::MINUS_INFINITY)));
         if !scores.is_empty() {
             self.made.wanted.locations.push(Location {
@@ -551,15 +539,40 @@ impl<'a, 'i> Maker<'a, 'i> {
                     never.extend(self.places.get(node));
                 }
             }
-            // One copy of several goes where there is room; only where it leaves is said.
+        }
+    }
+
+    /// Moves that somebody asked for. They are heard before all wishes; but a node that cannot
+    /// be had keeps nothing, and nobody who must be with it, from running.
+    fn heed_moves(
+        &self,
+        name: &ServiceName,
+        scores: &mut BTreeMap<NodeIx, Score>,
+        never: &mut BTreeSet<NodeIx>,
+    ) {
+        for name in self.input.spec.names_of(name) {
+            let Some(seen) = self.input.seen.services.get(&*name) else {
+                continue;
+            };
             let Some(moving) = &seen.moving else { continue };
-            match (&moving.to, &moving.from) {
-                (Some(to), _) if rules.copies.is_none() => {
-                    let others = self.places.iter().filter(|(node, _)| **node != to);
-                    never.extend(others.map(|(_, at)| *at));
+            // One copy of several goes where there is room.
+            let is_copy = name.copy().is_some();
+            let said = match is_copy {
+                true => Score::new(2 * WISHES_MAX),
+                false => Score::INFINITY,
+            };
+            let mut wish = |at: NodeIx| *scores.entry(at).or_insert(Score::ZERO) += said;
+            if let Some(to) = &moving.to {
+                self.places.get(to).copied().into_iter().for_each(&mut wish);
+            }
+            let Some(from) = &moving.from else { continue };
+            match &seen.claim {
+                _ if moving.to.is_some() && !is_copy => {}
+                Some(_) => never.extend(self.places.get(from)),
+                None => {
+                    let others = self.places.iter().filter(|(node, _)| **node != from);
+                    others.for_each(|(_, at)| wish(*at));
                 }
-                (_, Some(from)) => never.extend(self.places.get(from)),
-                (_, None) => {}
             }
         }
     }

@@ -2488,13 +2488,62 @@ fn a_copy_stays_when_the_node_that_it_was_asked_to_has_no_room_any_more() {
             configuration version 7 by ann
             > operator maintenance off
             ann: maintenance off
-              web:0: no node may run it: b: has its copy; c: no room on c: cpu 3 needed, 1 left
+              web:0: no room on c: cpu 3 needed, 1 left
             > capacity c cpu=4
             configuration version 8 by ann
             plan 2: stop web:0 on a: asked by ann
             web:0 stopped on a: asked by ann
             plan 3: start web:0 on c: asked by ann
             web:0 runs on c
+        "#]],
+    );
+}
+
+#[test]
+fn a_move_that_cannot_be_carried_out_keeps_nothing_from_running() {
+    check(
+        "nodes a b c
+        service db never=c prefer=a
+        service web together=db
+        service front together=web
+        operator move web to c
+        lost a
+        fenced a",
+        expect![[r#"
+            > service db never=c prefer=a
+            configuration version 2 by ann
+            plan 1: start db on a: it should run and runs nowhere
+            db runs on a
+            > service web together=db
+            configuration version 3 by ann
+            plan 2: start web on a: it should run and runs nowhere
+            web runs on a
+            > service front together=web
+            configuration version 4 by ann
+            plan 3: start front on a: it should run and runs nowhere
+            front runs on a
+            > operator move web to c
+            ann: move web to c
+              web: it belongs where db is, on a
+            > lost a
+            a is lost: a silent for 800 ms, agreed by b and c
+            fence 24: b fences a: a silent for 800 ms, agreed by b and c
+              a: waits until a is proven off
+              db: waits until a is proven off
+              front: waits until a is proven off
+              web: waits until a is proven off
+            > fenced a
+            fence 24: a confirmed off by power
+            db stopped on a: a is proven off
+            front stopped on a: a is proven off
+            web stopped on a: a is proven off
+            a is down
+            plan 5: start db on b: a is proven off
+            plan 5: start front on b: a is proven off
+            plan 5: start web on b: asked by ann
+            db runs on b
+            front runs on b
+            web runs on b
         "#]],
     );
 }

@@ -135,7 +135,7 @@ fn what_is_to_move_does_not_stick() {
             single two priority=1 unmanaged requires=nothing
             clone web (copies) max=2 interleave priority=1 sticky=400000 unmanaged requires=nothing
             single web in web (copies) priority=1 sticky=400000 unmanaged requires=nothing
-            location one a=never b=never
+            location one a=100 c=always
             location two b=never
             found one on a started
             found two on b started
@@ -378,7 +378,7 @@ fn what_is_left_alone_or_stuck_is_not_managed() {
             single two priority=1 unmanaged requires=nothing
             location one a=100 c=never
             location six c=100
-            location two b=never c=never
+            location two a=always b=100 c=never
             found one on a started
             found six on c started
             found two on b started

@@ -139,6 +139,11 @@ fn relation_or_role(spec: &mut ServiceSpec, word: &str) -> Result<(), String> {
     Ok(())
 }
 
+fn nodes<T: FromIterator<NodeName>>(list: &str, word: &str) -> Result<T, String> {
+    let of = |name: &str| NodeName::new(name).map_err(|_| bad(word));
+    list.split(',').map(of).collect()
+}
+
 /// A service as a line tells it: `web prefer=a,b after=db resources=disk,program restart=2
 /// runs=v2 failback manual live priority=5 copies=every-node per-node=2 together=db apart=mail promoted=1
 /// while-promoted=front on-failure=demote after-promoted=db together-promoted=db`.
@@ -165,10 +170,8 @@ pub fn service(line: &str) -> Result<(ServiceName, ServiceSpec), String> {
     let (mut resources, mut program) = (vec!["program"], "v1");
     for word in words {
         match word.split_once('=').unwrap_or((word, "")) {
-            ("prefer", list) => {
-                let of = |name: &str| NodeName::new(name).map_err(|_| bad(word));
-                spec.prefer = list.split(',').map(of).collect::<Result<_, _>>()?;
-            }
+            ("prefer", list) => spec.prefer = nodes(list, word)?,
+            ("never", list) => spec.rules.never_on = nodes(list, word)?,
             ("after", list) => {
                 let of = |name: &str| ServiceName::new(name).map_err(|_| bad(word));
                 spec.after = list.split(',').map(of).collect::<Result<_, _>>()?;
