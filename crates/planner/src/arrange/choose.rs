@@ -15,12 +15,12 @@ impl Scene<'_> {
         if self.wanted.policy.placement != Placement::Count {
             self.forbid_full_nodes(at, scores.to_mut());
         }
-        let here = self.part(at).here.first().map(|here| here.node);
+        let here = self.home(at, &scores);
         let able = |node: NodeIx| self.nodes[node.0].usable() && Score::ZERO <= scores[node.0];
         let best = (0..self.nodes.len())
             .map(NodeIx)
             .filter(|node| able(*node))
-            .min_by(|a, b| self.compare_nodes((*a, scores[a.0]), (*b, scores[b.0]), here))?;
+            .min_by(|a, b| self.compare_nodes((at, here), (*a, scores[a.0]), (*b, scores[b.0])))?;
         let ties = |node: NodeIx| scores[node.0] == scores[best.0] && able(node);
         if let Some(wished) = wished {
             return Some(wished).filter(|node| ties(*node)).or(Some(best));
@@ -37,9 +37,9 @@ impl Scene<'_> {
 
     fn compare_nodes(
         &self,
+        (at, here): (PartIx, Option<NodeIx>),
         (a, a_score): (NodeIx, Score),
         (b, b_score): (NodeIx, Score),
-        here: Option<NodeIx>,
     ) -> Ordering {
         let by_score = b_score.cmp(&a_score);
         let placement = self.wanted.policy.placement;
@@ -63,17 +63,36 @@ impl Scene<'_> {
             .then_with(by_room)
             .then_with(by_count)
             .then_with(|| Reverse(Some(a) == here).cmp(&Reverse(Some(b) == here)))
+            // Where the wishes of others have made two nodes equal, its own decide.
+            .then_with(|| self.compare_own(at, a, b))
             .then_with(by_name)
     }
 
-    /// Of places where a part stays anyway: usable ones first, then by points and name.
-    pub fn compare_places(&self, a: NodeIx, b: NodeIx, scores: &[Score]) -> Ordering {
+    fn compare_own(&self, at: PartIx, a: NodeIx, b: NodeIx) -> Ordering {
+        let own = &self.part(at).scores;
+        own[b.0].cmp(&own[a.0])
+    }
+
+    /// Where a part is at home: of several places, the best.
+    fn home(&self, at: PartIx, scores: &[Score]) -> Option<NodeIx> {
+        let here = self.part(at).here.iter().map(|here| here.node);
+        here.min_by(|a, b| self.compare_places(at, (*a, *b), scores))
+    }
+
+    /// Of places where a part is anyway: usable ones first, then by points and name.
+    pub fn compare_places(
+        &self,
+        at: PartIx,
+        (a, b): (NodeIx, NodeIx),
+        scores: &[Score],
+    ) -> Ordering {
         let key = |node: NodeIx| {
             let facts = &self.nodes[node.0];
             (
                 !facts.usable(),
                 !facts.reachable(),
                 Reverse(scores[node.0]),
+                Reverse(self.part(at).scores[node.0]),
                 facts.rank,
             )
         };

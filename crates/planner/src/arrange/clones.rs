@@ -181,7 +181,11 @@ impl Scene<'_> {
     fn sorted_instances(&mut self, clone: PartIx, mut instances: Vec<PartIx>) -> Vec<PartIx> {
         let key = |scene: &Self, at: PartIx| {
             let here = scene.active_nodes(at);
-            let first = here.first().copied();
+            let of_clone = &scene.part(clone).scores;
+            let single = scene.singles(at)[0];
+            let by_place =
+                |a: &&NodeIx, b: &&NodeIx| scene.compare_places(single, (**a, **b), of_clone);
+            let first = here.iter().min_by(by_place).copied();
             let can_stay = first.is_some_and(|node| {
                 scene.nodes[node.0].usable()
                     && Score::ZERO <= scene.part(clone).scores[node.0]

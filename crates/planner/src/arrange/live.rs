@@ -1,5 +1,7 @@
 //! Live migration: which moves need no stop.
 
+use std::cmp::Reverse;
+
 use super::deeds::{DeedIx, Deeds, Means, What, is_half_migrated};
 use super::scene::{Here, PartIx, PartKind, Scene};
 use super::{NodeIx, UnderWay};
@@ -25,7 +27,7 @@ pub(super) fn migrations(scene: &Scene<'_>, deeds: &Deeds) -> Vec<Option<Migrati
             .filter(|at| {
                 found[*at].is_some_and(|migration| {
                     needs_a_start(deeds, PartIx(*at), &found)
-                        || waits_for_its_own_stop(deeds, (PartIx(*at), migration), &found)
+                        || waits_for_its_own_stop((scene, deeds), (PartIx(*at), migration), &found)
                 })
             })
             .collect();
@@ -113,7 +115,7 @@ fn needs_a_start(deeds: &Deeds, at: PartIx, migrating: &[Option<Migration>]) -> 
 /// Whether what must stop before it can come stops only after it has gone: then it cannot be
 /// in both places meanwhile. (What moves the same way lets go later.)
 fn waits_for_its_own_stop(
-    deeds: &Deeds,
+    (scene, deeds): (&Scene<'_>, &Deeds),
     (at, own_way): (PartIx, Migration),
     migrating: &[Option<Migration>],
 ) -> bool {
@@ -122,6 +124,7 @@ fn waits_for_its_own_stop(
     let (Some(start), Some((_, release))) = (own.start, release) else {
         return false;
     };
+    let rank = |part: PartIx| (Reverse(scene.settings(part).priority), part);
     let mut seen = vec![start];
     let mut open = vec![start];
     while let Some(to) = open.pop() {
@@ -136,13 +139,13 @@ fn waits_for_its_own_stop(
                     let is_done = deed.needed && deed.possible;
                     let other_way = migrating[part.0];
                     let is_other = part != at && other_way.is_none();
-                    // Of two that change places one gives way to the other.
+                    // Of two that change places the less important one gives way.
                     let swaps = other_way
                         .is_some_and(|way| (way.from, way.to) == (own_way.to, own_way.from));
                     if is_done && is_other && deeds.comes_before(*release, before) {
                         return true;
                     }
-                    if is_done && swaps && part < at {
+                    if is_done && swaps && rank(part) < rank(at) {
                         return true;
                     }
                 }

@@ -182,7 +182,7 @@ impl Scene<'_> {
             let here = part.here.iter().map(|here| here.node);
             return here
                 .filter(|node| !self.nodes[node.0].fenced)
-                .min_by(|a, b| self.compare_places(*a, *b, scores));
+                .min_by(|a, b| self.compare_places(at, (*a, *b), scores));
         }
         if self.is_wanted_nowhere(at) {
             return None;
