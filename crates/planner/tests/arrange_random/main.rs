@@ -171,6 +171,7 @@ fn is_stuck_in_two_places(wanted: &Wanted, observed: &Observed) -> bool {
         let settings = &wanted.resources[found.resource.0].settings;
         let waits_for_a_person = |failed: FoundFailed| failed.answer == OnFail::Block;
         !settings.managed
+            || settings.maintenance
             || settings.multiple_active == MultipleActive::Block
             || found.failed.is_some_and(waits_for_a_person)
     });
