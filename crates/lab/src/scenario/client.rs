@@ -23,8 +23,10 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn start(lab: &Lab, url: &str) -> Result<Self, LabError> {
-        let mut running = lab.spawn("client", &["mainstay", "lab-probe", url])?;
+    pub(super) fn start(lab: &Lab, probe: &[String]) -> Result<Self, LabError> {
+        let mut argv = vec!["mainstay", "lab-probe"];
+        argv.extend(probe.iter().map(String::as_str));
+        let mut running = lab.spawn("client", &argv)?;
         let text = Arc::new(Mutex::new(String::new()));
         let (stdout, sink) = (running.stdout.take(), text.clone());
         std::thread::spawn(move || {

@@ -105,12 +105,26 @@ pub(super) fn parse_step(head: &str, body: Option<&str>) -> Result<StepKind, Str
         "mark" => StepKind::Mark,
         "happened" => StepKind::Happened(lines()?),
         "never" => StepKind::Never(lines()?),
-        "ask" => StepKind::Ask(one(verb, "address", rest)?),
+        "ask" => parse_ask(rest)?,
         "outage" | "no" => StepKind::Judge(parse_verdict(&words)?),
         "apart" => parse_apart(rest)?,
         "repeat" => parse_repeat(rest, text()?)?,
         _ => parse_power(verb, rest)?,
     })
+}
+
+fn parse_ask(rest: &[&str]) -> Result<StepKind, String> {
+    let words: &[&str] = match rest {
+        [url] => &[url],
+        [url, "every", every] => {
+            span(every)?;
+            &[url, "--every", every]
+        }
+        _ => return Err("`ask` takes an address: `ask URL [every TIME]`".into()),
+    };
+    Ok(StepKind::Ask(
+        words.iter().map(ToString::to_string).collect(),
+    ))
 }
 
 fn parse_power(verb: &str, rest: &[&str]) -> Result<StepKind, String> {
