@@ -23,9 +23,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn start(lab: &Lab, probe: &[String]) -> Result<Self, LabError> {
-        let mut argv = vec!["mainstay", "lab-probe"];
-        argv.extend(probe.iter().map(String::as_str));
+    pub(super) fn start(lab: &Lab, program: &[String]) -> Result<Self, LabError> {
+        let argv: Vec<&str> = program.iter().map(String::as_str).collect();
         let mut running = lab.spawn("client", &argv)?;
         let text = Arc::new(Mutex::new(String::new()));
         let (stdout, sink) = (running.stdout.take(), text.clone());

@@ -114,16 +114,18 @@ pub(super) fn parse_step(head: &str, body: Option<&str>) -> Result<StepKind, Str
 }
 
 fn parse_ask(rest: &[&str]) -> Result<StepKind, String> {
-    let words: &[&str] = match rest {
-        [url] => &[url],
+    let probe = ["mainstay", "lab-probe"];
+    let argv = match rest {
+        ["by", program @ ..] if !program.is_empty() => program.to_vec(),
+        [url] => [&probe[..], &[url]].concat(),
         [url, "every", every] => {
             span(every)?;
-            &[url, "--every", every]
+            [&probe[..], &[url, "--every", every]].concat()
         }
-        _ => return Err("`ask` takes an address: `ask URL [every TIME]`".into()),
+        _ => return Err("`ask URL [every TIME]` or `ask by PROGRAM [ARGUMENT...]`".into()),
     };
     Ok(StepKind::Ask(
-        words.iter().map(ToString::to_string).collect(),
+        argv.into_iter().map(str::to_string).collect(),
     ))
 }
 

@@ -244,7 +244,7 @@ pub enum StepKind {
     Happened(Vec<String>),
     /// The history since the mark has none of these entries.
     Never(Vec<String>),
-    /// A client begins to ask: what its probe is told.
+    /// A client begins to ask: the program that does, which prints lines of a probe.
     Ask(Vec<String>),
     /// What the client must have seen.
     Judge(Verdict),
