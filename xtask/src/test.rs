@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must hold, in one command.
 
 use std::fs::Permissions;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
@@ -23,6 +24,8 @@ const TOOLS: &[(&str, &str)] = &[
     ("pgrep", "procps"),
     ("nginx", "nginx-light"),
     ("pg_ctlcluster", "postgresql"),
+    ("smbd", "samba"),
+    ("smbclient", "smbclient"),
     ("busctl", "systemd"),
     ("dbus-daemon", "dbus-daemon"),
 ];
@@ -122,9 +125,42 @@ fn install_tools() {
     println!("installing {}", missing.join(" "));
     let mut install = vec!["install", "-y", "--no-install-recommends"];
     install.extend(&missing);
+    let _none_starts = NoServiceStarts::begin();
     let is_done = execute("apt-get", &["update", "-q"]).and_then(|()| execute("apt-get", &install));
     if let Err(error) = is_done {
         println!("{error}: tests that need {} will fail", missing.join(" "));
+    }
+}
+
+/// While it lives, Debian's packages start no service of theirs: the tests need the programs, not
+/// a web server, a database and a file server on the machine that tests.
+struct NoServiceStarts {
+    is_ours: bool,
+}
+
+impl NoServiceStarts {
+    /// What the packages ask before they start or restart something; 101 means no.
+    const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+    /// A policy of the machine stays as it is.
+    fn begin() -> Self {
+        let is_ours = std::fs::File::create_new(Self::POLICY)
+            .and_then(|mut file| {
+                file.write_all(b"#!/bin/sh\nexit 101\n")?;
+                file.set_permissions(Permissions::from_mode(0o755))
+            })
+            .is_ok();
+        Self { is_ours }
+    }
+}
+
+impl Drop for NoServiceStarts {
+    fn drop(&mut self) {
+        if self.is_ours
+            && let Err(error) = std::fs::remove_file(Self::POLICY)
+        {
+            println!("{} is left behind: {error}", Self::POLICY);
+        }
     }
 }
 

@@ -86,6 +86,26 @@ fn the_examples_of_the_guide_are_read() {
 }
 
 #[test]
+fn the_servers_of_the_guide_are_read() {
+    let page = page("servers.md");
+    let mut count = 0;
+    for block in page.split("```toml\n").skip(1) {
+        let services = block.split("```").next().unwrap();
+        let text = format!(
+            "[cluster]\nname = \"shop\"\n[network.lan]\n[fence.power]\nagent = \"fence_apc\"\n\
+             [node.a]\nlan = \"10.0.0.11/24\"\nfence = [\"power\"]\n\
+             [node.b]\nlan = \"10.0.0.12/24\"\nfence = [\"power\"]\n{services}"
+        );
+        count += 1;
+        match read("servers.md", &text) {
+            Ok(loaded) => assert!(loaded.warnings.is_empty(), "{text}\n{}", loaded.warnings),
+            Err(problems) => panic!("{text}\n{problems}"),
+        }
+    }
+    assert_eq!(count, 3, "a web server, a file server, a database");
+}
+
+#[test]
 fn the_guide_shows_the_example_word_by_word() {
     assert!(page("configuration.md").contains(&format!("```toml\n{EXAMPLE}```")));
 }

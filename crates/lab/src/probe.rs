@@ -1,5 +1,5 @@
-//! Asks an HTTP address again and again, each time over a new connection, and tells how long
-//! nobody answered.
+//! Asks an address again and again, each time over a new connection, and tells how long nobody
+//! answered: for a page (`http://`), or only whether a connection is accepted (`tcp://`).
 //!
 //! Requests leave on schedule even while earlier ones hang. Times are those of the machine's
 //! monotonic clock, which all nodes of a laboratory share.
@@ -143,16 +143,28 @@ pub fn monotonic() -> u64 {
     now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }
 
+/// What a good answer is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Question {
+    /// The page at this path, with a good status.
+    Page(String),
+    /// A connection is accepted. A server that hangs passes: its kernel accepts for it.
+    Connection,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Plan {
     address: SocketAddr,
-    path: String,
+    question: Question,
     every: Duration,
     limit: Duration,
     count: u64,
 }
 
-fn parse_url(url: &str) -> Option<(SocketAddr, String)> {
+fn parse_url(url: &str) -> Option<(SocketAddr, Question)> {
+    if let Some(address) = url.strip_prefix("tcp://") {
+        return Some((address.parse().ok()?, Question::Connection));
+    }
     let rest = url.strip_prefix("http://")?;
     let (host, path) = match rest.split_once('/') {
         Some((host, path)) => (host, format!("/{path}")),
@@ -164,24 +176,24 @@ fn parse_url(url: &str) -> Option<(SocketAddr, String)> {
             .ok()
             .map(|ip| (ip, 80).into())
     };
-    Some((host.parse().ok().or_else(bare)?, path))
+    Some((host.parse().ok().or_else(bare)?, Question::Page(path)))
 }
 
 fn parse(arguments: &[String]) -> Result<Plan, String> {
     let usage = || {
-        "usage: mainstay lab-probe http://ADDRESS[:PORT]/PATH [--every 10ms] [--timeout 100ms] \
-         [--count N]"
+        "usage: mainstay lab-probe http://ADDRESS[:PORT]/PATH|tcp://ADDRESS:PORT [--every 10ms] \
+         [--timeout 100ms] [--count N]"
             .to_string()
     };
     let mut words = arguments.iter();
-    let (address, path) = words
+    let (address, question) = words
         .next()
         .and_then(|url| parse_url(url))
         .ok_or_else(usage)?;
     let (every, limit) = (Duration::from_millis(10), Duration::from_millis(100));
     let mut plan = Plan {
         address,
-        path,
+        question,
         every,
         limit,
         count: u64::MAX,
@@ -201,10 +213,13 @@ fn parse(arguments: &[String]) -> Result<Plan, String> {
 
 async fn request(plan: &Plan) -> io::Result<String> {
     let mut stream = TcpStream::connect(plan.address).await?;
+    let Question::Page(path) = &plan.question else {
+        return Ok("accepted".into());
+    };
     stream.set_nodelay(true)?;
     let text = format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-        plan.path, plan.address
+        "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+        plan.address
     );
     stream.write_all(text.as_bytes()).await?;
     let mut answer = Vec::new();
@@ -314,9 +329,38 @@ mod tests {
         );
     }
 
+    async fn answer(address: SocketAddr, question: Question) -> Result<String, String> {
+        let limit = Duration::from_secs(5);
+        let plan = Plan {
+            address,
+            question,
+            every: limit,
+            limit,
+            count: 1,
+        };
+        sample(&plan).await.result
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_an_answer_and_a_closed_port_is_none() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        assert_eq!(
+            answer(address, Question::Connection).await,
+            Ok("accepted".into())
+        );
+        drop(listener);
+        assert!(answer(address, Question::Connection).await.is_err());
+    }
+
     #[test]
     fn addresses_of_both_families_are_understood() {
-        let of = |url: &str| parse_url(url).map(|(address, path)| format!("{address} {path}"));
+        let of = |url: &str| {
+            parse_url(url).map(|(address, question)| match question {
+                Question::Page(path) => format!("{address} {path}"),
+                Question::Connection => format!("{address} accepts"),
+            })
+        };
         assert_eq!(
             of("http://10.77.0.100/").as_deref(),
             Some("10.77.0.100:80 /")
@@ -333,6 +377,11 @@ mod tests {
             of("http://[fd77::100]/").as_deref(),
             Some("[fd77::100]:80 /")
         );
+        assert_eq!(
+            of("tcp://10.77.0.100:445").as_deref(),
+            Some("10.77.0.100:445 accepts")
+        );
+        assert_eq!(of("tcp://10.77.0.100"), None);
         assert_eq!(of("ftp://10.77.0.100"), None);
     }
 }

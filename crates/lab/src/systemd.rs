@@ -50,12 +50,14 @@ const UNITS: [(&str, &str); 4] = [
     ),
 ];
 
-/// The cgroup is entered first: it becomes the root of the new cgroup namespace.
+/// The cgroup is entered first: it becomes the root of the new cgroup namespace. What is mounted
+/// and unmounted in the node is so for its units too, as on a whole machine; not the other way.
 const BOOT: &str = r#"
 set -e
 mkdir -p "$MAINSTAY_CGROUP_ROOT/systemd" /run/dbus
 echo $$ > "$MAINSTAY_CGROUP_ROOT/systemd/cgroup.procs"
-exec unshare --cgroup --mount --pid --fork --mount-proc --kill-child --ipc /bin/sh -c '
+mount --make-rshared /
+exec unshare --cgroup --mount --propagation slave --pid --fork --mount-proc --kill-child --ipc /bin/sh -c '
 set -e
 mount --bind /run/lab-systemd/units /etc/systemd/system
 umount -l /sys/fs/cgroup/* 2>/dev/null || true

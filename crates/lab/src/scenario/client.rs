@@ -23,8 +23,9 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn start(lab: &Lab, url: &str) -> Result<Self, LabError> {
-        let mut running = lab.spawn("client", &["mainstay", "lab-probe", url])?;
+    pub(super) fn start(lab: &Lab, program: &[String]) -> Result<Self, LabError> {
+        let argv: Vec<&str> = program.iter().map(String::as_str).collect();
+        let mut running = lab.spawn("client", &argv)?;
         let text = Arc::new(Mutex::new(String::new()));
         let (stdout, sink) = (running.stdout.take(), text.clone());
         std::thread::spawn(move || {

@@ -105,12 +105,28 @@ pub(super) fn parse_step(head: &str, body: Option<&str>) -> Result<StepKind, Str
         "mark" => StepKind::Mark,
         "happened" => StepKind::Happened(lines()?),
         "never" => StepKind::Never(lines()?),
-        "ask" => StepKind::Ask(one(verb, "address", rest)?),
+        "ask" => parse_ask(rest)?,
         "outage" | "no" => StepKind::Judge(parse_verdict(&words)?),
         "apart" => parse_apart(rest)?,
         "repeat" => parse_repeat(rest, text()?)?,
         _ => parse_power(verb, rest)?,
     })
+}
+
+fn parse_ask(rest: &[&str]) -> Result<StepKind, String> {
+    let probe = ["mainstay", "lab-probe"];
+    let argv = match rest {
+        ["by", program @ ..] if !program.is_empty() => program.to_vec(),
+        [url] if *url != "by" => [&probe[..], &[url]].concat(),
+        [url, "every", every] => {
+            span(every)?;
+            [&probe[..], &[url, "--every", every]].concat()
+        }
+        _ => return Err("`ask URL [every TIME]` or `ask by PROGRAM [ARGUMENT...]`".into()),
+    };
+    Ok(StepKind::Ask(
+        argv.into_iter().map(str::to_string).collect(),
+    ))
 }
 
 fn parse_power(verb: &str, rest: &[&str]) -> Result<StepKind, String> {
@@ -421,6 +437,23 @@ mod tests {
         };
         assert_eq!(steps[3], StepKind::Await(condition, Duration::from_secs(3)));
         assert_eq!(parse(text).unwrap()[2].line, 7);
+    }
+
+    #[test]
+    fn a_client_asks_an_address_or_is_a_program() {
+        let argv = |text: &str| match kinds(text).pop() {
+            Some(StepKind::Ask(argv)) => argv.join(" "),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(argv("ask http://a/"), "mainstay lab-probe http://a/");
+        assert_eq!(
+            argv("ask tcp://a:445 every 50ms"),
+            "mainstay lab-probe tcp://a:445 --every 50ms"
+        );
+        assert_eq!(argv("ask by /run/rows 7"), "/run/rows 7");
+        for wrong in ["ask", "ask by", "ask http://a/ every often", "ask a b"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -176,8 +176,8 @@ impl Stage {
                 self.mark = self.entries()?.last().map_or(0, |(index, _)| *index);
                 Ok(String::new())
             }
-            StepKind::Ask(url) => {
-                let client = Client::start(&self.lab, url).map_err(|error| explain(&error))?;
+            StepKind::Ask(program) => {
+                let client = Client::start(&self.lab, program).map_err(|error| explain(&error))?;
                 self.client = Some(client);
                 Ok(String::new())
             }

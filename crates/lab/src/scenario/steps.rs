@@ -244,8 +244,8 @@ pub enum StepKind {
     Happened(Vec<String>),
     /// The history since the mark has none of these entries.
     Never(Vec<String>),
-    /// A client begins to ask.
-    Ask(String),
+    /// A client begins to ask: the program that does, which prints lines of a probe.
+    Ask(Vec<String>),
     /// What the client must have seen.
     Judge(Verdict),
     /// The witness of a service saw so many copies at least, and no two at one time.
