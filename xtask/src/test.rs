@@ -22,6 +22,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("/usr/lib/ocf/resource.d/heartbeat/Dummy", "resource-agents"),
     ("modprobe", "kmod"),
     ("pgrep", "procps"),
+    ("openssl", "openssl"),
     ("nginx", "nginx-light"),
     ("pg_ctlcluster", "postgresql"),
     ("smbd", "samba"),

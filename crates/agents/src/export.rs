@@ -158,7 +158,16 @@ async fn start(
             argv.extend(["-o".to_owned(), spec.options.join(",")]);
         }
         argv.push(place(spec, client));
-        outside::act(context, &argv, operation.limit).await?;
+        let acted = outside::act(context, &argv, operation.limit).await;
+        if let Err(how) = acted {
+            // It ends with 1 for what it did not like beside this, as for want of /etc/exports.
+            // The table is what counts.
+            let missing = missing(spec).map_err(|error| format!("cannot read {TABLE}: {error}"))?;
+            if missing.contains(&client) {
+                return Err(how);
+            }
+            context.log.line(&how);
+        }
     }
     *held = None;
     let done = look(context, spec, held)?;

@@ -129,6 +129,7 @@ async fn look(ground: Arc<Ground>, question: Question) -> Fact {
         }
         Question::Clock => Fact::Time(host::clock::wall()),
         Question::Space => space(&ground).await,
+        Question::Refusals => refusals(),
         Question::HardwareAddresses => {
             let macs = ground.cards.iter().filter_map(|card| card.mac);
             Fact::Cards(macs.map(|mac| mac.to_string()).collect())
@@ -211,6 +212,18 @@ async fn port(ground: &Ground, at: std::net::SocketAddr) -> Fact {
         Err(error) => Fact::Unknown(error.to_string()),
     })
     .await
+}
+
+/// What one refusal is worth to the others is measured by the kernel's own default.
+fn refusals() -> Fact {
+    const PAUSE_MAX: Duration = Duration::from_secs(1);
+    match host::refusals::pause() {
+        Ok(pause) if pause <= PAUSE_MAX => Fact::Fine,
+        Ok(pause) => Fact::Unsuitable(format!(
+            "refuses packets to a closed port once in {pause:?} only"
+        )),
+        Err(error) => Fact::Unknown(error.to_string()),
+    }
 }
 
 async fn space(ground: &Ground) -> Fact {

@@ -93,6 +93,28 @@ fn an_export_comes_goes_and_its_loss_is_noticed() {
 }
 
 #[test]
+fn a_complaint_of_exportfs_about_something_else_is_no_failure() {
+    story(
+        "a_complaint_of_exportfs_about_something_else_is_no_failure",
+        async |node| {
+            let complaint = "exportfs: can't open /etc/exports for reading";
+            let complains = format!("{EXPORTFS}\necho \"{complaint}\" >&2; exit 1");
+            let spec = export("/srv");
+            stand_in("exportfs", &complains);
+            assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+            assert_eq!(calls().lines().count(), 2, "each client is exported");
+            assert_eq!(node.outcome(Verb::Status, &spec).await, Outcome::Running);
+            assert_eq!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
+            // One client is left out.
+            let picky = complains.replacen("table=", "case $3 in \\**) exit 1; esac\ntable=", 1);
+            stand_in("exportfs", &picky);
+            let how = failed("exportfs: exit 1");
+            assert_eq!(node.outcome(Verb::Start, &spec).await, how);
+        },
+    );
+}
+
+#[test]
 fn an_export_that_cannot_be_says_why() {
     story("an_export_that_cannot_be_says_why", async |node| {
         stand_in("exportfs", "echo exportfs: no paper >&2; exit 1");

@@ -205,6 +205,8 @@ codes! {
     NotAsked = "E0920", Warning;
     /// Something that a node cannot tell.
     NotTold = "E0921", Warning;
+    /// A kernel that refuses packets to a closed port too seldom.
+    RefusesSeldom = "E0922", Warning;
     /// A text that names no resource agent.
     BadAgent = "E0170", Error;
     /// A resource agent that is not installed where the file was checked.

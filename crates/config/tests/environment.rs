@@ -50,6 +50,7 @@ fn name_of(question: &Question) -> String {
         Question::Clock => "clock".into(),
         Question::Space => "space".into(),
         Question::HardwareAddresses => "cards".into(),
+        Question::Refusals => "refusals".into(),
     }
 }
 

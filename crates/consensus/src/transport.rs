@@ -192,6 +192,8 @@ struct Shared {
     joins: Arc<Semaphore>,
     /// Who knows less is not spoken to.
     level: AtomicU32,
+    /// Runs that were told of as too old, and for which level: they come back every second.
+    too_old: Mutex<BTreeMap<NodeId, (u64, u32)>>,
     inbound: Mutex<BTreeMap<NodeId, usize>>,
 }
 
@@ -207,11 +209,14 @@ impl Shared {
             return Ok(());
         }
         let (node, version) = (hello.node, &hello.version);
-        tracing::warn!(
-            %node,
-            "it runs {version}, which is too old (feature level {own}, the cluster is at {level}): \
-             it is not spoken to until it is upgraded"
-        );
+        let run = (hello.incarnation, level);
+        if lock(&self.too_old).insert(node, run) != Some(run) {
+            tracing::warn!(
+                %node,
+                "it runs {version}, which is too old (feature level {own}, the cluster is at {level}): \
+                 it is not spoken to until it is upgraded"
+            );
+        }
         Err(io::Error::other("its version is too old for the cluster"))
     }
 
@@ -261,6 +266,7 @@ impl Transport {
             unproven: Arc::new(Semaphore::new(UNPROVEN_MAX)),
             joins: Arc::new(Semaphore::new(JOINS_MAX)),
             level: AtomicU32::default(),
+            too_old: Mutex::default(),
             inbound: Mutex::default(),
         };
         let transport = Self {

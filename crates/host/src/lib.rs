@@ -18,6 +18,7 @@ pub mod neighbours;
 pub mod netlink;
 pub mod ping;
 pub mod process;
+pub mod refusals;
 pub mod routes;
 pub mod shared_disk;
 pub mod spawn;

@@ -154,10 +154,7 @@ fn run_daemon(args: &DaemonArgs, global: &Global) -> ExitCode {
         socket: global.socket.clone(),
     };
     if args.guard {
-        return guard::run(&places).unwrap_or_else(|error| {
-            let error = ErrorCode::StateUnusable.error(format!("the guard cannot run: {error}"));
-            failed(&error, global)
-        });
+        return guard::run(&places).unwrap_or_else(|error| failed(&error.to_api(), global));
     }
     guard::follow();
     match daemon::run(&places) {

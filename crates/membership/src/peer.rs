@@ -111,6 +111,9 @@ pub(crate) struct PeerState {
     pub closed_at: Option<Instant>,
     /// Refusals since the last packet.
     pub refusals: u32,
+    /// Until when refusals that came before the last packet excuse a silence that began after
+    /// it: the kernel may not be able to afford another one so soon.
+    pub excused_until: Option<Instant>,
     /// The newest beat of the run `origin` that came over links that work both ways, and
     /// over how many.
     pub beat: Option<Instant>,
@@ -160,6 +163,7 @@ impl PeerState {
             met_at: None,
             closed_at: None,
             refusals: 0,
+            excused_until: None,
             beat: None,
             hops: 0,
             beat_at: None,
@@ -219,13 +223,31 @@ impl PeerState {
     /// From when its silence towards all those with us counts.
     pub fn silent_to_all_since(&self, settings: &Settings) -> Instant {
         let told = self.beat_at.max(self.relayed_down_at).max(self.back_at);
-        told.unwrap_or(Instant::ZERO)
+        told.max(self.excused_until)
+            .unwrap_or(Instant::ZERO)
             .max(self.silent_since(settings))
+    }
+
+    /// Its daemon speaks again: refusals are counted anew. What the last one is worth is kept,
+    /// for a daemon that dies again in a moment is silent until its kernel can afford the next
+    /// one.
+    pub fn end_refusals(&mut self, settings: &Settings) {
+        self.excused_until = self.excused_until.max(self.refused_until(settings));
+        self.refusals = 0;
+        self.refused_at = None;
+    }
+
+    /// Whether it is silent and its kernel refused us just before it spoke last.
+    pub fn is_excused(&self, settings: &Settings, now: Instant) -> bool {
+        let quiet_since = self.heard_at.unwrap_or(self.counted_from);
+        self.excused_until.is_some_and(|until| now <= until)
+            && 2 * settings.heartbeat_interval <= now.saturating_duration_since(quiet_since)
     }
 
     /// The newest refusal known, and over how many links it came; for the hearing table.
     pub fn refusal(&self, settings: &Settings) -> Option<(Instant, u8)> {
-        match (self.refused_until(settings), self.relayed_down_at) {
+        let own = self.refused_until(settings).max(self.excused_until);
+        match (own, self.relayed_down_at) {
             (Some(own), Some(told)) if own < told => Some((told, self.down_hops)),
             (Some(own), _) => Some((own, 1)),
             (None, told) => told.map(|at| (at, self.down_hops)),

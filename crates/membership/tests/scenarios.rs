@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use cluster::{Cluster, Life};
+use cluster::{Cluster, Life, Refusals};
 use membership::{Event, Path as Way, Settings, Voice};
 use model::NodeId;
 use wire::heartbeat::LinkId;
@@ -104,6 +104,7 @@ impl Play {
             ["ways", ways @ ..] => self.ways(ways),
             ["only", pairs @ ..] => self.only(pairs),
             ["paths"] => self.paths(),
+            ["refusals", "rare"] => self.cluster().refusals = Refusals::Rare,
             ["heal"] => self.cluster().cut.clear(),
             ["kill", id] => self.cluster().live(node(id), Life::Dead),
             ["close", id] => self.cluster().live(node(id), Life::Closed),
@@ -280,6 +281,7 @@ scenarios! {
     a_stalled_node_accuses_nobody_when_it_wakes
     a_stopped_node_is_lost_and_seen_again
     a_daemon_back_in_two_seconds_was_never_lost
+    a_daemon_that_crashes_as_soon_as_it_is_heard_is_no_loss
     a_daemon_that_stays_down_is_reported_after_its_grace
     a_closed_daemon_whose_machine_dies_is_lost
     a_reboot_is_told_from_a_restart

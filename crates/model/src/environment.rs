@@ -103,6 +103,8 @@ pub enum Question {
     Space,
     /// The hardware addresses of all cards: by them others tell neighbours from strangers.
     HardwareAddresses,
+    /// Whether its kernel refuses packets to a closed port often enough.
+    Refusals,
 }
 
 /// What a node tells in answer to one question.

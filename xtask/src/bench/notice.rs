@@ -53,6 +53,34 @@ const CASES: &[Case] = &[
         fail: "rm /run/asked",
     },
     Case {
+        kind: "agent",
+        failure: "the daemon that its start left is killed",
+        by: "event",
+        service: "agent",
+        fail: "pkill -9 -f '^/bin/sleep 86404$'",
+    },
+    Case {
+        kind: "agent",
+        failure: "only its monitor tells",
+        by: "poll",
+        service: "dummy",
+        fail: "rm /run/mainstay/agents/Dummy-agent-1@dummy.state",
+    },
+    Case {
+        kind: "init script",
+        failure: "the daemon that its start left is killed",
+        by: "event",
+        service: "script",
+        fail: "pkill -9 -f '^/bin/sleep 86405$'",
+    },
+    Case {
+        kind: "init script",
+        failure: "only its status tells",
+        by: "poll",
+        service: "script-asked",
+        fail: "rm /run/script-asked",
+    },
+    Case {
         kind: "address",
         failure: "removed by hand",
         by: "event",
@@ -101,6 +129,21 @@ command = { start = ["/bin/sh", "-c", "sleep 86402 & exit 0"], stop = ["/bin/sh"
 command = { start = ["/bin/touch", "/run/asked"], stop = ["/bin/rm", "-f", "/run/asked"], status = ["/bin/sh", "-c", "test -e /run/asked || exit 3"] }
 every = "EVERY"
 
+[[service.agent.resource]]
+agent = "ocf:heartbeat:anything"
+options = { binfile = "/bin/sleep", cmdline_options = "86404" }
+
+[[service.dummy.resource]]
+agent = "ocf:heartbeat:Dummy"
+every = "EVERY"
+
+[[service.script.resource]]
+agent = "lsb:bench"
+
+[[service.script-asked.resource]]
+agent = "lsb:bench-asked"
+every = "EVERY"
+
 [[service.address.resource]]
 address = "10.77.0.110/24"
 duplicate_wait = "0s"
@@ -115,6 +158,33 @@ via = "10.77.0.200"
 
 [[service.unit.resource]]
 systemd = "bench.service"
+"#;
+
+/// Makes the node ready: a systemd, and init scripts beside those of this machine.
+const PREPARE: &str = r#"
+set -e
+mainstay lab-systemd
+mkdir -p /run/memory
+printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/sleep 86403\n' > /run/lab-systemd/units/bench.service
+SYSTEMCTL_FORCE_BUS=1 systemctl daemon-reload
+mount -t tmpfs tmpfs /etc/init.d
+cat > /etc/init.d/bench <<'SCRIPT'
+#!/bin/sh
+case $1 in
+start) /bin/sleep 86405 < /dev/null > /dev/null 2>&1 & echo $! > /run/bench.pid ;;
+stop) kill $(cat /run/bench.pid) 2> /dev/null || true ;;
+status) kill -0 $(cat /run/bench.pid) 2> /dev/null || exit 3 ;;
+esac
+SCRIPT
+cat > /etc/init.d/bench-asked <<'SCRIPT'
+#!/bin/sh
+case $1 in
+start) touch /run/script-asked ;;
+stop) rm -f /run/script-asked ;;
+status) test -e /run/script-asked || exit 3 ;;
+esac
+SCRIPT
+chmod +x /etc/init.d/bench /etc/init.d/bench-asked
 "#;
 
 /// One failure, measured.
@@ -167,10 +237,7 @@ fn up() -> Result<Cluster, Failure> {
         ..Options::default()
     };
     let lab = Lab::up(&options).map_err(text)?;
-    let prepare = "mainstay lab-systemd && mkdir -p /run/memory && \
-        printf '[Unit]\\nDefaultDependencies=no\\n[Service]\\nExecStart=/bin/sleep 86403\\n' \
-        > /run/lab-systemd/units/bench.service && SYSTEMCTL_FORCE_BUS=1 systemctl daemon-reload";
-    lab.exec_ok(NODE, &["sh", "-c", prepare]).map_err(text)?;
+    lab.exec_ok(NODE, &["sh", "-c", PREPARE]).map_err(text)?;
     let mut source = lab::cluster_toml(&lab.status().map_err(text)?);
     let mut services: Vec<&str> = CASES.iter().map(|case| case.service).collect();
     services.dedup();

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::pattern::compile;
-use super::{Found, Shared};
+use super::{Found, Shared, tls};
 use crate::context::chain;
 
 /// A page that says whether a service is well is short; of longer ones nothing is read.
@@ -40,7 +40,7 @@ async fn fetch(shared: &Arc<Shared>, check: &HttpCheck) -> Result<String, String
         let name = ServerName::try_from(host.to_string());
         let name = name.map_err(|_| format!("`{host}` cannot be in a certificate"))?;
         let secured = TlsConnector::from(config).connect(name, stream).await;
-        let stream = secured.map_err(|error| format!("no TLS: {}", chain(&error)))?;
+        let stream = secured.map_err(|error| tls::refusal(&error, &check.trust))?;
         get(stream, &uri).await?
     } else {
         get(stream, &uri).await?

@@ -11,6 +11,8 @@ use model::checks::{
 
 use super::*;
 
+mod https;
+
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Asks a check again and again, as a daemon does.

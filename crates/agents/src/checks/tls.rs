@@ -10,9 +10,12 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
 
 use super::locked;
+use crate::context::chain;
 
 /// Where distributions keep the authorities that they know.
 const SYSTEM: [&str; 4] = [
@@ -94,6 +97,55 @@ fn load(path: &Path) -> Result<Arc<ClientConfig>, String> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Arc::new(config))
+}
+
+/// Why there is no connection, in words that say what to mend.
+pub(super) fn refusal(error: &std::io::Error, trust: &HttpTrust) -> String {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+    let Some(Error::InvalidCertificate(certificate)) = cause else {
+        return format!("no TLS: {}", chain(error));
+    };
+    match certificate {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "the certificate has expired".to_string()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the certificate is not valid yet".to_string()
+        }
+        CertificateError::NotValidForNameContext {
+            expected,
+            presented,
+        } => {
+            let names: Vec<&str> = presented.iter().map(|name| plain(name)).collect();
+            let names = names.join(", ");
+            format!(
+                "the certificate is for {names}, not for {}",
+                expected.to_str()
+            )
+        }
+        CertificateError::UnknownIssuer => match trust {
+            HttpTrust::Authority(path) => {
+                format!("the certificate was signed by nobody in {path}")
+            }
+            HttpTrust::System | HttpTrust::Anything => {
+                "the certificate was signed by nobody whom the system knows".to_string()
+            }
+        },
+        CertificateError::BadSignature => {
+            "the certificate has a false signature: an authority of the same name made it"
+                .to_string()
+        }
+        // Rare ones, in the words of the library.
+        other => format!("the certificate is not accepted: {other}"),
+    }
+}
+
+/// A name as the library shows it, `DnsName(\"shop\")`, without its shell.
+fn plain(name: &str) -> &str {
+    let inner = name
+        .split_once('(')
+        .and_then(|(_, rest)| rest.rsplit_once(')'));
+    inner.map_or(name, |(inner, _)| inner).trim_matches('"')
 }
 
 /// Takes every certificate, as the person who wrote `insecure = true` wants it. The answer to

@@ -93,6 +93,7 @@ fn of_every_node(node: &NodeName, asks: &mut Vec<Ask>) {
         Question::Clock,
         Question::Space,
         Question::HardwareAddresses,
+        Question::Refusals,
     ];
     asks.extend(questions.map(|question| Ask {
         node: node.clone(),

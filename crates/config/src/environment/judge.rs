@@ -419,6 +419,7 @@ fn subject(question: &Question) -> String {
         Question::Clock => "what time it is".into(),
         Question::Space => "how much room it has".into(),
         Question::HardwareAddresses => "what cards it has".into(),
+        Question::Refusals => "how often its kernel refuses packets".into(),
     }
 }
 
@@ -533,6 +534,17 @@ fn unsuitable(question: &Question, how: &str, nodes: &[NodeName]) -> Charge {
             let message = format!("card {name} {how} on {on}");
             let help = format!("`ip link set {name} up` on {on}, or look at its cable");
             return Charge::new(Code::CardDown, nodes, message, help);
+        }
+        Question::Refusals => {
+            let message = format!(
+                "the kernel of {on} {how}: a daemon that is closed there is taken for a dead \
+                 machine, and fenced"
+            );
+            let help = format!(
+                "`sysctl net.ipv4.icmp_ratelimit=1000` on {on}, which is the default, and in \
+                 /etc/sysctl.d"
+            );
+            return Charge::new(Code::RefusesSeldom, nodes, message, help);
         }
         other => (
             Code::NotTold,

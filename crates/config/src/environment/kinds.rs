@@ -125,6 +125,7 @@ pub(super) fn path_of(question: &Question) -> Option<&str> {
         | Question::HostName { .. }
         | Question::Clock
         | Question::Space
-        | Question::HardwareAddresses => None,
+        | Question::HardwareAddresses
+        | Question::Refusals => None,
     }
 }

@@ -108,8 +108,7 @@ impl Detector {
         let quiet_for = before.map(|at| now.saturating_duration_since(at));
         state.last_sent_at = heartbeat.sent_at;
         state.answered = None;
-        state.refusals = 0;
-        state.refused_at = None;
+        state.end_refusals(&self.settings);
         if ways == Ways::One {
             state.overheard_at = Some(now);
         }
@@ -157,6 +156,10 @@ impl Detector {
         state.changed_at = now;
         state.stalls = 0;
         state.relayed_down_at = None;
+        if old.is_some_and(|old| old.boot != origin.boot) {
+            // That was another kernel.
+            state.excused_until = None;
+        }
         if let Some(old) = old.filter(|old| old.boot != origin.boot) {
             self.tell(Event::Rebooted {
                 peer,
@@ -363,7 +366,11 @@ impl Detector {
         }
         let known = target.origin.map_or(Incarnation(0), |run| run.incarnation);
         if line.verdict == Verdict::DaemonDown {
-            return note_refusal(target, line, at);
+            // Who tells it may go by such an excuse as well, and two must not make a fact of it.
+            if !target.is_excused(&self.settings, now) {
+                note_refusal(target, line, at);
+            }
+            return;
         }
         if line.hops == 0 || line.incarnation < known {
             return;

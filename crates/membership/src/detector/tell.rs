@@ -1,7 +1,9 @@
 //! What is sent: heartbeats, and the hearing table in them.
 
 use model::{Instant, NodeId};
-use wire::heartbeat::{AGE_UNKNOWN, HEARING_MAX, Header, Hearing, Heartbeat, Incarnation, LinkId};
+use wire::heartbeat::{
+    AGE_UNKNOWN, HEARING_MAX, Header, Hearing, Heartbeat, Incarnation, LinkId, Verdict,
+};
 
 use super::Detector;
 use crate::event::Output;
@@ -96,11 +98,20 @@ impl Detector {
             .iter()
             .filter(|(_, link)| link.heard_at.is_some_and(lately));
         let beat = (state.beat_at, state.hops);
-        let (at, hops) = match state.state {
-            State::DaemonDown { .. } => state
-                .refusal(settings)
-                .map_or(beat, |(at, hops)| (Some(at), hops)),
-            State::Unseen | State::Alive | State::Suspected | State::Lost | State::Left => beat,
+        // Those who do not ask its kernel themselves have to hear of the excuse.
+        let verdict = match state.state {
+            State::Unseen | State::Alive if state.is_excused(settings, now) => Verdict::DaemonDown,
+            State::Unseen
+            | State::Alive
+            | State::Suspected
+            | State::Lost
+            | State::DaemonDown { .. }
+            | State::Left => state.verdict(),
+        };
+        let refusal = state.refusal(settings);
+        let (at, hops) = match verdict {
+            Verdict::DaemonDown => refusal.map_or(beat, |(at, hops)| (Some(at), hops)),
+            Verdict::Fine | Verdict::Suspected | Verdict::Lost | Verdict::Left => beat,
         };
         let age = at.map(|at| now.saturating_duration_since(at).as_millis());
         Hearing {
@@ -115,7 +126,7 @@ impl Detector {
                 .unwrap_or(AGE_UNKNOWN),
             hops: at.map_or(0, |_| hops),
             networks: heard.fold(0, |bits, (link, _)| bits | 1 << link.0),
-            verdict: state.verdict(),
+            verdict,
         }
     }
 }

@@ -35,6 +35,25 @@ pub enum Life {
     Dead,
 }
 
+/// How often a kernel refuses packets to a closed port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusals {
+    All,
+    /// As Linux does (`net.ipv4.icmp_ratelimit`): to each address one per second, and six at
+    /// once when there was none for long.
+    Rare,
+}
+
+/// What a kernel may still refuse to one address.
+struct Allowance {
+    /// In seconds: each refusal costs one.
+    saved: Duration,
+    at: Duration,
+}
+
+const REFUSAL_COST: Duration = Duration::from_secs(1);
+const REFUSALS_SAVED: u32 = 6;
+
 pub struct Node {
     pub life: Life,
     pub voice: Voice,
@@ -64,6 +83,8 @@ pub struct Cluster {
     pub cut: BTreeSet<(NodeId, NodeId, LinkId)>,
     /// Of a thousand packets, how many are lost.
     pub loss_per_mille: u64,
+    pub refusals: Refusals,
+    allowances: BTreeMap<(NodeId, NodeId, LinkId), Allowance>,
     /// Packets may take longer by up to this much, drawn at random.
     pub jitter: Duration,
     /// Everything that was told, in order.
@@ -87,6 +108,8 @@ impl Cluster {
             links,
             cut: BTreeSet::new(),
             loss_per_mille: 0,
+            refusals: Refusals::All,
+            allowances: BTreeMap::new(),
             jitter: Duration::ZERO,
             told: Vec::new(),
             rejected: 0,
@@ -277,12 +300,32 @@ impl Cluster {
             }
             (Life::Closed, Parcel::Heartbeat(heartbeat)) => {
                 let sender = heartbeat.header.origin.node;
-                if !self.cut.contains(&(to, sender, link)) {
+                if self.may_refuse(to, sender, link) && !self.cut.contains(&(to, sender, link)) {
                     self.put(sender, link, LATENCY, Parcel::Refused { by: to });
                 }
             }
             (Life::Dead, _) | (_, Parcel::Refused { .. }) => {}
         }
+    }
+
+    /// Whether the kernel of `by` can afford to refuse a packet of `sender`.
+    fn may_refuse(&mut self, by: NodeId, sender: NodeId, link: LinkId) -> bool {
+        if self.refusals == Refusals::All {
+            return true;
+        }
+        let allowance = self
+            .allowances
+            .entry((by, sender, link))
+            .or_insert(Allowance {
+                saved: REFUSAL_COST * REFUSALS_SAVED,
+                at: self.now,
+            });
+        let saved = allowance.saved + (self.now - allowance.at);
+        allowance.saved = saved.min(REFUSAL_COST * REFUSALS_SAVED);
+        allowance.at = self.now;
+        let left = allowance.saved.checked_sub(REFUSAL_COST);
+        allowance.saved = left.unwrap_or(allowance.saved);
+        left.is_some()
     }
 
     fn carry_out(&mut self, id: NodeId) {
