@@ -20,6 +20,10 @@ const TOOLS: &[(&str, &str)] = &[
     ("setpriv", "util-linux"),
     ("python3", "python3-minimal"),
     ("/usr/lib/ocf/resource.d/heartbeat/Dummy", "resource-agents"),
+    (
+        "/usr/lib/ocf/resource.d/pacemaker/Stateful",
+        "pacemaker-resource-agents",
+    ),
     ("modprobe", "kmod"),
     ("pgrep", "procps"),
     ("openssl", "openssl"),

@@ -455,7 +455,10 @@ fn rules(rules: &ServiceRules) -> Facts {
         let names = |names: &BTreeSet<ResourceName>| list(&names.iter().collect::<Vec<_>>());
         facts.insert("promoted resources".into(), names(&roles.takers));
         facts.insert("when promoted".into(), names(&roles.while_promoted));
-        facts.insert("notify".into(), names(&roles.notified));
+    }
+    if !rules.notified.is_empty() {
+        let names: Vec<_> = rules.notified.iter().collect();
+        facts.insert("notify".into(), list(&names));
     }
     if !rules.after_promoted.is_empty() {
         let names: Vec<_> = rules.after_promoted.iter().collect();

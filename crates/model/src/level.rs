@@ -74,6 +74,7 @@ impl ServiceSpec {
             after_promoted,
             together_with,
             apart_from,
+            notified,
             ..
         } = &self.rules;
         let with_role = |company: &[Company]| company.iter().any(|it| it.role != RoleMeant::Any);
@@ -83,6 +84,7 @@ impl ServiceSpec {
             || *live
             || roles.is_some()
             || !after_promoted.is_empty()
+            || !notified.is_empty()
             || with_role(together_with)
             || with_role(apart_from)
             || self.resources.iter().any(|it| it.kind.is_of_level_2())

@@ -133,7 +133,7 @@ pub enum About {
 }
 
 /// What happens to the copies of a service (OCF: `notify`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// Before or after it happens.
     pub when: NoticeTime,
@@ -141,14 +141,15 @@ pub struct Notice {
     pub of: Verb,
     /// The copies that it happens to, with their nodes.
     pub affected: Vec<(ServiceName, NodeName)>,
-    /// The copies that are promoted as the notice is given.
+    /// The copies that are promoted before it happens.
     pub promoted: Vec<(ServiceName, NodeName)>,
-    /// The copies that run and are not promoted as the notice is given.
+    /// The copies that run and are not promoted before it happens.
     pub unpromoted: Vec<(ServiceName, NodeName)>,
 }
 
 /// Before or after.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum NoticeTime {
     /// Before it happens.
     Before,

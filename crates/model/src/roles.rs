@@ -19,9 +19,6 @@ pub struct Roles {
     /// after the promotion, stopped before the demotion.
     #[serde(default)]
     pub while_promoted: BTreeSet<ResourceName>,
-    /// Resources that are told what happens to the other copies (`notify = true`).
-    #[serde(default)]
-    pub notified: BTreeSet<ResourceName>,
 }
 
 impl Roles {

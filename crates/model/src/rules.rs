@@ -12,7 +12,7 @@ use crate::networks::PingSpec;
 use crate::operation::Verb;
 use crate::roles::{RoleMeant, Roles};
 use crate::seen::ResourceFailure;
-use crate::{NodeName, ServiceName, TicketName, duration};
+use crate::{NodeName, ResourceName, ServiceName, TicketName, duration};
 
 /// Rules for the whole cluster about where services are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +142,10 @@ pub struct ServiceRules {
     pub roles: Option<Roles>,
     /// Those in `after` of which a promoted copy must be there.
     pub after_promoted: BTreeSet<ServiceName>,
+    /// Of a service with copies: resources that are told what happens to the copies
+    /// (`notify = true`).
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub notified: BTreeSet<ResourceName>,
 }
 
 /// How many copies of a service run.

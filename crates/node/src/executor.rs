@@ -13,6 +13,7 @@
 //! ```
 
 mod local;
+mod notices;
 mod passage;
 mod roles;
 #[cfg(test)]
@@ -32,6 +33,8 @@ use model::{
 };
 use planner::StrayVerdict;
 use state::State;
+
+pub use notices::Telling;
 
 use local::{Absorbed, Local, LocalResource, Told};
 use roles::{Lead, is_role_shown};
@@ -64,6 +67,8 @@ pub enum Output {
         /// How it stands with its role.
         role: RoleTold,
     },
+    /// Tell a copy on another node what happens here, then call `handle_told`.
+    Tell(Box<Telling>),
     /// Tell the leader that a stray is gone.
     StrayStopped(ServiceName),
 }
@@ -304,6 +309,10 @@ impl Executor {
         let Some((service, name, verb)) = self.operations.remove(&report.id) else {
             return;
         };
+        if verb == Verb::Notify {
+            self.handle_told(report.id);
+            return;
+        }
         if let Probing::Waiting(waiting) = &mut self.probing {
             waiting.remove(&report.id);
             if waiting.is_empty() {
@@ -321,6 +330,7 @@ impl Executor {
             // A start that gave way to a stop: what it came to is the stop's to say.
             return;
         }
+        local.note_end(&name, verb, &report.outcome);
         let Some(resource) = local.resource_mut(&name) else {
             return;
         };
@@ -410,7 +420,8 @@ impl Executor {
         for name in names {
             let claim = self.my_claim(state, &name).cloned();
             let want = self.want(state, (&name, claim.as_ref()), &mut strays);
-            self.step(&name, claim.as_ref(), want, now);
+            self.tell_news(state, &name);
+            self.step(state, (&name, claim.as_ref()), want, now);
             self.ask_for_state(&name, now);
             self.tell(state, &name, want, now);
         }
@@ -445,7 +456,9 @@ impl Executor {
                 .chain(local.stray_told)
                 .map(|at| at + REPORT_RETRY)
         });
-        status.chain(retries).chain(reports).min()
+        let services = self.services.values();
+        let notices = services.filter_map(|local| local.notices.deadline());
+        status.chain(retries).chain(reports).chain(notices).min()
     }
 
     /// The next thing to do.
@@ -576,7 +589,13 @@ impl Executor {
     }
 
     /// Starts the next operation of one service, if one is due.
-    fn step(&mut self, name: &ServiceName, claim: Option<&Claim>, want: Want, now: Instant) {
+    fn step(
+        &mut self,
+        state: &State,
+        (name, claim): (&ServiceName, Option<&Claim>),
+        want: Want,
+        now: Instant,
+    ) {
         let newest = ClaimEpoch(self.applied);
         if plant::is(Plant::OneServiceAtATime)
             && self
@@ -608,6 +627,8 @@ impl Executor {
         if claim.is_none() {
             // Newer than every claim of the past, older than every one to come.
             local.epoch = newest;
+        } else if !self.is_announced(state, name, (place, verb), now) {
+            return;
         }
         let id = self.operate(name, place, verb);
         if let Some(local) = self.services.get_mut(name) {
@@ -654,6 +675,21 @@ impl Executor {
     }
 
     fn operate(&mut self, name: &ServiceName, place: usize, verb: Verb) -> OperationId {
+        let peer = self.services.get(name).and_then(|local| local.peer.clone());
+        let about = match (verb, peer) {
+            (Verb::MigrateTo | Verb::MigrateFrom, Some(peer)) => About::Peer(peer),
+            _nobody_else_takes_part => About::Nothing,
+        };
+        self.operate_about(name, place, verb, about)
+    }
+
+    fn operate_about(
+        &mut self,
+        name: &ServiceName,
+        place: usize,
+        verb: Verb,
+        about: About,
+    ) -> OperationId {
         self.last_operation = self.last_operation.next();
         let id = self.last_operation;
         let local = self
@@ -686,10 +722,7 @@ impl Executor {
             epoch: local.epoch,
             plan: local.plan,
             limit,
-            about: match (verb, &local.peer) {
-                (Verb::MigrateTo | Verb::MigrateFrom, Some(peer)) => About::Peer(peer.clone()),
-                _nobody_else_takes_part => About::Nothing,
-            },
+            about,
             copies: local.copies,
         };
         let resource = resource.spec.name.clone();

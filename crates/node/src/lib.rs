@@ -49,7 +49,7 @@ pub use checks::tending::{FLAG_ALL, Flags};
 pub use checks::{Answer, CheckKey, CheckReport, CheckRun, CheckScope, Past, Question, Standing};
 pub use dog::{Dog, DogOrder, Going};
 pub use estimate::{Estimate, Part, say};
-pub use executor::Lease;
+pub use executor::{Lease, Telling};
 pub use levels::too_new_in;
 pub use lies::Lie;
 pub use message::{PeerMessage, Relayed};

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use membership::{Event, Recovery, Silence};
-use model::operation::{Operation, OperationReport, ResourceAddress};
+use model::operation::{Notice, Operation, OperationReport, ResourceAddress};
 use model::plant::{self, Plant};
 use model::seen::FenceResult;
 use model::spec::{NoQuorumPolicy, ResourceSpec};
 use model::{
     BootId, CardName, ClaimEpoch, ClusterTime, Command, Instant, Lineage, NetworkName, NodeId,
-    NodeName, Stamped, WallTime,
+    NodeName, OperationId, Stamped, WallTime,
 };
 use quorum::arbiter::Ask;
 use raft::{Arbiter, PersistSeq, Raft};
@@ -21,7 +21,7 @@ use wire::raft::{Entry, Payload};
 use crate::arbiter::Words;
 use crate::checks::tending::Checks;
 use crate::duties::Duties;
-use crate::executor::{Executor, Lease, Permit};
+use crate::executor::{Executor, Lease, Permit, Telling};
 use crate::levels::Levels;
 use crate::message::PeerMessage;
 use crate::person::Vouched;
@@ -75,6 +75,9 @@ pub enum Output {
     Persist(raft::Persist),
     /// Carry out an operation, then call `handle_operation`.
     Operate(Box<Operation>),
+    /// Tell a copy on another node what happens to one here, then call `handle_told`: when it
+    /// has been told, cannot be told, or its limit is over.
+    Tell(Box<Telling>),
     /// Fence a node with its devices, then call `handle_fence_ended`.
     Fence {
         /// Names the request.
@@ -478,6 +481,25 @@ impl Node {
     /// An operation has ended.
     pub fn handle_operation(&mut self, report: OperationReport, now: Instant) {
         self.executor.handle_report(report, now);
+        self.advance(now);
+    }
+
+    /// Another node tells what happens to a copy there. The operation that tells the copy here,
+    /// if that runs.
+    pub fn handle_notice(
+        &mut self,
+        address: &ResourceAddress,
+        notice: Notice,
+        now: Instant,
+    ) -> Option<OperationId> {
+        let told = self.executor.take_notice(address, notice);
+        self.advance(now);
+        told
+    }
+
+    /// The wait for the answer to a notice is over.
+    pub fn handle_told(&mut self, id: OperationId, now: Instant) {
+        self.executor.handle_told(id);
         self.advance(now);
     }
 

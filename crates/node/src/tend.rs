@@ -381,6 +381,9 @@ impl Node {
                     let command = self.report_of(service, epoch, incarnation, told);
                     self.propose_own(command, now);
                 }
+                executor::Output::Tell(telling) => {
+                    self.outputs.push_back(Output::Tell(telling));
+                }
                 executor::Output::StrayStopped(service) => {
                     let (node, boot) = (self.config.name.clone(), self.config.boot);
                     self.propose_own(

@@ -242,6 +242,8 @@ impl World {
                 }
             }
             Output::Operate(operation) => self.operate((id, run), *operation),
+            // No service here asks for notices.
+            Output::Tell(_) => {}
             // Services of the simulator have no checks.
             Output::Check(_) | Output::RunForCheck(_) => {}
             Output::Fence { asker, target } => self.fence((id, run), asker, &target),

@@ -104,7 +104,7 @@ impl State {
 fn has_same_parts(one: &ServiceSpec, other: &ServiceSpec) -> bool {
     let parts = |spec: &ServiceSpec| {
         let roles = spec.rules.roles.clone();
-        roles.map(|roles| (roles.takers, roles.while_promoted, roles.notified))
+        roles.map(|roles| (roles.takers, roles.while_promoted))
     };
     parts(one) == parts(other)
 }

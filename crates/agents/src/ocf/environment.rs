@@ -150,7 +150,8 @@ fn notice_variables(address: &ResourceAddress, notice: &Notice) -> Vec<(&'static
         true => notice.affected.as_slice(),
         false => &[],
     };
-    let active: Vec<_> = [notice.promoted.as_slice(), &notice.unpromoted].concat();
+    let mut active = [notice.promoted.as_slice(), &notice.unpromoted].concat();
+    active.sort();
     let lists: [CopyList<'_>; 9] = [
         (
             "notify_start_resource",

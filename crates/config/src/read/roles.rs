@@ -86,6 +86,7 @@ pub(super) fn read(
     (name, service): (&ServiceName, &mut ServiceSpec),
     given: &BTreeMap<ResourceName, Given>,
 ) {
+    read_notified(context, (name, service), given);
     let Some(entry) = section.get("promoted") else {
         report_without(context, (name, service), given);
         return;
@@ -107,13 +108,51 @@ pub(super) fn read(
         promoted: u32::try_from(number).expect("the bounds are within u32"),
         takers: takers.map(|resource| resource.name.clone()).collect(),
         while_promoted,
-        notified: of(&|given| given.notify.is_some()),
     };
     report_mistakes(context, (name, service, &entry), &roles);
     service
         .resources
         .sort_by_key(|resource| roles.while_promoted.contains(&resource.name));
     service.rules.roles = Some(roles);
+}
+
+/// Which resources are told what happens to the copies: agents, for no other knows what to do
+/// with it.
+fn read_notified(
+    context: &mut Context<'_>,
+    (name, service): (&ServiceName, &mut ServiceSpec),
+    given: &BTreeMap<ResourceName, Given>,
+) {
+    for resource in &service.resources {
+        let said = given.get(&resource.name);
+        let Some(at) = said.and_then(|given| given.notify.clone()) else {
+            continue;
+        };
+        let is_agent =
+            matches!(&resource.kind, ResourceKind::Agent(agent) if agent.ocf().is_some());
+        let problem = match service.rules.copies {
+            None => Problem::new(
+                Code::DoesNotBelong,
+                format!("`notify` speaks of copies, and service {name} has none"),
+            )
+            .at(at, "there is no other copy to hear of")
+            .help("add `copies` to the service, or remove it"),
+            Some(_) if !is_agent => Problem::new(
+                Code::DoesNotBelong,
+                format!(
+                    "{} cannot be told what happens to its copies",
+                    resource.name
+                ),
+            )
+            .at(at, "only agents (`ocf:PROVIDER:TYPE`) have this action")
+            .help("remove it"),
+            Some(_) => {
+                service.rules.notified.insert(resource.name.clone());
+                continue;
+            }
+        };
+        context.report(problem);
+    }
 }
 
 fn report_mistakes(
@@ -199,14 +238,8 @@ fn report_without(
             context.report(does_not(what, at));
         }
         let said = given.get(&resource.name);
-        let keys = said.into_iter().flat_map(|given| {
-            [
-                ("when", given.when.clone()),
-                ("notify", given.notify.clone()),
-            ]
-        });
-        for (key, at) in keys.filter_map(|(key, at)| Some((key, at?))) {
-            let what = format!("`{key}` speaks of roles, and service {name} has none");
+        if let Some(at) = said.and_then(|given| given.when.clone()) {
+            let what = format!("`when` speaks of roles, and service {name} has none");
             context.report(does_not(what, at));
         }
     }

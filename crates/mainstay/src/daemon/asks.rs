@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use consensus::PeerMessage;
-use model::NodeId;
 use model::environment::{Fact, Question};
+use model::{NodeId, OperationId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{Semaphore, oneshot};
@@ -43,6 +43,8 @@ pub enum PeerQuestion {
     },
     /// What it has written down.
     Written(api::NodeQuestion),
+    /// To tell one of its resources what happens to a copy elsewhere.
+    Notice(Box<super::notices::PeerNotice>),
 }
 
 /// What waits, on either side.
@@ -52,6 +54,8 @@ pub struct Asks {
     /// What each peer speaks, as it said when it was connected.
     levels: BTreeMap<NodeId, u32>,
     under_way: Arc<Semaphore>,
+    /// Notices for peers that an agent of this node is hearing, by operation.
+    pub notices: BTreeMap<OperationId, super::notices::Hearing>,
 }
 
 impl Default for Asks {
@@ -61,6 +65,7 @@ impl Default for Asks {
             waiting: BTreeMap::new(),
             levels: BTreeMap::new(),
             under_way: Arc::new(Semaphore::new(UNDER_WAY_MAX)),
+            notices: BTreeMap::new(),
         }
     }
 }
@@ -146,6 +151,9 @@ impl Control {
                 return;
             }
         };
+        if let PeerQuestion::Notice(notice) = question {
+            return self.take_peer_notice((from, request), *notice);
+        }
         let Ok(place) = Arc::clone(&self.pending.asks.under_way).try_acquire_owned() else {
             tracing::warn!("{UNDER_WAY_MAX} questions of peers are under way, no more are taken");
             return;
@@ -175,6 +183,8 @@ impl Control {
                 Ok(serde_json::to_value(facts).expect("facts are plain data"))
             }),
             PeerQuestion::Written(question) => Box::pin(self.look_up(question)),
+            // These go to the node, and are answered when its agent has been told.
+            PeerQuestion::Notice(_) => Box::pin(async { Ok(Value::Null) }),
         }
     }
 

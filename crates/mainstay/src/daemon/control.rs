@@ -46,6 +46,8 @@ pub enum Input {
     },
     /// The watchdog's keeper.
     Watchdog(host::watchdog::News),
+    /// The wait for a peer that was given a notice is over.
+    Told(model::OperationId),
     /// An answer to a question of a peer.
     Answered(super::asks::Answered),
     /// What the nodes lack for a configuration that waits to be applied.
@@ -380,6 +382,7 @@ impl Control {
                 self.node.handle_fence_ended(asker, result, now);
             }
             Input::Ruled(ruled) => self.take_ruled(*ruled),
+            Input::Told(id) => self.node.handle_told(id, now),
             Input::Answered(answered) => self.send_answer(&answered),
             Input::Surveyed(surveyed) => self.take_surveyed(*surveyed),
             Input::Watchdog(news) => self.take_dog_news(news),
@@ -441,7 +444,10 @@ impl Control {
     fn take_agent_event(&mut self, event: agents::Event) {
         let now = host::clock::now();
         match event {
-            agents::Event::Finished(report) => self.node.handle_operation(report, now),
+            agents::Event::Finished(report) => {
+                self.answer_notice(&report);
+                self.node.handle_operation(report, now);
+            }
             agents::Event::Failed {
                 address,
                 how,
@@ -562,6 +568,7 @@ impl Control {
                 Output::Send { to, message } => self.transport.send(to, write(message)),
                 Output::Persist(persist) => self.driver.persist(persist),
                 Output::Operate(operation) => self.agents.execute(*operation),
+                Output::Tell(telling) => self.tell_peer(*telling),
                 Output::Check(question) => self.ask_check(*question),
                 Output::RunForCheck(run) => self.run_for_check(run),
                 Output::Fence { asker, target } => self.begin_fence(asker, target),

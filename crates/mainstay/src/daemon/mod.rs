@@ -17,6 +17,7 @@ mod joining;
 mod locks;
 mod members;
 mod network;
+mod notices;
 mod orders;
 mod pending;
 mod pings;

@@ -9,6 +9,7 @@ use model::spec::{NodeSpec, ResourceSpec};
 use model::{CardName, ClaimEpoch, Instant, NodeName, OperationId, PlanId, Reason, ResourceName};
 
 use super::Want;
+use super::notices::Notices;
 use super::passage::{Leave, Next, Passage};
 use super::roles::{Lead, Undemoted};
 
@@ -56,6 +57,8 @@ pub(super) struct Local {
     pub peer: Option<NodeName>,
     /// Of a copy: how many there are to be, as the spec said last.
     pub copies: Option<CopiesTold>,
+    /// What the other copies are told of this one.
+    pub notices: Notices,
 }
 
 #[derive(Debug)]
@@ -210,6 +213,7 @@ impl Local {
             passage: Passage::Stays,
             peer: None,
             copies: None,
+            notices: Notices::default(),
         }
     }
 

@@ -156,7 +156,7 @@ impl Hands {
                     self.states
                         .extend(resources.into_iter().map(|(_, state)| state));
                 }
-                Output::StrayStopped(_) => {}
+                Output::Tell(_) | Output::StrayStopped(_) => {}
             }
         }
         operations
@@ -300,4 +300,181 @@ fn whoever_operates_a_copy_is_told_how_many_there_are_to_be() {
     let starts = hands.operations();
     assert_eq!(starts.len(), 1, "{starts:?}");
     assert_eq!((starts[0].verb, starts[0].copies), (Verb::Start, wanted));
+}
+
+/// Two copies of web: web:0 on a, which is this node and has been told to run it, and web:1
+/// on b, where it runs. Their program hears of each other.
+fn two_copies() -> (State, u64) {
+    let mut spec = spec();
+    let b = spec.nodes[&name::<model::NodeName>("a")].clone();
+    spec.nodes.insert(name("b"), b);
+    let web = spec.services.get_mut(&name("web")).unwrap();
+    web.rules.copies = Some(Copies {
+        count: CopyCount::Number(2),
+        per_node: 1,
+    });
+    web.resources = vec![resource("program")];
+    web.rules.notified = [name("program")].into();
+    let (mut state, mut index) = granted_of(spec, "web:0");
+    let other = BootId([2; 16]);
+    let epoch = |index: u64| model::ClaimEpoch(index);
+    let commands = [
+        Command::AddToken {
+            digest: "digest".into(),
+            valid_for: Duration::from_secs(1),
+            by: name("ann"),
+        },
+        Command::AddMember {
+            name: name("b"),
+            key: [1; 32],
+            token: "digest".into(),
+            spec: None,
+            level: model::level::LEVEL,
+        },
+        Command::NodeUp {
+            node: name("b"),
+            boot: other,
+            run: 1,
+        },
+        Command::Probed {
+            node: name("b"),
+            boot: other,
+            run: 1,
+            found: Vec::new(),
+        },
+        Command::Grant {
+            service: name("web:1"),
+            node: name("b"),
+            boot: other,
+            plan: PlanId(8),
+            because: Reason::ShouldRun,
+        },
+        Command::Report {
+            node: name("b"),
+            boot: other,
+            run: 1,
+            service: name("web:1"),
+            epoch: epoch(index + 5),
+            incarnation: 0,
+            report: Report::Running,
+            resources: vec![(name("program"), ResourceState::Running)],
+            role: model::roles::RoleTold::default(),
+        },
+    ];
+    for command in commands {
+        index += 1;
+        let (at, clock) = (WallTime(index), ClusterTime(index));
+        state.apply(index, &Stamped { at, clock, command }).unwrap();
+    }
+    (state, index)
+}
+
+/// What is told to other nodes, and what is done here, since last time.
+fn told_and_done(executor: &mut Executor) -> (Vec<super::Telling>, Vec<Operation>) {
+    let (mut told, mut done) = (Vec::new(), Vec::new());
+    while let Some(output) = executor.poll_output() {
+        match output {
+            Output::Tell(telling) => told.push(*telling),
+            Output::Operate(operation) => done.push(*operation),
+            Output::Report { .. } | Output::StrayStopped(_) => {}
+        }
+    }
+    (told, done)
+}
+
+fn shown(telling: &super::Telling) -> String {
+    let notice = &telling.notice;
+    let (node, address) = (&telling.node, &telling.address);
+    format!("{node} {address}: {:?} {}", notice.when, notice.of)
+}
+
+#[test]
+fn a_copy_starts_when_the_other_has_been_told_which_hears_of_the_success_too() {
+    let (state, index) = two_copies();
+    let mut hands = Hands::new();
+    hands.find_nothing(&state);
+    hands.executor.advance(&state, index, Instant(1));
+    let (told, done) = told_and_done(&mut hands.executor);
+    let told: Vec<_> = told.iter().map(|it| (it.id, shown(it))).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].1, "b web:1/program: Before start");
+    assert!(done.is_empty(), "{done:?}");
+
+    // Nobody is told twice, and nothing begins meanwhile.
+    hands.executor.advance(&state, index, Instant(2));
+    let (again, done) = told_and_done(&mut hands.executor);
+    assert!(again.is_empty() && done.is_empty(), "{again:?} {done:?}");
+
+    hands.executor.handle_told(told[0].0);
+    hands.executor.advance(&state, index, Instant(3));
+    let (_, done) = told_and_done(&mut hands.executor);
+    assert_eq!(done.len(), 1, "{done:?}");
+    assert_eq!(done[0].verb, Verb::Start);
+
+    hands.answer(&done[0], Outcome::Running);
+    hands.executor.advance(&state, index, Instant(4));
+    let (told, done) = told_and_done(&mut hands.executor);
+    let told: Vec<_> = told.iter().map(shown).collect();
+    assert_eq!(told, ["b web:1/program: After start"]);
+    let verbs: Vec<_> = done.iter().map(|it| it.verb).collect();
+    assert_eq!(verbs, [Verb::Notify]);
+}
+
+#[test]
+fn a_copy_that_does_not_answer_is_waited_for_until_its_limit() {
+    let (state, index) = two_copies();
+    let mut hands = Hands::new();
+    hands.find_nothing(&state);
+    hands.executor.advance(&state, index, Instant(1));
+    let (told, _) = told_and_done(&mut hands.executor);
+    let until = Instant(1) + told[0].limit;
+    let just_before = Instant(until.0 - 1);
+    assert!(hands.executor.next_deadline().is_some_and(|at| at <= until));
+    hands.executor.advance(&state, index, just_before);
+    let (_, done) = told_and_done(&mut hands.executor);
+    assert!(done.is_empty(), "{done:?}");
+    hands.executor.advance(&state, index, until);
+    let (_, done) = told_and_done(&mut hands.executor);
+    assert_eq!(done.len(), 1, "{done:?}");
+    assert_eq!(done[0].verb, Verb::Start);
+}
+
+#[test]
+fn a_copy_whose_node_is_gone_is_not_waited_for() {
+    let (mut state, index) = two_copies();
+    let mut hands = Hands::new();
+    hands.find_nothing(&state);
+    hands.executor.advance(&state, index, Instant(1));
+    let (told, _) = told_and_done(&mut hands.executor);
+    assert_eq!(told.len(), 1);
+    let lost = Command::NodeLost {
+        node: name("b"),
+        boot: Some(BootId([2; 16])),
+        because: Reason::ShouldRun,
+    };
+    let (at, clock) = (WallTime(index), ClusterTime(index));
+    let command = lost;
+    state
+        .apply(index + 1, &Stamped { at, clock, command })
+        .unwrap();
+    hands.executor.advance(&state, index + 1, Instant(2));
+    let (_, done) = told_and_done(&mut hands.executor);
+    assert_eq!(done.len(), 1, "{done:?}");
+    assert_eq!(done[0].verb, Verb::Start);
+}
+
+#[test]
+fn a_stop_for_a_lease_that_has_ended_waits_for_nobody() {
+    let (state, index) = two_copies();
+    let mut hands = Hands::new();
+    hands.executor.begin_probes(&state, &[], Instant::ZERO);
+    for probe in hands.operations() {
+        hands.answer(&probe, Outcome::Running);
+    }
+    hands.executor.handle_permit(Permit::Stop);
+    hands.executor.advance(&state, index, Instant(1));
+    let (told, done) = told_and_done(&mut hands.executor);
+    assert!(told.is_empty(), "{told:?}");
+    let verbs: Vec<_> = done.iter().map(|it| it.verb).collect();
+    assert_eq!(verbs, [Verb::Stop]);
 }

@@ -82,6 +82,7 @@ fn related(spec: &ServiceSpec) -> impl Iterator<Item = &ServiceName> {
         roles: _,
         // Those are in `after` as well.
         after_promoted: _,
+        notified: _,
     } = rules;
     let company = together_with.iter().chain(apart_from);
     let ordered = after.iter().chain(after_if_both).chain(not_while_starting);

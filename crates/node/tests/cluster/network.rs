@@ -135,6 +135,8 @@ impl Cluster {
             }
             Output::Operate(operation) => self.operate((id, run), operation),
             Output::Check(question) => self.ask_check((id, run), question),
+            // No service here asks for notices.
+            Output::Tell(_) => {}
             Output::RunForCheck(_) => {}
             Output::Fence { asker, target } => self.switch((id, run), asker, &target),
             Output::AskGrant {

@@ -99,6 +99,14 @@ pub(super) fn is_agent(lines: &Lines) -> bool {
     lines.iter().any(|(key, _)| key == "agent")
 }
 
+/// Whether these are operated by an agent of the Open Cluster Framework.
+pub(super) fn is_ocf(lines: &Lines) -> bool {
+    let is_ocf = |value: &str| value.starts_with("\"ocf:");
+    lines
+        .iter()
+        .any(|(key, value)| key == "agent" && is_ocf(value))
+}
+
 fn address(parameters: &mut Values) -> Result<Lines, String> {
     let address = parameters.remove("ip").ok_or("it has no `ip`")?;
     let length = parameters.remove("cidr_netmask");

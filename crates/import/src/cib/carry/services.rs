@@ -130,18 +130,9 @@ fn tell_clone<'a>(
     let roles = rules.promotable.as_ref();
     let settings = &carry.draft.resource(ix).settings;
     let stays_unpromoted = roles.is_some() && settings.target == Target::Unpromoted;
-    let is_notified = is_notified(carry, ix);
     for (is_so, text) in [
         (rules.ordered, "that its copies start one after the other"),
         (rules.unique, "that its copies know their numbers"),
-        (
-            is_notified && roles.is_none(),
-            "that its copies hear of each other",
-        ),
-        (
-            is_notified && roles.is_some(),
-            "that its copies hear of each other: `notify` is kept, but no notices are sent yet",
-        ),
         (
             roles.is_some_and(|roles| 1 < roles.per_node),
             "that several may be promoted on one node",
@@ -172,7 +163,15 @@ fn one<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, relations: &Relatio
     let mut notify = false;
     if let Kind::Clone { rules: clone, .. } = carry.draft.resource(service.ix).kind.clone() {
         copies(carry, service, (&clone, rules));
-        notify = clone.promotable.is_some() && is_notified(carry, service.ix);
+        notify = is_notified(carry, service.ix);
+    }
+    let hears = |(_, lines): &(_, _)| kinds::is_ocf(lines);
+    if notify && !service.resources.iter().any(hears) {
+        let text = format!(
+            "{}: that its copies hear of each other",
+            id(service.element)
+        );
+        carry.leave(service.element, text);
     }
     placement(carry, service, rules);
     company(carry, rules);
@@ -197,7 +196,7 @@ fn one<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, relations: &Relatio
                 None => carry.out.key(name, value),
             }
         }
-        if notify && kinds::is_agent(lines) {
+        if notify && kinds::is_ocf(lines) {
             carry.out.key("notify", "true");
         }
     }
