@@ -15,11 +15,13 @@ use host::neighbours;
 use host::netlink::{Card, LinkState, Placed};
 use host::survey::{self, Found};
 use model::environment::{Fact, Question};
-use model::spec::{MountSource, MountSpec, Ready, ResourceKind};
+use model::operation::ResourceAddress;
+use model::spec::{AgentSpec, MountSource, MountSpec, Ready, ResourceKind};
 use tokio::time::timeout;
 
 use crate::context::{Shared, chain};
 use crate::mount;
+use crate::ocf;
 use crate::record::Record;
 
 /// For one question. A local look takes microseconds, a directory service some milliseconds;
@@ -50,7 +52,13 @@ pub(crate) async fn inspect(
     });
     let answers: Vec<_> = questions
         .into_iter()
-        .map(|question| tokio::spawn(answer(Arc::clone(&ground), question)))
+        .map(|question| match question {
+            // Agents are programs, and have a limit of their own.
+            Question::Agent { address, agent } => {
+                tokio::spawn(validated(Arc::clone(&shared), address, agent))
+            }
+            other => tokio::spawn(answer(Arc::clone(&ground), other)),
+        })
         .collect();
     let mut facts = Vec::with_capacity(answers.len());
     for answer in answers {
@@ -58,6 +66,11 @@ pub(crate) async fn inspect(
         facts.push(fact.unwrap_or_else(|error| Fact::Unknown(error.to_string())));
     }
     facts
+}
+
+async fn validated(shared: Arc<Shared>, address: ResourceAddress, agent: AgentSpec) -> Fact {
+    let places = (&shared.places, shared.run_dir.as_path());
+    ocf::validate::validate(places, (&address, &agent)).await
 }
 
 async fn answer(ground: Arc<Ground>, question: Question) -> Fact {
@@ -118,8 +131,11 @@ async fn look(ground: Arc<Ground>, question: Question) -> Fact {
             ground.owner((address, cards), wait).await
         }
         Question::Port { at } => port(&ground, at).await,
-        // Whoever operates fence devices knows where their agents are.
-        Question::FenceAgent { .. } => Fact::Unknown("not asked of the right hands".into()),
+        // Whoever operates fence devices knows where their agents are; resource agents are
+        // asked above.
+        Question::FenceAgent { .. } | Question::Agent { .. } => {
+            Fact::Unknown("not asked of the right hands".into())
+        }
         Question::HostName { name } => {
             let found = tokio::net::lookup_host((name, 0)).await;
             match found.map(|mut found| found.next()) {

@@ -207,6 +207,8 @@ codes! {
     NotTold = "E0921", Warning;
     /// A kernel that refuses packets to a closed port too seldom.
     RefusesSeldom = "E0922", Warning;
+    /// A resource agent that does not accept what a resource tells it.
+    AgentRefuses = "E0923", Error;
     /// A text that names no resource agent.
     BadAgent = "E0170", Error;
     /// A resource agent that is not installed where the file was checked.

@@ -45,6 +45,7 @@ fn name_of(question: &Question) -> String {
         Question::OwnAddress { address } => format!("own {address}"),
         Question::Address { address, .. } => format!("address {}", address.addr()),
         Question::Port { at } => format!("port {at}"),
+        Question::Agent { address, .. } => format!("accepts {address}"),
         Question::FenceAgent { agent } => format!("agent {agent}"),
         Question::HostName { name } => format!("name {name}"),
         Question::Clock => "clock".into(),
@@ -78,6 +79,7 @@ fn fact(text: &str) -> Fact {
             let (user, group) = (numbers[0], numbers[1]);
             Fact::Directory { user, group, mode }
         }
+        "doubtful" => Fact::Doubtful(rest.into()),
         _how => Fact::Unsuitable(text.into()),
     }
 }
@@ -199,4 +201,22 @@ fn a_node_that_may_never_run_a_service_is_not_asked_for_it() {
         programs,
         ["alpha /one", "alpha /three", "beta /two", "gamma /two"]
     );
+}
+
+#[test]
+fn an_agent_behind_what_may_bring_its_files_is_not_asked_ahead() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/environment");
+    let text = fs::read_to_string(folder.join("16-agents.txt")).unwrap();
+    let source = text.split(DIVIDER).next().unwrap();
+    let loaded = config::read("cluster.toml", source).unwrap();
+    let asker = NodeName::new("alpha").unwrap();
+    let all = asks(&loaded.spec, &Attributes::new(), &asker);
+    let asked: Vec<String> = questions_for(&all, &asker)
+        .iter()
+        .filter_map(|question| match question {
+            Question::Agent { address, .. } => Some(address.to_string()),
+            _other => None,
+        })
+        .collect();
+    assert_eq!(asked, ["db/disk", "mail/server", "web/server"]);
 }

@@ -10,7 +10,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::spec::MountSource;
+use crate::operation::ResourceAddress;
+use crate::spec::{AgentSpec, MountSource};
 use crate::time::WallTime;
 use crate::{CardName, duration};
 
@@ -87,6 +88,13 @@ pub enum Question {
         /// Where.
         at: SocketAddr,
     },
+    /// Whether a resource agent would do with what a resource tells it (OCF: `validate-all`).
+    Agent {
+        /// Which resource.
+        address: ResourceAddress,
+        /// The agent and its parameters.
+        agent: AgentSpec,
+    },
     /// Whether a fence agent is there and can be executed.
     FenceAgent {
         /// Name or absolute path.
@@ -117,6 +125,8 @@ pub enum Fact {
     Missing,
     /// It is there and cannot be used as it is: why, in words.
     Unsuitable(String),
+    /// It is there, and may not do as it is: why, in words.
+    Doubtful(String),
     /// An account.
     Account {
         /// Number of the user.

@@ -9,8 +9,10 @@ pub(crate) const REASON_PREFIX: &str = "ocf-exit-reason:";
 /// Exit statuses of the resource agent API 1.1, those for degraded services included.
 pub(crate) mod ocf {
     pub(crate) const SUCCESS: i32 = 0;
+    pub(crate) const WRONG_ARGUMENTS: i32 = 2;
     pub(crate) const UNIMPLEMENTED: i32 = 3;
     pub(crate) const NOT_INSTALLED: i32 = 5;
+    pub(crate) const NOT_CONFIGURED: i32 = 6;
     pub(crate) const NOT_RUNNING: i32 = 7;
     pub(crate) const PROMOTED: i32 = 8;
     pub(crate) const FAILED_PROMOTED: i32 = 9;
@@ -82,11 +84,11 @@ pub(crate) fn reason(output: &str) -> Option<&str> {
 pub(crate) fn ocf_words(status: i32) -> Option<&'static str> {
     Some(match status {
         1 => "an error",
-        2 => "wrong arguments",
+        ocf::WRONG_ARGUMENTS => "wrong arguments",
         ocf::UNIMPLEMENTED => "not implemented",
         4 => "not permitted",
         ocf::NOT_INSTALLED => "not installed",
-        6 => "not configured",
+        ocf::NOT_CONFIGURED => "not configured",
         ocf::NOT_RUNNING => "not running",
         ocf::PROMOTED => "running and promoted",
         ocf::FAILED_PROMOTED => "failed while promoted",

@@ -288,7 +288,7 @@ pub async fn of_program(path: &Path) -> Result<Metadata, MetadataError> {
         path: path.to_owned(),
         source,
     };
-    let mut child = command(path).spawn().map_err(run)?;
+    let mut child = command(path, "meta-data").spawn().map_err(run)?;
     let read = timeout(LIMIT, read_all(&mut child)).await;
     let (status, said, errors) = match read {
         Ok(read) => read.map_err(run)?,
@@ -311,12 +311,13 @@ pub async fn of_program(path: &Path) -> Result<Metadata, MetadataError> {
     parse(text.trim_start())
 }
 
-fn command(path: &Path) -> Command {
+/// An agent that is called for itself, not for a resource.
+pub(super) fn command(path: &Path, action: &str) -> Command {
     // ROOT/resource.d/PROVIDER/TYPE
     let root = path.ancestors().nth(3).unwrap_or(Path::new("/usr/lib/ocf"));
     let mut command = Command::new(path);
     command
-        .arg("meta-data")
+        .arg(action)
         .env_clear()
         .env("PATH", crate::program::PATH)
         .env("OCF_ROOT", root)
@@ -335,9 +336,9 @@ fn command(path: &Path) -> Command {
     command
 }
 
-type ReadAll = (std::process::ExitStatus, Vec<u8>, Vec<u8>);
+pub(super) type ReadAll = (std::process::ExitStatus, Vec<u8>, Vec<u8>);
 
-async fn read_all(child: &mut Child) -> std::io::Result<ReadAll> {
+pub(super) async fn read_all(child: &mut Child) -> std::io::Result<ReadAll> {
     let (mut said, mut errors) = (Vec::new(), Vec::new());
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let out = async {
@@ -358,7 +359,7 @@ async fn read_all(child: &mut Child) -> std::io::Result<ReadAll> {
 }
 
 /// KILL to the program and what it started.
-fn end(child: &Child) {
+pub(super) fn end(child: &Child) {
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
     if let Some(group) = pid.and_then(Pid::from_raw) {
         // It may have ended at this very moment.

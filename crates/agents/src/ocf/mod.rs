@@ -15,6 +15,7 @@ pub(crate) mod operate;
 mod places;
 pub(crate) mod script;
 mod tools;
+pub(crate) mod validate;
 
 pub use places::AgentPlaces;
 pub use tools::TOOLS;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use model::environment::Question;
+use model::operation::ResourceAddress;
 use model::spec::{Attachment, Elsewhere, FenceDeviceSpec, ResourceKind, ServiceSpec};
 use model::{CardName, NetworkName, NodeName, ServiceName, Spec};
 
@@ -173,8 +174,21 @@ fn of_service(
     (node, asker): (&NodeName, &NodeName),
     asks: &mut Vec<Ask>,
 ) {
-    for resource in &service.resources {
-        for question in kinds::inspect(&resource.kind) {
+    for (place, resource) in service.resources.iter().enumerate() {
+        let mut questions = kinds::inspect(&resource.kind);
+        if let ResourceKind::Agent(agent) = &resource.kind
+            && agent.ocf().is_some()
+            && kinds::is_asked_ahead(service, place)
+        {
+            questions.push(Question::Agent {
+                address: ResourceAddress {
+                    service: name.clone(),
+                    resource: resource.name.clone(),
+                },
+                agent: agent.clone(),
+            });
+        }
+        for question in questions {
             if is_hidden(spec, &resource.kind, &question) {
                 continue;
             }

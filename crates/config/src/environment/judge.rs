@@ -139,6 +139,7 @@ impl<'a> Court<'a> {
             Fact::Time(_) | Fact::Cards(_) => None,
             Fact::Missing => Some(missing(question, nodes)),
             Fact::Unsuitable(how) => Some(unsuitable(question, how, nodes)),
+            Fact::Doubtful(how) => Some(unsuitable(question, how, nodes).warning()),
             Fact::Taken(by) => Some(taken(question, by, nodes)),
             Fact::TakenBy { neighbour } => self.stranger(question, neighbour, nodes),
             Fact::On(card) => self.misplaced(question, card, nodes),
@@ -416,6 +417,10 @@ fn subject(question: &Question) -> String {
         Question::Port { at } => format!("who listens on {at}"),
         Question::FenceAgent { agent } => format!("whether there is a fence agent {agent}"),
         Question::HostName { name } => format!("where {name} is"),
+        Question::Agent { address, agent } => {
+            let agent = &agent.agent;
+            format!("whether {agent} accepts what {address} tells it")
+        }
         Question::Clock => "what time it is".into(),
         Question::Space => "how much room it has".into(),
         Question::HardwareAddresses => "what cards it has".into(),
@@ -529,6 +534,14 @@ fn unsuitable(question: &Question, how: &str, nodes: &[NodeName]) -> Charge {
             Code::DeviceMissing,
             format!("{path} {how} on {on}"),
             "name a block device, or a file with a file system in it".to_string(),
+        ),
+        Question::Agent { address, agent } => (
+            Code::AgentRefuses,
+            format!("{} does not accept {address} on {on}: {how}", agent.agent),
+            format!(
+                "correct `options` (`mainstay agent info {}`), mend it on {on}, or keep the service from there with `only` or `never_on`",
+                agent.agent
+            ),
         ),
         Question::Card { name } => {
             let message = format!("card {name} {how} on {on}");

@@ -3,7 +3,7 @@
 use model::environment::Question;
 use model::spec::{
     AddressSpec, AgentSpec, CommandSpec, FsckPolicy, MountSource, MountSpec, ProcessSpec, Ready,
-    ResourceKind,
+    ResourceKind, ServiceSpec,
 };
 
 /// What a node is asked before it may run a resource of this kind. The cards of an address
@@ -94,6 +94,23 @@ fn of_agent(agent: &AgentSpec) -> Vec<Question> {
     vec![Question::Program { path, user: None }]
 }
 
+/// Whether an agent can be asked about a resource before anything of its service runs: what
+/// stands before it brings nothing that it may look for. Addresses and routes bring no files.
+pub(super) fn is_asked_ahead(service: &ServiceSpec, place: usize) -> bool {
+    let brings_nothing = |kind: &ResourceKind| match kind {
+        ResourceKind::Address(_) | ResourceKind::Route(_) => true,
+        ResourceKind::Agent(agent) => agent.ocf().is_some_and(|(_, kind)| kind.starts_with("IP")),
+        ResourceKind::Process(_)
+        | ResourceKind::Command(_)
+        | ResourceKind::Mount(_)
+        | ResourceKind::Systemd(_)
+        | ResourceKind::Export(_)
+        | ResourceKind::VolumeGroup(_) => false,
+    };
+    let mut before = service.resources[..place].iter();
+    service.rules.together_with.is_empty() && before.all(|it| brings_nothing(&it.kind))
+}
+
 fn tool(name: &str) -> Question {
     Question::Tool {
         name: name.to_string(),
@@ -122,6 +139,7 @@ pub(super) fn path_of(question: &Question) -> Option<&str> {
         | Question::Address { .. }
         | Question::Port { .. }
         | Question::FenceAgent { .. }
+        | Question::Agent { .. }
         | Question::HostName { .. }
         | Question::Clock
         | Question::Space
