@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use common::{Grouping, Node, PATIENCE, eventually, failed, on_own_node, resource};
 use expect_test::{Expect, expect};
+use model::environment::{Fact, Question};
 use model::operation::{About, CopiesTold, Notice, NoticeTime, Outcome, Verb};
 use model::spec::{AgentSpec, Depth, ResourceKind, ResourceSpec};
 use model::{NodeName, ServiceName};
@@ -665,4 +666,62 @@ fn debian_s_file_system_is_mounted_and_unmounted() {
             eventually("unmounted", || !to.join("page").exists()).await;
         },
     );
+}
+
+#[test]
+fn an_agent_says_whether_it_accepts_a_resource() {
+    on_own_node("an_agent_says_whether_it_accepts_a_resource", async || {
+        let dir = tempfile::tempdir().unwrap();
+        let node = Node::new(dir.path(), Grouping::Session);
+        let described = r#"
+if [ $1 = meta-data ]; then
+  echo '<resource-agent name="thing"><actions><action name="validate-all" timeout="5s"/></actions></resource-agent>'
+  exit 0
+fi
+test $1 = validate-all || exit 3
+"#;
+        let unsuitable = |how: &str| Fact::Unsuitable(how.to_owned());
+        for (answer, fact) in [
+            ("exit 0", Fact::Fine),
+            ("exit 3", Fact::Fine),
+            (
+                "echo ocf-exit-reason:no file $OCF_RESKEY_file >&2; exit 6",
+                unsuitable("validate-all: no file /x (exit 6: not configured)"),
+            ),
+            ("exit 5", unsuitable("validate-all: exit 5: not installed")),
+            (
+                "exit 2",
+                unsuitable("validate-all: exit 2: wrong arguments"),
+            ),
+            (
+                "exit 1",
+                Fact::Doubtful("validate-all: exit 1: an error".to_owned()),
+            ),
+            (
+                "sleep 60",
+                Fact::Unknown("`validate-all` does not end".to_owned()),
+            ),
+        ] {
+            write_agent(&node, &format!("{described}{answer}"));
+            assert_eq!(accepted(&node).await, fact, "{answer}");
+        }
+        // One that does not describe the action is not called with it.
+        let text = "test $1 = meta-data && echo '<resource-agent/>' && exit 0; exit 6";
+        write_agent(&node, text);
+        assert_eq!(accepted(&node).await, Fact::Fine);
+    });
+}
+
+/// What the agent `ocf:test:thing` says of a resource.
+async fn accepted(node: &Node) -> Fact {
+    let spec = agent("ocf:test:thing", &[("file", "/x")]);
+    let ResourceKind::Agent(agent) = spec.kind.clone() else {
+        panic!("{spec:?}");
+    };
+    let question = Question::Agent {
+        address: common::address_of(&spec),
+        agent,
+    };
+    let facts = node.agents.inspect(vec![question], Vec::new()).await;
+    facts.into_iter().next().unwrap()
 }

@@ -1,5 +1,7 @@
 //! What a resource is made of in our file.
 
+use std::collections::BTreeMap;
+
 use super::super::attributes::Values;
 use super::super::source::{Xml, id};
 use super::super::values;
@@ -11,6 +13,9 @@ pub(super) type Lines = Vec<(String, String)>;
 
 /// What stands for a value that a person has to fill in: the help follows it.
 pub(super) const OPEN: &str = "    # ";
+
+/// Beyond this a level is a slip, and `depth` does not take it.
+const DEPTH_MAX: u32 = 1000;
 
 /// File systems with a block device that several machines may have mounted at one time.
 const SHARED_FILESYSTEMS: [&str; 3] = ["gfs2", "lustre", "ocfs2"];
@@ -43,8 +48,14 @@ pub(super) fn lines(
         ["ocf", "heartbeat", "IPaddr2" | "IPaddr"] => address(&mut parameters),
         ["ocf", "heartbeat", "Filesystem"] => mount(&mut parameters),
         ["ocf", provider, kind] if ![provider, kind].iter().any(|part| is_no_name(part)) => {
-            Ok(agent((provider, kind), &mut parameters, &mut lost))
+            let mut lines = agent((provider, kind), &mut parameters, &mut lost);
+            lines.extend(depth(carry, element));
+            Ok(lines)
         }
+        ["lsb", _, script] if !is_no_name(script) => Ok(vec![(
+            "agent".to_string(),
+            quoted(&format!("lsb:{script}")),
+        )]),
         ["lsb", _, script] => Ok(vec![("command".to_string(), script_command(script))]),
         ["systemd", _, unit] => Ok(vec![("systemd".to_string(), quoted(&full_name(unit)))]),
         [class, _, agent] => Err(format!("{class}:{agent} has no counterpart yet")),
@@ -94,12 +105,8 @@ fn is_secret(parameter: &str) -> bool {
         .any(|part| parameter.contains(part))
 }
 
-/// Whether it is what an agent of others operates, which may have roles and may move live.
-pub(super) fn is_agent(lines: &Lines) -> bool {
-    lines.iter().any(|(key, _)| key == "agent")
-}
-
-/// Whether these are operated by an agent of the Open Cluster Framework.
+/// Whether it is what an agent of the Open Cluster Framework operates, which may have roles, may
+/// move live, and may hear of copies.
 pub(super) fn is_ocf(lines: &Lines) -> bool {
     let is_ocf = |value: &str| value.starts_with("\"ocf:");
     lines
@@ -191,7 +198,6 @@ fn device_path(device: &str) -> Option<String> {
     device.starts_with('/').then(|| device.to_string())
 }
 
-/// An init script keeps to the same codes as a command of our file.
 /// A CIB may leave out that a unit is a service.
 fn full_name(unit: &str) -> String {
     match unit.contains('.') {
@@ -200,6 +206,7 @@ fn full_name(unit: &str) -> String {
     }
 }
 
+/// An init script that is named by its path keeps to the same codes as a command of our file.
 fn script_command(script: &str) -> String {
     let path = match script.starts_with('/') {
         true => script.to_string(),
@@ -222,11 +229,9 @@ fn limits(carry: &Carry<'_, '_>, element: Xml<'_>) -> Lines {
             lines.push((name.to_string(), quoted(&time(milliseconds))));
         }
     };
-    let operations = carry.draft.source.children(element, "operations");
-    let ops: Vec<_> = operations
-        .into_iter()
-        .flat_map(|list| carry.draft.source.children(list, "op"))
-        .collect();
+    let mut ops = operations(carry, element);
+    // The usual question before the deeper ones, which have a rhythm of their own.
+    ops.sort_by_key(|op| level(carry, *op));
     let find = |verb: &str| ops.iter().find(|op| op.attribute("name") == Some(verb));
     let span = |verb: &str, attribute: &str| {
         find(verb)
@@ -240,4 +245,45 @@ fn limits(carry: &Carry<'_, '_>, element: Xml<'_>) -> Lines {
     add("status_limit", span("monitor", "timeout"));
     add("every", span("monitor", "interval"));
     lines
+}
+
+fn operations<'a>(carry: &Carry<'_, 'a>, element: Xml<'a>) -> Vec<Xml<'a>> {
+    let lists = carry.draft.source.children(element, "operations");
+    let ops = lists
+        .into_iter()
+        .flat_map(|list| carry.draft.source.children(list, "op"));
+    ops.collect()
+}
+
+/// How deep a question looks: the level that it gives the agent.
+fn level(carry: &Carry<'_, '_>, op: Xml<'_>) -> u32 {
+    let source = &carry.draft.source;
+    let lists = source.children(op, "instance_attributes").into_iter();
+    let pairs = lists.flat_map(|list| source.children(list, "nvpair"));
+    let levels = pairs
+        .filter(|pair| pair.attribute("name") == Some("OCF_CHECK_LEVEL"))
+        .filter_map(|pair| pair.attribute("value")?.trim().parse().ok());
+    levels.last().unwrap_or_default()
+}
+
+/// The deeper questions with their rhythm, each level once.
+fn depth(carry: &Carry<'_, '_>, element: Xml<'_>) -> Lines {
+    let mut depth = BTreeMap::new();
+    for op in operations(carry, element) {
+        let level = level(carry, op);
+        let every = op.attribute("interval").and_then(values::milliseconds);
+        let every = every.filter(|every| (1..=86_400_000).contains(every));
+        if op.attribute("name") == Some("monitor") && (1..=DEPTH_MAX).contains(&level) {
+            let every = every.map(|every| (level, every));
+            depth.extend(every.filter(|(level, _)| !depth.contains_key(level)));
+        }
+    }
+    if depth.is_empty() {
+        return Lines::new();
+    }
+    let depth = depth.into_iter();
+    let depth: Vec<String> = depth
+        .map(|(level, every)| format!("{level} = {}", quoted(&time(every))))
+        .collect();
+    vec![("depth".to_string(), format!("{{ {} }}", depth.join(", ")))]
 }

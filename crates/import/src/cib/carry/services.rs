@@ -109,7 +109,7 @@ fn copied<'a>(carry: &mut Carry<'_, 'a>, element: Xml<'a>) -> Option<Service<'a>
     }
     if let Some(roles) = &rules.promotable {
         let takes = service.resources.iter();
-        if roles.max == 0 || !takes.map(|(_, lines)| lines).any(kinds::is_agent) {
+        if roles.max == 0 || !takes.map(|(_, lines)| lines).any(kinds::is_ocf) {
             let text =
                 format!("{shown}: its copies have roles, and none of them can be promoted here");
             carry.leave(element, text);
@@ -451,7 +451,7 @@ fn moves_live(carry: &Carry<'_, '_>, service: &Service<'_>, parts: &[ResourceIx]
         draft.resource(service.ix).kind,
         Kind::Single | Kind::Group { .. }
     );
-    let can = |(_, lines): &(Xml<'_>, kinds::Lines)| kinds::is_agent(lines);
+    let can = |(_, lines): &(Xml<'_>, kinds::Lines)| kinds::is_ocf(lines);
     let [part] = parts else { return false };
     is_alone && service.resources.iter().all(can) && draft.resource(*part).settings.live_migration
 }
