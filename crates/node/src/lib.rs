@@ -23,6 +23,7 @@ mod dog;
 mod duties;
 mod estimate;
 mod executor;
+mod hearing;
 mod levels;
 mod lies;
 mod locks;

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use membership::{Event, Recovery, Silence};
-use model::operation::{Notice, Operation, OperationReport, ResourceAddress};
+use model::operation::{Operation, OperationReport, ResourceAddress};
 use model::plant::{self, Plant};
 use model::seen::FenceResult;
 use model::spec::{NoQuorumPolicy, ResourceSpec};
 use model::{
     BootId, CardName, ClaimEpoch, ClusterTime, Command, Instant, Lineage, NetworkName, NodeId,
-    NodeName, OperationId, Stamped, WallTime,
+    NodeName, Stamped, WallTime,
 };
 use quorum::arbiter::Ask;
 use raft::{Arbiter, PersistSeq, Raft};
@@ -481,25 +481,6 @@ impl Node {
     /// An operation has ended.
     pub fn handle_operation(&mut self, report: OperationReport, now: Instant) {
         self.executor.handle_report(report, now);
-        self.advance(now);
-    }
-
-    /// Another node tells what happens to a copy there. The operation that tells the copy here,
-    /// if that runs.
-    pub fn handle_notice(
-        &mut self,
-        address: &ResourceAddress,
-        notice: Notice,
-        now: Instant,
-    ) -> Option<OperationId> {
-        let told = self.executor.take_notice(address, notice);
-        self.advance(now);
-        told
-    }
-
-    /// The wait for the answer to a notice is over.
-    pub fn handle_told(&mut self, id: OperationId, now: Instant) {
-        self.executor.handle_told(id);
         self.advance(now);
     }
 
