@@ -206,7 +206,7 @@ fn a_node_that_may_never_run_a_service_is_not_asked_for_it() {
 #[test]
 fn an_agent_behind_what_may_bring_its_files_is_not_asked_ahead() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/environment");
-    let text = fs::read_to_string(folder.join("16-agents.txt")).unwrap();
+    let text = fs::read_to_string(folder.join("17-agents.txt")).unwrap();
     let source = text.split(DIVIDER).next().unwrap();
     let loaded = config::read("cluster.toml", source).unwrap();
     let asker = NodeName::new("alpha").unwrap();
