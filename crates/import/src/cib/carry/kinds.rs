@@ -260,10 +260,10 @@ fn level(carry: &Carry<'_, '_>, op: Xml<'_>) -> u32 {
     let source = &carry.draft.source;
     let lists = source.children(op, "instance_attributes").into_iter();
     let pairs = lists.flat_map(|list| source.children(list, "nvpair"));
-    let levels = pairs
+    let mut levels = pairs
         .filter(|pair| pair.attribute("name") == Some("OCF_CHECK_LEVEL"))
         .filter_map(|pair| pair.attribute("value")?.trim().parse().ok());
-    levels.last().unwrap_or_default()
+    levels.next_back().unwrap_or_default()
 }
 
 /// The deeper questions with their rhythm, each level once.
