@@ -823,6 +823,7 @@ fn failure(names: &[&str], down: &[(&str, &str)], back: &[(&str, &str)]) -> Fail
                 outage: outage(860, Some(7)),
             })
             .collect(),
+        ..FailureView::default()
     }
 }
 
@@ -846,6 +847,43 @@ fn what_if(request: &WhatIfRequest) -> Result<WhatIfReply, ApiError> {
             return Ok(WhatIfReply {
                 singles: vec![alpha],
                 rules: vec![rule(true)],
+                ..WhatIfReply::default()
+            });
+        }
+        ["card:alpha/eth0"] => {
+            let mut card = failure(&["card alpha/eth0"], &[], &[]);
+            card.carried.push(api::CarriedView {
+                service: "web".into(),
+                node: "alpha".into(),
+                card: "eth1".into(),
+                outage: api::OutageView {
+                    text: "about 80 ms without answer; estimated".into(),
+                    about_ms: 80,
+                    ..api::OutageView::default()
+                },
+            });
+            return Ok(WhatIfReply {
+                singles: vec![card],
+                ..WhatIfReply::default()
+            });
+        }
+        ["beta"] => {
+            let mut beta = failure(&["node beta"], &[], &[("db:1", "gamma")]);
+            beta.roles = vec![
+                api::RoleView {
+                    service: "db".into(),
+                    node: Some("alpha".into()),
+                    because: None,
+                    outage: Some(outage(910, Some(4))),
+                },
+                api::RoleView {
+                    service: "mail".into(),
+                    because: Some("no copy can be promoted".into()),
+                    ..api::RoleView::default()
+                },
+            ];
+            return Ok(WhatIfReply {
+                singles: vec![beta],
                 ..WhatIfReply::default()
             });
         }
