@@ -827,6 +827,46 @@ fn failure(names: &[&str], down: &[(&str, &str)], back: &[(&str, &str)]) -> Fail
     }
 }
 
+fn alone(failure: FailureView) -> WhatIfReply {
+    WhatIfReply {
+        singles: vec![failure],
+        ..WhatIfReply::default()
+    }
+}
+
+fn a_card_of_alpha() -> FailureView {
+    let mut card = failure(&["card alpha/eth0"], &[], &[]);
+    card.carried.push(api::CarriedView {
+        service: "web".into(),
+        node: "alpha".into(),
+        card: "eth1".into(),
+        outage: api::OutageView {
+            text: "about 80 ms without answer; estimated".into(),
+            about_ms: 80,
+            ..api::OutageView::default()
+        },
+    });
+    card
+}
+
+fn beta_with_roles() -> FailureView {
+    let mut beta = failure(&["node beta"], &[], &[("db:1", "gamma")]);
+    beta.roles = vec![
+        api::RoleView {
+            service: "db".into(),
+            node: Some("alpha".into()),
+            because: None,
+            outage: Some(outage(910, Some(4))),
+        },
+        api::RoleView {
+            service: "mail".into(),
+            because: Some("no copy can be promoted".into()),
+            ..api::RoleView::default()
+        },
+    ];
+    beta
+}
+
 /// Three nodes with one network, as a daemon would tell of them.
 fn what_if(request: &WhatIfRequest) -> Result<WhatIfReply, ApiError> {
     let unproven = "waits until alpha is proven off: power-alpha: it does not answer";
@@ -850,43 +890,8 @@ fn what_if(request: &WhatIfRequest) -> Result<WhatIfReply, ApiError> {
                 ..WhatIfReply::default()
             });
         }
-        ["card:alpha/eth0"] => {
-            let mut card = failure(&["card alpha/eth0"], &[], &[]);
-            card.carried.push(api::CarriedView {
-                service: "web".into(),
-                node: "alpha".into(),
-                card: "eth1".into(),
-                outage: api::OutageView {
-                    text: "about 80 ms without answer; estimated".into(),
-                    about_ms: 80,
-                    ..api::OutageView::default()
-                },
-            });
-            return Ok(WhatIfReply {
-                singles: vec![card],
-                ..WhatIfReply::default()
-            });
-        }
-        ["beta"] => {
-            let mut beta = failure(&["node beta"], &[], &[("db:1", "gamma")]);
-            beta.roles = vec![
-                api::RoleView {
-                    service: "db".into(),
-                    node: Some("alpha".into()),
-                    because: None,
-                    outage: Some(outage(910, Some(4))),
-                },
-                api::RoleView {
-                    service: "mail".into(),
-                    because: Some("no copy can be promoted".into()),
-                    ..api::RoleView::default()
-                },
-            ];
-            return Ok(WhatIfReply {
-                singles: vec![beta],
-                ..WhatIfReply::default()
-            });
-        }
+        ["card:alpha/eth0"] => return Ok(alone(a_card_of_alpha())),
+        ["beta"] => return Ok(alone(beta_with_roles())),
         [other, ..] => {
             let message = format!("there is no `{other}` that could fail");
             return Err(ErrorCode::NoSuchFailure.error(message));
