@@ -50,7 +50,8 @@ pub use status::{
 pub use time::Timestamp;
 pub use view::StatusExtra;
 pub use what_if::{
-    BackView, DownView, FailureView, OutageView, RuleView, WhatIfReply, WhatIfRequest,
+    BackView, CarriedView, DownView, FailureView, OutageView, RoleView, RuleView, WhatIfReply,
+    WhatIfRequest,
 };
 pub use witness::{GrantView, WitnessReply, WitnessRequest, WitnessView, Witnesses};
 

@@ -123,6 +123,16 @@ pub enum Order {
         /// What.
         order: CheckOrder,
     },
+    /// Something is done to checks of a node.
+    NodeChecks {
+        /// Of which node.
+        node: NodeName,
+        /// Which; none: all of the node.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        check: Option<CheckName>,
+        /// What: a pause, its end, or a question now.
+        order: CheckOrder,
+    },
     /// A ticket comes here, goes, or is about to go.
     Ticket {
         /// Which.
@@ -185,6 +195,7 @@ impl Order {
             | Self::Maintenance { .. }
             | Self::Attribute { .. }
             | Self::Checks { .. }
+            | Self::NodeChecks { .. }
             | Self::Ticket { .. }
             | Self::TrustDevice { .. }
             | Self::TestFence { .. }
@@ -205,7 +216,8 @@ impl Order {
             | Self::Thaw { service }
             | Self::Clear { service } => Some(service),
             Self::Checks { service, .. } => service.as_ref(),
-            Self::Standby { .. }
+            Self::NodeChecks { .. }
+            | Self::Standby { .. }
             | Self::Online { .. }
             | Self::Rearm { .. }
             | Self::Maintenance { .. }
@@ -239,6 +251,7 @@ impl Order {
             | Self::Thaw { .. }
             | Self::Clear { .. }
             | Self::Checks { .. }
+            | Self::NodeChecks { .. }
             | Self::Ticket { .. }
             | Self::TrustDevice { .. }
             | Self::Halt
@@ -264,7 +277,7 @@ impl Order {
                 service: Some(service),
                 ..
             } => *service = name,
-            Self::Checks { service: None, .. } => {}
+            Self::Checks { service: None, .. } | Self::NodeChecks { .. } => {}
             Self::Standby { .. }
             | Self::Online { .. }
             | Self::Rearm { .. }
@@ -332,7 +345,10 @@ impl fmt::Display for Order {
                 service,
                 check,
                 order,
-            } => fmt_checks(f, service.as_ref(), check.as_ref(), order),
+            } => fmt_checks(f, service.as_ref().map(|it| it as _), check.as_ref(), order),
+            Self::NodeChecks { node, check, order } => {
+                fmt_checks(f, Some(&format!("node:{node}")), check.as_ref(), order)
+            }
             Self::Ticket { ticket, standing } => {
                 let word = match standing {
                     TicketStanding::Granted => "grant",
@@ -355,14 +371,14 @@ impl fmt::Display for Order {
 
 fn fmt_checks(
     f: &mut fmt::Formatter<'_>,
-    service: Option<&ServiceName>,
+    of: Option<&dyn fmt::Display>,
     check: Option<&CheckName>,
     order: &CheckOrder,
 ) -> fmt::Result {
     write!(f, "checks {}", order.word())?;
-    match (service, check) {
-        (Some(service), Some(check)) => write!(f, " {service}/{check}")?,
-        (Some(service), None) => write!(f, " {service}")?,
+    match (of, check) {
+        (Some(of), Some(check)) => write!(f, " {of}/{check}")?,
+        (Some(of), None) => write!(f, " {of}")?,
         (None, _) => f.write_str(" --all")?,
     }
     match order {

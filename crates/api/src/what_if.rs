@@ -79,6 +79,41 @@ pub struct FailureView {
     pub down: Vec<DownView>,
     /// Services that are back after an outage. All others are not touched.
     pub back: Vec<BackView>,
+    /// Services that stay where they are, with addresses on another card of the same network.
+    #[serde(default)]
+    pub carried: Vec<CarriedView>,
+    /// Promoted roles that were touched.
+    #[serde(default)]
+    pub roles: Vec<RoleView>,
+}
+
+/// A service of which addresses are on another card.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarriedView {
+    /// Which.
+    pub service: String,
+    /// Where it runs, before and after.
+    pub node: String,
+    /// The card.
+    pub card: String,
+    /// For how long nobody reaches it: an estimate, as no cluster measures it.
+    pub outage: OutageView,
+}
+
+/// A promoted role.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleView {
+    /// Of which service.
+    pub service: String,
+    /// Where a copy is promoted that was not before; none where nobody can be.
+    #[serde(default)]
+    pub node: Option<String>,
+    /// Why nobody can be.
+    #[serde(default)]
+    pub because: Option<String>,
+    /// For how long too few are promoted, where that ends.
+    #[serde(default)]
+    pub outage: Option<OutageView>,
 }
 
 /// A service that is down.

@@ -48,6 +48,7 @@ fn node(state: NodeState) -> NodeSeen {
         attributes: BTreeMap::new(),
         maintenance: Maintenance::Off,
         networks: Box::default(),
+        checks: Box::default(),
     }
 }
 

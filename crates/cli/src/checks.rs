@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use api::{ApiError, CheckView, Order, Status, routes};
 use clap::{Args, Subcommand};
-use model::ServiceName;
 use model::checks::{CheckName, CheckOrder, CheckTuning};
+use model::{NodeName, ServiceName};
 
 use crate::args::ActArgs;
 use crate::client::Client;
@@ -17,6 +17,9 @@ use crate::order;
 use crate::screen::{Form, Screen, Tone};
 use crate::status_text::Look;
 use crate::table::{Cell, cell, table, toned};
+
+/// Before the name of a node. Copies of a service called `node` are meant all together.
+const NODE: &str = "node:";
 
 /// Answers that are shown of each check.
 const HISTORY_SHOWN: usize = 10;
@@ -35,8 +38,8 @@ pub struct ChecksArgs {
 /// `checks list`.
 #[derive(Debug, Args)]
 struct ListArgs {
-    /// Of which service; without, of all services and nodes
-    #[arg(value_name = "SERVICE[/CHECK]")]
+    /// Of which service or node; without, of all
+    #[arg(value_name = "SERVICE|node:NODE[/CHECK]")]
     target: Option<Target>,
     /// The last answers of each, too
     #[arg(long)]
@@ -54,6 +57,7 @@ enum ChecksCommand {
     #[command(after_help = "Examples:
   mainstay checks pause web --for 30m
   mainstay checks pause web/http-1
+  mainstay checks pause node:alpha/disk     a check of a node
   mainstay checks pause --all")]
     Pause {
         #[command(flatten)]
@@ -131,7 +135,10 @@ enum ChecksCommand {
 #[derive(Debug, Args)]
 struct Whom {
     /// Which
-    #[arg(value_name = "SERVICE[/CHECK]", required_unless_present = "all")]
+    #[arg(
+        value_name = "SERVICE|node:NODE[/CHECK]",
+        required_unless_present = "all"
+    )]
     target: Option<Target>,
     /// Those of all services
     #[arg(long, conflicts_with = "target")]
@@ -160,23 +167,47 @@ struct Limits {
     within: Option<Duration>,
 }
 
-/// `SERVICE` or `SERVICE/CHECK`.
+/// `SERVICE`, `SERVICE/CHECK`, `node:NODE` or `node:NODE/CHECK`.
 #[derive(Debug, Clone)]
 struct Target {
-    service: ServiceName,
+    of: Whose,
     check: Option<CheckName>,
+}
+
+/// Whose checks are meant.
+#[derive(Debug, Clone)]
+enum Whose {
+    Service(ServiceName),
+    Node(NodeName),
+}
+
+impl Target {
+    fn order(self, order: CheckOrder) -> Order {
+        let check = self.check;
+        match self.of {
+            Whose::Service(service) => Order::Checks {
+                service: Some(service),
+                check,
+                order,
+            },
+            Whose::Node(node) => Order::NodeChecks { node, check, order },
+        }
+    }
 }
 
 impl FromStr for Target {
     type Err = model::id::NameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (service, check) = match text.split_once('/') {
-            Some((service, check)) => (service, Some(check.parse()?)),
+        let (of, check) = match text.split_once('/') {
+            Some((of, check)) => (of, Some(check.parse()?)),
             None => (text, None),
         };
-        let service = service.parse()?;
-        Ok(Self { service, check })
+        let of = match of.strip_prefix(NODE) {
+            Some(node) => Whose::Node(node.parse()?),
+            None => Whose::Service(of.parse()?),
+        };
+        Ok(Self { of, check })
     }
 }
 
@@ -217,14 +248,13 @@ pub(crate) fn run(
             (Some(target), CheckOrder::Set { tuning }, act)
         }
     };
-    let (service, check) = match target {
-        Some(target) => (Some(target.service), target.check),
-        None => (None, None),
-    };
-    let order = Order::Checks {
-        service,
-        check,
-        order,
+    let order = match target {
+        Some(target) => target.order(order),
+        None => Order::Checks {
+            service: None,
+            check: None,
+            order,
+        },
     };
     order::give(client, screen, form, (order, act))
 }
@@ -233,16 +263,9 @@ pub(crate) fn run(
 fn install(client: &Client, (screen, form): (&mut Screen, Form), what: &str, act: ActArgs) -> Done {
     let path = PathBuf::from(what);
     let removed = what.parse::<Target>().ok();
-    if let Some(Target {
-        service,
-        check: Some(check),
-    }) = removed.filter(|_| !path.exists())
-    {
-        let order = Order::Checks {
-            service: Some(service),
-            check: Some(check),
-            order: CheckOrder::Install { check: None },
-        };
+    let removed = removed.filter(|target| target.check.is_some() && !path.exists());
+    if let Some(target) = removed {
+        let order = target.order(CheckOrder::Install { check: None });
         return order::give(client, screen, form, (order, act));
     }
     let file = File::open(&path)?;
@@ -279,27 +302,14 @@ fn install(client: &Client, (screen, form): (&mut Screen, Form), what: &str, act
 fn list(client: &Client, screen: &mut Screen, (form, look): (Form, Look), args: &ListArgs) -> Done {
     let status: Status = client.get(routes::STATUS)?;
     let target = args.target.as_ref();
-    if let Some(target) = target {
-        order::known_service(target.service.as_str(), &status)?;
+    if let Some(Target {
+        of: Whose::Service(service),
+        ..
+    }) = target
+    {
+        order::known_service(service.as_str(), &status)?;
     }
-    let services = status
-        .services
-        .iter()
-        .filter(|service| target.is_none_or(|t| service.is_of(t.service.as_str())));
-    let mut found: Vec<(String, &CheckView)> = services
-        .flat_map(|service| service.checks.iter().map(|c| (service.name.clone(), c)))
-        .filter(|(_, check)| {
-            let wanted = target.and_then(|target| target.check.as_ref());
-            wanted.is_none_or(|wanted| check.name == wanted.as_str())
-        })
-        .collect();
-    if target.is_none() {
-        let nodes = status.nodes.iter();
-        found.extend(nodes.flat_map(|node| {
-            let name = format!("node {}", node.name);
-            node.checks.iter().map(move |check| (name.clone(), check))
-        }));
-    }
+    let found = listed(&status, target);
     if form == Form::Json {
         let all: Vec<serde_json::Value> = found
             .iter()
@@ -329,6 +339,35 @@ fn list(client: &Client, screen: &mut Screen, (form, look): (Form, Look), args: 
         }
     }
     Ok(Exit::Done)
+}
+
+/// The checks that are meant, and whose they are.
+fn listed<'a>(status: &'a Status, target: Option<&Target>) -> Vec<(String, &'a CheckView)> {
+    let services = status.services.iter().filter(|service| match target {
+        None => true,
+        Some(target) => match &target.of {
+            Whose::Service(name) => service.is_of(name.as_str()),
+            Whose::Node(_) => false,
+        },
+    });
+    let nodes = status.nodes.iter().filter(|node| match target {
+        None => true,
+        Some(target) => match &target.of {
+            Whose::Service(_) => false,
+            Whose::Node(name) => node.name == name.as_str(),
+        },
+    });
+    let of_services =
+        services.flat_map(|service| service.checks.iter().map(|c| (service.name.clone(), c)));
+    let of_nodes = nodes.flat_map(|node| {
+        let name = format!("node {}", node.name);
+        node.checks.iter().map(move |check| (name.clone(), check))
+    });
+    let wanted = target.and_then(|target| target.check.as_ref());
+    of_services
+        .chain(of_nodes)
+        .filter(|(_, check)| wanted.is_none_or(|wanted| check.name == wanted.as_str()))
+        .collect()
 }
 
 /// One check in the table of its service: name, kind, state, since when, how long it took,

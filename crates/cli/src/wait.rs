@@ -131,6 +131,7 @@ impl Goal {
             | Order::Maintenance { .. }
             | Order::Attribute { .. }
             | Order::Checks { .. }
+            | Order::NodeChecks { .. }
             | Order::Ticket { .. }
             | Order::TrustDevice { .. }
             | Order::TestFence { .. } => return None,

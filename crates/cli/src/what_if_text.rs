@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::{FailureView, RuleView, WhatIfReply};
+use api::{CarriedView, FailureView, RoleView, RuleView, WhatIfReply};
 use config::Colour;
 
 use crate::screen::{Tone, paint};
@@ -111,10 +111,57 @@ fn one(failure: &FailureView, colour: Colour) -> String {
         let head = format!("{} on {}", back.service, place(&back.node, &back.equals));
         rows.push(vec![cell(head), cell(&back.outage.text)]);
     }
+    for carried in &failure.carried {
+        let head = format!("{} stays on {}", carried.service, carried.node);
+        let text = format!("addresses go to {}: {}", carried.card, carried.outage.text);
+        rows.push(vec![cell(head), cell(text)]);
+    }
+    for role in &failure.roles {
+        rows.push(role_row(role));
+    }
     if rows.is_empty() {
         return "  no service is touched\n".to_string();
     }
     table(&[], &rows, 2, colour)
+}
+
+/// `db is promoted on beta`, and for how long nobody is.
+fn role_row(role: &RoleView) -> Vec<Cell> {
+    match (&role.node, &role.outage) {
+        (Some(node), Some(outage)) => vec![
+            cell(format!("{} is promoted on {node}", role.service)),
+            cell(&outage.text),
+        ],
+        (Some(_) | None, _) => vec![
+            toned(format!("{} is promoted nowhere", role.service), Tone::Bad),
+            cell(role.because.as_deref().unwrap_or_default()),
+        ],
+    }
+}
+
+/// The same in a line with others.
+fn role_part(role: &RoleView) -> String {
+    match (&role.node, &role.outage) {
+        (Some(node), Some(outage)) => {
+            format!("{} is promoted on {node}: {}", role.service, outage.text)
+        }
+        (Some(_) | None, _) => {
+            let because = role.because.as_deref().unwrap_or_default();
+            format!("{} is promoted nowhere: {because}", role.service)
+        }
+    }
+}
+
+fn carried_part(carried: &[CarriedView]) -> Option<String> {
+    let worst = carried.iter().max_by_key(|it| it.outage.about_ms)?;
+    let names: Vec<&str> = carried.iter().map(|it| it.service.as_str()).collect();
+    let verb = if names.len() == 1 { "stays" } else { "stay" };
+    Some(format!(
+        "{} {verb}, addresses go to {}: {}",
+        some(&names),
+        worst.card,
+        worst.outage.text
+    ))
 }
 
 fn place(node: &str, equals: &[String]) -> String {
@@ -200,7 +247,13 @@ fn outcome(failure: &FailureView) -> (Rank, String) {
         let at_worst = if back.len() == 1 { "" } else { "at worst " };
         parts.push(format!("{}: {at_worst}{worst}", some(&back)));
     }
-    let rank = match (failure.down.is_empty(), failure.back.is_empty()) {
+    parts.extend(carried_part(&failure.carried));
+    parts.extend(failure.roles.iter().map(role_part));
+    let is_unfilled = failure.roles.iter().any(|role| role.node.is_none());
+    let is_up = failure.down.is_empty() && !is_unfilled;
+    let is_untouched =
+        failure.back.is_empty() && failure.carried.is_empty() && failure.roles.is_empty();
+    let rank = match (is_up, is_untouched) {
         (false, _) => Rank::Down,
         (true, false) => Rank::Back,
         (true, true) => Rank::Nothing,

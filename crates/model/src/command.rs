@@ -498,6 +498,18 @@ pub enum Command {
         /// Who.
         by: UserName,
     },
+    /// What people do to checks of a node.
+    NodeChecks {
+        /// Of which node.
+        node: NodeName,
+        /// Which; none: all of the node.
+        #[serde(default)]
+        check: Option<CheckName>,
+        /// What: a pause, its end, or a question now.
+        order: CheckOrder,
+        /// Who.
+        by: UserName,
+    },
     /// A check is in another state than before.
     CheckTold {
         /// By which node.

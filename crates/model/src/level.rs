@@ -40,6 +40,7 @@ impl Command {
                 ..
             }
             | Self::Checks { .. }
+            | Self::NodeChecks { .. }
             | Self::CheckTold { .. }
             | Self::NetworksTold { .. }
             | Self::RearmCards { .. }

@@ -228,6 +228,13 @@ pub struct NodeSeen {
     /// What it tells of its networks.
     #[serde(default)]
     pub networks: Box<NetworksSeen>,
+    /// What people have done to its checks.
+    #[serde(default, skip_serializing_if = "is_untouched")]
+    pub checks: Box<ChecksSeen>,
+}
+
+fn is_untouched(checks: &ChecksSeen) -> bool {
+    checks.is_empty()
 }
 
 /// More fences of one node within an hour than any brake may allow.

@@ -4,9 +4,11 @@
 //! made up: everything works at the first try, but for what [`Faults`] says.
 
 mod live;
+pub(crate) mod networks;
+pub(crate) mod roles;
 pub(crate) mod timeline;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use model::command::Report;
 use model::roles::{RoleSeen, RoleStanding, RoleTold};
@@ -37,6 +39,8 @@ pub(crate) struct Faults {
     /// For each service the nodes where it fails as often as it is started there, and the
     /// resource that does.
     pub failing: BTreeMap<ServiceName, BTreeMap<NodeName, ResourceName>>,
+    /// What nodes have left of their networks.
+    pub left: networks::Left,
     /// Nodes that a half has proven off before it went on: their fence takes no more time.
     pub proven: BTreeSet<NodeName>,
 }
@@ -55,6 +59,9 @@ pub(crate) struct Play {
     at: Moment,
     faults: Faults,
     mode: Mode,
+    /// What nodes will tell of their networks.
+    words: VecDeque<networks::Word>,
+    pub roles: roles::Roles,
     pub time: Timeline,
     /// Nodes that cannot be proven off: one try is enough to know.
     unfenced: BTreeSet<NodeName>,
@@ -78,6 +85,8 @@ impl Play {
             at,
             faults: Faults::default(),
             mode,
+            words: VecDeque::new(),
+            roles: roles::Roles::default(),
             time: Timeline::default(),
             unfenced: BTreeSet::new(),
             first: None,
@@ -177,6 +186,7 @@ impl Play {
                 }
             }
             self.time.now_waits(waits);
+            self.watch_roles();
             if !self.proceed(plan.again_at) && is_settled {
                 break;
             }
@@ -271,14 +281,17 @@ impl Play {
         let ends: Vec<End> = self.services_ends().chain(self.fences_ends()).collect();
         let first = ends.iter().map(|end| end.at.about).min();
         let pause = self.pause(again_at);
-        let Some(next) = first.into_iter().chain(pause).min() else {
+        let told = self.next_word();
+        let Some(next) = first.into_iter().chain(pause).chain(told).min() else {
             return is_moved;
         };
         self.time.pass_until(next);
         is_moved |= pause == Some(next);
+        is_moved |= self.take_words();
         for end in ends.into_iter().filter(|end| end.at.about == next) {
             is_moved |= self.take_end(end);
         }
+        self.watch_roles();
         is_moved
     }
 
@@ -291,7 +304,7 @@ impl Play {
             let spec = self
                 .state
                 .spec()
-                .and_then(|spec| spec.services.get(service));
+                .and_then(|spec| spec.services.get(&service.service()));
             let otherwise = match (claim.goal, claim.scope) {
                 (Goal::Run, _) if claim.role == RoleSeen::Promoting => Measured::Promote,
                 (Goal::Run, _) if claim.role == RoleSeen::Demoting => Measured::Demote,

@@ -40,12 +40,18 @@
 //! first try; the cluster has settled before. That a node is lost is known from the start to
 //! those who plan, and nothing follows from it before `lost_after`. Fence devices and witnesses
 //! are reached by everybody who is left, but for witnesses inside a network that fails.
+//!
+//! A card that is lost with another one in its network on that node moves addresses to that one
+//! and no service. With the last one the node tells that the network is bad, and the planner does
+//! what it does then; a service that stays for want of a better node is told as down.
 
 mod assumed;
 mod failure;
+mod networks;
 mod one;
 mod pairs;
 mod relations;
+mod roles;
 mod rules;
 mod situation;
 mod standing;
@@ -54,7 +60,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use model::seen::NodeState;
-use model::{Moment, NodeId, NodeName, ServiceName};
+use model::{CardName, Moment, NodeId, NodeName, ServiceName};
 use state::State;
 use wire::raft::Arbiter;
 
@@ -132,8 +138,34 @@ pub enum Fate {
         /// decided; empty where nothing but the configuration has.
         equals: BTreeSet<NodeName>,
     },
+    /// It runs where it was, and its addresses are on another card of the same network.
+    Carried {
+        /// Where it runs.
+        node: NodeName,
+        /// The card.
+        card: CardName,
+        /// How long nobody reaches it: not measured, an estimate.
+        outage: Estimate,
+    },
     /// It is not back.
     Down {
+        /// Why, in words.
+        because: String,
+    },
+}
+
+/// What becomes of the promoted role of a service, where it was touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoleFate {
+    /// As many copies are promoted as before.
+    Back {
+        /// Where the last of them is promoted.
+        node: NodeName,
+        /// For how long fewer were.
+        outage: Estimate,
+    },
+    /// Fewer are than before.
+    Nobody {
         /// Why, in words.
         because: String,
     },
@@ -163,6 +195,8 @@ pub struct Outcome {
     pub deciders: Deciders,
     /// Services that ran before and are touched.
     pub fates: BTreeMap<ServiceName, Fate>,
+    /// Roles that somebody had before and that are touched.
+    pub roles: BTreeMap<ServiceName, RoleFate>,
 }
 
 impl Outcome {
@@ -170,8 +204,19 @@ impl Outcome {
     pub fn down(&self) -> impl Iterator<Item = (&ServiceName, &str)> {
         self.fates.iter().filter_map(|(name, fate)| match fate {
             Fate::Down { because } => Some((name, because.as_str())),
-            Fate::Back { .. } => None,
+            Fate::Back { .. } | Fate::Carried { .. } => None,
         })
+    }
+}
+
+impl Outcome {
+    /// Services that are not back, and those of which nobody has the role any more.
+    #[must_use]
+    pub fn missed(&self) -> BTreeSet<&ServiceName> {
+        let roles = self.roles.iter();
+        let unfilled = roles.filter(|(_, role)| matches!(role, RoleFate::Nobody { .. }));
+        let unfilled = unfilled.map(|(name, _)| name);
+        self.down().map(|(name, _)| name).chain(unfilled).collect()
     }
 }
 

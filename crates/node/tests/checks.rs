@@ -138,3 +138,53 @@ fn a_frozen_service_is_not_checked() {
         "#]],
     );
 }
+
+#[test]
+fn a_check_of_a_node_that_is_paused_says_nothing_until_its_pause_is_over() {
+    check(
+        "nodes a b c
+        node-checks
+        quiet 5s
+        checks-pause c page 4s
+        fault c node sick
+        fault b node sick
+        run 3s
+        run 4s",
+        expect![[r#"
+            > quiet 5s
+            > checks-pause c page 4s
+            > fault c node sick
+            > fault b node sick
+            > run 3s
+                5.00s  ann: checks pause node:c/page
+                6.07s  mainstay: attr set b health-page red
+            > run 4s
+               11.01s  mainstay: attr set c health-page red
+        "#]],
+    );
+}
+
+#[test]
+fn all_checks_of_a_node_rest_until_somebody_resumes_them() {
+    check(
+        "nodes a b c
+        node-checks
+        quiet 5s
+        checks-pause c
+        fault c node sick
+        run 8s
+        checks-resume c
+        run 4s",
+        expect![[r#"
+            > quiet 5s
+            > checks-pause c
+            > fault c node sick
+            > run 8s
+                5.00s  ann: checks pause node:c
+            > checks-resume c
+            > run 4s
+               13.00s  ann: checks resume node:c
+               15.01s  mainstay: attr set c health-page red
+        "#]],
+    );
+}

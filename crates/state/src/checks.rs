@@ -259,7 +259,7 @@ impl State {
     }
 }
 
-fn pause(place: Place, order: &CheckOrder, by: &UserName) -> Option<CheckPause> {
+pub(crate) fn pause(place: Place, order: &CheckOrder, by: &UserName) -> Option<CheckPause> {
     let CheckOrder::Pause { span } = order else {
         return None;
     };

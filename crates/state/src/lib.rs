@@ -20,6 +20,7 @@ mod locks;
 mod members;
 mod migrations;
 mod networks;
+mod node_checks;
 mod orders;
 mod roles;
 mod settings;
@@ -251,6 +252,7 @@ impl State {
             | Command::SetTicket { .. }
             | Command::RaiseLevel { .. }
             | Command::Checks { .. }
+            | Command::NodeChecks { .. }
             | Command::CheckTold { .. }
             | Command::ArbiterIs { .. } => self.apply_outside(place, command),
             Command::TakeLock { .. }
@@ -280,6 +282,7 @@ impl State {
             } => self.set_node_maintenance(place, node, *maintenance, by),
             Command::SetAttribute { .. } => self.set_attribute(place, command),
             Command::Checks { .. } => self.order_checks(place, command),
+            Command::NodeChecks { .. } => self.order_node_checks(place, command),
             Command::CheckTold { .. } => self.check_told(place, command),
             Command::RearmCards { node, card, by } => {
                 self.rearm_cards(place, node, (card.as_ref(), by))

@@ -104,6 +104,7 @@ impl State {
             attributes: BTreeMap::new(),
             maintenance: Maintenance::Off,
             networks: Box::default(),
+            checks: Box::default(),
         };
         if self.seen.nodes.is_empty() {
             self.level = self.level.max(*level);

@@ -823,7 +823,48 @@ fn failure(names: &[&str], down: &[(&str, &str)], back: &[(&str, &str)]) -> Fail
                 outage: outage(860, Some(7)),
             })
             .collect(),
+        ..FailureView::default()
     }
+}
+
+fn alone(failure: FailureView) -> WhatIfReply {
+    WhatIfReply {
+        singles: vec![failure],
+        ..WhatIfReply::default()
+    }
+}
+
+fn a_card_of_alpha() -> FailureView {
+    let mut card = failure(&["card alpha/eth0"], &[], &[]);
+    card.carried.push(api::CarriedView {
+        service: "web".into(),
+        node: "alpha".into(),
+        card: "eth1".into(),
+        outage: api::OutageView {
+            text: "about 80 ms without answer; estimated".into(),
+            about_ms: 80,
+            ..api::OutageView::default()
+        },
+    });
+    card
+}
+
+fn beta_with_roles() -> FailureView {
+    let mut beta = failure(&["node beta"], &[], &[("db:1", "gamma")]);
+    beta.roles = vec![
+        api::RoleView {
+            service: "db".into(),
+            node: Some("alpha".into()),
+            because: None,
+            outage: Some(outage(910, Some(4))),
+        },
+        api::RoleView {
+            service: "mail".into(),
+            because: Some("no copy can be promoted".into()),
+            ..api::RoleView::default()
+        },
+    ];
+    beta
 }
 
 /// Three nodes with one network, as a daemon would tell of them.
@@ -849,6 +890,8 @@ fn what_if(request: &WhatIfRequest) -> Result<WhatIfReply, ApiError> {
                 ..WhatIfReply::default()
             });
         }
+        ["card:alpha/eth0"] => return Ok(alone(a_card_of_alpha())),
+        ["beta"] => return Ok(alone(beta_with_roles())),
         [other, ..] => {
             let message = format!("there is no `{other}` that could fail");
             return Err(ErrorCode::NoSuchFailure.error(message));

@@ -433,6 +433,7 @@ impl Control {
             | Order::Maintenance { .. }
             | Order::Attribute { .. }
             | Order::Checks { .. }
+            | Order::NodeChecks { .. }
             | Order::TrustDevice { .. }
             | Order::TestFence { .. } => Vec::new(),
             Order::Ticket { ticket, standing } => match standing {
@@ -486,6 +487,12 @@ impl Control {
                 order,
             } => Command::Checks {
                 service,
+                check,
+                order,
+                by,
+            },
+            Order::NodeChecks { node, check, order } => Command::NodeChecks {
+                node,
                 check,
                 order,
                 by,

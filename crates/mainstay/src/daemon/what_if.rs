@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use api::{
-    ApiError, ApplyReply, BackView, DownView, ErrorCode, FailureView, OutageView, RuleView,
-    WhatIfReply, WhatIfRequest,
+    ApiError, ApplyReply, BackView, CarriedView, DownView, ErrorCode, FailureView, OutageView,
+    RoleView, RuleView, WhatIfReply, WhatIfRequest,
 };
-use model::{Command, Moment, UserName};
+use model::{Command, Moment, ServiceName, UserName};
 use node::Estimate;
-use node::what_if::{BrokenRule, Cluster, Deciders, Depth, Failure, Fate, Outcome, WhatIf};
+use node::what_if::{
+    BrokenRule, Cluster, Deciders, Depth, Failure, Fate, Outcome, RoleFate, WhatIf,
+};
 use server::{Mode, Reply};
 use state::State;
 
@@ -193,8 +195,10 @@ fn everything(what_if: &mut WhatIf<'_>, all: &[Failure], request: &WhatIfRequest
         let failures = [double.first, double.second].map(|place| &forecast.singles[place].0);
         failure_view(&failures, &forecast.outcome_of(double))
     });
+    let points = forecast.singles.iter();
+    let points = points.filter(|(_, outcome)| what_if.ends_any(outcome));
     WhatIfReply {
-        single_points: single_points(&singles),
+        single_points: points.map(|(failure, _)| failure.to_string()).collect(),
         doubles_count: forecast.doubles.len(),
         doubles: doubles.collect(),
         left_out: wanted.len().saturating_sub(DOUBLES_MAX),
@@ -222,23 +226,15 @@ fn together(
         let both: Vec<&Failure> = asked.iter().copied().chain([other]).collect();
         let alone = what_if.outcome(&[other]);
         let outcome = what_if.outcome(&both);
-        let known: Vec<&model::ServiceName> = first
-            .down()
-            .chain(alone.down())
-            .map(|(name, _)| name)
-            .collect();
-        let is_news = outcome.down().any(|(name, _)| !known.contains(&name));
+        let (first, alone) = (first.missed(), alone.missed());
+        let mut missed = outcome.missed().into_iter();
+        let is_news = missed.any(|name| !first.contains(name) && !alone.contains(name));
         answer.doubles_count += 1;
         if request.all || is_news {
             answer.doubles.push(failure_view(&both, &outcome));
         }
     }
     answer
-}
-
-fn single_points(singles: &[FailureView]) -> Vec<String> {
-    let points = singles.iter().filter(|single| !single.down.is_empty());
-    points.flat_map(|single| single.failures.clone()).collect()
 }
 
 fn failure_view(failures: &[&Failure], outcome: &Outcome) -> FailureView {
@@ -270,7 +266,37 @@ fn failure_view(failures: &[&Failure], outcome: &Outcome) -> FailureView {
                 equals: equals.iter().map(ToString::to_string).collect(),
                 outage: outage_view(outage),
             }),
+            Fate::Carried { node, card, outage } => view.carried.push(CarriedView {
+                service,
+                node: node.to_string(),
+                card: card.to_string(),
+                outage: OutageView {
+                    text: format!(
+                        "about {} without answer; estimated",
+                        node::say(outage.about)
+                    ),
+                    ..outage_view(outage)
+                },
+            }),
         }
+    }
+    view.roles = (outcome.roles.iter())
+        .map(|(service, role)| role_view(service, role))
+        .collect();
+    view
+}
+
+fn role_view(service: &ServiceName, role: &RoleFate) -> RoleView {
+    let mut view = RoleView {
+        service: service.to_string(),
+        ..RoleView::default()
+    };
+    match role {
+        RoleFate::Back { node, outage } => {
+            view.node = Some(node.to_string());
+            view.outage = Some(outage_view(outage));
+        }
+        RoleFate::Nobody { because } => view.because = Some(because.clone()),
     }
     view
 }

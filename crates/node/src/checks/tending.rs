@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use model::checks::{CheckOrder, CheckSpec, Verdict};
+use model::checks::{CheckOrder, CheckPause, CheckSpec, Verdict};
 use model::command::Command;
 use model::seen::{Maintenance, NodeState};
 use model::{ClaimEpoch, ClusterTime, Instant, ServiceName, UserName};
@@ -184,6 +184,12 @@ impl Node {
             wanted.rest = is_kept_off("the node is in maintenance");
         }
         let CheckScope::Service(service) = &each.key.scope else {
+            let own = me.map(|me| &*me.checks);
+            let known = own.and_then(|own| own.each.get(&each.key.name));
+            wanted.asked = known.map_or(0, |known| known.asked);
+            let pause = own.and_then(|own| own.pause_of(&each.key.name, clock));
+            let pause = pause.map(|pause| resting(pause, clock, now));
+            wanted.rest = wanted.rest.or(pause);
             return wanted;
         };
         let spec = self.state.spec().and_then(|spec| spec.service_of(service));
@@ -206,12 +212,7 @@ impl Node {
         } else if wanted.rest.is_none() {
             let pause = seen.checks.pause_of(&each.key.name, clock);
             let flag = || self.flag_of(service, &each.key);
-            wanted.rest = pause.map(|pause| Rest {
-                until: pause
-                    .until
-                    .map(|until| now + until.saturating_duration_since(clock)),
-                why: format!("by {}", pause.by),
-            });
+            wanted.rest = pause.map(|pause| resting(pause, clock, now));
             wanted.rest = wanted.rest.or_else(|| is_kept_off(&flag()?));
         }
         wanted
@@ -288,6 +289,14 @@ impl Node {
             state,
             how: how.to_string(),
         })
+    }
+}
+
+fn resting(pause: &CheckPause, clock: ClusterTime, now: Instant) -> Rest {
+    let until = pause.until;
+    Rest {
+        until: until.map(|until| now + until.saturating_duration_since(clock)),
+        why: format!("by {}", pause.by),
     }
 }
 

@@ -96,7 +96,8 @@ impl Timeline {
         begin
     }
 
-    fn at(&self, service: &ServiceName) -> Estimate {
+    /// When the last thing about the service was decided or has ended.
+    pub fn at(&self, service: &ServiceName) -> Estimate {
         let track = self.tracks.get(service);
         track.map(|track| track.at.clone()).unwrap_or_default()
     }

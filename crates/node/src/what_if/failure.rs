@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use model::operation::ResourceAddress;
-use model::{CardName, DeviceName, NetworkName, NodeName, WitnessName};
+use model::roles::RolePart;
+use model::seen::Claim;
+use model::spec::{ResourceSpec, ServiceSpec};
+use model::{CardName, DeviceName, NetworkName, NodeName, ServiceName, WitnessName};
 use state::State;
 
 /// One thing that fails, and stays so.
@@ -91,18 +94,7 @@ impl Failure {
         all.extend(seen.witnesses.keys().cloned().map(Self::Witness));
         all.extend(spec.fence_devices.keys().cloned().map(Self::Device));
         for (service, spec) in &spec.services {
-            let claim = seen
-                .services
-                .get(service)
-                .and_then(|seen| seen.claim.as_ref());
-            if claim.is_some() {
-                all.extend(spec.resources.iter().map(|resource| {
-                    Self::Resource(ResourceAddress {
-                        service: service.clone(),
-                        resource: resource.name.clone(),
-                    })
-                }));
-            }
+            all.extend(resources(state, service, spec));
         }
         all
     }
@@ -115,6 +107,30 @@ impl Failure {
             .into_iter()
             .find(|failure| failure.kind() == kind && failure.name() == name)
     }
+}
+
+/// The resources of a service, or of each of its copies, where it runs.
+fn resources(state: &State, service: &ServiceName, spec: &ServiceSpec) -> Vec<Failure> {
+    let seen = &state.seen().services;
+    let copies = seen.range(service.copies_range());
+    let all = seen.get_key_value(service).into_iter().chain(copies);
+    let claims = all.filter_map(|(name, seen)| Some((name, seen.claim.as_ref()?)));
+    let roles = spec.rules.roles.as_ref();
+    let runs = |resource: &ResourceSpec, claim: &Claim| {
+        let part = roles.map(|roles| roles.part_of(&resource.name));
+        part != Some(RolePart::WhilePromoted) || claim.role.may_be_promoted()
+    };
+    claims
+        .flat_map(|(name, claim)| {
+            let held = spec.resources.iter().filter(move |it| runs(it, claim));
+            held.map(|resource| {
+                Failure::Resource(ResourceAddress {
+                    service: name.clone(),
+                    resource: resource.name.clone(),
+                })
+            })
+        })
+        .collect()
 }
 
 /// The cards by which a node is attached to a network.

@@ -5,13 +5,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use model::seen::{FenceStanding, Phase, Seen};
-use model::spec::{Elsewhere, NoQuorumPolicy};
+use model::spec::{Elsewhere, NoQuorumPolicy, ServiceSpec};
 use model::{Command, NodeName, Reason, ServiceName, UserName};
 use planner::Subject;
 
 use super::situation::Situation;
 use super::standing::Verdict;
-use super::{Deciders, Fate, Outcome, WhatIf};
+use super::{Deciders, Fate, Outcome, WhatIf, networks, roles};
 use crate::estimate::Estimate;
 use crate::play::{Mode, Play, running};
 
@@ -69,8 +69,10 @@ fn struck(what_if: &WhatIf<'_>, situation: &Situation) -> BTreeSet<usize> {
     let struck = services.filter(|(name, seen)| {
         seen.claim.as_ref().is_some_and(|claim| {
             let failing = situation.failing.get(*name);
+            let left = |spec| situation.left.touches(spec, &claim.node);
             situation.lost.contains(&claim.node)
                 || failing.is_some_and(|nodes| nodes.contains_key(&claim.node))
+                || spec_of(&what_if.bare, name).is_some_and(left)
         })
     });
     families_of(what_if, struck.map(|(name, _)| name))
@@ -121,7 +123,11 @@ fn without_quorum(what_if: &WhatIf<'_>, situation: &Situation, because: &str) ->
             format!("no quorum, so it stops (policy {policy}): {because}")
         } else if failing.is_some_and(|nodes| nodes.contains_key(&claim.node)) {
             format!("no quorum, so it is not restarted: {because}")
+        } else if let Some(network) = networks::dark(state, situation, (&name, claim)) {
+            format!("no quorum, so it stays without network {network}: {because}")
         } else {
+            let carried = networks::carried(state, situation, (&name, claim));
+            fates.extend(carried.map(|fate| (name, fate)));
             continue;
         };
         fates.insert(name, Fate::Down { because });
@@ -132,6 +138,7 @@ fn without_quorum(what_if: &WhatIf<'_>, situation: &Situation, because: &str) ->
             deciders: Deciders::Nobody {
                 because: because.to_string(),
             },
+            roles: roles::without_quorum(state, &fates),
             fates,
         }),
         touched,
@@ -165,6 +172,7 @@ fn with_quorum(
         }
         Verdict::Majority | Verdict::Nobody { .. } => (Deciders::Majority, lost_after),
     };
+    play.begin_roles();
     let agreed_by: Vec<NodeName> = super::situation::up(cluster)
         .filter(|node| !situation.lost.contains(*node))
         .cloned()
@@ -180,10 +188,14 @@ fn with_quorum(
     for service in situation.failing.keys() {
         play.fail(service);
     }
+    networks::begin(&mut play, situation);
+    play.roles_have_failed();
     play.settle();
     let mut fates = fates(&before, &play);
+    networks::end(&mut fates, &play, (situation, &before));
     for service in &nowhere {
-        let resource = situation.failing[service].values().next();
+        let resource = situation.failing.get(service);
+        let resource = resource.and_then(|nodes| nodes.values().next());
         if let (Some(Fate::Down { because }), Some(resource)) = (fates.get_mut(service), resource) {
             *because = format!("{service}/{resource} fails on every node");
         }
@@ -191,7 +203,11 @@ fn with_quorum(
     let acted_on = play.steps.iter().filter_map(|step| step.action.service());
     let touched = families_of(what_if, fates.keys().chain(acted_on));
     Played {
-        outcome: Rc::new(Outcome { deciders, fates }),
+        outcome: Rc::new(Outcome {
+            deciders,
+            roles: roles::of_play(&play, &fates),
+            fates,
+        }),
         touched,
         hopeless: hopeless_families(what_if, &before, &nowhere),
         goes: play.goes,
@@ -208,19 +224,32 @@ fn families_of<'a>(
         .collect()
 }
 
-/// Services with a resource that fails on every node that is left.
+/// Services that on every node that is left have a resource that fails, or are not reached.
 fn nowhere(what_if: &WhatIf<'_>, situation: &Situation) -> BTreeSet<ServiceName> {
     let nodes = what_if.bare.seen().nodes.keys();
     let left: Vec<&NodeName> = nodes
         .filter(|node| !situation.lost.contains(*node))
         .collect();
-    let fails_everywhere =
-        |nodes: &BTreeMap<NodeName, _>| left.iter().all(|node| nodes.contains_key(*node));
-    let failing = situation.failing.iter();
-    failing
-        .filter(|(_, nodes)| fails_everywhere(nodes))
-        .map(|(service, _)| service.clone())
-        .collect()
+    let names = what_if.bare.seen().services.keys();
+    let ends_everywhere = |name: &&ServiceName| {
+        let failing = situation.failing.get(*name);
+        let unreached = match situation.left.is_empty() {
+            true => BTreeSet::new(),
+            false => spec_of(&what_if.bare, name)
+                .map(|spec| situation.unreached(spec))
+                .unwrap_or_default(),
+        };
+        let fails = |node: &NodeName| failing.is_some_and(|nodes| nodes.contains_key(node));
+        let is_touched = failing.is_some() || !unreached.is_empty();
+        let mut left = left.iter();
+        is_touched && left.all(|node| fails(node) || unreached.contains(*node))
+    };
+    names.filter(ends_everywhere).cloned().collect()
+}
+
+/// What is wanted of a service, or of the one that this is a copy of.
+fn spec_of<'a>(state: &'a state::State, name: &ServiceName) -> Option<&'a ServiceSpec> {
+    state.spec()?.services.get(&name.service())
 }
 
 fn hopeless_families(
@@ -298,7 +327,7 @@ fn fates(before: &BTreeSet<ServiceName>, play: &Play) -> BTreeMap<ServiceName, F
     fates
 }
 
-fn why_down(play: &Play, name: &ServiceName, seen: &Seen) -> String {
+pub(super) fn why_down(play: &Play, name: &ServiceName, seen: &Seen) -> String {
     let wait = play.waits.iter().find_map(|wait| match &wait.subject {
         Subject::Service(service) if service == name => Some(&wait.because),
         Subject::Service(_) | Subject::Node(_) => None,

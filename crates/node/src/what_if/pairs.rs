@@ -8,7 +8,7 @@ use model::{NodeName, ServiceName};
 use super::one::{Care, Played};
 use super::situation::{Failing, Situation, situation};
 use super::standing::Verdict;
-use super::{Failure, Fate, Outcome, WhatIf};
+use super::{Failure, Fate, Outcome, RoleFate, WhatIf};
 
 /// Two failures at once.
 #[derive(Debug, Clone)]
@@ -75,11 +75,10 @@ impl Forecast {
         };
         let known: BTreeSet<&ServiceName> = [double.first, double.second]
             .iter()
-            .flat_map(|place| self.singles[*place].1.down())
-            .map(|(name, _)| name)
+            .flat_map(|place| self.singles[*place].1.missed())
             .collect();
-        let down = outcome.down().map(|(name, _)| name);
-        down.filter(|name| !known.contains(name)).cloned().collect()
+        let missed = outcome.missed();
+        missed.difference(&known).copied().cloned().collect()
     }
 }
 
@@ -91,9 +90,17 @@ fn both(first: &Outcome, second: &Outcome) -> Outcome {
             (_, fate) => drop(fates.insert(name.clone(), fate.clone())),
         }
     }
+    let mut roles = first.roles.clone();
+    for (name, role) in &second.roles {
+        match (roles.get(name), role) {
+            (Some(RoleFate::Nobody { .. }), _) => {}
+            (_, role) => drop(roles.insert(name.clone(), role.clone())),
+        }
+    }
     Outcome {
         deciders: first.deciders.clone(),
         fates,
+        roles,
     }
 }
 
@@ -196,6 +203,7 @@ impl WhatIf<'_> {
             && both.verdict == large.situation.verdict
             && both.lost == large.situation.lost
             && both.broken == large.situation.broken
+            && both.left == large.situation.left.with(&rest.left, &both.lost)
             && both.failing == sum(&large.situation.failing, &rest.failing, &both.lost)
     }
 
@@ -218,7 +226,12 @@ impl WhatIf<'_> {
             let mut goes = from.goes.iter().filter(|(service, _)| !is_over(service));
             goes.all(|(service, nodes)| {
                 let by_load = from.by_load.contains(service);
-                is_spared(nodes, other.failing.get(service), (&other.lost, by_load))
+                let mut away = other.lost.clone();
+                let spec = self.bare.spec();
+                let spec = spec.and_then(|spec| spec.services.get(&service.service()));
+                let unreached = spec.map(|spec| other.left.changed_for(spec));
+                away.extend(unreached.into_iter().flatten().cloned());
+                is_spared(nodes, other.failing.get(service), (&away, by_load))
             })
         };
         goes_well(a, &other.situation) && goes_well(b, &one.situation)

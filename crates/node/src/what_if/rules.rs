@@ -3,7 +3,7 @@
 use model::ServiceName;
 use model::spec::Survive;
 
-use super::{Failure, WhatIf};
+use super::{Failure, Fate, Outcome, RoleFate, WhatIf};
 
 /// A rule of the spec that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,8 @@ impl WhatIf<'_> {
             return Vec::new();
         }
         let running = crate::play::running(self.bare.seen());
+        let running: std::collections::BTreeSet<ServiceName> =
+            running.iter().map(ServiceName::service).collect();
         rules
             .into_iter()
             .filter(|(name, _)| running.contains(name))
@@ -44,8 +46,7 @@ impl WhatIf<'_> {
         let mut broken: Option<BrokenRule> = None;
         for failures in self.failures_of(rule) {
             let outcome = self.outcome(&failures.iter().collect::<Vec<_>>());
-            let because = outcome.down().find(|(name, _)| **name == service);
-            let Some((_, because)) = because else {
+            let Some(because) = self.why_ended(&service, &outcome) else {
                 continue;
             };
             match &mut broken {
@@ -62,6 +63,31 @@ impl WhatIf<'_> {
             }
         }
         broken
+    }
+
+    /// Whether a service has not come back: nobody has its role, or no copy of it runs any more.
+    #[must_use]
+    pub fn ends_any(&self, outcome: &Outcome) -> bool {
+        let mut missed = outcome.missed().into_iter();
+        missed.any(|name| self.why_ended(&name.service(), outcome).is_some())
+    }
+
+    /// Why a service has not come back: nobody has its role, or no copy of it runs any more.
+    fn why_ended(&self, service: &ServiceName, outcome: &Outcome) -> Option<String> {
+        if let Some(RoleFate::Nobody { because }) = outcome.roles.get(service) {
+            return Some(because.clone());
+        }
+        let running = crate::play::running(self.bare.seen());
+        let mut copies = running.iter().filter(|name| name.service() == *service);
+        let mut down = outcome
+            .down()
+            .filter(|(name, _)| name.service() == *service);
+        let is_over = copies.all(|name| {
+            let fate = outcome.fates.get(name);
+            matches!(fate, Some(Fate::Down { .. }))
+        });
+        let (_, because) = down.next()?;
+        is_over.then(|| because.to_string())
     }
 
     /// The failures that a rule speaks of.

@@ -6,8 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::networks::{Link, NetworkSeen};
+use model::roles::RoleMeant;
 use model::seen::{NodeState, WitnessKind};
-use model::spec::ResourceKind;
+use model::spec::ServiceSpec;
 use model::{DeviceName, NetworkName, NodeName, ServiceName};
 
 use super::failure::{Card, Failure, cards};
@@ -15,6 +17,7 @@ use super::standing::{Helpers, Verdict, judge};
 use super::{Cluster, standing};
 use crate::arbiter_of;
 use crate::play::Faults;
+use crate::play::networks::{After, Left};
 
 /// What failures come to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +31,8 @@ pub(crate) struct Situation {
     /// For each service the nodes, not lost, where it fails, and the first resource in start
     /// order that does: later ones never come up.
     pub failing: Failing,
+    /// What nodes, not lost, have left of their networks.
+    pub left: Left,
 }
 
 pub(crate) type Failing = BTreeMap<ServiceName, BTreeMap<NodeName, model::ResourceName>>;
@@ -38,10 +43,22 @@ impl Situation {
         self.verdict == Verdict::Majority && self.lost.is_empty()
     }
 
+    /// Nodes where nobody reaches the service, over networks that it needs in both roles.
+    pub fn unreached(&self, service: &ServiceSpec) -> BTreeSet<&NodeName> {
+        let nodes = self.left.nodes();
+        nodes
+            .filter(|node| {
+                let lacks = self.left.without_link(service, node, RoleMeant::Any);
+                lacks.is_some()
+            })
+            .collect()
+    }
+
     pub fn faults(&self) -> Faults {
         Faults {
             broken: self.broken.clone(),
             failing: self.failing.clone(),
+            left: self.left.clone(),
             proven: match &self.verdict {
                 Verdict::Half { proven, .. } => proven.clone(),
                 Verdict::Majority | Verdict::Nobody { .. } => BTreeSet::new(),
@@ -82,11 +99,92 @@ impl<'a> Broken<'a> {
         if self.networks.contains(network) {
             return false;
         }
+        self.living(cluster, node, network).next().is_some()
+    }
+
+    /// The cards of a network that are left on a node: neither failed nor, as far as is told,
+    /// without a link already.
+    fn living(
+        &'a self,
+        cluster: &Cluster<'a>,
+        node: &'a NodeName,
+        network: &'a NetworkName,
+    ) -> impl Iterator<Item = Card> {
         let spec = cluster.state.spec().and_then(|spec| spec.nodes.get(node));
-        spec.and_then(|spec| spec.networks.get(network))
-            .is_some_and(|attachment| {
-                cards(network, attachment).any(|card| !self.cards.contains(&(node, &card)))
-            })
+        let attachment = spec.and_then(|spec| spec.networks.get(network));
+        let told = told(cluster, node, network);
+        let is_dead = move |card: &Card| match card {
+            Card::Named(name) => told.is_some_and(|told| {
+                let mut dead = told.cards.iter().filter(|seen| seen.link != Link::Up);
+                dead.any(|seen| seen.name == *name)
+            }),
+            Card::Of(_) => false,
+        };
+        let all = attachment.into_iter().flat_map(|at| cards(network, at));
+        all.filter(move |card| !is_dead(card) && !self.cards.contains(&(node, card)))
+    }
+
+    /// What nodes have left of networks that a service is on, where these failures change that.
+    fn left(&self, cluster: &Cluster<'_>, lost: &BTreeSet<NodeName>) -> Left {
+        let mut left = Left::default();
+        let Some(spec) = cluster.state.spec() else {
+            return left;
+        };
+        if self.networks.is_empty() && self.cards.is_empty() {
+            return left;
+        }
+        let kinds = spec
+            .services
+            .values()
+            .flat_map(|service| &service.resources);
+        let used: BTreeSet<&NetworkName> = kinds.filter_map(|it| it.kind.network()).collect();
+        for node in up(cluster).filter(|node| !lost.contains(*node)) {
+            let networks = spec.nodes.get(node).map(|node| &node.networks);
+            for network in networks.into_iter().flatten().map(|(network, _)| network) {
+                if used.contains(network)
+                    && let Some(after) = self.after(cluster, node, network)
+                {
+                    left.note(node, network, after);
+                }
+            }
+        }
+        left
+    }
+
+    /// What these failures leave of a network on a node; none where they change nothing.
+    fn after(
+        &self,
+        cluster: &Cluster<'_>,
+        node: &NodeName,
+        network: &NetworkName,
+    ) -> Option<After> {
+        let before = Self::default();
+        if !before.is_attached(cluster, node, network) {
+            return None;
+        }
+        if !self.is_attached(cluster, node, network) {
+            return Some(After::NoLink);
+        }
+        let told = told(cluster, node, network);
+        let carrier = told.and_then(|told| told.carrier.clone()).map(Card::Named);
+        let carrier = carrier.or_else(|| before.living(cluster, node, network).next())?;
+        if !self.cards.contains(&(node, &carrier)) {
+            return None;
+        }
+        let is_barred = |card: &Card| match card {
+            Card::Named(name) => told.is_some_and(|told| {
+                let mut barred = told.cards.iter().filter(|seen| seen.barred);
+                barred.any(|seen| seen.name == *name)
+            }),
+            Card::Of(_) => false,
+        };
+        let rest: Vec<Card> = self.living(cluster, node, network).collect();
+        let free = rest.iter().find(|card| !is_barred(card));
+        match (free, rest.first()) {
+            (Some(Card::Named(card)), _) => Some(After::OtherCard(card.clone())),
+            (None, Some(Card::Named(card))) => Some(After::BarredCard(card.clone())),
+            (Some(Card::Of(_)) | None, _) => None,
+        }
     }
 
     /// Groups of nodes with power that hear each other, over others if need be.
@@ -165,32 +263,18 @@ impl<'a> Broken<'a> {
                 note_first(spec, nodes, (&claim.node, resource));
             }
         }
-        if self.networks.is_empty() && self.cards.is_empty() {
-            return failing;
-        }
-        for (name, service) in &spec.services {
-            for resource in &service.resources {
-                let ResourceKind::Address(address) = &resource.kind else {
-                    continue;
-                };
-                let network = &address.network;
-                let cut = spec.nodes.iter().filter(|(node, spec)| {
-                    spec.networks.contains_key(network)
-                        && !lost.contains(*node)
-                        && !self.is_attached(cluster, node, network)
-                });
-                let full = model::operation::ResourceAddress {
-                    service: name.clone(),
-                    resource: resource.name.clone(),
-                };
-                for (node, _) in cut {
-                    let nodes = failing.entry(name.clone()).or_default();
-                    note_first(spec, nodes, (node, &full));
-                }
-            }
-        }
         failing
     }
+}
+
+/// What a node tells of a network.
+fn told<'a>(
+    cluster: &Cluster<'a>,
+    node: &NodeName,
+    network: &NetworkName,
+) -> Option<&'a NetworkSeen> {
+    let seen = cluster.state.seen().nodes.get(node)?;
+    seen.networks.networks.get(network)
 }
 
 /// Keeps the resource that is started first.
@@ -200,7 +284,10 @@ fn note_first(
     (node, address): (&NodeName, &model::operation::ResourceAddress),
 ) {
     let place = |name: &model::ResourceName| {
-        let resources = spec.services.get(&address.service).map(|s| &s.resources);
+        let resources = spec
+            .services
+            .get(&address.service.service())
+            .map(|s| &s.resources);
         resources.and_then(|all| all.iter().position(|resource| resource.name == *name))
     };
     let known = nodes
@@ -235,6 +322,7 @@ pub(crate) fn situation(cluster: &Cluster<'_>, failures: &[&Failure]) -> Situati
         let lost = BTreeSet::new();
         return Situation {
             failing: broken.failing(cluster, &lost),
+            left: Left::default(),
             verdict: Verdict::Majority,
             lost,
             broken: BTreeSet::new(),
@@ -251,9 +339,10 @@ pub(crate) fn situation(cluster: &Cluster<'_>, failures: &[&Failure]) -> Situati
         .filter_map(|node| spec?.nodes.get(node))
         .flat_map(|node| &node.fence)
         .collect();
-    let failing = match &verdict {
-        Verdict::Majority | Verdict::Half { .. } => broken.failing(cluster, &lost),
-        Verdict::Nobody { .. } => broken.failing(cluster, &BTreeSet::new()),
+    // Nobody is declared lost where nobody decides.
+    let gone = match &verdict {
+        Verdict::Majority | Verdict::Half { .. } => lost.clone(),
+        Verdict::Nobody { .. } => BTreeSet::new(),
     };
     let lost = match &verdict {
         Verdict::Majority | Verdict::Half { .. } => lost,
@@ -268,9 +357,10 @@ pub(crate) fn situation(cluster: &Cluster<'_>, failures: &[&Failure]) -> Situati
             .filter(|device| devices.contains(device))
             .cloned()
             .collect(),
+        failing: broken.failing(cluster, &gone),
+        left: broken.left(cluster, &gone),
         verdict,
         lost,
-        failing,
     }
 }
 

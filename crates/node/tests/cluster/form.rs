@@ -80,7 +80,7 @@ pub fn service(words: &[&str]) -> ServiceSpec {
 }
 
 /// A check that is asked every second, with the actions of a list like `restart,move`.
-fn check(actions: &str) -> CheckSpec {
+pub fn check(actions: &str) -> CheckSpec {
     let action = |word: &str| {
         let known = CheckAction::WORDS.iter().find(|(known, _)| *known == word);
         CheckAction::from(known.unwrap().1)

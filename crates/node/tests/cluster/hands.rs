@@ -176,11 +176,12 @@ impl Cluster {
             return;
         }
         let now = self.now;
-        let CheckScope::Service(service) = &question.key.scope else {
-            panic!("no node has checks here");
+        // Of a node itself a story says `fault a node sick`.
+        let of = match &question.key.scope {
+            CheckScope::Service(service) => service.clone(),
+            CheckScope::Node => "node".parse().unwrap(),
         };
-        let machine = self.machine(on);
-        let is_sick = machine.faults.get(service) == Some(&Fault::Sick);
+        let is_sick = self.machine(on).faults.get(&of) == Some(&Fault::Sick);
         let answer = Answer {
             id: question.id,
             verdict: if is_sick {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::checks::CheckOrder;
 use model::command::ServiceOrder;
 use model::seen::Maintenance;
 use model::spec::{NoQuorumPolicy, ServiceSpec};
@@ -12,12 +13,13 @@ use super::form::{self, name, span};
 use super::machine::Fault;
 
 /// Lines with which a script describes the cluster, before the story.
-const HEAD: [&str; 6] = [
+const HEAD: [&str; 7] = [
     "nodes ",
     "service ",
     "policy ",
     "nodevices",
     "witness",
+    "node-checks",
     "network ",
 ];
 
@@ -51,7 +53,7 @@ pub fn play(script: &str) -> String {
         match words[..] {
             ["service", service, ref rest @ ..] => services.push((service, form::service(rest))),
             ["policy", word] => policy = policy_of(word),
-            ["nodevices"] | ["witness"] | ["network", ..] => {}
+            ["nodevices"] | ["witness"] | ["node-checks"] | ["network", ..] => {}
             ref other => panic!("no such beginning: {other:?}"),
         }
     }
@@ -63,6 +65,13 @@ pub fn play(script: &str) -> String {
     for line in head.iter().filter(|line| line.starts_with("network ")) {
         let words: Vec<&str> = line.split(' ').collect();
         super::cards::network(&mut spec, words[1], &words[2..]);
+    }
+    if head.contains(&"node-checks") {
+        spec.cluster.rules.checks.push(model::checks::NodeCheck {
+            node: None,
+            sets: "health-page".into(),
+            check: super::form::check("alarm"),
+        });
     }
     let mut cluster = Cluster::new(&nodes, &spec, 1);
     if head.contains(&"witness") {
@@ -269,6 +278,12 @@ impl Story {
                     because,
                 }
             }
+            ["checks-pause", node] => node_checks(node, None, CheckOrder::Pause { span: None }),
+            ["checks-pause", node, check, time] => {
+                let span = Some(span(time));
+                node_checks(node, Some(check), CheckOrder::Pause { span })
+            }
+            ["checks-resume", node] => node_checks(node, None, CheckOrder::Resume),
             ["confirm", node] => Command::ConfirmFence {
                 target: name(node),
                 by,
@@ -397,5 +412,14 @@ impl Cluster {
         daemon
             .detector
             .set_peers(membership::Voice::Listener, peers, now);
+    }
+}
+
+fn node_checks(node: &str, check: Option<&str>, order: CheckOrder) -> Command {
+    Command::NodeChecks {
+        node: name(node),
+        check: check.map(name),
+        order,
+        by: name("ann"),
     }
 }
