@@ -475,18 +475,15 @@ fn of_a_service_with_roles_it_is_told_who_is_promoted_next_and_when() {
             node a + node b: nobody decides (1 of 3 voters are left); db:0 down: no quorum, so nothing starts elsewhere: 1 of 3 voters are left; db:1 down: no quorum, so nothing starts elsewhere: 1 of 3 voters are left; db promoted nowhere: no quorum, so nothing starts elsewhere: 1 of 3 voters are left
             node a + node c: nobody decides (1 of 3 voters are left); db:0 down: no quorum, so nothing starts elsewhere: 1 of 3 voters are left; db:1 down: no quorum, so it stops (policy stop): 1 of 3 voters are left; db promoted nowhere: no quorum, so nothing starts elsewhere: 1 of 3 voters are left
             node a + network lan: db:0 down: no node may run it: a: down; b: no card of network lan has a link; c: no card of network lan has a link; db:1 down: network lan has no usable card on b, and no other node may run it or is better; db promoted nowhere: network lan has no usable card on b, and no other node may run it or is better
-            node a + card b/eth0: db:0 on c after 800 ms; db:1 down: network lan has no usable card on b, and no other node may run it or is better; db promoted nowhere: network lan has no usable card on b, and no other node may run it or is better
             node a + card c/eth0: db:0 down: no node may run it: a: down; b: has its copy; c: no card of network lan has a link; db promoted on b after 800 ms
             node a + fence power-a: db:0 down: waits until a is proven off: power-a: it does not answer; db promoted nowhere: waits until a is proven off: power-a: it does not answer
             node a + resource db:1/program: db:0 on c after 800 ms; db:1 down: no node may run it: a: down; b: barred since 00:00: program failed 4 times (it fails); c: has its copy; db promoted on c after 800 ms
             node b + node c: nobody decides (1 of 3 voters are left); db:0 down: no quorum, so it stops (policy stop): 1 of 3 voters are left; db:1 down: no quorum, so nothing starts elsewhere: 1 of 3 voters are left; db promoted nowhere: no quorum, so it stops (policy stop): 1 of 3 voters are left
             node b + network lan: db:0 down: network lan has no usable card on a, and no other node may run it or is better; db:1 down: no node may run it: a: no card of network lan has a link; b: down; c: no card of network lan has a link; db promoted nowhere: network lan has no usable card on a, and no other node may run it or is better
-            node b + card a/eth0: db:0 down: network lan has no usable card on a, and no other node may run it or is better; db:1 on c after 800 ms; db promoted nowhere: network lan has no usable card on a, and no other node may run it or is better
             node b + card c/eth0: db:1 down: no node may run it: a: has its copy; b: down; c: no card of network lan has a link
             node b + fence power-b: db:1 down: waits until b is proven off: power-b: it does not answer
             node b + resource db:0/address: db:0 on c after 0 ms; db:1 down: no node may run it: a: barred since 00:00: address failed 4 times (it fails); b: down; c: has its copy; db promoted on c after 0 ms
             node b + resource db:0/program: db:0 down: no node may run it: a: barred since 00:00: program failed 4 times (it fails); b: down; c: has its copy; db:1 on c after 800 ms; db promoted on c after 1500 ms
-            node c + card a/eth0: db:0 down: network lan has no usable card on a, and no other node may run it or is better; db promoted nowhere: network lan has no usable card on a, and no other node may run it or is better
             node c + resource db:0/address: db:0 down: no node may run it: a: barred since 00:00: address failed 4 times (it fails); b: has its copy; c: down; db promoted on b after 0 ms
             node c + resource db:0/program: db:0 down: no node may run it: a: barred since 00:00: program failed 4 times (it fails); b: has its copy; c: down; db promoted on b after 1500 ms
             node c + resource db:1/program: db:1 down: no node may run it: a: has its copy; b: barred since 00:00: program failed 4 times (it fails); c: down
@@ -497,9 +494,7 @@ fn of_a_service_with_roles_it_is_told_who_is_promoted_next_and_when() {
             network lan + resource db:0/program: db:0 down: no node may run it: a: no card of network lan has a link; b: no card of network lan has a link; c: no card of network lan has a link; db:1 down: network lan has no usable card on b, and no other node may run it or is better; db promoted nowhere: network lan has no usable card on b, and no other node may run it or is better
             network lan + resource db:1/program: db:0 down: network lan has no usable card on a, and no other node may run it or is better; db:1 down: no node may run it: a: no card of network lan has a link; b: no card of network lan has a link; c: no card of network lan has a link; db promoted nowhere: network lan has no usable card on a, and no other node may run it or is better
             card a/eth0 + card b/eth0: db:0 on c after 1000 ms; db:1 down: no node may run it: a: no card of network lan has a link; b: no card of network lan has a link; c: has its copy; db promoted on c after 1000 ms
-            card a/eth0 + card c/eth0: db:0 down: network lan has no usable card on a, and no other node may run it or is better; db promoted nowhere: network lan has no usable card on a, and no other node may run it or is better
             card a/eth0 + resource db:1/program: db:0 on c after 1000 ms; db:1 down: no node may run it: a: no card of network lan has a link; b: barred since 00:00: program failed 4 times (it fails); c: has its copy; db promoted on c after 1000 ms
-            card b/eth0 + resource db:0/address: db:0 on c after 0 ms; db:1 down: network lan has no usable card on b, and no other node may run it or is better; db promoted nowhere: network lan has no usable card on b, and no other node may run it or is better
             card b/eth0 + resource db:0/program: db:0 down: no node may run it: a: barred since 00:00: program failed 4 times (it fails); b: no card of network lan has a link; c: has its copy; db:1 on c after 0 ms; db promoted on c after 1500 ms
             card c/eth0 + resource db:0/address: db:0 down: no node may run it: a: barred since 00:00: address failed 4 times (it fails); b: has its copy; c: no card of network lan has a link; db promoted on b after 0 ms
             card c/eth0 + resource db:0/program: db:0 down: no node may run it: a: barred since 00:00: program failed 4 times (it fails); b: has its copy; c: no card of network lan has a link; db promoted on b after 1500 ms
@@ -533,6 +528,52 @@ fn a_role_with_one_copy_ends_with_its_node() {
             node c + card b/eth0: nobody decides (1 of 3 voters are left); db:0 down: no quorum, so it stops (policy stop): 1 of 3 voters are left; db promoted nowhere: no quorum, so it stops (policy stop): 1 of 3 voters are left
             card b/eth0 + card c/eth0: nobody decides (1 of 3 voters are left); db:0 down: no quorum, so it stops (policy stop): 1 of 3 voters are left; db promoted nowhere: no quorum, so it stops (policy stop): 1 of 3 voters are left
             db any-node: broken by node a (1)
+        "#]],
+    );
+}
+
+#[test]
+fn the_role_leaves_a_node_that_lost_its_card_though_every_node_has_its_copy() {
+    check(
+        "nodes a b c
+         also san
+         service db prefer=a,b roles leader-address",
+        expect![[r#"
+            node a: db:0 down: each node that may run it now has its copy; db promoted on b after 800 ms
+            node b: db:1 down: each node that may run it now has its copy
+            node c: db:2 down: each node that may run it now has its copy
+            network lan: db:0 down: network lan has no usable card on a, and no other node may run it or is better; db promoted nowhere: network lan has no usable card on a, and no other node may run it or is better
+            network san: -
+            card a/eth0: db:0 on a after 1000 ms; db promoted on b after 1000 ms
+            card a/eth1: -
+            card b/eth0: -
+            card b/eth1: -
+            card c/eth0: -
+            card c/eth1: -
+            fence power-a: -
+            fence power-b: -
+            fence power-c: -
+            resource db:0/address: db:0 down: no node may run it: a: barred since 00:00: address failed 4 times (it fails); b: has its copy; c: has its copy; db promoted on b after 0 ms
+            resource db:0/program: db:0 down: no node may run it: a: barred since 00:00: program failed 4 times (it fails); b: has its copy; c: has its copy; db promoted on b after 1500 ms
+            resource db:1/program: db:1 down: no node may run it: a: has its copy; b: barred since 00:00: program failed 4 times (it fails); c: has its copy
+            resource db:2/program: db:2 down: no node may run it: a: has its copy; b: has its copy; c: barred since 00:00: program failed 4 times (it fails)
+            node a + node b: nobody decides (1 of 3 voters are left); db:0 down: no quorum, so nothing starts elsewhere: 1 of 3 voters are left; db:1 down: no quorum, so nothing starts elsewhere: 1 of 3 voters are left; db:2 down: no quorum, so it stops (policy stop): 1 of 3 voters are left; db promoted nowhere: no quorum, so nothing starts elsewhere: 1 of 3 voters are left
+            node a + node c: nobody decides (1 of 3 voters are left); db:0 down: no quorum, so nothing starts elsewhere: 1 of 3 voters are left; db:1 down: no quorum, so it stops (policy stop): 1 of 3 voters are left; db:2 down: no quorum, so nothing starts elsewhere: 1 of 3 voters are left; db promoted nowhere: no quorum, so nothing starts elsewhere: 1 of 3 voters are left
+            node a + network lan: db:0 down: no node may run it: a: down; b: no card of network lan has a link; c: no card of network lan has a link; db:1 down: network lan has no usable card on b, and no other node may run it or is better; db promoted nowhere: network lan has no usable card on b, and no other node may run it or is better
+            node a + fence power-a: db:0 down: waits until a is proven off: power-a: it does not answer; db promoted nowhere: waits until a is proven off: power-a: it does not answer
+            node b + node c: nobody decides (1 of 3 voters are left); db:0 down: no quorum, so it stops (policy stop): 1 of 3 voters are left; db:1 down: no quorum, so nothing starts elsewhere: 1 of 3 voters are left; db:2 down: no quorum, so nothing starts elsewhere: 1 of 3 voters are left; db promoted nowhere: no quorum, so it stops (policy stop): 1 of 3 voters are left
+            network lan + network san: nobody decides (1 of 3 voters are left); db:0 down: no quorum, so it stops (policy stop): 1 of 3 voters are left; db:1 down: no quorum, so it stops (policy stop): 1 of 3 voters are left; db:2 down: no quorum, so it stops (policy stop): 1 of 3 voters are left; db promoted nowhere: no quorum, so it stops (policy stop): 1 of 3 voters are left
+            network lan + card a/eth1: db:0 down: no node may run it: a: down; b: no card of network lan has a link; c: no card of network lan has a link; db:1 down: network lan has no usable card on b, and no other node may run it or is better; db promoted nowhere: network lan has no usable card on b, and no other node may run it or is better
+            network lan + card b/eth1: db:0 down: network lan has no usable card on a, and no other node may run it or is better; db:1 down: no node may run it: a: no card of network lan has a link; b: down; c: no card of network lan has a link; db promoted nowhere: network lan has no usable card on a, and no other node may run it or is better
+            network lan + card c/eth1: db:0 down: network lan has no usable card on a, and no other node may run it or is better; db:2 down: no node may run it: a: no card of network lan has a link; b: no card of network lan has a link; c: down; db promoted nowhere: network lan has no usable card on a, and no other node may run it or is better
+            network lan + resource db:0/address: db:0 down: no node may run it: a: no card of network lan has a link; b: no card of network lan has a link; c: no card of network lan has a link; db:1 down: network lan has no usable card on b, and no other node may run it or is better; db promoted nowhere: network lan has no usable card on b, and no other node may run it or is better
+            network lan + resource db:0/program: db:0 down: no node may run it: a: no card of network lan has a link; b: no card of network lan has a link; c: no card of network lan has a link; db:1 down: network lan has no usable card on b, and no other node may run it or is better; db promoted nowhere: network lan has no usable card on b, and no other node may run it or is better
+            network san + card a/eth0: db:0 down: each node that may run it now has its copy; db promoted on b after 800 ms
+            network san + card b/eth0: db:1 down: each node that may run it now has its copy
+            network san + card c/eth0: db:2 down: each node that may run it now has its copy
+            card a/eth0 + card a/eth1: db:0 down: each node that may run it now has its copy; db promoted on b after 800 ms
+            card b/eth0 + card b/eth1: db:1 down: each node that may run it now has its copy
+            card c/eth0 + card c/eth1: db:2 down: each node that may run it now has its copy
         "#]],
     );
 }

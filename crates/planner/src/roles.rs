@@ -8,6 +8,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::networks::Level;
 use model::plant::{self, Plant};
 use model::roles::{PROMOTION_SCORE_PREFIX, RoleSeen, Roles, promotion_score};
 use model::rules::FailureAnswer;
@@ -16,6 +17,7 @@ use model::spec::{Failback, ResourceKind, ServiceSpec};
 use model::{NodeName, Reason, ServiceName};
 
 use crate::moves::must_go;
+use crate::networks::{self, View};
 use crate::placement::points;
 use crate::services::{Decision, unwanted};
 use crate::view::{Draft, waits_for};
@@ -59,7 +61,15 @@ impl Unfit {
     }
 }
 
-type Rank = (bool, bool, bool, bool, Reverse<i64>, Option<u32>);
+type Rank = (
+    bool,
+    bool,
+    bool,
+    Reverse<Level>,
+    bool,
+    Reverse<i64>,
+    Option<u32>,
+);
 
 /// The decision about a service with a claim that nothing more urgent is decided about.
 pub(crate) fn role_step(draft: &Draft<'_>, name: &ServiceName, claim: &Claim) -> Option<Decision> {
@@ -113,7 +123,15 @@ pub(crate) fn holders<'a>(
             name,
             claim,
             fit: fitness(input, given_up, spec, (name, seen, claim)),
-            rank: (true, true, true, true, Reverse(0), name.copy()),
+            rank: (
+                true,
+                true,
+                true,
+                Reverse(Level::None),
+                true,
+                Reverse(0),
+                name.copy(),
+            ),
         })
         .collect();
     let moving = held
@@ -161,10 +179,16 @@ fn rank(
         Failback::WhenPossible if is_led => (false, own + i64::from(spec.stickiness)),
         Failback::WhenPossible => (false, own),
     };
+    let view = match is_led {
+        true => View::Stays,
+        false => View::Comes,
+    };
     (
         to.is_some() && to != Some(node),
         from == Some(node),
         false,
+        // What is promoted has the addresses, so networks count before habit.
+        Reverse(networks::level(input, (name, spec), (node, view))),
         !stays,
         Reverse(own),
         name.copy(),
@@ -335,6 +359,11 @@ fn why_demote(
     }
     let mut claims = chosen.iter().filter_map(|name| input.claim(name));
     let better = claims.find(|claim| !claim.role.is_wished());
+    let is_better = |node: &NodeName| better.is_some_and(|better| better.node == *node);
+    let place = &holder.claim.node;
+    if let Some(lack) = networks::why_leave(input, (holder.name, spec), place, is_better) {
+        return Some(lack);
+    }
     match better.filter(|_| spec.failback == Failback::WhenPossible) {
         Some(better) => Some(Reason::Failback {
             node: better.node.clone(),
