@@ -417,6 +417,7 @@ impl Node {
         for (id, (target, boot)) in mine {
             let mut fence = *self.tending.fences.entry(id).or_default();
             if fence.begun.is_none()
+                && !self.is_sent_something(&target)
                 && let Some(proof) = self.proven_off(&target, boot)
             {
                 // The half has had it confirmed already.
@@ -456,6 +457,13 @@ impl Node {
                 }
             }
         }
+    }
+
+    /// Whether a live move goes to that node. What a half had confirmed was off before it went on
+    /// by itself; a machine that came back in that time has what was sent until then.
+    fn is_sent_something(&self, target: &NodeName) -> bool {
+        let mut migrations = self.state.seen().migrations.values();
+        migrations.any(|migration| migration.to.node == *target && !migration.arrived)
     }
 
     /// Whether what must be proven over is over, of which the log will hear, or may be.

@@ -34,7 +34,8 @@ pub(super) struct Local {
     pub stop_from: Option<usize>,
     /// Ends a stop that nobody asked for: it is remembered until all is down and told.
     pub lease_ended: bool,
-    /// A report that gives the claim back has been sent: nothing starts under it any more.
+    /// A report that gives the claim back has been sent, or is due: nothing starts under it any
+    /// more.
     pub given_back: bool,
     /// In start order; behind them what is up and no longer in the spec, to be taken down.
     pub resources: Vec<LocalResource>,
@@ -400,9 +401,17 @@ impl Local {
         {
             return Some(step);
         }
-        self.next_up()
+        let next = self
+            .next_up()
             .or_else(|| self.next_restart(now))
-            .or_else(|| self.next_promotion())
+            .or_else(|| self.next_promotion());
+        if self.passage.is_taken_in() && matches!(next, Some((_, Verb::Start))) {
+            // What had come was stopped again, and the source still has its remains: nothing
+            // starts under this claim.
+            self.given_back = true;
+            return None;
+        }
+        next
     }
 
     pub fn take_incarnation(&mut self, claim: &Claim) {

@@ -75,6 +75,11 @@ pub(super) enum Next {
 }
 
 impl Passage {
+    /// Whether what came is being taken in, or was, and the other end has not cleared away yet.
+    pub fn is_taken_in(&self) -> bool {
+        matches!(self, Self::Takes(_))
+    }
+
     /// Whether something may be here that no state of a resource tells of.
     pub fn may_hold(&self) -> bool {
         match self {

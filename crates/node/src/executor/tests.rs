@@ -12,7 +12,7 @@ use model::spec::{
     Autostart, ClusterSpec, Elsewhere, Failback, Limits, NoQuorumPolicy, NodeSpec, ProcessSpec,
     Ready, ResourceKind, ResourceSpec, RestartPolicy, ServiceSpec, Spec, Timings,
 };
-use model::{BootId, ClusterTime, Command, Instant, PlanId, Reason, Stamped, WallTime};
+use model::{BootId, ClaimEpoch, ClusterTime, Command, Instant, PlanId, Reason, Stamped, WallTime};
 use state::State;
 
 use super::{Executor, Output, Permit};
@@ -477,4 +477,113 @@ fn a_stop_for_a_lease_that_has_ended_waits_for_nobody() {
     assert!(told.is_empty(), "{told:?}");
     let verbs: Vec<_> = done.iter().map(|it| it.verb).collect();
     assert_eq!(verbs, [Verb::Stop]);
+}
+
+fn applied(state: &mut State, index: u64, command: Command) {
+    let (at, clock) = (WallTime(index), ClusterTime(index));
+    state.apply(index, &Stamped { at, clock, command }).unwrap();
+}
+
+/// The service web, which moves live, runs on b and was handed over to the node a: so far, and
+/// the command that says so.
+fn handed_over() -> (State, u64, Command) {
+    let mut spec = spec();
+    let node = spec.nodes[&name("a")].clone();
+    spec.nodes.insert(name("b"), node);
+    let web = spec.services.get_mut(&name("web")).unwrap();
+    web.rules.live = true;
+    web.resources = vec![resource("program")];
+    let (mut state, mut index) = granted_of(spec, "web");
+    let from = BootId([2; 16]);
+    let report = |epoch, report| Command::Report {
+        node: name("b"),
+        boot: from,
+        run: 1,
+        service: name("web"),
+        epoch,
+        incarnation: 0,
+        report,
+        resources: vec![(name("program"), ResourceState::Running)],
+        role: Default::default(),
+    };
+    let own = ClaimEpoch(index);
+    let grant = index + 6;
+    let commands = [
+        // It gives back what it was granted at first.
+        Command::Report {
+            node: name("a"),
+            boot: BOOT,
+            run: 1,
+            service: name("web"),
+            epoch: own,
+            incarnation: 0,
+            report: Report::Stopped,
+            resources: vec![(name("program"), ResourceState::Stopped)],
+            role: Default::default(),
+        },
+        Command::AddToken {
+            digest: "token".into(),
+            valid_for: Duration::from_secs(60),
+            by: name("ann"),
+        },
+        Command::AddMember {
+            name: name("b"),
+            key: [1; 32],
+            token: "token".into(),
+            spec: None,
+            level: model::level::LEVEL,
+        },
+        Command::NodeUp {
+            node: name("b"),
+            boot: from,
+            run: 1,
+        },
+        Command::Probed {
+            node: name("b"),
+            boot: from,
+            run: 1,
+            found: Vec::new(),
+        },
+        Command::Grant {
+            service: name("web"),
+            node: name("b"),
+            boot: from,
+            plan: PlanId(9),
+            because: Reason::ShouldRun,
+        },
+        report(ClaimEpoch(grant), Report::Running),
+        Command::Migrate {
+            service: name("web"),
+            epoch: ClaimEpoch(grant),
+            node: name("a"),
+            boot: BOOT,
+            plan: PlanId(11),
+            because: Reason::ShouldRun,
+        },
+    ];
+    for command in commands {
+        index += 1;
+        applied(&mut state, index, command);
+    }
+    (state, index, report(ClaimEpoch(grant), Report::HandedOver))
+}
+
+#[test]
+fn what_came_alive_and_was_stopped_for_want_of_a_lease_is_not_started_beside_its_remains() {
+    let (mut state, index, told) = handed_over();
+    let mut hands = Hands::new();
+    hands.find_nothing(&state);
+    hands.executor.handle_permit(Permit::Stop);
+    applied(&mut state, index + 1, told);
+    hands.executor.advance(&state, index + 1, Instant(1));
+    let stop = hands.operations().remove(0);
+    assert_eq!(stop.verb, Verb::Stop);
+    // The lease is back before the stop has ended.
+    hands.executor.handle_permit(Permit::All);
+    hands.answer(&stop, Outcome::Stopped);
+    for step in 2..5 {
+        hands.executor.advance(&state, index + 1, Instant(step));
+        assert!(hands.told().is_empty());
+    }
+    assert_eq!(hands.reports.last(), Some(&Report::Stopped));
 }
