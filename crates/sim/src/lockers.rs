@@ -620,10 +620,15 @@ impl World {
         }
     }
 
-    /// Entries were not followed one by one.
+    /// Entries were not followed one by one. What is held as before may have been held all the
+    /// time; who waited for it meanwhile is not known.
     pub(crate) fn jump_locks(&mut self) {
         self.lockers.is_blind = true;
-        self.lockers.held.clear();
+        let now = self.record.state().locks().held();
+        self.lockers.held.retain(|name, (token, waiting)| {
+            waiting.clear();
+            now.get(name).is_some_and(|seen| seen.token == *token)
+        });
         self.watch_locks();
     }
 
