@@ -484,43 +484,28 @@ fn applied(state: &mut State, index: u64, command: Command) {
     state.apply(index, &Stamped { at, clock, command }).unwrap();
 }
 
-/// The service web, which moves live, runs on b and was handed over to the node a: so far, and
-/// the command that says so.
-fn handed_over() -> (State, u64, Command) {
-    let mut spec = spec();
-    let node = spec.nodes[&name("a")].clone();
-    spec.nodes.insert(name("b"), node);
-    let web = spec.services.get_mut(&name("web")).unwrap();
-    web.rules.live = true;
-    web.resources = vec![resource("program")];
-    let (mut state, mut index) = granted_of(spec, "web");
-    let from = BootId([2; 16]);
-    let report = |epoch, report| Command::Report {
-        node: name("b"),
-        boot: from,
+/// What the node of the boot and name given says of the service web, under a claim.
+fn says(node: &str, boot: BootId, epoch: ClaimEpoch, report: Report) -> Command {
+    let state = match report {
+        Report::Stopped => ResourceState::Stopped,
+        _ => ResourceState::Running,
+    };
+    Command::Report {
+        node: name(node),
+        boot,
         run: 1,
         service: name("web"),
         epoch,
         incarnation: 0,
         report,
-        resources: vec![(name("program"), ResourceState::Running)],
+        resources: vec![(name("program"), state)],
         role: Default::default(),
-    };
-    let own = ClaimEpoch(index);
-    let grant = index + 6;
-    let commands = [
-        // It gives back what it was granted at first.
-        Command::Report {
-            node: name("a"),
-            boot: BOOT,
-            run: 1,
-            service: name("web"),
-            epoch: own,
-            incarnation: 0,
-            report: Report::Stopped,
-            resources: vec![(name("program"), ResourceState::Stopped)],
-            role: Default::default(),
-        },
+    }
+}
+
+/// The commands by which the node b comes in, and says that nothing runs on it.
+fn comes_in(boot: BootId) -> [Command; 4] {
+    [
         Command::AddToken {
             digest: "token".into(),
             valid_for: Duration::from_secs(60),
@@ -535,15 +520,34 @@ fn handed_over() -> (State, u64, Command) {
         },
         Command::NodeUp {
             node: name("b"),
-            boot: from,
+            boot,
             run: 1,
         },
         Command::Probed {
             node: name("b"),
-            boot: from,
+            boot,
             run: 1,
             found: Vec::new(),
         },
+    ]
+}
+
+/// The service web, which moves live, runs on b and was handed over to the node a: so far, and
+/// the command that says so.
+fn handed_over() -> (State, u64, Command) {
+    let mut spec = spec();
+    let node = spec.nodes[&name("a")].clone();
+    spec.nodes.insert(name("b"), node);
+    let web = spec.services.get_mut(&name("web")).unwrap();
+    web.rules.live = true;
+    web.resources = vec![resource("program")];
+    let (mut state, mut index) = granted_of(spec, "web");
+    let from = BootId([2; 16]);
+    // It gives back what it was granted at first.
+    let mut commands = vec![says("a", BOOT, ClaimEpoch(index), Report::Stopped)];
+    commands.extend(comes_in(from));
+    let epoch = ClaimEpoch(index + commands.len() as u64 + 1);
+    commands.extend([
         Command::Grant {
             service: name("web"),
             node: name("b"),
@@ -551,21 +555,21 @@ fn handed_over() -> (State, u64, Command) {
             plan: PlanId(9),
             because: Reason::ShouldRun,
         },
-        report(ClaimEpoch(grant), Report::Running),
+        says("b", from, epoch, Report::Running),
         Command::Migrate {
             service: name("web"),
-            epoch: ClaimEpoch(grant),
+            epoch,
             node: name("a"),
             boot: BOOT,
             plan: PlanId(11),
             because: Reason::ShouldRun,
         },
-    ];
+    ]);
     for command in commands {
         index += 1;
         applied(&mut state, index, command);
     }
-    (state, index, report(ClaimEpoch(grant), Report::HandedOver))
+    (state, index, says("b", from, epoch, Report::HandedOver))
 }
 
 #[test]
