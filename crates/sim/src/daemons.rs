@@ -401,15 +401,21 @@ impl World {
         self.machine(id).known = ids;
     }
 
-    /// A run begins with the members that the last one knew, even where its log is empty.
+    /// A run begins with the members that the last one knew, even where its log is empty, and
+    /// where the machine stands still in that moment.
     pub(crate) fn introduce(&mut self, id: NodeId) {
-        let links = self.setup.links;
-        let known = self.machine(id).known.clone();
-        let Some((daemon, local)) = self.awake(id).filter(|_| !known.is_empty()) else {
+        let (now, links) = (self.now, self.setup.links);
+        let machine = self.machine(id);
+        let local = machine.clock.local(now);
+        let Some(daemon) = machine
+            .daemon
+            .as_mut()
+            .filter(|_| !machine.known.is_empty())
+        else {
             return;
         };
-        let peers = known.into_iter().map(|id| Peer {
-            id,
+        let peers = machine.known.iter().map(|id| Peer {
+            id: *id,
             voice: Voice::Voter,
             links: (0..links).map(LinkId).collect(),
         });
