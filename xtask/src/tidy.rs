@@ -181,8 +181,7 @@ fn sizes(problems: &mut Problems) {
         let code = scan::without_tests(&source);
         let shown = path.display();
         let lines = code.lines().count();
-        let is_test = path.components().any(|part| part.as_os_str() == "tests");
-        if !is_test && FILE_LINES_MAX < lines {
+        if FILE_LINES_MAX < lines {
             problems.push(format!(
                 "{shown} has {lines} lines, {FILE_LINES_MAX} are the most"
             ));

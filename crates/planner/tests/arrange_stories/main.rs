@@ -9,11 +9,13 @@ mod arrange_words;
 
 mod clones;
 mod more_clones;
+mod more_company;
 mod more_nodes;
+mod more_orders;
 mod more_places;
-mod more_relations;
 mod more_repairs;
 mod more_roles;
+mod more_wishes;
 mod nodes;
 mod places;
 mod relations;
