@@ -5,8 +5,10 @@ use std::fmt;
 use std::time::Duration;
 
 use model::duration::{format, parse};
-use model::{LockName, NodeId, NodeName, ServiceName, SessionName};
+use model::networks::Link;
+use model::{CardName, LockName, NodeId, NodeName, ServiceName, SessionName};
 
+use crate::cards::Cable;
 use crate::form::{node_id, node_name};
 
 /// What the hands of a machine do wrong with a service.
@@ -116,6 +118,8 @@ pub enum Act {
     Lock(NodeId, SessionName, LockName, Duration),
     /// It gives the lock back, or its place in the queue.
     Unlock(SessionName),
+    /// The cable of a card is pulled, or plugged in again.
+    Card(NodeId, CardName, Cable),
     /// A person gives an order to a node.
     Order(NodeId, Order),
 }
@@ -196,11 +200,13 @@ pub enum Kind {
     Witness,
     /// `replay`: heartbeats that were recorded are sent again.
     Replay,
+    /// `card`: cables of cards are pulled.
+    Card,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Power,
         Self::Reboot,
         Self::Crash,
@@ -221,6 +227,7 @@ impl Kind {
         Self::Operator,
         Self::Witness,
         Self::Replay,
+        Self::Card,
     ];
 
     /// Its word.
@@ -247,6 +254,7 @@ impl Kind {
             Self::Operator => "operator",
             Self::Witness => "witness",
             Self::Replay => "replay",
+            Self::Card => "card",
         }
     }
 }
@@ -275,10 +283,12 @@ impl Act {
             Self::Die(..) => Some(Kind::Death),
             Self::Order(..) => Some(Kind::Operator),
             Self::Replay(_) => Some(Kind::Replay),
+            Self::Card(_, _, cable) if cable.0 != Link::Up => Some(Kind::Card),
             Self::WitnessKill | Self::WitnessTrap | Self::WitnessCut(_) => Some(Kind::Witness),
             Self::SlowShared(by) if !by.is_zero() => Some(Kind::Witness),
             Self::Boot(_)
             | Self::Lock(..)
+            | Self::Card(..)
             | Self::SlowShared(_)
             | Self::Unlock(_)
             | Self::Start(_)
@@ -358,6 +368,7 @@ impl fmt::Display for Act {
                 write!(f, "lock {} {session} {lock} {}", name(on), format(*lease))
             }
             Self::Unlock(session) => write!(f, "unlock {session}"),
+            Self::Card(on, card, cable) => write!(f, "card {} {card} {cable}", name(on)),
             Self::Order(at, order) => write!(f, "order {} {order}", name(at)),
         }
     }
@@ -446,6 +457,9 @@ fn read(line: &str) -> Option<Act> {
             span(lease)?,
         ),
         ["unlock", session] => Act::Unlock(SessionName::new(session).ok()?),
+        ["card", on, card, cable] => {
+            Act::Card(node_id(on)?, CardName::new(card).ok()?, cable.parse().ok()?)
+        }
         ["order", at, ref order @ ..] => Act::Order(node_id(at)?, read_order(order)?),
         _ => return None,
     })

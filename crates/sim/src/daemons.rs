@@ -26,11 +26,16 @@ const OUTPUTS_MAX: usize = 20_000;
 impl World {
     /// The daemon, where it can be given something, with its own time.
     pub fn awake(&mut self, id: NodeId) -> Option<(&mut Daemon, Instant)> {
-        let now = self.now;
-        let machine = &mut self.machines[(id.0 - 1) as usize];
-        if machine.power != Power::On {
+        if self.machine(id).power != Power::On {
             return None;
         }
+        self.daemon_of(id)
+    }
+
+    /// The same, also where the machine stands still.
+    pub(crate) fn daemon_of(&mut self, id: NodeId) -> Option<(&mut Daemon, Instant)> {
+        let now = self.now;
+        let machine = &mut self.machines[(id.0 - 1) as usize];
         let (local, wall) = (machine.clock.local(now), machine.clock.wall(now));
         let daemon = machine.daemon.as_mut()?;
         daemon.node.set_wall(wall);
@@ -278,8 +283,7 @@ impl World {
                     None => "follows nobody".into(),
                 });
             }
-            // Cards are not simulated: nobody tells a node of any.
-            Output::Carry { .. } => {}
+            Output::Carry { network, card } => self.carry(id, network, card),
             Output::Left => self.leave(id),
             Output::TooNew(index) => self.fail_too_new(id, index),
         }
@@ -404,18 +408,13 @@ impl World {
     /// A run begins with the members that the last one knew, even where its log is empty, and
     /// where the machine stands still in that moment.
     pub(crate) fn introduce(&mut self, id: NodeId) {
-        let (now, links) = (self.now, self.setup.links);
-        let machine = self.machine(id);
-        let local = machine.clock.local(now);
-        let Some(daemon) = machine
-            .daemon
-            .as_mut()
-            .filter(|_| !machine.known.is_empty())
-        else {
+        let links = self.setup.links;
+        let known = self.machine(id).known.clone();
+        let Some((daemon, local)) = self.daemon_of(id).filter(|_| !known.is_empty()) else {
             return;
         };
-        let peers = machine.known.iter().map(|id| Peer {
-            id: *id,
+        let peers = known.into_iter().map(|id| Peer {
+            id,
             voice: Voice::Voter,
             links: (0..links).map(LinkId).collect(),
         });

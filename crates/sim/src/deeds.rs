@@ -81,6 +81,7 @@ impl World {
             Act::Replay(of) => self.replay(*of),
             Act::Lock(on, session, lock, lease) => self.begin_lock(*on, (session, lock), *lease),
             Act::Unlock(session) => self.end_lock(session),
+            Act::Card(on, card, cable) => self.set_card(*on, card, cable.0),
             Act::Order(at, order) => self.order(*at, order),
         }
     }

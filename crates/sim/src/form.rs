@@ -206,7 +206,9 @@ pub fn service(line: &str) -> Result<(ServiceName, ServiceSpec), String> {
 
 /// Another version of a service: its programs are others, so it is started anew.
 pub fn change_version(spec: &mut ServiceSpec, version: &str) {
-    for resource in &mut spec.resources {
+    let is_program =
+        |resource: &&mut ResourceSpec| matches!(resource.kind, ResourceKind::Process(_));
+    for resource in spec.resources.iter_mut().filter(is_program) {
         *resource = process(resource.name.as_str(), version);
     }
 }

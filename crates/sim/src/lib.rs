@@ -19,6 +19,7 @@
 
 pub mod act;
 mod ballots;
+pub mod cards;
 mod clients;
 mod clock;
 mod copies;

@@ -83,6 +83,7 @@ pub(crate) struct Machine {
     /// Those that ended because a stop was asked for.
     pub gave_way: BTreeSet<OperationId>,
     pub wrongs: BTreeMap<ServiceName, Wrong>,
+    pub cards: crate::cards::Cards,
     pub waiting: VecDeque<Event>,
     pub waiting_heartbeats: VecDeque<Event>,
     /// Its watchdog, while it is armed.
@@ -118,6 +119,7 @@ impl Machine {
             hanging: BTreeMap::new(),
             gave_way: BTreeSet::new(),
             wrongs: BTreeMap::new(),
+            cards: crate::cards::Cards::default(),
             waiting: VecDeque::new(),
             waiting_heartbeats: VecDeque::new(),
             dog: None,

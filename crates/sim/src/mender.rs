@@ -78,6 +78,7 @@ impl World {
         self.shared.cut.clear();
         (self.shared.is_lost, self.shared.slow_by) = (false, Duration::ZERO);
         self.start_witness();
+        self.plug_all_in();
         let slow = self.setup.slow.clone();
         for machine in &mut self.machines {
             machine.disk.slow_by = Duration::ZERO;

@@ -14,7 +14,7 @@
 use std::fmt::Write as _;
 
 use model::duration::parse;
-use model::spec::NoQuorumPolicy;
+use model::spec::{NetworkSpec, NoQuorumPolicy};
 use model::{Instant, NodeId};
 
 use crate::act::Act;
@@ -105,6 +105,7 @@ impl Scenario {
                 let nodes = self.setup.spec.nodes.values_mut();
                 nodes.for_each(|node| node.fence.clear());
             }
+            "cards" => self.take_cards(rest).ok_or_else(bad)?,
             "on-again" => self.setup.on_again = Some(span(rest)?),
             "snapshots" => self.setup.compact_every = rest.parse().map_err(|_| bad())?,
             "at" => {
@@ -116,6 +117,28 @@ impl Scenario {
             _other => return Err(bad()),
         }
         Ok(())
+    }
+
+    /// `2 move=1s steady=1s barred=20s web,db`: so many cards on each node, how patient
+    /// services are with them, and which have an address there.
+    fn take_cards(&mut self, line: &str) -> Option<()> {
+        let mut words = line.split_whitespace();
+        let cards = words.next()?.parse().ok()?;
+        let mut rules = NetworkSpec::default();
+        for word in words {
+            match word.split_once('=') {
+                Some(("move", time)) => rules.move_after = parse(time).ok()?,
+                Some(("steady", time)) => rules.steady_after = parse(time).ok()?,
+                Some(("barred", time)) => rules.barred_for = parse(time).ok()?,
+                Some(_) => return None,
+                None => {
+                    let services: Vec<&str> = word.split(',').collect();
+                    crate::cards::attach(&mut self.setup.spec, rules, cards, &services);
+                    return Some(());
+                }
+            }
+        }
+        None
     }
 
     /// Plays it: what an operator would see, and the promise that was broken, if any was. The

@@ -177,6 +177,7 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
         crate::copies::draw(&mut setup);
         crate::live::draw(&mut setup);
         crate::roles::draw(&mut setup);
+        crate::cards::draw(&mut setup, faults);
     }
     crate::shared::draw(&mut setup, scene.is_none());
     crate::lockers::draw(&mut setup);
@@ -197,6 +198,7 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
     let mut acts = acts.acts;
     crate::live::draw_moves(&setup, &kinds, &mut acts);
     crate::dogs::draw_outage(&setup, &kinds, &mut acts);
+    crate::cards::draw_acts(&setup, &mut acts);
     let end = setup.faults_end;
     acts.retain(|(at, _)| *at < end);
     acts.sort_by_key(|(at, _)| *at);
@@ -300,6 +302,8 @@ fn kinds_of(faults: &Faults, random: &mut Random) -> Vec<Kind> {
     let share = random.pick(&[250, 650, 650]);
     for kind in &faults.0 {
         let weight = match kind {
+            // Drawn for themselves.
+            Kind::Card => continue,
             Kind::Rot => random.below(2),
             Kind::Power | Kind::Crash | Kind::Cut | Kind::Death | Kind::Operator => {
                 1 + random.below(4)
@@ -324,7 +328,8 @@ fn kinds_of(faults: &Faults, random: &mut Random) -> Vec<Kind> {
         kinds.extend(std::iter::repeat_n(*kind, count as usize));
     }
     if kinds.is_empty() {
-        kinds.extend(&faults.0);
+        let others = faults.0.iter().filter(|kind| **kind != Kind::Card);
+        kinds.extend(others);
     }
     kinds
 }
@@ -440,6 +445,8 @@ impl Acts<'_> {
         match kind {
             Kind::Power => self.put_pair(at, Act::PowerOff(node), (300, 6000), Act::Boot(node)),
             Kind::Reboot => self.put(at, Act::Reboot(node)),
+            // Drawn for themselves, where there are cards (`cards.rs`).
+            Kind::Card => {}
             Kind::Crash if self.random.chance(300) => {
                 let what = self.random.pick(&[Write::Any, Write::Vote]);
                 self.put(at, Act::Trap(node, what));

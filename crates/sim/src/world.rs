@@ -442,6 +442,7 @@ impl World {
         machine.boots += 1;
         machine.clock.boot(now, begins_at);
         self.trace.tale(now, Some(id), || "boots".into());
+        self.install_cards(id);
         self.start_daemon(id);
     }
 
@@ -467,6 +468,7 @@ impl World {
         machine.start_daemon(now, seed, (timings, every));
         let run = machine.runs;
         self.introduce(id);
+        self.look_at_cards(id);
         self.check_vote_survived(id);
         if self.setup.shared {
             self.put(Duration::ZERO, Event::DiskPoll { on: id, run });
@@ -742,6 +744,7 @@ impl World {
         }
         self.machine(on).power = Power::On;
         self.trace.tale(self.now, Some(on), || "goes on".into());
+        self.look_at_cards(on);
         for event in std::mem::take(&mut self.machine(on).waiting_heartbeats) {
             self.deliver(event);
         }
