@@ -12,7 +12,8 @@ use model::seen::{WitnessKind, WitnessSeen};
 use model::{Command, Instant, NodeId, Reason};
 use raft::{Arbiter, Change};
 
-use crate::node::{Liveness, Node};
+use crate::liveness::Liveness;
+use crate::node::Node;
 
 /// A witness is trusted once it has answered for this long. It is asked each second; one that
 /// comes and goes shall not change the log each time.

@@ -29,7 +29,8 @@ use membership::PeerStatus;
 use model::Instant;
 
 use crate::executor::Lease;
-use crate::node::{Liveness, Node};
+use crate::liveness::Liveness;
+use crate::node::Node;
 
 /// The detector is asked when less than this part of the lease is left. A leader's word comes
 /// several times in that time, so in good days it is never asked.

@@ -7,7 +7,8 @@ use membership::Silence;
 use model::seen::{BootOf, NodeSeen, NodeState};
 use model::{BootId, Command, Instant, NodeId, NodeName, PlanId, Reason};
 
-use crate::node::{Liveness, Node};
+use crate::liveness::Liveness;
+use crate::node::Node;
 
 /// When only time can change a plan, we look again then: never in a tight loop, and never
 /// much later, should what was counted on change.

@@ -11,7 +11,8 @@ use std::time::Duration;
 use model::{BootId, Command, DeviceName, Instant, NodeId, NodeName};
 
 use crate::duties::LIE_HEARD;
-use crate::node::{Liveness, Node};
+use crate::liveness::Liveness;
+use crate::node::Node;
 
 /// The log is told again after so long, as long as it does not show it. An entry takes some
 /// milliseconds; a second is long enough for any that is not lost.

@@ -1,13 +1,11 @@
 //! The machine itself: inputs, outputs, and what is done after each input.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
 
-use membership::{Event, Recovery, Silence};
 use model::operation::{Operation, OperationReport, ResourceAddress};
 use model::plant::{self, Plant};
 use model::seen::FenceResult;
-use model::spec::{NoQuorumPolicy, ResourceSpec};
+use model::spec::ResourceSpec;
 use model::{
     BootId, CardName, ClaimEpoch, ClusterTime, Command, Instant, Lineage, NetworkName, NodeId,
     NodeName, Stamped, WallTime,
@@ -15,7 +13,7 @@ use model::{
 use quorum::arbiter::Ask;
 use raft::{Arbiter, PersistSeq, Raft};
 use state::State;
-use wire::heartbeat::{Incarnation, boot_tag};
+use wire::heartbeat::Incarnation;
 use wire::raft::{Entry, Payload};
 
 use crate::arbiter::Words;
@@ -23,11 +21,10 @@ use crate::checks::tending::Checks;
 use crate::duties::Duties;
 use crate::executor::{Executor, Lease, Permit, Telling};
 use crate::levels::Levels;
+use crate::liveness::Liveness;
 use crate::message::PeerMessage;
 use crate::person::Vouched;
-use crate::requests::{
-    Asker, REQUEST_LIMIT, REQUESTS_MAX, RequestError, RequestId, Requests, Waiting,
-};
+use crate::requests::{RequestError, RequestId, Requests};
 use crate::split::{FenceAsker, Split};
 use crate::tend::Tending;
 use crate::yielding::Yielding;
@@ -40,10 +37,6 @@ const COMPACT_EVERY: u64 = 2000;
 /// handful is the most that one input has been seen to cause, and what is left waits for the
 /// next input.
 const ROUNDS_MAX: usize = 16;
-
-/// Entries that somebody waits for, at most: as many as the log takes uncommitted, and some
-/// of earlier terms that will never be applied.
-const PROPOSED_MAX: usize = 4096;
 
 /// Who this node is.
 #[derive(Debug, Clone)]
@@ -144,50 +137,6 @@ pub struct Boundary {
     pub leader: Option<NodeId>,
 }
 
-/// How a peer is, as this node's own detector tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Liveness {
-    /// Heard.
-    Alive { boot: BootId },
-    /// Still heard, by a run of its daemon that was seen to leave. No news as long as the
-    /// log says that it is down.
-    Left { boot: BootId },
-    /// Closed daemon on a living kernel.
-    DaemonDown,
-    /// Closed for longer than it may be, as we were told then.
-    DaemonDownTooLong { at: Instant },
-    /// Silent, and a majority agrees.
-    Lost {
-        silence: Silence,
-        silent_for: std::time::Duration,
-        agreed_by: Vec<NodeId>,
-        /// By whom it had been heard before.
-        heard: Heard,
-        /// When we were told.
-        at: Instant,
-    },
-}
-
-/// Who had heard a node that is silent now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Heard {
-    /// This run of this daemon.
-    Here,
-    /// Only others of those that agree: the tags of the boots in which they heard it.
-    /// Empty: nobody. Then it may never have been up since the cluster was started.
-    Elsewhere(BTreeSet<u16>),
-}
-
-impl Heard {
-    /// Whether this silence says that `boot` has fallen silent.
-    pub fn covers(&self, boot: BootId) -> bool {
-        match self {
-            Self::Here => true,
-            Self::Elsewhere(tags) => tags.contains(&boot_tag(boot)),
-        }
-    }
-}
-
 /// One node of a cluster.
 pub struct Node {
     pub(crate) config: NodeConfig,
@@ -223,12 +172,12 @@ pub struct Node {
     pub(crate) leader: Option<NodeId>,
     pub(crate) lease: Lease,
     /// Another history has a quorum, and this one exists by a word that was not true.
-    stands_back: bool,
+    pub(crate) stands_back: bool,
     /// What the executor was told last.
-    permit: Permit,
+    pub(crate) permit: Permit,
     /// When a quorate leader was last heard, or at first: when this run began. The log
     /// forgets it with each new term; the right to run services does not end with a term.
-    contact: Instant,
+    pub(crate) contact: Instant,
     /// When this run began.
     pub(crate) began: Instant,
     /// When a majority of the voters was last known to be here or closed (`company.rs`).
@@ -345,133 +294,6 @@ impl Node {
         }
     }
 
-    fn take_proposal(&mut self, (from, id): (NodeId, RequestId), command: Vec<u8>, now: Instant) {
-        let asker = Asker::Peer(from, id);
-        if self.is_leader()
-            && let Err(rejected) = self.require_level_of(&command)
-        {
-            return self.reply(asker, Err(RequestError::Rejected(rejected)));
-        }
-        match self.raft.propose(command, now) {
-            Ok(index) if plant::is(Plant::ReplyBeforeCommit) => self.reply(asker, Ok(index)),
-            Ok(index) => drop(
-                self.requests
-                    .proposed
-                    .insert(index, (self.raft.term(), asker)),
-            ),
-            Err(_) => self.reply(asker, Err(RequestError::NoLeader)),
-        }
-    }
-
-    /// The detector of this node has noticed something.
-    pub fn handle_event(&mut self, event: &Event, now: Instant) {
-        match event {
-            Event::Alive {
-                peer,
-                boot,
-                incarnation,
-            } => self.note_alive(*peer, (*boot, *incarnation), now),
-            Event::Lost {
-                peer,
-                silence,
-                silent_for,
-                agreed_by,
-                boot,
-                of: _,
-                heard_by,
-            } => {
-                let heard = match boot {
-                    Some(_) => Heard::Here,
-                    None => Heard::Elsewhere(heard_by.iter().map(|(_, tag)| *tag).collect()),
-                };
-                let lost = Liveness::Lost {
-                    silence: *silence,
-                    silent_for: *silent_for,
-                    agreed_by: agreed_by.clone(),
-                    heard,
-                    at: now,
-                };
-                self.suspected.remove(peer);
-                self.liveness.insert(*peer, lost);
-                self.raft.handle_peer_lost(*peer, now);
-            }
-            Event::DaemonDown { peer, .. } | Event::Leaving { peer } => {
-                self.liveness.insert(*peer, Liveness::DaemonDown);
-                self.raft.handle_peer_lost(*peer, now);
-            }
-            Event::DaemonDownTooLong { peer, .. } => {
-                let down = Liveness::DaemonDownTooLong { at: now };
-                self.liveness.insert(*peer, down);
-            }
-            Event::Rebooted { peer, new, .. } => {
-                self.suspected.remove(peer);
-                self.split_hears(*peer, *new, now);
-                self.liveness.insert(*peer, Liveness::Alive { boot: *new });
-            }
-            Event::RebootRelayed { peer, .. } => self.split_hears_of(*peer, now),
-            Event::Suspected { peer, .. } => {
-                self.suspected.insert(*peer, now);
-            }
-            Event::Recovered { peer, because } => match because {
-                // They are as silent as before; `Connected` ends it.
-                Recovery::OwnIsolation => {}
-                Recovery::Heard | Recovery::Relayed => self.hear_again(*peer, now),
-                Recovery::OwnStall => {
-                    self.suspected.remove(peer);
-                }
-            },
-            Event::Isolated { .. } => self.suspect_all(now),
-            Event::Connected => self.suspect_nobody(now),
-            Event::LinkDown { .. }
-            | Event::LinkUp { .. }
-            | Event::LinkOneWay { .. }
-            | Event::LinkBothWays { .. }
-            | Event::Late { .. }
-            | Event::Stalled { .. }
-            | Event::PeerStalled { .. } => {}
-        }
-        self.advance(now);
-    }
-
-    fn hear_again(&mut self, peer: NodeId, now: Instant) {
-        self.suspected.remove(&peer);
-        self.end_vouch_of(peer, now);
-    }
-
-    /// This node hears nobody.
-    fn suspect_all(&mut self, now: Instant) {
-        let alive = |liveness: &Liveness| match liveness {
-            Liveness::Alive { .. } | Liveness::Left { .. } => true,
-            Liveness::DaemonDown | Liveness::DaemonDownTooLong { .. } | Liveness::Lost { .. } => {
-                false
-            }
-        };
-        for (peer, _) in self.liveness.iter().filter(|(_, it)| alive(it)) {
-            self.suspected.entry(*peer).or_insert(now);
-        }
-    }
-
-    /// Somebody is heard again. Who is not will be suspected anew.
-    fn suspect_nobody(&mut self, now: Instant) {
-        for peer in std::mem::take(&mut self.suspected).into_keys() {
-            if matches!(self.liveness.get(&peer), Some(Liveness::Alive { .. })) {
-                self.raft.handle_peer_alive(peer, now);
-            }
-        }
-    }
-
-    fn note_alive(&mut self, peer: NodeId, run: (BootId, Incarnation), now: Instant) {
-        let before = self.runs.insert(peer, run);
-        if before.is_some_and(|before| before != run) {
-            // The run that led or voted is over, even when its silence went unnoticed.
-            self.raft.handle_peer_lost(peer, now);
-        }
-        self.suspected.remove(&peer);
-        self.liveness.insert(peer, Liveness::Alive { boot: run.0 });
-        self.split_hears(peer, run.0, now);
-        self.raft.handle_peer_alive(peer, now);
-    }
-
     /// Everything up to this record is on disk.
     pub fn handle_persisted(&mut self, seq: PersistSeq, now: Instant) {
         self.raft.handle_persisted(seq, now);
@@ -503,27 +325,6 @@ impl Node {
                 self.half_fence_ended((attempt, method), result, now);
             }
         }
-        self.advance(now);
-    }
-
-    /// Somebody at this node wants a command applied; the answer comes as `Output::Reply`.
-    pub fn handle_request(&mut self, id: RequestId, command: Command, now: Instant) {
-        if REQUESTS_MAX <= self.requests.waiting.len() {
-            self.outputs.push_back(Output::Reply {
-                id,
-                result: Err(RequestError::Busy),
-            });
-            return;
-        }
-        if matches!(&command, Command::Leave { node, .. } if *node == self.config.name) {
-            self.tending.ask_to_leave();
-        }
-        let waiting = Waiting {
-            command: self.stamp(command, now),
-            deadline: now + REQUEST_LIMIT,
-            sent_in: None,
-        };
-        self.requests.waiting.insert(id, waiting);
         self.advance(now);
     }
 
@@ -811,152 +612,6 @@ impl Node {
         self.tending.leader_changed();
         self.executor.handle_new_leader();
         self.outputs.push_back(Output::Leader(leader));
-    }
-
-    /// Sends what waits, as soon as somebody leads.
-    fn send_requests(&mut self, now: Instant) {
-        let Some(leader) = self.leader else { return };
-        let term = self.raft.term();
-        let ids: Vec<RequestId> = self.requests.waiting.keys().copied().collect();
-        for id in ids {
-            let Some(waiting) = self.requests.waiting.get_mut(&id) else {
-                continue;
-            };
-            match waiting.sent_in {
-                Some(sent_in) if sent_in == term => {}
-                Some(_) => self.handle_reply(id, Err(RequestError::LeaderChanged)),
-                None => {
-                    waiting.sent_in = Some(term);
-                    let command = waiting.command.clone();
-                    self.send_to_leader(leader, Asker::Here(id), command, now);
-                }
-            }
-        }
-    }
-
-    fn send_to_leader(&mut self, leader: NodeId, asker: Asker, command: Vec<u8>, now: Instant) {
-        // A leader of an older version would put anything into the log.
-        if let Err(rejected) = self.require_level_of(&command) {
-            return self.reply(asker, Err(RequestError::Rejected(rejected)));
-        }
-        if leader != self.config.id {
-            let id = match asker {
-                Asker::Here(id) => id,
-                Asker::Peer(..) | Asker::Nobody => RequestId(0),
-            };
-            let message = PeerMessage::Proposal { id, command };
-            self.outputs.push_back(Output::Send {
-                to: leader,
-                message,
-            });
-            return;
-        }
-        match self.raft.propose(command, now) {
-            Ok(index) => {
-                self.requests
-                    .proposed
-                    .insert(index, (self.raft.term(), asker));
-            }
-            Err(_) => self.reply(asker, Err(RequestError::NoLeader)),
-        }
-    }
-
-    /// Proposes a command of this node's own; nobody waits for the answer, because what
-    /// matters is whether the state shows it, and if not it is proposed again.
-    pub(crate) fn propose_own(&mut self, command: Command, now: Instant) {
-        let Some(leader) = self.leader else { return };
-        // Told again once the level has risen; until then nobody could read it.
-        if self.require_level(&command).is_err() {
-            return;
-        }
-        let command = self.stamp(command, now);
-        self.send_to_leader(leader, Asker::Nobody, command, now);
-    }
-
-    fn reply(&mut self, asker: Asker, result: Result<u64, RequestError>) {
-        match asker {
-            Asker::Nobody | Asker::Peer(_, RequestId(0)) => {}
-            Asker::Here(id) => self.handle_reply(id, result),
-            Asker::Peer(to, id) => {
-                let message = PeerMessage::ProposalReply { id, result };
-                self.outputs.push_back(Output::Send { to, message });
-            }
-        }
-    }
-
-    fn handle_reply(&mut self, id: RequestId, result: Result<u64, RequestError>) {
-        if self.requests.waiting.remove(&id).is_some() {
-            self.outputs.push_back(Output::Reply { id, result });
-        }
-    }
-
-    fn give_up_requests(&mut self, now: Instant) {
-        let over = self
-            .requests
-            .waiting
-            .iter()
-            .filter(|(_, waiting)| waiting.deadline <= now);
-        let over: Vec<_> = over.map(|(id, waiting)| (*id, waiting.sent_in)).collect();
-        for (id, sent_in) in over {
-            let error = match sent_in {
-                None => RequestError::NoLeader,
-                Some(_) => RequestError::TimedOut,
-            };
-            self.handle_reply(id, Err(error));
-        }
-        while PROPOSED_MAX < self.requests.proposed.len() {
-            self.requests.proposed.pop_first();
-        }
-    }
-
-    pub(crate) fn lease_span(&self) -> Duration {
-        let timings = self.state.spec().map(|spec| spec.cluster.timings);
-        timings.unwrap_or_default().lease
-    }
-
-    pub(crate) fn lease_until(&self, now: Instant) -> Instant {
-        let heard = self.raft.acknowledged_at(now).unwrap_or_default();
-        // It makes a lease longer, and gives none back that has ended.
-        let together = self.together.filter(|_| self.lease == Lease::Held);
-        heard.max(self.contact).max(together.unwrap_or_default()) + self.lease_span()
-    }
-
-    /// A node that slept through its lease must notice before it reads the messages that
-    /// waited for it.
-    pub(crate) fn check_lease(&mut self, now: Instant) {
-        let until = self.lease_until(now);
-        let is_outslept = || self.lease == Lease::Held && until + self.lease_span() / 8 < now;
-        let lease = if now < until || plant::is(Plant::LeaseOutslept) && is_outslept() {
-            Lease::Held
-        } else {
-            Lease::Ended
-        };
-        let heard = self.raft.acknowledged_at(now).unwrap_or_default();
-        self.contact = self.contact.max(heard);
-        let before = (self.lease, self.stands_back, self.permit);
-        self.lease = lease;
-        self.stands_back = self.state.seen().must_stand_back();
-        self.permit = match lease {
-            Lease::Held if self.stands_back => Permit::Stop,
-            Lease::Held => Permit::All,
-            Lease::Ended => self.permit_without_lease(),
-        };
-        if before != (self.lease, self.stands_back, self.permit) {
-            self.executor.handle_permit(self.permit);
-        }
-    }
-
-    /// What this node may do without a lease.
-    pub(crate) fn permit_without_lease(&self) -> Permit {
-        match self.state.spec().map(|spec| spec.cluster.no_quorum) {
-            _ if self.stands_back => Permit::Stop,
-            Some(NoQuorumPolicy::Ignore) => Permit::All,
-            Some(NoQuorumPolicy::Freeze) => Permit::Freeze,
-            // Another history may have made other choices: nothing runs on into it.
-            Some(NoQuorumPolicy::Demote) if self.rival().is_none() => Permit::Demote,
-            Some(NoQuorumPolicy::Stop | NoQuorumPolicy::Demote | NoQuorumPolicy::SelfFence)
-            | None => Permit::Stop,
-        }
     }
 
     /// A run that carries nothing out has nothing due.

@@ -12,7 +12,8 @@ use model::{Command, Instant, NodeId, NodeName, Reason, UserName};
 use quorum::half::{Condition, Leadership};
 use raft::Forcing;
 
-use crate::node::{Liveness, Node};
+use crate::liveness::Liveness;
+use crate::node::Node;
 
 /// Somebody's word that these nodes are off.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,8 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use model::{Instant, NodeId, Rejected};
+use model::plant::{self, Plant};
+use model::{Command, Instant, NodeId, Rejected};
 use serde::{Deserialize, Serialize};
+
+use crate::message::PeerMessage;
+use crate::node::{Node, Output};
 
 /// Names a request of one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -33,6 +37,10 @@ pub(crate) const REQUESTS_MAX: usize = 256;
 /// Proposals of one peer that are remembered, so that one that comes twice is proposed once:
 /// all that may wait there at a time.
 const REMEMBERED_MAX: usize = REQUESTS_MAX;
+
+/// Entries that somebody waits for, at most: as many as the log takes uncommitted, and some
+/// of earlier terms that will never be applied.
+const PROPOSED_MAX: usize = 4096;
 
 /// Why a command was not applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -110,6 +118,148 @@ impl Requests {
     /// The earliest moment at which a request is given up.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.waiting.values().map(|waiting| waiting.deadline).min()
+    }
+}
+
+impl Node {
+    pub(crate) fn take_proposal(
+        &mut self,
+        (from, id): (NodeId, RequestId),
+        command: Vec<u8>,
+        now: Instant,
+    ) {
+        let asker = Asker::Peer(from, id);
+        if self.is_leader()
+            && let Err(rejected) = self.require_level_of(&command)
+        {
+            return self.reply(asker, Err(RequestError::Rejected(rejected)));
+        }
+        match self.raft.propose(command, now) {
+            Ok(index) if plant::is(Plant::ReplyBeforeCommit) => self.reply(asker, Ok(index)),
+            Ok(index) => drop(
+                self.requests
+                    .proposed
+                    .insert(index, (self.raft.term(), asker)),
+            ),
+            Err(_) => self.reply(asker, Err(RequestError::NoLeader)),
+        }
+    }
+
+    /// Somebody at this node wants a command applied; the answer comes as `Output::Reply`.
+    pub fn handle_request(&mut self, id: RequestId, command: Command, now: Instant) {
+        if REQUESTS_MAX <= self.requests.waiting.len() {
+            self.outputs.push_back(Output::Reply {
+                id,
+                result: Err(RequestError::Busy),
+            });
+            return;
+        }
+        if matches!(&command, Command::Leave { node, .. } if *node == self.config.name) {
+            self.tending.ask_to_leave();
+        }
+        let waiting = Waiting {
+            command: self.stamp(command, now),
+            deadline: now + REQUEST_LIMIT,
+            sent_in: None,
+        };
+        self.requests.waiting.insert(id, waiting);
+        self.advance(now);
+    }
+
+    /// Sends what waits, as soon as somebody leads.
+    pub(crate) fn send_requests(&mut self, now: Instant) {
+        let Some(leader) = self.leader else { return };
+        let term = self.raft.term();
+        let ids: Vec<RequestId> = self.requests.waiting.keys().copied().collect();
+        for id in ids {
+            let Some(waiting) = self.requests.waiting.get_mut(&id) else {
+                continue;
+            };
+            match waiting.sent_in {
+                Some(sent_in) if sent_in == term => {}
+                Some(_) => self.handle_reply(id, Err(RequestError::LeaderChanged)),
+                None => {
+                    waiting.sent_in = Some(term);
+                    let command = waiting.command.clone();
+                    self.send_to_leader(leader, Asker::Here(id), command, now);
+                }
+            }
+        }
+    }
+
+    fn send_to_leader(&mut self, leader: NodeId, asker: Asker, command: Vec<u8>, now: Instant) {
+        // A leader of an older version would put anything into the log.
+        if let Err(rejected) = self.require_level_of(&command) {
+            return self.reply(asker, Err(RequestError::Rejected(rejected)));
+        }
+        if leader != self.config.id {
+            let id = match asker {
+                Asker::Here(id) => id,
+                Asker::Peer(..) | Asker::Nobody => RequestId(0),
+            };
+            let message = PeerMessage::Proposal { id, command };
+            self.outputs.push_back(Output::Send {
+                to: leader,
+                message,
+            });
+            return;
+        }
+        match self.raft.propose(command, now) {
+            Ok(index) => {
+                self.requests
+                    .proposed
+                    .insert(index, (self.raft.term(), asker));
+            }
+            Err(_) => self.reply(asker, Err(RequestError::NoLeader)),
+        }
+    }
+
+    /// Proposes a command of this node's own; nobody waits for the answer, because what
+    /// matters is whether the state shows it, and if not it is proposed again.
+    pub(crate) fn propose_own(&mut self, command: Command, now: Instant) {
+        let Some(leader) = self.leader else { return };
+        // Told again once the level has risen; until then nobody could read it.
+        if self.require_level(&command).is_err() {
+            return;
+        }
+        let command = self.stamp(command, now);
+        self.send_to_leader(leader, Asker::Nobody, command, now);
+    }
+
+    pub(crate) fn reply(&mut self, asker: Asker, result: Result<u64, RequestError>) {
+        match asker {
+            Asker::Nobody | Asker::Peer(_, RequestId(0)) => {}
+            Asker::Here(id) => self.handle_reply(id, result),
+            Asker::Peer(to, id) => {
+                let message = PeerMessage::ProposalReply { id, result };
+                self.outputs.push_back(Output::Send { to, message });
+            }
+        }
+    }
+
+    pub(crate) fn handle_reply(&mut self, id: RequestId, result: Result<u64, RequestError>) {
+        if self.requests.waiting.remove(&id).is_some() {
+            self.outputs.push_back(Output::Reply { id, result });
+        }
+    }
+
+    pub(crate) fn give_up_requests(&mut self, now: Instant) {
+        let over = self
+            .requests
+            .waiting
+            .iter()
+            .filter(|(_, waiting)| waiting.deadline <= now);
+        let over: Vec<_> = over.map(|(id, waiting)| (*id, waiting.sent_in)).collect();
+        for (id, sent_in) in over {
+            let error = match sent_in {
+                None => RequestError::NoLeader,
+                Some(_) => RequestError::TimedOut,
+            };
+            self.handle_reply(id, Err(error));
+        }
+        while PROPOSED_MAX < self.requests.proposed.len() {
+            self.requests.proposed.pop_first();
+        }
     }
 }
 

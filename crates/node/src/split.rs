@@ -17,7 +17,8 @@ use quorum::race::{Reach, Side, Turn, goes_first, weight};
 use quorum::{bound, half};
 use raft::{Arbiter, Forcing};
 
-use crate::node::{Liveness, Node, Output};
+use crate::liveness::Liveness;
+use crate::node::{Node, Output};
 
 /// The window of L3, in which fences of a node are counted.
 const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);

@@ -9,7 +9,8 @@ use model::seen::{FenceResult, FenceStanding, NodeState};
 use model::{BootId, Command, FenceId, Instant, NodeName};
 
 use crate::executor;
-use crate::node::{Liveness, Node, Output};
+use crate::liveness::Liveness;
+use crate::node::{Node, Output};
 use crate::split::FenceAsker;
 use quorum::half::Leadership;
 
