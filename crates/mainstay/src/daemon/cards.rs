@@ -68,9 +68,24 @@ impl Control {
                 self.cards.links.insert(name.clone(), link);
                 // A name that no configuration can say is nobody's card.
                 if let Ok(card) = name.parse::<CardName>() {
+                    if link != Link::Up {
+                        self.leave_card(&card, now);
+                    }
                     self.node.handle_link(&card, link, now);
                 }
             }
+        }
+    }
+
+    /// Messages go by other networks than those that a card carried, at once: what is to be told
+    /// of its loss must not wait in connections that are dead. One that answers is used again.
+    fn leave_card(&self, card: &CardName, now: Instant) {
+        let seen = self.node.networks_seen(now).networks;
+        let carried = seen
+            .iter()
+            .filter(|(_, it)| it.carrier.as_ref() == Some(card));
+        for (peer, address) in carried.flat_map(|(network, _)| self.topology.peers_on(network)) {
+            self.transport.link_down(peer, address);
         }
     }
 

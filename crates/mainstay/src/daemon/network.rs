@@ -106,6 +106,20 @@ impl Topology {
         self.peers.iter().map(info).collect()
     }
 
+    /// The others on a network of this node, with their addresses there.
+    pub fn peers_on(&self, network: &NetworkName) -> Vec<(NodeId, SocketAddr)> {
+        let own = self.links.iter().find(|(_, name, _)| name == network);
+        let Some((on, _, _)) = own else {
+            return Vec::new();
+        };
+        let ends = self
+            .peers
+            .iter()
+            .flat_map(|(id, ends)| ends.iter().map(move |end| (id, end)));
+        let ends = ends.filter(|(_, (link, _))| link == on);
+        ends.map(|(id, (_, address))| (*id, *address)).collect()
+    }
+
     /// Where this node listens for peers.
     pub fn listen(&self) -> Vec<SocketAddr> {
         self.links.iter().map(|(_, _, address)| *address).collect()
