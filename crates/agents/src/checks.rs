@@ -17,7 +17,7 @@ mod processes;
 mod tcp;
 mod tls;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -125,7 +125,7 @@ pub(crate) struct Shared {
     /// Where output of programs is kept while they run.
     pub(crate) directory: PathBuf,
     pub(crate) authorities: tls::Authorities,
-    pub(crate) followed: Mutex<BTreeMap<(String, String), log::Follow>>,
+    pub(crate) followed: Mutex<log::Files>,
     /// Checks of which a call into the kernel has not come back.
     hanging: Mutex<BTreeSet<(String, String)>>,
 }

@@ -291,8 +291,6 @@ fn a_file_is_followed_over_its_rotation() {
         pattern: "panic|out of memory".to_string(),
         hit: Verdict::Failed,
     });
-    let absent = asker.ask(check.clone());
-    assert!(absent.starts_with("warning: "), "{absent}");
     std::fs::write(&path, "panic of yesterday\n").unwrap();
     let append = |text: &str| {
         let mut file = std::fs::File::options().append(true).open(&path).unwrap();
@@ -306,14 +304,64 @@ fn a_file_is_followed_over_its_rotation() {
     assert_eq!(ask(), "failed: panic now (and 1 more)");
     assert_eq!(ask(), "well: nothing new");
     // Renamed, and written to once more, before there is a new one.
+    let old = directory.path().join("web.log.1");
     append("panic at the end\n");
-    std::fs::rename(&path, directory.path().join("web.log.1")).unwrap();
+    std::fs::rename(&path, &old).unwrap();
     assert_eq!(ask(), "failed: panic at the end");
-    std::fs::write(&path, "panic in the new one\n").unwrap();
-    assert_eq!(ask(), "failed: panic in the new one");
+    // The new one is made, and the program still writes to the old one.
+    std::fs::write(&path, "").unwrap();
+    let mut still = std::fs::File::options().append(true).open(&old).unwrap();
+    still.write_all(b"panic after the rotation\n").unwrap();
+    assert_eq!(ask(), "failed: panic after the rotation");
+    still.write_all(b"panic in its last words").unwrap();
+    assert_eq!(ask(), "well: nothing new");
+    append("panic in the new one\n");
+    assert_eq!(ask(), "failed: panic in its last words (and 1 more)");
+    assert_eq!(ask(), "well: nothing new");
     // Cut to nothing and written anew.
     std::fs::write(&path, "panic\n").unwrap();
     assert_eq!(ask(), "failed: panic");
+}
+
+#[test]
+fn a_file_that_is_made_later_is_read_from_its_beginning() {
+    let mut asker = Asker::new();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("web.log");
+    let check = CheckKind::Log(LogCheck {
+        path: path.to_str().unwrap().to_string(),
+        pattern: "panic".to_string(),
+        hit: Verdict::Failed,
+    });
+    let mut ask = || asker.ask(check.clone());
+    let absent = ask();
+    assert!(absent.starts_with("warning: "), "{absent}");
+    std::fs::write(&path, "panic in its first words\n").unwrap();
+    assert_eq!(ask(), "failed: panic in its first words");
+    // Gone for a moment, as in a rotation; then gone.
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(ask(), "well: nothing new");
+    let gone = ask();
+    assert!(gone.starts_with("warning: "), "{gone}");
+    std::fs::write(&path, "panic once more\n").unwrap();
+    assert_eq!(ask(), "failed: panic once more");
+}
+
+#[test]
+fn an_old_file_that_is_put_there_later_is_read_from_its_end() {
+    let mut asker = Asker::new();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("web.log");
+    let check = CheckKind::Log(LogCheck {
+        path: path.to_str().unwrap().to_string(),
+        pattern: ".".to_string(),
+        hit: Verdict::Failed,
+    });
+    let absent = asker.ask(check.clone());
+    assert!(absent.starts_with("warning: "), "{absent}");
+    // It came with the system.
+    std::os::unix::fs::symlink("/bin/sh", &path).unwrap();
+    assert_eq!(asker.ask(check), "well: nothing new");
 }
 
 #[test]
