@@ -119,10 +119,17 @@ impl State {
                 refuse(format!("{service} has no check {check}"))
             }
             (_, CheckOrder::Set { tuning }) => {
-                let times = [tuning.every, tuning.timeout, tuning.within];
-                let is_bad = |every: Duration| every < EVERY_MIN || EVERY_MAX < every;
-                if tuning.every.is_some_and(is_bad) || times.contains(&Some(Duration::ZERO)) {
+                let is_beyond = |span: Duration| EVERY_MAX < span;
+                let is_bad = |every: Duration| every < EVERY_MIN || is_beyond(every);
+                if tuning.every.is_some_and(is_bad) {
                     return refuse("a check is asked every 500ms to 1h".to_string());
+                }
+                let is_no_limit = |limit: Duration| limit.is_zero() || is_beyond(limit);
+                if tuning.timeout.is_some_and(is_no_limit) {
+                    return refuse("an answer has more than no time, and 1h at most".to_string());
+                }
+                if tuning.within == Some(Duration::ZERO) {
+                    return refuse("restarts are counted within more than no time".to_string());
                 }
                 if [tuning.fail_after, tuning.well_after].contains(&Some(0)) {
                     return refuse("an answer counts once at least".to_string());

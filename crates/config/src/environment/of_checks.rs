@@ -35,7 +35,7 @@ fn of_kind(kind: &CheckKind) -> Vec<Question> {
             HttpTrust::Authority(path) => vec![Question::File { path: path.clone() }],
             HttpTrust::System | HttpTrust::Anything => Vec::new(),
         },
-        CheckKind::Processes(check) => check.user.iter().map(account).collect(),
+        CheckKind::Processes(check) => check.user.iter().map(|user| account(user)).collect(),
         CheckKind::Filesystem(check) => vec![Question::Directory {
             path: check.path.clone(),
         }],
@@ -53,10 +53,12 @@ fn of_kind(kind: &CheckKind) -> Vec<Question> {
 
 fn of_program(argv: &[String], user: Option<&String>) -> Vec<Question> {
     let mut questions = vec![program(argv, user.cloned())];
-    questions.extend(user.map(account));
+    questions.extend(user.map(|user| account(user)));
     questions
 }
 
-fn account(name: &String) -> Question {
-    Question::Account { name: name.clone() }
+fn account(name: &str) -> Question {
+    Question::Account {
+        name: name.to_owned(),
+    }
 }
