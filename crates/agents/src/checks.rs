@@ -9,6 +9,7 @@
 mod capacity;
 mod command;
 mod http;
+mod keep;
 mod link;
 mod log;
 mod pattern;
@@ -124,6 +125,8 @@ impl Found {
 pub(crate) struct Shared {
     /// Where output of programs is kept while they run.
     pub(crate) directory: PathBuf,
+    /// Where it is kept afterwards.
+    pub(crate) keeper: keep::Keeper,
     pub(crate) authorities: tls::Authorities,
     pub(crate) followed: Mutex<log::Files>,
     /// Checks of which a call into the kernel has not come back.
@@ -140,11 +143,15 @@ impl Checks {
     ///
     /// # Errors
     /// When there is no directory, thread or runtime for it.
-    pub fn start(run_dir: &Path, events: mpsc::Sender<Event>) -> std::io::Result<Self> {
+    pub fn start(
+        (run_dir, log_dir): (&Path, &Path),
+        events: mpsc::Sender<Event>,
+    ) -> std::io::Result<Self> {
         let directory = run_dir.join("checks");
         std::fs::create_dir_all(&directory)?;
         let shared = Arc::new(Shared {
             directory,
+            keeper: keep::Keeper::new(log_dir),
             authorities: tls::Authorities::default(),
             followed: Mutex::default(),
             hanging: Mutex::default(),

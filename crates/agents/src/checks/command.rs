@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use host::process::Ended;
 use model::checks::{CommandCheck, Verdict};
 use tokio::time::timeout;
 
 use super::pattern::{compile, first_line};
-use super::{Ask, Beside, Found, Shared};
+use super::{Ask, Beside, Found, Shared, keep};
 use crate::context::chain;
 use crate::members;
 use crate::program::{Launch, LaunchError};
@@ -33,8 +33,22 @@ pub(super) async fn ask(shared: &Arc<Shared>, ask: &Ask, check: &CommandCheck) -
         .variable("MAINSTAY_SERVICE", ask.whose.clone())
         .variable("MAINSTAY_CHECK", ask.check.name.to_string());
     launch.user.clone_from(&check.user);
+    let began = Instant::now();
     let (run, printed) = run(launch, ask.check.timeout).await;
-    judge(check, &run, &printed, ask.check.timeout).with_output(printed)
+    let found = judge(check, &run, &printed, ask.check.timeout);
+    let (whose, name) = (ask.whose.as_str(), ask.check.name.as_str());
+    match found.verdict {
+        Verdict::Well => shared.keeper.forget(whose, name),
+        Verdict::Warning | Verdict::Failed => shared.keeper.keep(&keep::Run {
+            whose,
+            check: name,
+            verb: "check",
+            printed: &printed,
+            how: &format!("{}: {}", found.verdict.word(), found.how),
+            took: began.elapsed(),
+        }),
+    }
+    found.with_output(printed)
 }
 
 fn judge(check: &CommandCheck, run: &Run, printed: &str, limit: Duration) -> Found {
@@ -107,7 +121,20 @@ pub(super) async fn run_beside(shared: &Arc<Shared>, beside: Beside, limit: Dura
         .variable("MAINSTAY_STATE", state)
         .variable("MAINSTAY_HOW", how);
     launch.user = user;
+    let began = Instant::now();
     let (run, printed) = run(launch, limit).await;
+    shared.keeper.keep(&keep::Run {
+        whose: &whose,
+        check: &check,
+        verb: "run",
+        printed: &printed,
+        how: &match &run {
+            Run::Ended(ended) => format!("{program}: {ended}"),
+            Run::TimedOut => format!("{program}: ended after {limit:?}"),
+            Run::NotStarted(error) => format!("{program}: {}", chain(error)),
+        },
+        took: began.elapsed(),
+    });
     let line = first_line(&printed);
     match run {
         Run::Ended(Ended::Exited(0)) => {

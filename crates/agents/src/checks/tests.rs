@@ -28,7 +28,8 @@ impl Asker {
         let directory = tempfile::tempdir().unwrap();
         let (sender, events) = mpsc::channel(16);
         Self {
-            checks: Checks::start(directory.path(), sender).unwrap(),
+            checks: Checks::start((directory.path(), &directory.path().join("log")), sender)
+                .unwrap(),
             events,
             _directory: directory,
             id: 0,

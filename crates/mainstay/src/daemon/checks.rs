@@ -36,11 +36,11 @@ pub struct CheckHands {
 impl CheckHands {
     /// Starts what asks, and what watches the flag files.
     pub fn start(
-        run_dir: &Path,
+        (run_dir, log_dir): (&Path, &Path),
         events: mpsc::Sender<agents::Event>,
         inputs: mpsc::Sender<Input>,
     ) -> Self {
-        let hands = agents::checks::Checks::start(run_dir, events)
+        let hands = agents::checks::Checks::start((run_dir, log_dir), events)
             .inspect_err(|error| tracing::error!("no check can be asked: {error}"));
         let flags = FlagFiles::open(&run_dir.join(FLAGS))
             .inspect_err(|error| tracing::error!("flag files are not watched: {error}"));
