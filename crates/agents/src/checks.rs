@@ -149,6 +149,7 @@ impl Checks {
     ) -> std::io::Result<Self> {
         let directory = run_dir.join("checks");
         std::fs::create_dir_all(&directory)?;
+        let left = command::left_behind(&directory);
         let shared = Arc::new(Shared {
             directory,
             keeper: keep::Keeper::new(log_dir),
@@ -163,6 +164,9 @@ impl Checks {
         std::thread::Builder::new()
             .name("checks".to_string())
             .spawn(move || {
+                for process in left {
+                    runtime.spawn(command::end_left_behind(process));
+                }
                 runtime.block_on(serve(shared, received, events));
                 // Calls that hang in the kernel must not keep the daemon from ending.
                 runtime.shutdown_background();

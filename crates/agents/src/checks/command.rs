@@ -1,10 +1,10 @@
 //! A program is run. No shell is involved, and it runs as the account that the check names.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use host::process::Ended;
+use host::process::{Ended, Process};
 use model::checks::{CommandCheck, Verdict};
 use tokio::time::timeout;
 
@@ -90,17 +90,78 @@ async fn run(launch: Launch, limit: Duration) -> (Run, String) {
     let run = match timeout(limit, launch.launch()).await {
         Err(_) => Run::TimedOut,
         Ok(Err(error)) => Run::NotStarted(error),
-        Ok(Ok(process)) => match timeout(limit, process.ended()).await {
-            Ok(ended) => Run::Ended(ended),
-            Err(_) => {
-                members::end_session(&process, TERM_GRACE).await;
-                Run::TimedOut
-            }
-        },
+        Ok(Ok(process)) => {
+            let note = Note::of(&output, &process);
+            let run = match timeout(limit, process.ended()).await {
+                Ok(ended) => Run::Ended(ended),
+                Err(_) => {
+                    members::end_session(&process, TERM_GRACE).await;
+                    Run::TimedOut
+                }
+            };
+            note.remove();
+            run
+        }
     };
     let mut printed = std::fs::read(&output).unwrap_or_default();
     printed.truncate(OUTPUT_MAX);
     (run, String::from_utf8_lossy(&printed).into_owned())
+}
+
+/// A file that names a program under way: without it, one that hangs would outlive a daemon
+/// that was killed, and the next would start another beside it.
+struct Note(PathBuf);
+
+/// How the files of notes end.
+const NOTE: &str = "pid";
+
+impl Note {
+    fn of(output: &Path, process: &Process) -> Self {
+        let mut path = output.as_os_str().to_owned();
+        path.push(format!(".{NOTE}"));
+        let path = PathBuf::from(path);
+        let text = format!("{} {}", process.pid(), process.started());
+        if let Err(error) = std::fs::write(&path, text) {
+            tracing::warn!(path = %path.display(), %error, "a check's program is not noted");
+        }
+        Self(path)
+    }
+
+    fn remove(self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+
+    fn read(path: &Path) -> Option<(i32, u64)> {
+        let text = std::fs::read_to_string(path).ok()?;
+        let (pid, started) = text.split_once(' ')?;
+        Some((pid.parse().ok()?, started.parse().ok()?))
+    }
+}
+
+/// The programs that an earlier daemon may have left under way: number and start.
+pub(super) fn left_behind(directory: &Path) -> Vec<(i32, u64)> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let notes = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|end| end == NOTE));
+    let read = |path: PathBuf| {
+        let process = Note::read(&path);
+        Note(path).remove();
+        process
+    };
+    notes.filter_map(read).collect()
+}
+
+/// Ends a program that an earlier daemon has left under way, with all that it started.
+pub(super) async fn end_left_behind((pid, started): (i32, u64)) {
+    let Some(process) = Process::adopt(pid, started) else {
+        return;
+    };
+    tracing::info!(
+        pid = process.pid(),
+        "a check's program of an earlier run is ended"
+    );
+    members::end_session(&process, TERM_GRACE).await;
 }
 
 /// Runs a program that a check wants to be run; its end is logged and matters to nobody.

@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 struct Asker {
     checks: Checks,
     events: mpsc::Receiver<Event>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     id: u64,
 }
 
@@ -31,7 +31,7 @@ impl Asker {
             checks: Checks::start((directory.path(), &directory.path().join("log")), sender)
                 .unwrap(),
             events,
-            _directory: directory,
+            directory,
             id: 0,
         }
     }
@@ -41,6 +41,15 @@ impl Asker {
     }
 
     fn ask_within(&mut self, kind: CheckKind, timeout: Duration) -> String {
+        self.send(kind, timeout);
+        let Some(Event::Checked(checked)) = self.events.blocking_recv() else {
+            panic!("no answer");
+        };
+        assert_eq!(checked.id, self.id);
+        format!("{}: {}", checked.verdict.word(), checked.how)
+    }
+
+    fn send(&mut self, kind: CheckKind, timeout: Duration) {
         self.id += 1;
         let check = CheckSpec {
             name: "it".parse().unwrap(),
@@ -62,11 +71,6 @@ impl Asker {
             whose: "web".to_string(),
             check,
         });
-        let Some(Event::Checked(checked)) = self.events.blocking_recv() else {
-            panic!("no answer");
-        };
-        assert_eq!(checked.id, self.id);
-        format!("{}: {}", checked.verdict.word(), checked.how)
     }
 }
 
@@ -166,6 +170,44 @@ fn a_transaction_says_and_hears() {
     let mute = serve(false, "");
     let heard = asker.ask(check(mute, None, Some("^220 ")));
     assert_eq!(heard, "failed: closed without a word");
+}
+
+#[test]
+fn a_program_that_an_earlier_daemon_has_left_is_ended() {
+    let mut asker = Asker::new();
+    let script = "trap '' TERM; while :; do sleep 0.05; done";
+    asker.send(
+        CheckKind::Command(command(&["/bin/sh", "-c", script])),
+        LIMIT,
+    );
+    let note = asker.directory.path().join("checks/web.it.out.pid");
+    let mut number = None;
+    until("it runs and is noted", || {
+        let text = std::fs::read_to_string(&note).unwrap_or_default();
+        number = text
+            .split_once(' ')
+            .map(|(pid, _)| pid.parse::<i32>().unwrap());
+        number.is_some()
+    });
+    // The daemon is gone, and its program is not.
+    let Asker { directory, .. } = asker;
+    let pid = number.unwrap();
+    let lives =
+        || host::process::Stat::read(pid).is_ok_and(|stat| stat.life == host::process::Life::Alive);
+    assert!(lives());
+    let (sender, _events) = mpsc::channel(16);
+    let places = (directory.path(), directory.path());
+    let _next = Checks::start(places, sender).unwrap();
+    until("it is ended", || !lives());
+}
+
+/// Looks again and again, for `LIMIT` at most.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn command(argv: &[&str]) -> CommandCheck {
