@@ -154,13 +154,13 @@ struct Limits {
     #[arg(long, value_name = "TIME", value_parser = model::duration::parse)]
     timeout: Option<Duration>,
     /// It has failed after so many failures in a row
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100))]
     fail_after: Option<u32>,
     /// It is well after so many good answers in a row
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100))]
     well_after: Option<u32>,
     /// Restarts before the next action
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(0..=100))]
     restarts: Option<u32>,
     /// Restarts are counted within this time
     #[arg(long, value_name = "TIME", value_parser = model::duration::parse)]
