@@ -24,13 +24,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use model::checks::{CheckKind, CheckSpec, Verdict};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::time::timeout;
 
 use crate::Event;
 
-/// Questions that are asked at the same time. Each of them costs a connection or a process;
-/// those behind wait their turn within their own time.
+/// Questions that are asked at the same time. Each of them costs a connection or a process.
+/// Those behind wait their turn, and their time begins with it: that others hang is no failure
+/// of theirs. What the kernel answers waits for nobody.
 const AT_ONCE_MAX: usize = 64;
 
 /// Orders that wait for the thread. The engine has one question out for each check.
@@ -201,8 +202,9 @@ async fn serve(
         tokio::spawn(async move {
             match order {
                 Order::Ask(ask) => {
+                    let _place = place(&ask.check.kind, &places).await;
                     let began = Instant::now();
-                    let found = answer(&shared, &ask, &places).await;
+                    let found = answer(&shared, &ask).await;
                     let how: String = found.how.chars().take(HOW_LENGTH_MAX).collect();
                     let checked = Checked {
                         id: ask.id,
@@ -220,12 +222,25 @@ async fn serve(
     }
 }
 
-async fn answer(shared: &Arc<Shared>, ask: &Ask, places: &Semaphore) -> Found {
+/// A place among those that are asked at the same time, where one is needed.
+async fn place<'a>(kind: &CheckKind, places: &'a Semaphore) -> Option<SemaphorePermit<'a>> {
+    match kind {
+        CheckKind::Http(_) | CheckKind::Tcp(_) | CheckKind::Command(_) | CheckKind::Ping { .. } => {
+            places.acquire().await.ok()
+        }
+        CheckKind::Link(_)
+        | CheckKind::Processes(_)
+        | CheckKind::Filesystem(_)
+        | CheckKind::Swap(_)
+        | CheckKind::Memory(_)
+        | CheckKind::Load { .. }
+        | CheckKind::Log(_) => None,
+    }
+}
+
+async fn answer(shared: &Arc<Shared>, ask: &Ask) -> Found {
     let limit = ask.check.timeout;
-    let asked = async {
-        let _place = places.acquire().await;
-        question(shared, ask).await
-    };
+    let asked = question(shared, ask);
     // A program is ended at its limit, and that takes a moment of its own.
     if let CheckKind::Command(_) = ask.check.kind {
         return asked.await;

@@ -152,6 +152,41 @@ fn a_server_that_is_gone_or_hangs_is_told_apart() {
 }
 
 #[test]
+fn that_others_hang_is_no_failure_of_a_check() {
+    let mut asker = Asker::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hanging = http(listener.local_addr().unwrap());
+    for _ in 0..AT_ONCE_MAX {
+        asker.send(CheckKind::Http(hanging.clone()), Duration::from_millis(600));
+    }
+    // It has less time than the others hang.
+    let good = serve(true, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    asker.send(CheckKind::Http(http(good)), Duration::from_millis(400));
+    let behind = asker.id;
+    asker.send(
+        CheckKind::Load {
+            fail: Some(u32::MAX),
+            warn: None,
+        },
+        LIMIT,
+    );
+    let of_kernel = asker.id;
+    let mut order = Vec::new();
+    while !order.contains(&(behind, Verdict::Well)) {
+        let Some(Event::Checked(checked)) = asker.events.blocking_recv() else {
+            panic!("no answer");
+        };
+        assert!(
+            checked.id != behind || checked.verdict == Verdict::Well,
+            "{}",
+            checked.how
+        );
+        order.push((checked.id, checked.verdict));
+    }
+    assert_eq!(order.first(), Some(&(of_kernel, Verdict::Well)));
+}
+
+#[test]
 fn a_transaction_says_and_hears() {
     let mut asker = Asker::new();
     let check = |target, send: Option<&str>, expect: Option<&str>| {
