@@ -9,6 +9,7 @@
 mod capacity;
 mod command;
 mod http;
+mod keep;
 mod link;
 mod log;
 mod pattern;
@@ -17,19 +18,20 @@ mod processes;
 mod tcp;
 mod tls;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use model::checks::{CheckKind, CheckSpec, Verdict};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::time::timeout;
 
 use crate::Event;
 
-/// Questions that are asked at the same time. Each of them costs a connection or a process;
-/// those behind wait their turn within their own time.
+/// Questions that are asked at the same time. Each of them costs a connection or a process.
+/// Those behind wait their turn, and their time begins with it: that others hang is no failure
+/// of theirs. What the kernel answers waits for nobody.
 const AT_ONCE_MAX: usize = 64;
 
 /// Orders that wait for the thread. The engine has one question out for each check.
@@ -124,8 +126,10 @@ impl Found {
 pub(crate) struct Shared {
     /// Where output of programs is kept while they run.
     pub(crate) directory: PathBuf,
+    /// Where it is kept afterwards.
+    pub(crate) keeper: keep::Keeper,
     pub(crate) authorities: tls::Authorities,
-    pub(crate) followed: Mutex<BTreeMap<(String, String), log::Follow>>,
+    pub(crate) followed: Mutex<log::Files>,
     /// Checks of which a call into the kernel has not come back.
     hanging: Mutex<BTreeSet<(String, String)>>,
 }
@@ -140,11 +144,16 @@ impl Checks {
     ///
     /// # Errors
     /// When there is no directory, thread or runtime for it.
-    pub fn start(run_dir: &Path, events: mpsc::Sender<Event>) -> std::io::Result<Self> {
+    pub fn start(
+        (run_dir, log_dir): (&Path, &Path),
+        events: mpsc::Sender<Event>,
+    ) -> std::io::Result<Self> {
         let directory = run_dir.join("checks");
         std::fs::create_dir_all(&directory)?;
+        let left = command::left_behind(&directory);
         let shared = Arc::new(Shared {
             directory,
+            keeper: keep::Keeper::new(log_dir),
             authorities: tls::Authorities::default(),
             followed: Mutex::default(),
             hanging: Mutex::default(),
@@ -156,6 +165,9 @@ impl Checks {
         std::thread::Builder::new()
             .name("checks".to_string())
             .spawn(move || {
+                for process in left {
+                    runtime.spawn(command::end_left_behind(process));
+                }
                 runtime.block_on(serve(shared, received, events));
                 // Calls that hang in the kernel must not keep the daemon from ending.
                 runtime.shutdown_background();
@@ -190,8 +202,9 @@ async fn serve(
         tokio::spawn(async move {
             match order {
                 Order::Ask(ask) => {
+                    let _place = place(&ask.check.kind, &places).await;
                     let began = Instant::now();
-                    let found = answer(&shared, &ask, &places).await;
+                    let found = answer(&shared, &ask).await;
                     let how: String = found.how.chars().take(HOW_LENGTH_MAX).collect();
                     let checked = Checked {
                         id: ask.id,
@@ -209,12 +222,25 @@ async fn serve(
     }
 }
 
-async fn answer(shared: &Arc<Shared>, ask: &Ask, places: &Semaphore) -> Found {
+/// A place among those that are asked at the same time, where one is needed.
+async fn place<'a>(kind: &CheckKind, places: &'a Semaphore) -> Option<SemaphorePermit<'a>> {
+    match kind {
+        CheckKind::Http(_) | CheckKind::Tcp(_) | CheckKind::Command(_) | CheckKind::Ping { .. } => {
+            places.acquire().await.ok()
+        }
+        CheckKind::Link(_)
+        | CheckKind::Processes(_)
+        | CheckKind::Filesystem(_)
+        | CheckKind::Swap(_)
+        | CheckKind::Memory(_)
+        | CheckKind::Load { .. }
+        | CheckKind::Log(_) => None,
+    }
+}
+
+async fn answer(shared: &Arc<Shared>, ask: &Ask) -> Found {
     let limit = ask.check.timeout;
-    let asked = async {
-        let _place = places.acquire().await;
-        question(shared, ask).await
-    };
+    let asked = question(shared, ask);
     // A program is ended at its limit, and that takes a moment of its own.
     if let CheckKind::Command(_) = ask.check.kind {
         return asked.await;

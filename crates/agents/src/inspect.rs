@@ -23,6 +23,7 @@ use crate::context::{Shared, chain};
 use crate::mount;
 use crate::ocf;
 use crate::record::Record;
+use crate::systemd;
 
 /// For one question. A local look takes microseconds, a directory service some milliseconds;
 /// whoever waits for a change shall not wait for the slowest name server.
@@ -57,6 +58,7 @@ pub(crate) async fn inspect(
             Question::Agent { address, agent } => {
                 tokio::spawn(validated(Arc::clone(&shared), address, agent))
             }
+            Question::Unit { name } => tokio::spawn(unit(Arc::clone(&shared), name)),
             other => tokio::spawn(answer(Arc::clone(&ground), other)),
         })
         .collect();
@@ -73,8 +75,15 @@ async fn validated(shared: Arc<Shared>, address: ResourceAddress, agent: AgentSp
     ocf::validate::validate(places, (&address, &agent)).await
 }
 
+async fn unit(shared: Arc<Shared>, name: String) -> Fact {
+    limited(systemd::ahead::look(&shared.systemd, &name)).await
+}
+
 async fn answer(ground: Arc<Ground>, question: Question) -> Fact {
-    let looking = look(ground, question);
+    limited(look(ground, question)).await
+}
+
+async fn limited(looking: impl Future<Output = Fact>) -> Fact {
     match timeout(QUESTION_LIMIT, looking).await {
         Ok(fact) => fact,
         Err(_) => Fact::Unknown(format!("no answer within {QUESTION_LIMIT:?}")),
@@ -131,9 +140,11 @@ async fn look(ground: Arc<Ground>, question: Question) -> Fact {
             ground.owner((address, cards), wait).await
         }
         Question::Port { at } => port(&ground, at).await,
-        // Whoever operates fence devices knows where their agents are; resource agents are
-        // asked above.
-        Question::FenceAgent { .. } | Question::Agent { .. } => {
+        Question::File { path } => blocking(move || file(&path)).await,
+        Question::Group { name } => blocking(move || group(&name)).await,
+        // Whoever operates fence devices knows where their agents are; resource agents and
+        // systemd are asked above.
+        Question::FenceAgent { .. } | Question::Agent { .. } | Question::Unit { .. } => {
             Fact::Unknown("not asked of the right hands".into())
         }
         Question::HostName { name } => {
@@ -171,6 +182,28 @@ fn account(name: &str) -> Fact {
         Ok(Account { user, group, .. }) => Fact::Account { user, group },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Fact::Missing,
         Err(error) => Fact::Unknown(error.to_string()),
+    }
+}
+
+fn group(name: &str) -> Fact {
+    match Account::own().with_group(name) {
+        Ok(Account { group, .. }) => Fact::Group { group },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Fact::Missing,
+        Err(error) => Fact::Unknown(error.to_string()),
+    }
+}
+
+fn file(path: &str) -> Fact {
+    // What is no file may wait for somebody at its other end when it is opened.
+    match std::fs::metadata(path) {
+        Ok(data) if !data.is_file() => return Fact::Unsuitable("is no file".into()),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Fact::Missing,
+        Err(error) => return Fact::Unsuitable(format!("cannot be looked at ({error})")),
+    }
+    match std::fs::File::open(path) {
+        Ok(_) => Fact::Fine,
+        Err(error) => Fact::Unsuitable(format!("cannot be read ({error})")),
     }
 }
 

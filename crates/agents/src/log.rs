@@ -32,6 +32,9 @@ pub(crate) struct Log {
 /// What stands before the daemon's own words in a log.
 const OWN_WORDS: &str = " mainstay: ";
 
+/// How the entry of something begins that follows no plan.
+const ASKED: &str = "asked";
+
 /// One entry of what is kept about a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -136,14 +139,29 @@ impl Log {
 
     /// Notes something that happened by itself.
     pub(crate) fn line(&self, text: &str) {
-        let line = format!("{} mainstay: {text}\n", host::clock::wall());
+        self.write(&format!("{} mainstay: {text}\n", host::clock::wall()));
+    }
+
+    fn write(&self, text: &str) {
         let options = File::options()
             .append(true)
             .create(true)
             .open(self.log_path());
-        if let Err(error) = options.and_then(|mut file| file.write_all(line.as_bytes())) {
+        if let Err(error) = options.and_then(|mut file| file.write_all(text.as_bytes())) {
             tracing::warn!(dir = %self.dir.display(), %error, "cannot keep output");
         }
+    }
+
+    /// Notes something that follows no plan and is over: what it printed, and how it ended.
+    pub(crate) fn whole(&self, verb: &str, (printed, how): (&str, &str), took: Duration) {
+        self.prepare();
+        self.line(&format!("{verb}: {ASKED}"));
+        let mut printed = printed.trim_end().to_owned();
+        if !printed.is_empty() {
+            printed.push('\n');
+            self.write(&printed);
+        }
+        self.line(&format!("{verb}: {how} ({} ms)", took.as_millis()));
     }
 
     /// The end of both files, for a person.
@@ -338,11 +356,15 @@ fn take_words(entries: &mut Vec<Entry>, at: &str, words: &str) {
     });
 }
 
-/// `start: claim 7, plan 3`
+/// `start: claim 7, plan 3`, or `check: asked`.
 fn is_beginning(words: &str) -> bool {
-    words
+    let is_claimed = words
         .split_once(": claim ")
-        .is_some_and(|(_, rest)| rest.contains(", plan "))
+        .is_some_and(|(_, rest)| rest.contains(", plan "));
+    is_claimed
+        || words
+            .split_once(": ")
+            .is_some_and(|(_, rest)| rest == ASKED)
 }
 
 /// The number at the end of a beginning.
@@ -448,6 +470,31 @@ mod tests {
         let text = tail_since(&path, before);
         assert!(text.len() <= OUTPUT_TAIL_MAX);
         assert!(text.ends_with('ä'));
+    }
+
+    #[test]
+    fn what_follows_no_plan_is_kept_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = Log {
+            dir: dir.path().join("web"),
+            resource: "sql".to_owned(),
+        };
+        let took = Duration::from_millis(7);
+        log.whole("check", ("connected\nno rows", "failed: exit 1"), took);
+        log.whole("run", ("", "/bin/true: exit 0"), took);
+        let (entries, _) = log.entries();
+        let shown: Vec<String> = entries
+            .iter()
+            .map(|entry| format!("{:?} {:?} {:?}", entry.what, entry.output, entry.plan))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "Ended { verb: \"check\", how: \"failed: exit 1\", took: 7ms } \
+                 \"connected\\nno rows\\n\" None",
+                "Ended { verb: \"run\", how: \"/bin/true: exit 0\", took: 7ms } \"\" None",
+            ]
+        );
     }
 
     #[test]

@@ -61,7 +61,11 @@ fn info(
     };
     if agent.starts_with("lsb:") {
         let message = format!("{agent} is an init script: it does not describe itself");
-        return Err(ErrorCode::AgentSilent.error(message));
+        let help = format!(
+            "`less {}` shows what it does; it takes no `options`",
+            path.display()
+        );
+        return Err(ErrorCode::AgentSilent.error(message).with_help(help));
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -329,7 +329,7 @@ pub struct LogArgs {
     /// One of its resources
     #[arg(long, value_name = "NAME", requires = "service")]
     pub resource: Option<ResourceName>,
-    /// One kind of operation (start, stop, status, probe), or those of the plan of this number
+    /// One kind of operation (start, stop, status, probe; check, run), or those of the plan of this number
     #[arg(long, value_name = "VERB|PLAN", requires = "service")]
     pub operation: Option<String>,
     /// On this node; without, on the one that is asked

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use api::{ApiError, CheckView, Order, Status, routes};
+use api::{ApiError, CheckView, ErrorCode, Order, Status, routes};
 use clap::{Args, Subcommand};
 use model::checks::{CheckName, CheckOrder, CheckTuning};
 use model::{NodeName, ServiceName};
@@ -154,13 +154,13 @@ struct Limits {
     #[arg(long, value_name = "TIME", value_parser = model::duration::parse)]
     timeout: Option<Duration>,
     /// It has failed after so many failures in a row
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100))]
     fail_after: Option<u32>,
     /// It is well after so many good answers in a row
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100))]
     well_after: Option<u32>,
     /// Restarts before the next action
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(0..=100))]
     restarts: Option<u32>,
     /// Restarts are counted within this time
     #[arg(long, value_name = "TIME", value_parser = model::duration::parse)]
@@ -310,6 +310,19 @@ fn list(client: &Client, screen: &mut Screen, (form, look): (Form, Look), args: 
         order::known_service(service.as_str(), &status)?;
     }
     let found = listed(&status, target);
+    if let Some(Target {
+        of,
+        check: Some(check),
+    }) = target
+        && found.is_empty()
+    {
+        let whose = match of {
+            Whose::Service(service) => service.to_string(),
+            Whose::Node(node) => format!("node {node}"),
+        };
+        let error = ErrorCode::OrderRefused.error(format!("{whose} has no check {check}"));
+        return Err(error.with_help("`mainstay checks` lists them"));
+    }
     if form == Form::Json {
         let all: Vec<serde_json::Value> = found
             .iter()

@@ -65,7 +65,7 @@ fn of_service(
     let mut view: LogView = suggesting(client, service, client.get(&path))?;
     match form {
         Form::Json => screen.print_json(&view),
-        Form::Text => screen.print(whole(&view, screen.colour)),
+        Form::Text => screen.print(whole(&view, args, screen.colour)),
     }
     if !args.follow {
         return Ok(Exit::Done);
@@ -100,13 +100,14 @@ fn news(line: &LogLine, colour: Colour) -> String {
 }
 
 /// What operations printed.
-fn whole(log: &LogView, colour: Colour) -> String {
+fn whole(log: &LogView, args: &LogArgs, colour: Colour) -> String {
     let mut text = String::new();
     if log.lines.is_empty() {
-        text.push_str(&format!(
-            "{} has done nothing on {} yet\n",
-            log.service, log.node
-        ));
+        let (service, node) = (&log.service, &log.node);
+        text.push_str(&match wanted(args).as_str() {
+            "" => format!("{service} has done nothing on {node} yet\n"),
+            of => format!("of {service} nothing is kept on {node}{of}\n"),
+        });
     }
     for line in &log.lines {
         text.push_str(&entry(line, colour));
@@ -119,6 +120,24 @@ fn whole(log: &LogView, colour: Colour) -> String {
         ));
     }
     text
+}
+
+/// What part of a log was asked for.
+fn wanted(args: &LogArgs) -> String {
+    let mut of = String::new();
+    if let Some(operation) = &args.operation {
+        match operation.parse::<u64>() {
+            Ok(plan) => of.push_str(&format!(" of plan {plan}")),
+            Err(_) => of.push_str(&format!(" of `{operation}`")),
+        }
+    }
+    if let Some(resource) = &args.resource {
+        of.push_str(&format!(" of resource {resource}"));
+    }
+    if let Some(since) = &args.since {
+        of.push_str(&format!(" since {since}"));
+    }
+    of
 }
 
 fn log_head(line: &LogLine) -> String {

@@ -400,9 +400,11 @@ fn links(node: &NodeStatus, look: Look) -> String {
                 LinkState::OneWay | LinkState::Down => Tone::Bad,
             };
             let rtt = link.rtt_ms.map(|rtt| format!("{rtt:.2} ms"));
-            let heard = link
-                .last_heard_ms
-                .map_or("never".into(), |ms| format!("{ms} ms ago"));
+            let heard = match link.last_heard_ms {
+                None => "never".into(),
+                Some(ms) if ms < 10_000 => format!("{ms} ms ago"),
+                Some(ms) => format!("{} ago", span(ms)),
+            };
             vec![
                 cell(&link.network),
                 cell(&link.peer),

@@ -209,6 +209,10 @@ codes! {
     RefusesSeldom = "E0922", Warning;
     /// A resource agent that does not accept what a resource tells it.
     AgentRefuses = "E0923", Error;
+    /// A unit that systemd does not have, or would not start.
+    UnitUnusable = "E0924", Error;
+    /// A file that is missing or cannot be read.
+    FileMissing = "E0925", Error;
     /// A text that names no resource agent.
     BadAgent = "E0170", Error;
     /// A resource agent that is not installed where the file was checked.

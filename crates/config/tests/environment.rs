@@ -52,6 +52,9 @@ fn name_of(question: &Question) -> String {
         Question::Space => "space".into(),
         Question::HardwareAddresses => "cards".into(),
         Question::Refusals => "refusals".into(),
+        Question::File { path } => format!("file {path}"),
+        Question::Group { name } => format!("group {name}"),
+        Question::Unit { name } => format!("unit {name}"),
     }
 }
 
@@ -79,6 +82,9 @@ fn fact(text: &str) -> Fact {
             let (user, group) = (numbers[0], numbers[1]);
             Fact::Directory { user, group, mode }
         }
+        "group" => Fact::Group {
+            group: rest.parse().unwrap(),
+        },
         "doubtful" => Fact::Doubtful(rest.into()),
         _how => Fact::Unsuitable(text.into()),
     }
@@ -88,6 +94,7 @@ fn fact(text: &str) -> Fact {
 fn usual(question: &Question) -> Fact {
     match question {
         Question::Account { .. } => fact("account 33 33"),
+        Question::Group { .. } => Fact::Group { group: 33 },
         Question::MountPoint { .. } => fact("directory 0 0 755"),
         _other => Fact::Fine,
     }

@@ -113,6 +113,21 @@ pub enum Question {
     HardwareAddresses,
     /// Whether its kernel refuses packets to a closed port often enough.
     Refusals,
+    /// Whether a file is there and can be read.
+    File {
+        /// Absolute path.
+        path: String,
+    },
+    /// The number of a group.
+    Group {
+        /// Its name.
+        name: String,
+    },
+    /// Whether systemd has a unit and would start it when told to.
+    Unit {
+        /// Its full name.
+        name: String,
+    },
 }
 
 /// What a node tells in answer to one question.
@@ -160,6 +175,11 @@ pub enum Fact {
     Cards(Vec<String>),
     /// It cannot be told: why, in words.
     Unknown(String),
+    /// A group.
+    Group {
+        /// Its number.
+        group: u32,
+    },
 }
 
 /// What one node told of itself.

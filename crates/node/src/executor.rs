@@ -36,7 +36,7 @@ use state::State;
 
 pub use notices::Telling;
 
-use local::{Absorbed, Local, LocalResource, Told};
+use local::{Absorbed, Local, LocalResource, Told, limit_of};
 use roles::{Lead, is_role_shown};
 
 /// A stop that failed is tried again after this time: a busy file system may have become
@@ -338,12 +338,13 @@ impl Executor {
             resource.asking = None;
         }
         resource.status_due = now + resource.spec.limits.every;
+        let limit = limit_of(resource.spec.limits, verb);
         let of_passage = matches!(verb, Verb::MigrateTo | Verb::Probe).then(|| report.clone());
         if resource.absorb(verb, report) == Absorbed::StopFailed {
             local.stop_retry_at = Some(now + STOP_RETRY);
         }
         if let Some(report) = of_passage.filter(|_| is_current) {
-            local.note_passage(verb, &report);
+            local.note_passage(verb, &report, limit);
         }
     }
 
@@ -697,12 +698,7 @@ impl Executor {
             .get_mut(name)
             .expect("the caller has just looked it up");
         let resource = &mut local.resources[place];
-        let limits = resource.spec.limits;
-        let limit = match verb {
-            Verb::Start | Verb::Promote | Verb::MigrateTo | Verb::MigrateFrom => limits.start,
-            Verb::Stop | Verb::Demote => limits.stop,
-            Verb::Probe | Verb::Status | Verb::Notify | Verb::Reload => limits.status,
-        };
+        let limit = limit_of(resource.spec.limits, verb);
         match verb {
             Verb::Start | Verb::MigrateFrom => resource.state = ResourceState::Starting,
             // What is handed over ends here, and that is no failure.

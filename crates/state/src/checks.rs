@@ -119,10 +119,16 @@ impl State {
                 refuse(format!("{service} has no check {check}"))
             }
             (_, CheckOrder::Set { tuning }) => {
-                let times = [tuning.every, tuning.timeout, tuning.within];
+                // What is taken here is the same in every version: logs are played again.
                 let is_bad = |every: Duration| every < EVERY_MIN || EVERY_MAX < every;
-                if tuning.every.is_some_and(is_bad) || times.contains(&Some(Duration::ZERO)) {
+                if tuning.every.is_some_and(is_bad) {
                     return refuse("a check is asked every 500ms to 1h".to_string());
+                }
+                if tuning.timeout == Some(Duration::ZERO) {
+                    return refuse("an answer needs more than no time".to_string());
+                }
+                if tuning.within == Some(Duration::ZERO) {
+                    return refuse("restarts are counted within more than no time".to_string());
                 }
                 if [tuning.fail_after, tuning.well_after].contains(&Some(0)) {
                     return refuse("an answer counts once at least".to_string());

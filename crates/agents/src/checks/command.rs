@@ -1,15 +1,15 @@
 //! A program is run. No shell is involved, and it runs as the account that the check names.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use host::process::Ended;
+use host::process::{Ended, Process};
 use model::checks::{CommandCheck, Verdict};
 use tokio::time::timeout;
 
 use super::pattern::{compile, first_line};
-use super::{Ask, Beside, Found, Shared};
+use super::{Ask, Beside, Found, Shared, keep};
 use crate::context::chain;
 use crate::members;
 use crate::program::{Launch, LaunchError};
@@ -33,8 +33,22 @@ pub(super) async fn ask(shared: &Arc<Shared>, ask: &Ask, check: &CommandCheck) -
         .variable("MAINSTAY_SERVICE", ask.whose.clone())
         .variable("MAINSTAY_CHECK", ask.check.name.to_string());
     launch.user.clone_from(&check.user);
+    let began = Instant::now();
     let (run, printed) = run(launch, ask.check.timeout).await;
-    judge(check, &run, &printed, ask.check.timeout).with_output(printed)
+    let found = judge(check, &run, &printed, ask.check.timeout);
+    let (whose, name) = (ask.whose.as_str(), ask.check.name.as_str());
+    match found.verdict {
+        Verdict::Well => shared.keeper.forget(whose, name),
+        Verdict::Warning | Verdict::Failed => shared.keeper.keep(&keep::Run {
+            whose,
+            check: name,
+            verb: "check",
+            printed: &printed,
+            how: &format!("{}: {}", found.verdict.word(), found.how),
+            took: began.elapsed(),
+        }),
+    }
+    found.with_output(printed)
 }
 
 fn judge(check: &CommandCheck, run: &Run, printed: &str, limit: Duration) -> Found {
@@ -76,17 +90,78 @@ async fn run(launch: Launch, limit: Duration) -> (Run, String) {
     let run = match timeout(limit, launch.launch()).await {
         Err(_) => Run::TimedOut,
         Ok(Err(error)) => Run::NotStarted(error),
-        Ok(Ok(process)) => match timeout(limit, process.ended()).await {
-            Ok(ended) => Run::Ended(ended),
-            Err(_) => {
-                members::end_session(&process, TERM_GRACE).await;
-                Run::TimedOut
-            }
-        },
+        Ok(Ok(process)) => {
+            let note = Note::of(&output, &process);
+            let run = match timeout(limit, process.ended()).await {
+                Ok(ended) => Run::Ended(ended),
+                Err(_) => {
+                    members::end_session(&process, TERM_GRACE).await;
+                    Run::TimedOut
+                }
+            };
+            note.remove();
+            run
+        }
     };
     let mut printed = std::fs::read(&output).unwrap_or_default();
     printed.truncate(OUTPUT_MAX);
     (run, String::from_utf8_lossy(&printed).into_owned())
+}
+
+/// A file that names a program under way: without it, one that hangs would outlive a daemon
+/// that was killed, and the next would start another beside it.
+struct Note(PathBuf);
+
+/// How the files of notes end.
+const NOTE: &str = "pid";
+
+impl Note {
+    fn of(output: &Path, process: &Process) -> Self {
+        let mut path = output.as_os_str().to_owned();
+        path.push(format!(".{NOTE}"));
+        let path = PathBuf::from(path);
+        let text = format!("{} {}", process.pid(), process.started());
+        if let Err(error) = std::fs::write(&path, text) {
+            tracing::warn!(path = %path.display(), %error, "a check's program is not noted");
+        }
+        Self(path)
+    }
+
+    fn remove(self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+
+    fn read(path: &Path) -> Option<(i32, u64)> {
+        let text = std::fs::read_to_string(path).ok()?;
+        let (pid, started) = text.split_once(' ')?;
+        Some((pid.parse().ok()?, started.parse().ok()?))
+    }
+}
+
+/// The programs that an earlier daemon may have left under way: number and start.
+pub(super) fn left_behind(directory: &Path) -> Vec<(i32, u64)> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let notes = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|end| end == NOTE));
+    let read = |path: PathBuf| {
+        let process = Note::read(&path);
+        Note(path).remove();
+        process
+    };
+    notes.filter_map(read).collect()
+}
+
+/// Ends a program that an earlier daemon has left under way, with all that it started.
+pub(super) async fn end_left_behind((pid, started): (i32, u64)) {
+    let Some(process) = Process::adopt(pid, started) else {
+        return;
+    };
+    tracing::info!(
+        pid = process.pid(),
+        "a check's program of an earlier run is ended"
+    );
+    members::end_session(&process, TERM_GRACE).await;
 }
 
 /// Runs a program that a check wants to be run; its end is logged and matters to nobody.
@@ -107,7 +182,20 @@ pub(super) async fn run_beside(shared: &Arc<Shared>, beside: Beside, limit: Dura
         .variable("MAINSTAY_STATE", state)
         .variable("MAINSTAY_HOW", how);
     launch.user = user;
+    let began = Instant::now();
     let (run, printed) = run(launch, limit).await;
+    shared.keeper.keep(&keep::Run {
+        whose: &whose,
+        check: &check,
+        verb: "run",
+        printed: &printed,
+        how: &match &run {
+            Run::Ended(ended) => format!("{program}: {ended}"),
+            Run::TimedOut => format!("{program}: ended after {limit:?}"),
+            Run::NotStarted(error) => format!("{program}: {}", chain(error)),
+        },
+        took: began.elapsed(),
+    });
     let line = first_line(&printed);
     match run {
         Run::Ended(Ended::Exited(0)) => {

@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 struct Asker {
     checks: Checks,
     events: mpsc::Receiver<Event>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     id: u64,
 }
 
@@ -28,9 +28,10 @@ impl Asker {
         let directory = tempfile::tempdir().unwrap();
         let (sender, events) = mpsc::channel(16);
         Self {
-            checks: Checks::start(directory.path(), sender).unwrap(),
+            checks: Checks::start((directory.path(), &directory.path().join("log")), sender)
+                .unwrap(),
             events,
-            _directory: directory,
+            directory,
             id: 0,
         }
     }
@@ -40,6 +41,15 @@ impl Asker {
     }
 
     fn ask_within(&mut self, kind: CheckKind, timeout: Duration) -> String {
+        self.send(kind, timeout);
+        let Some(Event::Checked(checked)) = self.events.blocking_recv() else {
+            panic!("no answer");
+        };
+        assert_eq!(checked.id, self.id);
+        format!("{}: {}", checked.verdict.word(), checked.how)
+    }
+
+    fn send(&mut self, kind: CheckKind, timeout: Duration) {
         self.id += 1;
         let check = CheckSpec {
             name: "it".parse().unwrap(),
@@ -61,11 +71,6 @@ impl Asker {
             whose: "web".to_string(),
             check,
         });
-        let Some(Event::Checked(checked)) = self.events.blocking_recv() else {
-            panic!("no answer");
-        };
-        assert_eq!(checked.id, self.id);
-        format!("{}: {}", checked.verdict.word(), checked.how)
     }
 }
 
@@ -147,6 +152,41 @@ fn a_server_that_is_gone_or_hangs_is_told_apart() {
 }
 
 #[test]
+fn that_others_hang_is_no_failure_of_a_check() {
+    let mut asker = Asker::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hanging = http(listener.local_addr().unwrap());
+    for _ in 0..AT_ONCE_MAX {
+        asker.send(CheckKind::Http(hanging.clone()), Duration::from_millis(600));
+    }
+    // It has less time than the others hang.
+    let good = serve(true, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    asker.send(CheckKind::Http(http(good)), Duration::from_millis(400));
+    let behind = asker.id;
+    asker.send(
+        CheckKind::Load {
+            fail: Some(u32::MAX),
+            warn: None,
+        },
+        LIMIT,
+    );
+    let of_kernel = asker.id;
+    let mut order = Vec::new();
+    while !order.contains(&(behind, Verdict::Well)) {
+        let Some(Event::Checked(checked)) = asker.events.blocking_recv() else {
+            panic!("no answer");
+        };
+        assert!(
+            checked.id != behind || checked.verdict == Verdict::Well,
+            "{}",
+            checked.how
+        );
+        order.push((checked.id, checked.verdict));
+    }
+    assert_eq!(order.first(), Some(&(of_kernel, Verdict::Well)));
+}
+
+#[test]
 fn a_transaction_says_and_hears() {
     let mut asker = Asker::new();
     let check = |target, send: Option<&str>, expect: Option<&str>| {
@@ -165,6 +205,44 @@ fn a_transaction_says_and_hears() {
     let mute = serve(false, "");
     let heard = asker.ask(check(mute, None, Some("^220 ")));
     assert_eq!(heard, "failed: closed without a word");
+}
+
+#[test]
+fn a_program_that_an_earlier_daemon_has_left_is_ended() {
+    let mut asker = Asker::new();
+    let script = "trap '' TERM; while :; do sleep 0.05; done";
+    asker.send(
+        CheckKind::Command(command(&["/bin/sh", "-c", script])),
+        LIMIT,
+    );
+    let note = asker.directory.path().join("checks/web.it.out.pid");
+    let mut number = None;
+    until("it runs and is noted", || {
+        let text = std::fs::read_to_string(&note).unwrap_or_default();
+        number = text
+            .split_once(' ')
+            .map(|(pid, _)| pid.parse::<i32>().unwrap());
+        number.is_some()
+    });
+    // The daemon is gone, and its program is not.
+    let Asker { directory, .. } = asker;
+    let pid = number.unwrap();
+    let lives =
+        || host::process::Stat::read(pid).is_ok_and(|stat| stat.life == host::process::Life::Alive);
+    assert!(lives());
+    let (sender, _events) = mpsc::channel(16);
+    let places = (directory.path(), directory.path());
+    let _next = Checks::start(places, sender).unwrap();
+    until("it is ended", || !lives());
+}
+
+/// Looks again and again, for `LIMIT` at most.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn command(argv: &[&str]) -> CommandCheck {
@@ -291,8 +369,6 @@ fn a_file_is_followed_over_its_rotation() {
         pattern: "panic|out of memory".to_string(),
         hit: Verdict::Failed,
     });
-    let absent = asker.ask(check.clone());
-    assert!(absent.starts_with("warning: "), "{absent}");
     std::fs::write(&path, "panic of yesterday\n").unwrap();
     let append = |text: &str| {
         let mut file = std::fs::File::options().append(true).open(&path).unwrap();
@@ -306,14 +382,64 @@ fn a_file_is_followed_over_its_rotation() {
     assert_eq!(ask(), "failed: panic now (and 1 more)");
     assert_eq!(ask(), "well: nothing new");
     // Renamed, and written to once more, before there is a new one.
+    let old = directory.path().join("web.log.1");
     append("panic at the end\n");
-    std::fs::rename(&path, directory.path().join("web.log.1")).unwrap();
+    std::fs::rename(&path, &old).unwrap();
     assert_eq!(ask(), "failed: panic at the end");
-    std::fs::write(&path, "panic in the new one\n").unwrap();
-    assert_eq!(ask(), "failed: panic in the new one");
+    // The new one is made, and the program still writes to the old one.
+    std::fs::write(&path, "").unwrap();
+    let mut still = std::fs::File::options().append(true).open(&old).unwrap();
+    still.write_all(b"panic after the rotation\n").unwrap();
+    assert_eq!(ask(), "failed: panic after the rotation");
+    still.write_all(b"panic in its last words").unwrap();
+    assert_eq!(ask(), "well: nothing new");
+    append("panic in the new one\n");
+    assert_eq!(ask(), "failed: panic in its last words (and 1 more)");
+    assert_eq!(ask(), "well: nothing new");
     // Cut to nothing and written anew.
     std::fs::write(&path, "panic\n").unwrap();
     assert_eq!(ask(), "failed: panic");
+}
+
+#[test]
+fn a_file_that_is_made_later_is_read_from_its_beginning() {
+    let mut asker = Asker::new();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("web.log");
+    let check = CheckKind::Log(LogCheck {
+        path: path.to_str().unwrap().to_string(),
+        pattern: "panic".to_string(),
+        hit: Verdict::Failed,
+    });
+    let mut ask = || asker.ask(check.clone());
+    let absent = ask();
+    assert!(absent.starts_with("warning: "), "{absent}");
+    std::fs::write(&path, "panic in its first words\n").unwrap();
+    assert_eq!(ask(), "failed: panic in its first words");
+    // Gone for a moment, as in a rotation; then gone.
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(ask(), "well: nothing new");
+    let gone = ask();
+    assert!(gone.starts_with("warning: "), "{gone}");
+    std::fs::write(&path, "panic once more\n").unwrap();
+    assert_eq!(ask(), "failed: panic once more");
+}
+
+#[test]
+fn an_old_file_that_is_put_there_later_is_read_from_its_end() {
+    let mut asker = Asker::new();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("web.log");
+    let check = CheckKind::Log(LogCheck {
+        path: path.to_str().unwrap().to_string(),
+        pattern: ".".to_string(),
+        hit: Verdict::Failed,
+    });
+    let absent = asker.ask(check.clone());
+    assert!(absent.starts_with("warning: "), "{absent}");
+    // It came with the system.
+    std::os::unix::fs::symlink("/bin/sh", &path).unwrap();
+    assert_eq!(asker.ask(check), "well: nothing new");
 }
 
 #[test]

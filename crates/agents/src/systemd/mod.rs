@@ -8,6 +8,7 @@
 //!   listen to PropertiesChanged of the unit ─► any ─► look ─► up, or an end
 //! ```
 
+pub(crate) mod ahead;
 mod bus;
 mod unit;
 

@@ -89,16 +89,24 @@ impl Unit {
     /// Why it cannot be started at all, with the mend.
     pub(crate) fn obstacle(&self, unit: &str) -> Option<String> {
         match self.load.as_str() {
-            "loaded" | "merged" | "stub" => None,
             "masked" => Some(format!("{unit} is masked here: `systemctl unmask {unit}`")),
             "not-found" => Some(format!("there is no unit {unit} on this node")),
-            other if self.load_error.is_empty() => {
-                Some(format!("{unit} cannot be loaded ({other})"))
-            }
-            other => Some(format!(
-                "{unit} cannot be loaded ({other}): {}",
-                self.load_error
-            )),
+            _other => self.hindrance().map(|how| format!("{unit} {how}")),
+        }
+    }
+
+    /// Whether there is none of this name.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.load == "not-found"
+    }
+
+    /// What keeps it from being started, as it would follow its name.
+    pub(crate) fn hindrance(&self) -> Option<String> {
+        match self.load.as_str() {
+            "loaded" | "merged" | "stub" => None,
+            "masked" => Some("is masked".to_owned()),
+            other if self.load_error.is_empty() => Some(format!("cannot be loaded ({other})")),
+            other => Some(format!("cannot be loaded ({other}): {}", self.load_error)),
         }
     }
 

@@ -9,7 +9,7 @@ use model::operation::ResourceAddress;
 use model::spec::{Attachment, Elsewhere, FenceDeviceSpec, ResourceKind, ServiceSpec};
 use model::{CardName, NetworkName, NodeName, ServiceName, Spec};
 
-use super::kinds;
+use super::{kinds, of_checks};
 
 /// The agent that is no program: poison pills on a shared disk.
 const BUILT_IN_AGENT: &str = "disk";
@@ -41,6 +41,7 @@ pub fn asks(spec: &Spec, attributes: &Attributes, asker: &NodeName) -> Vec<Ask> 
     for node in spec.nodes.keys() {
         of_every_node(node, &mut asks);
         of_machine(spec, node, &mut asks);
+        of_its_checks(spec, node, &mut asks);
     }
     for (name, service) in &spec.services {
         let nodes: Vec<&NodeName> = spec.nodes.keys().collect();
@@ -49,6 +50,7 @@ pub fn asks(spec: &Spec, attributes: &Attributes, asker: &NodeName) -> Vec<Ask> 
             .filter(|node| may_run(spec, service, node, attributes));
         for node in nodes {
             of_service(spec, (name, service), (node, asker), &mut asks);
+            of_watching(spec, (name, service), node, &mut asks);
         }
     }
     asks
@@ -189,7 +191,7 @@ fn of_service(
             });
         }
         for question in questions {
-            if is_hidden(spec, &resource.kind, &question) {
+            if is_hidden(spec, Some(&resource.kind), &question) {
                 continue;
             }
             let question = match (question, &resource.kind) {
@@ -212,6 +214,52 @@ fn of_service(
                 place: format!("service/{name}/{}", resource.name),
             });
         }
+    }
+}
+
+/// The checks of a service, and who may pause them.
+fn of_watching(
+    spec: &Spec,
+    (name, service): (&ServiceName, &ServiceSpec),
+    node: &NodeName,
+    asks: &mut Vec<Ask>,
+) {
+    let owners = service.rules.check_owner.iter().cloned();
+    asks.extend(owners.map(|owner| Ask {
+        node: node.clone(),
+        question: Question::Account { name: owner },
+        wanted_by: format!("`check_owner` of {name}"),
+        place: format!("service/{name}/check_owner"),
+    }));
+    for check in &service.rules.checks {
+        let questions = of_checks::inspect(check).into_iter();
+        let seen = questions.filter(|question| !is_hidden(spec, None, question));
+        asks.extend(seen.map(|question| Ask {
+            node: node.clone(),
+            question,
+            wanted_by: format!("check {} of {name}", check.name),
+            place: format!("service/{name}/{}", check.name),
+        }));
+    }
+}
+
+/// The checks of a node itself.
+fn of_its_checks(spec: &Spec, node: &NodeName, asks: &mut Vec<Ask>) {
+    let all = spec.cluster.rules.checks.iter();
+    for each in all.filter(|each| each.node.as_ref().is_none_or(|of| of == node)) {
+        let name = &each.check.name;
+        let place = match &each.node {
+            Some(of) => format!("node/{of}/check/{name}"),
+            None => format!("cluster/check/{name}"),
+        };
+        let questions = of_checks::inspect(&each.check).into_iter();
+        let seen = questions.filter(|question| !is_hidden(spec, None, question));
+        asks.extend(seen.map(|question| Ask {
+            node: node.clone(),
+            question,
+            wanted_by: format!("check {name} of {node}"),
+            place: place.clone(),
+        }));
     }
 }
 
@@ -239,7 +287,7 @@ fn listener<'a>(
 
 /// Whether what is asked for lies on a mount of the cluster, where it can be seen only while
 /// that is mounted.
-fn is_hidden(spec: &Spec, own: &ResourceKind, question: &Question) -> bool {
+fn is_hidden(spec: &Spec, own: Option<&ResourceKind>, question: &Question) -> bool {
     let Some(path) = kinds::path_of(question) else {
         return false;
     };
@@ -247,7 +295,9 @@ fn is_hidden(spec: &Spec, own: &ResourceKind, question: &Question) -> bool {
     let mut mounts = services
         .flat_map(|service| &service.resources)
         .filter_map(|resource| match &resource.kind {
-            ResourceKind::Mount(mount) if resource.kind != *own => Some(mount.target.as_str()),
+            ResourceKind::Mount(mount) if Some(&resource.kind) != own => {
+                Some(mount.target.as_str())
+            }
             _other => None,
         });
     mounts.any(|target| {

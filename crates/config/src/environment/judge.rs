@@ -135,7 +135,8 @@ impl<'a> Court<'a> {
     fn charge(&self, question: &Question, fact: &Fact, nodes: &[NodeName]) -> Option<Charge> {
         let on = names(nodes);
         match fact {
-            Fact::Fine | Fact::Account { .. } | Fact::Directory { .. } => None,
+            Fact::Fine | Fact::Account { .. } | Fact::Group { .. } => None,
+            Fact::Directory { .. } => None,
             Fact::Time(_) | Fact::Cards(_) => None,
             Fact::Missing => Some(missing(question, nodes)),
             Fact::Unsuitable(how) => Some(unsuitable(question, how, nodes)),
@@ -355,6 +356,7 @@ fn differing(question: &Question, told: &[(NodeName, &Question, &Fact)]) -> Opti
     for (node, _, fact) in told {
         let text = match fact {
             Fact::Account { user, group } => format!("{user} (group {group})"),
+            Fact::Group { group } => format!("{group}"),
             Fact::Directory { user, group, mode } => format!("{user}:{group} {mode:04o}"),
             _other => continue,
         };
@@ -377,6 +379,12 @@ fn differing(question: &Question, told: &[(NodeName, &Question, &Fact)]) -> Opti
             &nodes,
             format!("account {name} is not the same on all nodes: {all}"),
             "give it the same numbers everywhere: files belong to numbers, not to names",
+        )),
+        Question::Group { name } => Some(Charge::new(
+            Code::AccountDiffers,
+            &nodes,
+            format!("group {name} is not the same on all nodes: {all}"),
+            "give it the same number everywhere: files belong to numbers, not to names",
         )),
         Question::MountPoint { target, .. } => Some(Charge::new(
             Code::OwnerDiffers,
@@ -407,6 +415,9 @@ fn subject(question: &Question) -> String {
         Question::Program { path, .. } => format!("whether there is a program {path}"),
         Question::Tool { name } => format!("whether there is a tool {name}"),
         Question::Account { name } => format!("who {name} is"),
+        Question::Group { name } => format!("which group {name} is"),
+        Question::Unit { name } => format!("how the unit {name} is"),
+        Question::File { path } => format!("what {path} is"),
         Question::Directory { path } | Question::Path { path } => format!("what {path} is"),
         Question::MountPoint { target, .. } => format!("what is mounted on {target}"),
         Question::Device { path } => format!("what device {path} is"),
@@ -441,12 +452,29 @@ fn missing(question: &Question, nodes: &[NodeName]) -> Charge {
         Question::Tool { name } => (
             Code::ToolMissing,
             format!("there is no {name} on {on}"),
-            format!("install the tools of that file system on {on}, or write `fsck = \"never\"`"),
+            tool_help(name, &on),
         ),
         Question::Account { name } => (
             Code::AccountMissing,
             format!("there is no account {name} on {on}"),
             format!("make it on {on}, with the numbers that it has on the other nodes"),
+        ),
+        Question::Group { name } => (
+            Code::AccountMissing,
+            format!("there is no group {name} on {on}"),
+            format!("make it on {on}, with the number that it has on the other nodes"),
+        ),
+        Question::Unit { name } => (
+            Code::UnitUnusable,
+            format!("there is no unit {name} on {on}"),
+            format!(
+                "install its package on {on}, correct the name, or keep the service from there with `only` or `never_on`"
+            ),
+        ),
+        Question::File { path } => (
+            Code::FileMissing,
+            format!("there is no file {path} on {on}"),
+            format!("put it on {on}, or correct the path"),
         ),
         Question::MountPoint { target, .. } => (
             Code::DirectoryMissing,
@@ -479,6 +507,22 @@ fn missing(question: &Question, nodes: &[NodeName]) -> Charge {
     Charge::new(code, nodes, message, help)
 }
 
+/// Where a tool comes from.
+fn tool_help(name: &str, on: &str) -> String {
+    match name {
+        "mount.nfs" => {
+            format!("install the client of NFS on {on} (package nfs-common or nfs-utils)")
+        }
+        "exportfs" => {
+            format!("install the server of NFS on {on} (package nfs-kernel-server or nfs-utils)")
+        }
+        "vgchange" => format!("install LVM on {on} (package lvm2)"),
+        _fsck => {
+            format!("install the tools of that file system on {on}, or write `fsck = \"never\"`")
+        }
+    }
+}
+
 /// The same for what belongs to the machine and not to a service.
 fn missing_of_machine(question: &Question, nodes: &[NodeName]) -> Charge {
     let on = names(nodes);
@@ -486,7 +530,7 @@ fn missing_of_machine(question: &Question, nodes: &[NodeName]) -> Charge {
         Question::Card { name } => (
             Code::CardMissing,
             format!("there is no card {name} on {on}"),
-            format!("`ip link` on {on} shows what there is: correct `cards`"),
+            format!("`ip link` on {on} shows what there is: correct the name"),
         ),
         Question::OwnAddress { address } => (
             Code::OwnAddressMissing,
@@ -541,6 +585,18 @@ fn unsuitable(question: &Question, how: &str, nodes: &[NodeName]) -> Charge {
             format!(
                 "correct `options` (`mainstay agent info {}`), mend it on {on}, or keep the service from there with `only` or `never_on`",
                 agent.agent
+            ),
+        ),
+        Question::File { path } => (
+            Code::FileMissing,
+            format!("{path} {how} on {on}"),
+            format!("mend it on {on}, or correct the path"),
+        ),
+        Question::Unit { name } => (
+            Code::UnitUnusable,
+            format!("the unit {name} {how} on {on}"),
+            format!(
+                "on {on}: `systemctl unmask {name}` if it is masked, `systemctl disable {name}` if it is enabled, else `systemctl status {name}`"
             ),
         ),
         Question::Card { name } => {

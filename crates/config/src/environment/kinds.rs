@@ -16,7 +16,9 @@ pub fn inspect(kind: &ResourceKind) -> Vec<Question> {
         ResourceKind::Command(command) => of_command(command),
         ResourceKind::Mount(mount) => of_mount(mount),
         ResourceKind::Agent(agent) => of_agent(agent),
-        ResourceKind::Systemd(_) => vec![tool("systemctl")],
+        ResourceKind::Systemd(systemd) => vec![Question::Unit {
+            name: systemd.unit.clone(),
+        }],
         ResourceKind::Route(_) => Vec::new(),
         ResourceKind::Export(export) => vec![
             tool("exportfs"),
@@ -40,6 +42,8 @@ fn of_process(process: &ProcessSpec) -> Vec<Question> {
     let mut questions = vec![program(&process.argv, process.user.clone())];
     let accounts = process.user.iter().cloned();
     questions.extend(accounts.map(|name| Question::Account { name }));
+    let groups = process.group.iter().cloned();
+    questions.extend(groups.map(|name| Question::Group { name }));
     let directories = process.directory.iter().cloned();
     questions.extend(directories.map(|path| Question::Directory { path }));
     match process.ready {
@@ -52,8 +56,13 @@ fn of_process(process: &ProcessSpec) -> Vec<Question> {
 }
 
 fn of_command(command: &CommandSpec) -> Vec<Question> {
-    let programs = [&command.start, &command.stop, &command.status];
-    programs.map(|argv| program(argv, None)).to_vec()
+    let mut programs = vec![&command.start, &command.stop, &command.status];
+    let roles = command.roles.iter();
+    programs.extend(roles.flat_map(|roles| [&roles.promote, &roles.demote]));
+    let migration = command.migration.iter();
+    programs.extend(migration.flat_map(|migration| [&migration.to, &migration.from]));
+    let programs = programs.into_iter();
+    programs.map(|argv| program(argv, None)).collect()
 }
 
 fn of_mount(mount: &MountSpec) -> Vec<Question> {
@@ -117,7 +126,7 @@ fn tool(name: &str) -> Question {
     }
 }
 
-fn program(argv: &[String], user: Option<String>) -> Question {
+pub(super) fn program(argv: &[String], user: Option<String>) -> Question {
     let path = argv.first().cloned().unwrap_or_default();
     Question::Program { path, user }
 }
@@ -130,9 +139,12 @@ pub(super) fn path_of(question: &Question) -> Option<&str> {
         | Question::Directory { path }
         | Question::MountPoint { target: path, .. }
         | Question::Device { path }
-        | Question::Path { path } => Some(path),
+        | Question::Path { path }
+        | Question::File { path } => Some(path),
         Question::Tool { .. }
         | Question::Account { .. }
+        | Question::Group { .. }
+        | Question::Unit { .. }
         | Question::Filesystem { .. }
         | Question::Card { .. }
         | Question::OwnAddress { .. }

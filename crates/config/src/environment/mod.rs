@@ -8,12 +8,14 @@
 //!   Spec ──► asks ──► Question per node ··· the nodes look ··· Told per node ──► judge ──► Findings
 //! ```
 //!
-//! A new kind of resource says in [`kinds::inspect`] what its nodes must have; a new question
+//! A new kind of resource says in [`kinds::inspect`] what its nodes must have, a new kind of
+//! check in [`of_checks::inspect`]; a new question
 //! is a variant of `model::environment::Question`, answered by `agents`, judged in `judge`.
 
 mod asks;
 mod judge;
 pub mod kinds;
+pub mod of_checks;
 
 use std::collections::BTreeMap;
 

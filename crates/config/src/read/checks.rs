@@ -92,6 +92,8 @@ pub(super) fn read_of_service(
             .help("name one of its resources, or remove `watches`");
             context.report(problem);
         }
+        let place = format!("service/{service}/{name}");
+        context.places.put(place, check.at.clone());
         checks.push(check);
     }
     report_doubles(context, &checks);
@@ -143,6 +145,12 @@ fn read_node_checks(context: &mut Context<'_>, entry: &Entry<'_>, of: Of<'_>) {
             sets: sets.unwrap_or(own),
             check: check.value.clone(),
         });
+        let name = &check.value.name;
+        let place = match of {
+            Of::Node(node) => format!("node/{node}/check/{name}"),
+            Of::Service(_) | Of::Cluster => format!("cluster/check/{name}"),
+        };
+        context.places.put(place, check.at.clone());
         placed.push(check);
     }
     report_doubles(context, &placed);

@@ -66,6 +66,10 @@ pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>, name: Se
     service.rules.checks = checks::read_of_service(context, &mut section, &name, Some(&names));
     if let Some(entry) = section.get("check_owner") {
         let owner = entry.name::<model::UserName>(context);
+        if let Some(owner) = &owner {
+            let path = format!("service/{name}/check_owner");
+            context.places.put(path, owner.at.clone());
+        }
         service.rules.check_owner = owner.map(|owner| owner.value.to_string());
     }
     let given = std::mem::take(&mut context.given);

@@ -296,10 +296,7 @@ impl<'a> Entry<'a> {
     /// A program and its arguments.
     pub(crate) fn argv(&self, context: &mut Context<'_>) -> Option<Vec<String>> {
         if let DeValue::String(text) = self.value.get_ref() {
-            let words: Vec<String> = text
-                .split_whitespace()
-                .map(|w| format!("\"{w}\""))
-                .collect();
+            let words: Vec<String> = words_of(text).iter().map(|w| format!("{w:?}")).collect();
             let problem = self.wrong_type(context, "a list").help(format!(
                 "no shell is involved; write `[{}]`",
                 words.join(", ")
@@ -451,4 +448,25 @@ fn type_name(value: &DeValue<'_>) -> &'static str {
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     }
+}
+
+/// The words of a command line as a shell would part them; what a shell would put into them
+/// stays as it is written.
+fn words_of(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    for letter in line.chars() {
+        match (quote, letter) {
+            (Some(open), _) if open == letter => quote = None,
+            (None, '\'' | '"') => {
+                quote = Some(letter);
+                word.get_or_insert_default();
+            }
+            (None, _) if letter.is_whitespace() => words.extend(word.take()),
+            (Some(_) | None, _) => word.get_or_insert_default().push(letter),
+        }
+    }
+    words.extend(word);
+    words
 }

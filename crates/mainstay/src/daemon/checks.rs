@@ -1,6 +1,6 @@
 //! Checks: questions to the hands, answers to the node, flag files, and what `status` shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use api::{CheckAnswerView, CheckView};
 use host::account::Account;
 use host::flags::FlagFiles;
 use model::ServiceName;
-use node::{Answer, CheckReport, CheckRun, CheckScope, Flags, Question, Standing};
+use node::{Answer, CheckReport, CheckRun, CheckScope, FLAG_ALL, Flags, Question, Standing};
 use tokio::sync::{mpsc, watch};
 
 use super::control::{Control, Input};
@@ -19,6 +19,9 @@ const FLAGS: &str = "pause";
 /// A person who touches several files makes one change of it; and whoever writes there all
 /// the time must not keep the daemon busy.
 const FLAGS_SETTLE: Duration = Duration::from_millis(50);
+
+/// Of the stray flag files of one service so many are told; whoever has more of them has seen it.
+const STRAY_MAX: usize = 4;
 
 /// Of each service the account that may pause its checks.
 type Owners = BTreeMap<String, Option<String>>;
@@ -33,11 +36,11 @@ pub struct CheckHands {
 impl CheckHands {
     /// Starts what asks, and what watches the flag files.
     pub fn start(
-        run_dir: &Path,
+        (run_dir, log_dir): (&Path, &Path),
         events: mpsc::Sender<agents::Event>,
         inputs: mpsc::Sender<Input>,
     ) -> Self {
-        let hands = agents::checks::Checks::start(run_dir, events)
+        let hands = agents::checks::Checks::start((run_dir, log_dir), events)
             .inspect_err(|error| tracing::error!("no check can be asked: {error}"));
         let flags = FlagFiles::open(&run_dir.join(FLAGS))
             .inspect_err(|error| tracing::error!("flag files are not watched: {error}"));
@@ -162,6 +165,27 @@ impl Control {
         });
     }
 
+    /// Flag files of this node that pause nothing, one sentence each.
+    pub fn stray_flags(&self) -> Vec<String> {
+        let state = self.node.state();
+        let checks_of = |service: &str| {
+            let service = ServiceName::new(service).ok()?;
+            let checks = state.checks_of(&service);
+            Some(checks.iter().map(|check| check.name.to_string()).collect())
+        };
+        let stray = strays(self.node.flags(), checks_of);
+        let me = &self.identity.name;
+        stray
+            .into_iter()
+            .map(|(service, file)| {
+                format!(
+                    "the flag file {service}/{file} on {me} pauses nothing: {service} has no \
+                     check of this name"
+                )
+            })
+            .collect()
+    }
+
     /// What this node knows of the checks that it asks: those of services, and its own.
     pub fn check_views(&self) -> (BTreeMap<ServiceName, Vec<CheckView>>, Vec<CheckView>) {
         let mut of_services: BTreeMap<ServiceName, Vec<CheckView>> = BTreeMap::new();
@@ -219,10 +243,54 @@ impl Control {
     }
 }
 
+/// Flag files that name no check, each by its service. Their names are those of somebody who is
+/// not root: nothing in them reaches a terminal as it is.
+fn strays(
+    flags: &BTreeMap<String, BTreeSet<String>>,
+    checks_of: impl Fn(&str) -> Option<Vec<String>>,
+) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (service, files) in flags {
+        let known = checks_of(service).unwrap_or_default();
+        let strays = files
+            .iter()
+            .filter(|file| *file != FLAG_ALL && !known.contains(file))
+            .map(|file| (service.clone(), file.escape_debug().to_string()));
+        found.extend(strays.take(STRAY_MAX));
+    }
+    found
+}
+
 /// Services have no such name: `[` cannot stand in one.
 fn whose(scope: &CheckScope) -> String {
     match scope {
         CheckScope::Service(service) => service.to_string(),
         CheckScope::Node => "[node]".to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_file_that_names_no_check_is_told_and_never_as_it_is() {
+        let files = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let flags = BTreeMap::from([
+            ("db".to_string(), files(&["1", "2", "3", "4", "5", "6"])),
+            (
+                "web".to_string(),
+                files(&["all", "page", "pgae", "\u{1b}[2J"]),
+            ),
+        ]);
+        let checks_of = |service: &str| (service == "web").then(|| vec!["page".to_string()]);
+        let told: Vec<String> = strays(&flags, checks_of)
+            .into_iter()
+            .map(|(service, file)| format!("{service}/{file}"))
+            .collect();
+        assert_eq!(
+            told,
+            ["db/1", "db/2", "db/3", "db/4", "web/\\u{1b}[2J", "web/pgae"]
+        );
     }
 }

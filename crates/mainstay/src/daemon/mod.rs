@@ -234,7 +234,8 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
     let (transport, incoming) = start_transport(places, &identity, boot, &topology)?;
     let heartbeat = start_heartbeat(places, &identity, boot, &topology, inputs.clone())?;
     let (agents, (told, agent_events)) = start_agents(places, &identity.name)?;
-    let checks = checks::CheckHands::start(&places.run_dir, told, inputs.clone());
+    let own = (places.run_dir.as_path(), places.log_dir.as_path());
+    let checks = checks::CheckHands::start(own, told, inputs.clone());
     let (handle, requests, applied) = server::ControlHandle::new();
     let listener = server::bind(&places.socket).await?;
     let stop = Arc::new(tokio::sync::Notify::new());

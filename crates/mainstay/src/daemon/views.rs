@@ -276,6 +276,7 @@ impl Control {
         let jumps = self.jumps.warnings(&self.identity.name, now);
         extra.warnings.extend(jumps);
         extra.warnings.extend(self.quorum_warnings());
+        extra.warnings.extend(self.stray_flags());
         let me = self.identity.name.clone();
         extra
             .versions

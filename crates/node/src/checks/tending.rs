@@ -56,6 +56,12 @@ impl Node {
         self.advance(now);
     }
 
+    /// Which flag files there are, of all services.
+    #[must_use]
+    pub fn flags(&self) -> &Flags {
+        &self.checks.flags
+    }
+
     /// The checks that this node knows: those of services that ran here, and its own.
     #[must_use]
     pub fn checks(&self) -> Vec<CheckReport> {

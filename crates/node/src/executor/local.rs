@@ -1,11 +1,13 @@
 //! One service on this node: what its resources are, and which operation comes next.
 
+use std::time::Duration;
+
 use model::command::Report;
 use model::operation::{CopiesTold, OperationReport, Outcome, Verb};
 use model::plant::{self, Plant};
 use model::roles::{RolePart, RoleSeen, RoleTold};
 use model::seen::{Claim, Goal, Phase, ResourceFailure, ResourceState, RestartScope};
-use model::spec::{NodeSpec, ResourceSpec};
+use model::spec::{Limits, NodeSpec, ResourceSpec};
 use model::{CardName, ClaimEpoch, Instant, NodeName, OperationId, PlanId, Reason, ResourceName};
 
 use super::Want;
@@ -116,7 +118,7 @@ impl LocalResource {
     }
 
     pub fn absorb(&mut self, verb: Verb, report: OperationReport) -> Absorbed {
-        let how = how_it_failed(&report);
+        let how = how_it_failed(&report, limit_of(self.spec.limits, verb));
         if self.has_lost_role(verb, &report.outcome) {
             self.fail(Some(verb), ROLE_LOST.to_string(), report.output);
             return Absorbed::Noted;
@@ -185,11 +187,25 @@ impl LocalResource {
 /// What is said of a copy that has lost its role by itself.
 const ROLE_LOST: &str = "not promoted any more";
 
-fn how_it_failed(report: &OperationReport) -> String {
+fn how_it_failed(report: &OperationReport, limit: Duration) -> String {
     match &report.outcome {
         Outcome::Running | Outcome::Promoted | Outcome::Stopped => String::new(),
         Outcome::Failed(how) => how.clone(),
-        Outcome::TimedOut => format!("not done within {:?}", report.took),
+        Outcome::TimedOut => overran(limit),
+    }
+}
+
+/// What is said of an operation that was not done within its limit.
+pub(super) fn overran(limit: Duration) -> String {
+    format!("not done within {}", model::duration::format(limit))
+}
+
+/// How long an operation may take.
+pub(crate) fn limit_of(limits: Limits, verb: Verb) -> Duration {
+    match verb {
+        Verb::Start | Verb::Promote | Verb::MigrateTo | Verb::MigrateFrom => limits.start,
+        Verb::Stop | Verb::Demote => limits.stop,
+        Verb::Probe | Verb::Status | Verb::Notify | Verb::Reload => limits.status,
     }
 }
 

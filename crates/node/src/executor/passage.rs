@@ -10,6 +10,8 @@
 //! A run of the daemon that finds itself in the middle of one finishes nothing: what the run
 //! before had begun may have ended in any way.
 
+use std::time::Duration;
+
 use model::migration::{Migration, MigrationStage};
 use model::operation::{OperationReport, Outcome, Verb};
 use model::seen::{ResourceFailure, ResourceState};
@@ -17,7 +19,7 @@ use model::{BootId, Instant, NodeName, ServiceName};
 use state::State;
 
 use super::STOP_RETRY;
-use super::local::{Local, LocalResource};
+use super::local::{Local, LocalResource, overran};
 
 /// Where a service stands in the migration that began with the command of that index.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -267,7 +269,7 @@ impl Local {
     }
 
     /// The hand-over has ended, or the question that follows one that failed.
-    pub fn note_passage(&mut self, verb: Verb, report: &OperationReport) {
+    pub fn note_passage(&mut self, verb: Verb, report: &OperationReport, limit: Duration) {
         let Passage::Leaves(begun, leave) = &self.passage else {
             return;
         };
@@ -277,7 +279,7 @@ impl Local {
             (Leave::UnderWay, Verb::MigrateTo, outcome) => {
                 let how = match outcome {
                     Outcome::Failed(how) => how.clone(),
-                    Outcome::TimedOut => format!("not done within {:?}", report.took),
+                    Outcome::TimedOut => overran(limit),
                     Outcome::Running | Outcome::Promoted | Outcome::Stopped => {
                         "it still runs here".to_string()
                     }

@@ -275,6 +275,29 @@ fn a_stop_that_failed_is_told_whatever_else_has_ended_by_itself() {
 }
 
 #[test]
+fn what_overran_its_limit_is_told_with_the_limit() {
+    let (state, index) = granted();
+    let mut hands = Hands::new();
+    hands.find_nothing(&state);
+    hands.executor.advance(&state, index, Instant(1));
+    let start = hands.operations().remove(0);
+    let report = OperationReport {
+        id: start.id,
+        outcome: Outcome::TimedOut,
+        output: String::new(),
+        took: start.limit + Duration::from_nanos(27_106_542),
+    };
+    hands.executor.handle_report(report, Instant(2));
+    hands.executor.advance(&state, index, Instant(3));
+    hands.operations();
+    let last = hands.reports.last();
+    let Some(Report::Failed(failure)) = last else {
+        panic!("{last:?}");
+    };
+    assert_eq!(failure.how, "not done within 1m");
+}
+
+#[test]
 fn whoever_operates_a_copy_is_told_how_many_there_are_to_be() {
     let mut spec = spec();
     let web = spec.services.get_mut(&name("web")).unwrap();

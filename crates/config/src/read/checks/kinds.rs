@@ -426,14 +426,20 @@ fn load(context: &mut Context<'_>, entry: &Entry<'_>) -> Option<CheckKind> {
             DeValue::Integer(integer) => integer.as_str().parse().ok(),
             _ => None,
         };
-        let is_sound = |number: &f64| (0.01..=COUNT_MAX as f64).contains(number);
-        let Some(number) = number.filter(is_sound) else {
-            let problem = entry
-                .wrong_type(context, "a number of processes")
-                .help("write `load = { max = 20.0, warn = 10.0 }`");
-            context.report(problem);
+        let help = "write `load = { max = 20.0, warn = 10.0 }`";
+        let Some(number) = number else {
+            let problem = entry.wrong_type(context, "a number of processes");
+            context.report(problem.help(help));
             return None;
         };
+        if !(0.01..=COUNT_MAX as f64).contains(&number) {
+            let message = format!("`{key}` cannot be {number}");
+            let problem = Problem::new(Code::OutOfRange, message)
+                .at(entry.value.span(), format!("between 0.01 and {COUNT_MAX}"))
+                .help(help);
+            context.report(problem);
+            return None;
+        }
         Some((number * 100.0).round() as u32)
     };
     let (fail, warn) = (number(context, "max"), number(context, "warn"));
