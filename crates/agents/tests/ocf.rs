@@ -191,18 +191,35 @@ fn running(name: &str) -> usize {
     lines.filter(|line| line == name).count()
 }
 
+/// A daemon is killed in the middle of a promotion: nothing of it is dropped, and nobody drives it
+/// any more.
+fn killed_while_it_promotes(dir: &Path, agent: &str) -> ResourceSpec {
+    let (dir, agent) = (dir.to_owned(), agent.to_owned());
+    let daemon = std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        let (node, spec) = runtime.block_on(async {
+            let mut node = Node::new(&dir, Grouping::Session);
+            let spec = write_agent(&node, &agent);
+            assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+            node.order(Verb::Promote, &spec, &[]);
+            eventually("it promotes", || running("sleep 4714") == 1).await;
+            (node, spec)
+        });
+        std::mem::forget((node, runtime));
+        spec
+    });
+    daemon.join().unwrap()
+}
+
 #[test]
 fn a_promotion_that_outlives_its_daemon_is_ended_before_the_role_is_told() {
     let name = "a_promotion_that_outlives_its_daemon_is_ended_before_the_role_is_told";
     on_own_node(name, async || {
         for then in [Verb::Probe, Verb::Demote, Verb::Stop] {
             let dir = tempfile::tempdir().unwrap();
-            let mut node = Node::new(dir.path(), Grouping::Session);
             let slow = BY_FILE.replace("promote) ", "promote) sleep 4714; ");
-            let spec = write_agent(&node, &slow);
-            assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
-            node.order(Verb::Promote, &spec, &[]);
-            eventually("it promotes", || running("sleep 4714") == 1).await;
+            let spec = killed_while_it_promotes(dir.path(), &slow);
             let mut next = Node::new(dir.path(), Grouping::Session);
             let wanted = match then {
                 Verb::Stop => Outcome::Stopped,
@@ -215,14 +232,13 @@ fn a_promotion_that_outlives_its_daemon_is_ended_before_the_role_is_told() {
                 "{then}: nothing promotes any more"
             );
             assert!(!dir.path().join("promoted").exists(), "{then}");
-            drop(node);
         }
     });
 }
 
 const DAEMON: &str = r#"
 case $1 in
-start) sleep 4712 & ;;
+start) sleep 4712 & until pgrep -f "^sleep 4712" > /dev/null; do :; done ;;
 stop) echo "ocf-exit-reason:cannot connect" >&2; exit 1 ;;
 monitor) pgrep -f "^sleep 4712" > /dev/null || exit 7 ;;
 esac
