@@ -14,6 +14,7 @@ use crate::log;
 use crate::members::{self, Stage, end_all};
 use crate::program::{Launch, LaunchError};
 use crate::record::Trace;
+use crate::reload::reload_command;
 use crate::role;
 
 /// For a program that overran its limit to tidy up after TERM, before KILL.
@@ -96,6 +97,7 @@ pub(crate) async fn operate(
             *held = None;
             stop(context, operation, spec).await
         }
+        Verb::Reload => reload_command(context, operation, spec).await,
         Verb::Promote | Verb::Demote => role::change(context, operation, spec).await,
         _other => Done::unknown(operation),
     }

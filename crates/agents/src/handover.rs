@@ -109,7 +109,9 @@ fn of<'a>(
     let migration = migration.ok_or_else(|| "it has no programs to move live".to_owned())?;
     match &operation.about {
         About::Peer(peer) => Ok((migration, peer.to_string())),
-        About::Nothing | About::Notice(_) => Err("nobody is named at the other end".to_owned()),
+        About::Nothing | About::Notice(_) | About::NewSettings => {
+            Err("nobody is named at the other end".to_owned())
+        }
     }
 }
 

@@ -59,6 +59,9 @@ pub(crate) async fn inspect(
                 tokio::spawn(validated(Arc::clone(&shared), address, agent))
             }
             Question::Unit { name } => tokio::spawn(unit(Arc::clone(&shared), name)),
+            Question::AgentReload { agent } => {
+                tokio::spawn(ocf::validate::reloads(Arc::clone(&shared), agent))
+            }
             other => tokio::spawn(answer(Arc::clone(&ground), other)),
         })
         .collect();
@@ -144,9 +147,10 @@ async fn look(ground: Arc<Ground>, question: Question) -> Fact {
         Question::Group { name } => blocking(move || group(&name)).await,
         // Whoever operates fence devices knows where their agents are; resource agents and
         // systemd are asked above.
-        Question::FenceAgent { .. } | Question::Agent { .. } | Question::Unit { .. } => {
-            Fact::Unknown("not asked of the right hands".into())
-        }
+        Question::FenceAgent { .. }
+        | Question::Agent { .. }
+        | Question::AgentReload { .. }
+        | Question::Unit { .. } => Fact::Unknown("not asked of the right hands".into()),
         Question::HostName { name } => {
             let found = tokio::net::lookup_host((name, 0)).await;
             match found.map(|mut found| found.next()) {

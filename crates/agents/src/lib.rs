@@ -33,6 +33,7 @@ mod process;
 mod program;
 mod ready;
 mod record;
+mod reload;
 mod role;
 mod route;
 mod settings;

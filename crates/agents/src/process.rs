@@ -6,6 +6,7 @@ use host::cgroup::Cgroup;
 use host::process::Process;
 use host::spawn::{Counted, Limit};
 use model::operation::{Operation, Outcome, Verb};
+use model::reload::Signal;
 use model::spec::{ProcessLimits, ProcessSpec};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -15,6 +16,7 @@ use crate::members::{self, Stage, end_all};
 use crate::program::Launch;
 use crate::ready::Waiting;
 use crate::record::Trace;
+use crate::reload::{reload, signal_number};
 use crate::worker::Stops;
 
 /// For what an earlier start left behind: it is in the way of this one.
@@ -22,7 +24,7 @@ const REMNANTS_LIMIT: Duration = Duration::from_secs(1);
 
 /// A process that is up and watched.
 pub(crate) struct Running {
-    process: Process,
+    pub(crate) process: Process,
     since: Mark,
 }
 
@@ -54,14 +56,15 @@ pub(crate) async fn operate(
     match operation.verb {
         Verb::Probe | Verb::Status => look(context, operation, held).await,
         Verb::Start => start(context, operation, spec, held, stops).await,
-        Verb::Stop => stop(context, operation, held).await,
+        Verb::Stop => stop(context, operation, spec, held).await,
+        Verb::Reload => reload(context, operation, spec, held).await,
         _other => Done::unknown(operation),
     }
 }
 
 /// Takes hold of the process if an earlier run of the daemon, or an operation that was cut
 /// short, left it running.
-async fn adopt(context: &Context, operation: &Operation, held: &mut Option<Running>) {
+pub(crate) async fn adopt(context: &Context, operation: &Operation, held: &mut Option<Running>) {
     if held.is_some() {
         return;
     }
@@ -247,22 +250,29 @@ async fn wait_until_ready(
     }
 }
 
-/// TERM to the process group, after the limit KILL to all that belongs to it, the same limit
+/// TERM, or what the configuration says instead, to the process group, after the limit KILL to all that belongs to it, the same limit
 /// again for that to work.
-async fn stop(context: &Context, operation: &Operation, held: &mut Option<Running>) -> Done {
+async fn stop(
+    context: &Context,
+    operation: &Operation,
+    spec: &ProcessSpec,
+    held: &mut Option<Running>,
+) -> Done {
     let limit = operation.spec.limits.stop;
+    let signal = spec.stop_signal.unwrap_or(Signal::Term);
     adopt(context, operation, held).await;
     let began = Instant::now();
     let mut output = String::new();
     let mut killed = false;
     if let Some(running) = held.take() {
-        if let Err(error) = running.process.signal_group(libc::SIGTERM) {
-            tracing::warn!(resource = %context.address, %error, "cannot send TERM");
+        if let Err(error) = running.process.signal_group(signal_number(signal)) {
+            tracing::warn!(resource = %context.address, %error, "cannot send {signal}");
         }
         if timeout(limit, running.process.ended()).await.is_err() {
             let left = members::list(&members::members(context).await);
             context.log.line(&format!(
-                "did not end within {limit:?} after TERM: KILL to {left}"
+                "did not end within {limit:?} after {}: KILL to {left}",
+                &signal.word()[3..]
             ));
             killed = true;
             if let Err(error) = running.process.signal_group(libc::SIGKILL) {

@@ -16,6 +16,7 @@ fn command(node: &Node, start: &str, stop: &str, status: &str) -> ResourceSpec {
         strings(&["/bin/sh", "-c", &text])
     };
     let spec = CommandSpec {
+        reload: None,
         start: script(start),
         stop: script(stop),
         status: script(status),

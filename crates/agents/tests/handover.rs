@@ -13,6 +13,7 @@ fn guest(node: &Node, to: &str, from: &str) -> ResourceSpec {
         strings(&["/bin/sh", "-c", &text])
     };
     let spec = CommandSpec {
+        reload: None,
         start: script("touch $D/up"),
         stop: script("rm -f $D/up"),
         status: script("test -e $D/up || exit 3"),

@@ -17,6 +17,7 @@ use model::{NodeName, ServiceName};
 fn agent(name: &str, options: &[(&str, &str)]) -> ResourceSpec {
     let options = options.iter();
     let spec = AgentSpec {
+        reload: None,
         agent: name.to_owned(),
         options: options
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))

@@ -65,6 +65,9 @@ codes! {
     /// A service did not become what was waited for.
     WaitFailed = "E0206" 409 "it did not come to what was waited for",
         "`mainstay explain SERVICE` says why, `mainstay log SERVICE` what was printed";
+    /// Nothing in it can be told to read its configuration again.
+    CannotReload = "E0207" 409 "it cannot be reloaded",
+        "give the resource a `reload` in the configuration, or `mainstay restart SERVICE`";
     /// A service would no longer survive what it must.
     RuleBroken = "E0210" 409 "the change breaks a rule of the configuration",
         "mend what is named above (`mainstay what-if --file FILE` shows all of it), or apply with `--break-rules`";
@@ -340,6 +343,7 @@ impl From<Rejected> for ApiError {
             }
             Rejected::NodeNotReady { .. } => ErrorCode::NodeNotReady,
             Rejected::Late(_) | Rejected::Refused(_) => ErrorCode::OrderRefused,
+            Rejected::CannotReload(_) => ErrorCode::CannotReload,
             Rejected::NeedsLevel { .. } => ErrorCode::UpgradeFirst,
             Rejected::LockHeld { .. } => ErrorCode::LockHeld,
             Rejected::LockIsFree(_) => ErrorCode::LockIsFree,

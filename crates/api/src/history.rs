@@ -13,7 +13,7 @@ pub struct HistoryEntryView {
     pub index: u64,
     /// When, by the clock of the node that proposed it.
     pub at: Timestamp,
-    /// `node`, `granted`, `restarted`, `revoked`, `running`, `stopped`, `failed`,
+    /// `node`, `granted`, `restarted`, `reloading`, `reloaded`, `reload-failed`, `revoked`, `running`, `stopped`, `failed`,
     /// `stray-found`, `stray-stopped`, `fence-asked`, `fence-ended`, `configured`, `arbiter`,
     /// `lock-taken`, `lock-ended` or `operator`.
     pub kind: String,
@@ -128,6 +128,9 @@ fn subject(what: &Happening) -> Subject {
         Happening::MigrationEnded { service, node, .. } => both("migration-ended", service, node),
         Happening::Promoting { service, node, .. } => both("promoting", service, node),
         Happening::Demoting { service, node, .. } => both("demoting", service, node),
+        Happening::Reloading { service, node, .. } => both("reloading", service, node),
+        Happening::Reloaded { service, node } => both("reloaded", service, node),
+        Happening::ReloadFailed { service, node, .. } => both("reload-failed", service, node),
         Happening::Promoted { service, node } => both("promoted", service, node),
         Happening::Demoted { service, node } => both("demoted", service, node),
         Happening::Running { service, node } => both("running", service, node),
@@ -161,6 +164,7 @@ fn grounds(what: &Happening) -> (Option<u64>, Option<String>) {
         | Happening::Restarted { plan, because, .. }
         | Happening::Promoting { plan, because, .. }
         | Happening::Demoting { plan, because, .. }
+        | Happening::Reloading { plan, because, .. }
         | Happening::Revoked { plan, because, .. } => (Some(plan.0), Some(because.to_string())),
         Happening::Stopped { because, .. } | Happening::FenceAsked { because, .. } => {
             (None, Some(because.to_string()))
@@ -172,6 +176,8 @@ fn grounds(what: &Happening) -> (Option<u64>, Option<String>) {
         | Happening::HandedOver { .. }
         | Happening::MigrationEnded { .. }
         | Happening::Promoted { .. }
+        | Happening::Reloaded { .. }
+        | Happening::ReloadFailed { .. }
         | Happening::Demoted { .. }
         | Happening::StrayFound { .. }
         | Happening::StrayStopped { .. }

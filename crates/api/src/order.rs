@@ -4,7 +4,7 @@ use std::fmt;
 
 use model::checks::{CheckName, CheckOrder};
 use model::seen::TicketStanding;
-use model::{CardName, DeviceName, NodeName, ServiceName, TicketName};
+use model::{CardName, DeviceName, NodeName, ResourceName, ServiceName, TicketName};
 use serde::{Deserialize, Serialize};
 
 use crate::PlanView;
@@ -52,6 +52,14 @@ pub enum Order {
     Restart {
         /// Which.
         service: ServiceName,
+    },
+    /// Have what runs read its own configuration again, without a stop.
+    Reload {
+        /// Which.
+        service: ServiceName,
+        /// Which of its resources; none: all that can.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resource: Option<ResourceName>,
     },
     /// Take a service to another node.
     Move {
@@ -185,6 +193,7 @@ impl Order {
             Self::Start { .. }
             | Self::Stop { .. }
             | Self::Restart { .. }
+            | Self::Reload { .. }
             | Self::Move { .. }
             | Self::Freeze { .. }
             | Self::Thaw { .. }
@@ -211,6 +220,7 @@ impl Order {
             Self::Start { service, .. }
             | Self::Stop { service }
             | Self::Restart { service }
+            | Self::Reload { service, .. }
             | Self::Move { service, .. }
             | Self::Freeze { service }
             | Self::Thaw { service }
@@ -247,6 +257,7 @@ impl Order {
             | Self::RemoveNode { node } => Some(node),
             Self::Stop { .. }
             | Self::Restart { .. }
+            | Self::Reload { .. }
             | Self::Freeze { .. }
             | Self::Thaw { .. }
             | Self::Clear { .. }
@@ -269,6 +280,7 @@ impl Order {
             Self::Start { service, .. }
             | Self::Stop { service }
             | Self::Restart { service }
+            | Self::Reload { service, .. }
             | Self::Move { service, .. }
             | Self::Freeze { service }
             | Self::Thaw { service }
@@ -313,6 +325,7 @@ impl fmt::Display for Order {
             }
             Self::Stop { service } => write!(f, "stop {service}"),
             Self::Restart { service } => write!(f, "restart {service}"),
+            Self::Reload { service, resource } => fmt_reload(f, service, resource.as_ref()),
             Self::Move { service, to: None } => write!(f, "move {service}"),
             Self::Move {
                 service,
@@ -349,14 +362,7 @@ impl fmt::Display for Order {
             Self::NodeChecks { node, check, order } => {
                 fmt_checks(f, Some(&format!("node:{node}")), check.as_ref(), order)
             }
-            Self::Ticket { ticket, standing } => {
-                let word = match standing {
-                    TicketStanding::Granted => "grant",
-                    TicketStanding::Standby => "standby",
-                    TicketStanding::Revoked => "revoke",
-                };
-                write!(f, "ticket {word} {ticket}")
-            }
+            Self::Ticket { ticket, standing } => fmt_ticket(f, ticket, *standing),
             Self::Fence { node } => write!(f, "fence {node}"),
             Self::ConfirmFence { node } => write!(f, "fence confirm {node}"),
             Self::TrustDevice { device } => write!(f, "fence trust {device}"),
@@ -367,6 +373,30 @@ impl fmt::Display for Order {
             Self::RemoveNode { node } => write!(f, "node remove {node}"),
         }
     }
+}
+
+fn fmt_reload(
+    f: &mut fmt::Formatter<'_>,
+    service: &ServiceName,
+    resource: Option<&ResourceName>,
+) -> fmt::Result {
+    match resource {
+        Some(resource) => write!(f, "reload {service}/{resource}"),
+        None => write!(f, "reload {service}"),
+    }
+}
+
+fn fmt_ticket(
+    f: &mut fmt::Formatter<'_>,
+    ticket: &TicketName,
+    standing: TicketStanding,
+) -> fmt::Result {
+    let word = match standing {
+        TicketStanding::Granted => "grant",
+        TicketStanding::Standby => "standby",
+        TicketStanding::Revoked => "revoke",
+    };
+    write!(f, "ticket {word} {ticket}")
 }
 
 fn fmt_checks(

@@ -21,16 +21,21 @@ pub struct PlanView {
 }
 
 impl PlanView {
-    /// The same with one step more: a restart in place, which an operator orders directly
-    /// and no plan contains. The service no longer counts as one that stays as it is.
+    /// The same with one step more: a restart in place or a reload, which an operator orders
+    /// directly and no plan contains. The service no longer counts as one that stays as it is.
     #[must_use]
-    pub fn with_restart(mut self, service: &str, node: &str, because: &str) -> Self {
+    pub fn with_order(
+        mut self,
+        action: &str,
+        (service, node): (&str, &str),
+        because: &str,
+    ) -> Self {
         self.stays.retain(|stay| stay.service != service);
         self.steps.push(StepView {
-            action: "restart".to_string(),
+            action: action.to_string(),
             service: Some(service.to_string()),
             node: Some(node.to_string()),
-            sentence: format!("restart {service} on {node}"),
+            sentence: format!("{action} {service} on {node}"),
             because: because.to_string(),
         });
         self
@@ -56,7 +61,7 @@ impl PlanView {
 /// One step.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepView {
-    /// `start`, `stop`, `restart`, `fence`, ...
+    /// `start`, `stop`, `restart`, `reload`, `fence`, ...
     pub action: String,
     /// Which service it touches.
     pub service: Option<String>,
@@ -109,9 +114,11 @@ mod tests {
             stays: vec![stay("db"), stay("web")],
             ..PlanView::default()
         };
-        let plan = plan.with_restart("web", "alpha", "asked by ops");
+        let plan = plan
+            .with_order("restart", ("web", "alpha"), "asked by ops")
+            .with_order("reload", ("db", "alpha"), "asked by ops");
         assert_eq!(plan.interrupted(), ["web"]);
-        assert_eq!(plan.stays, [stay("db")]);
+        assert_eq!(plan.stays, []);
         assert_eq!(plan.steps[0].sentence, "restart web on alpha");
     }
 }

@@ -78,6 +78,7 @@ fn claim(node: &str, phase: Phase) -> Claim {
         scope: RestartScope::All,
         resources: vec![(name("ip"), ResourceState::Running)],
         made_from: 1,
+        reload: model::reload::ReloadSeen::default(),
         role: Default::default(),
         turn: 0,
         plan: PlanId(2),

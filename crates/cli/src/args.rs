@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::lock::LockCommand;
+use crate::reload::ReloadArgs;
 use crate::witness::WitnessCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::spec::Attachment;
@@ -116,6 +117,12 @@ pub enum Command {
     #[command(after_help = "Example:
   mainstay restart web --wait=2m")]
     Restart(ServiceArgs),
+    /// Have a service read its own configuration again, without a stop
+    #[command(after_help = "Examples:
+  mainstay reload web --yes --wait
+  mainstay reload web/nginx       one of its resources
+  mainstay reload web --dry-run")]
+    Reload(ReloadArgs),
     /// Take a service to another node
     #[command(after_help = "Examples:
   mainstay move web --to beta

@@ -26,6 +26,7 @@ mod networks_text;
 mod order;
 mod plan_text;
 mod quorum;
+mod reload;
 mod run;
 mod screen;
 mod settings;

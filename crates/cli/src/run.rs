@@ -18,6 +18,7 @@ use crate::args::{
 };
 use crate::client::Client;
 use crate::exit::Exit;
+use crate::reload::ReloadTarget;
 use crate::screen::{Form, Screen};
 use crate::status_text::Look;
 use crate::suggest::nearest;
@@ -408,6 +409,10 @@ fn order_of(command: Command) -> (Order, ActArgs) {
         Command::Start(a) => start(a),
         Command::Stop(a) => (Order::Stop { service: a.service }, a.act),
         Command::Restart(a) => (Order::Restart { service: a.service }, a.act),
+        Command::Reload(a) => {
+            let ReloadTarget { service, resource } = a.what;
+            (Order::Reload { service, resource }, a.act)
+        }
         Command::Move(a) => {
             let (service, to) = (a.service, a.to);
             (Order::Move { service, to }, a.act)

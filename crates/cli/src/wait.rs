@@ -8,6 +8,7 @@ use api::{
 
 use crate::client::{Client, REQUEST_LIMIT};
 use crate::history_text;
+use crate::reload;
 use crate::screen::{Form, Screen};
 
 /// What is waited for.
@@ -27,6 +28,8 @@ pub(crate) enum Goal {
     },
     /// The service has come up once more since the order.
     RunsAgain { service: String },
+    /// What runs of the service has read its own configuration again.
+    Reloaded { service: String },
     /// The service runs nowhere, on purpose.
     Stopped { service: String },
     /// The service has ended a step since the order, and is as somebody wants it.
@@ -77,7 +80,7 @@ impl Goal {
         let of_copy = |copy: &api::ServiceStatus| match order {
             // Not every copy has a node at every time: the plan says which ones start.
             Order::Start { .. } => None,
-            Order::Restart { .. } if copy.node.is_none() => None,
+            Order::Restart { .. } | Order::Reload { .. } if copy.node.is_none() => None,
             order => {
                 let service = model::ServiceName::new(copy.name.clone()).ok()?;
                 Self::of_order(&order.with_service(service), before)
@@ -95,6 +98,9 @@ impl Goal {
                 not_on: None,
             },
             Order::Stop { service } => Self::Stopped {
+                service: service.to_string(),
+            },
+            Order::Reload { service, .. } => Self::Reloaded {
                 service: service.to_string(),
             },
             Order::Restart { service } => Self::RunsAgain {
@@ -191,6 +197,7 @@ impl Goal {
                     again && s.state == ServiceState::Running
                 })
             }
+            Self::Reloaded { service } => reload::verdict(service, status, since),
             Self::Stopped { service } => {
                 service_verdict(status, service, |s| s.state == ServiceState::Stopped)
             }
@@ -250,7 +257,7 @@ fn is_led(service: &api::ServiceStatus, name: &str) -> bool {
 }
 
 fn settled(status: &Status, name: &str, since: &[HistoryEntryView]) -> Verdict {
-    let ends = ["running", "stopped", "promoted", "demoted"];
+    let ends = ["running", "stopped", "promoted", "demoted", "reloaded"];
     let ended = since
         .iter()
         .any(|entry| entry.service.as_deref() == Some(name) && ends.contains(&entry.kind.as_str()));

@@ -6,6 +6,7 @@ use std::fmt;
 use model::checks::{CheckBegin, CheckSpec};
 use model::duration::format as time;
 use model::networks::PingSpec;
+use model::reload::ProcessReload;
 use model::rules::{Copies, ServiceRules, TicketRule};
 use model::spec::{
     Attachment, Autostart, ClusterSpec, Elsewhere, Failback, FenceAction, FenceDeviceSpec,
@@ -494,6 +495,9 @@ fn kind(kind: &ResourceKind) -> Facts {
                 ("stop", spec.stop.join(" ")),
                 ("status", spec.status.join(" ")),
             ]);
+            if let Some(reload) = &spec.reload {
+                facts.insert("reload".into(), reload.join(" "));
+            }
             if let Some(roles) = &spec.roles {
                 facts.insert("promote".into(), roles.promote.join(" "));
                 facts.insert("demote".into(), roles.demote.join(" "));
@@ -596,5 +600,12 @@ fn process(spec: &ProcessSpec) -> Facts {
             .map(|group| ("group".into(), group.clone())),
     );
     facts.extend(process_limits(&spec.limits));
+    let signal = spec.stop_signal.map(|signal| signal.to_string());
+    facts.extend(signal.map(|signal| ("stop_signal".into(), signal)));
+    let reload = spec.reload.as_ref().map(|reload| match reload {
+        ProcessReload::Signal(signal) => signal.to_string(),
+        ProcessReload::Command(argv) => argv.join(" "),
+    });
+    facts.extend(reload.map(|reload| ("reload".into(), reload)));
     facts
 }

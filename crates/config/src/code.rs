@@ -223,6 +223,8 @@ codes! {
     ParameterMissing = "E0173", Error;
     /// A value that a parameter of the agent cannot have.
     BadParameter = "E0174", Error;
+    /// A word that is no signal.
+    BadSignal = "E0175", Error;
     /// A service that shall move live and cannot.
     NotLive = "E0180", Error;
 }

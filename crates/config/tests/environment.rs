@@ -46,6 +46,7 @@ fn name_of(question: &Question) -> String {
         Question::Address { address, .. } => format!("address {}", address.addr()),
         Question::Port { at } => format!("port {at}"),
         Question::Agent { address, .. } => format!("accepts {address}"),
+        Question::AgentReload { agent } => format!("reloads {agent}"),
         Question::FenceAgent { agent } => format!("agent {agent}"),
         Question::HostName { name } => format!("name {name}"),
         Question::Clock => "clock".into(),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::checks::{CheckName, CheckOrder, Verdict};
 use crate::lock::{LockOwner, LockWait};
 use crate::networks::NetworksSeen;
+use crate::reload::ReloadTold;
 use crate::roles::RoleTold;
 use crate::seen::{
     Dependencies, FenceResult, Found, Maintenance, ResourceFailure, ResourceState, RestartScope,
@@ -207,6 +208,18 @@ pub enum Command {
     },
     /// The holder of a claim shall make it an ordinary one again.
     Demote {
+        /// Which service.
+        service: ServiceName,
+        /// Which claim.
+        epoch: ClaimEpoch,
+        /// By which plan.
+        plan: PlanId,
+        /// Why.
+        because: Reason,
+    },
+    /// The holder of a claim shall have what runs take the live configuration over, without a
+    /// stop. Rejected unless all that has changed can be reloaded.
+    Reload {
         /// Which service.
         service: ServiceName,
         /// Which claim.
@@ -565,6 +578,11 @@ pub enum ServiceOrder {
     Stop,
     /// Stop and start it where it is.
     Restart,
+    /// Have it read its own configuration again, without a stop.
+    Reload {
+        /// Which of its resources; none: all that can.
+        resource: Option<ResourceName>,
+    },
     /// Take it to another node.
     Move {
         /// Where to; none: the best other node.
@@ -596,6 +614,8 @@ pub enum Report {
     StopFailed(ResourceFailure),
     /// All is handed over to the other end of the migration, and nothing runs here.
     HandedOver,
+    /// All resources run, and a reload is over.
+    Reloaded(ReloadTold),
     /// Nothing could be handed over, and nothing more is sent. What still runs here, the states
     /// of the resources tell.
     MigrationFailed(ResourceFailure),
@@ -658,6 +678,9 @@ pub enum Rejected {
     /// The order makes no sense now.
     #[error("{0}")]
     Refused(String),
+    /// Nothing of it can be told to read its configuration again.
+    #[error("{0}")]
+    CannotReload(String),
     /// Somebody else has the lock.
     #[error("lock {lock} is held by {by}, token {token}")]
     LockHeld {

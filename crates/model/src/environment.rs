@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::ResourceAddress;
+use crate::reload::AgentReload;
 use crate::spec::{AgentSpec, MountSource};
 use crate::time::WallTime;
 use crate::{CardName, duration};
@@ -95,6 +96,11 @@ pub enum Question {
         /// The agent and its parameters.
         agent: AgentSpec,
     },
+    /// What an OCF agent says of reloads.
+    AgentReload {
+        /// Which: `ocf:PROVIDER:TYPE`.
+        agent: String,
+    },
     /// Whether a fence agent is there and can be executed.
     FenceAgent {
         /// Name or absolute path.
@@ -173,6 +179,8 @@ pub enum Fact {
     Space(Vec<(String, u64)>),
     /// Hardware addresses.
     Cards(Vec<String>),
+    /// What an agent can reload.
+    Reload(AgentReload),
     /// It cannot be told: why, in words.
     Unknown(String),
     /// A group.

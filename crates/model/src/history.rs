@@ -96,6 +96,33 @@ pub enum Happening {
         /// Where.
         node: NodeName,
     },
+    /// What runs is to take the live configuration over without a stop.
+    Reloading {
+        /// Which service.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+        /// By which plan.
+        plan: PlanId,
+        /// Why.
+        because: Reason,
+    },
+    /// What runs has been reloaded.
+    Reloaded {
+        /// Which service.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+    },
+    /// What runs could not be reloaded, and runs on as it was.
+    ReloadFailed {
+        /// Which service.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+        /// What.
+        failure: ResourceFailure,
+    },
     /// A service is to be stopped.
     Revoked {
         /// Which service.
@@ -407,6 +434,24 @@ impl Happening {
                 plan,
                 because,
             } => write!(f, "plan {plan}: demote {service} on {node}: {because}"),
+            Self::Reloading {
+                service,
+                node,
+                plan,
+                because,
+            } => write!(f, "plan {plan}: reload {service} on {node}: {because}"),
+            Self::Reloaded { service, node } => write!(f, "{service} is reloaded on {node}"),
+            Self::ReloadFailed {
+                service,
+                node,
+                failure,
+            } => {
+                let ResourceFailure { resource, how, .. } = failure;
+                write!(
+                    f,
+                    "{service} is not reloaded on {node}, and runs on as it was: {resource}: {how}"
+                )
+            }
             Self::Promoted { service, node } => write!(f, "{service} is promoted on {node}"),
             Self::Demoted { service, node } => write!(f, "{service} is demoted on {node}"),
             _other => Ok(()),
@@ -490,6 +535,9 @@ impl fmt::Display for Happening {
             | Self::Demoted { .. }
             | Self::Granted { .. }
             | Self::Restarted { .. }
+            | Self::Reloading { .. }
+            | Self::Reloaded { .. }
+            | Self::ReloadFailed { .. }
             | Self::Revoked { .. } => self.fmt_step(f),
             Self::Migrating { .. } | Self::HandedOver { .. } | Self::MigrationEnded { .. } => {
                 self.fmt_migration(f)

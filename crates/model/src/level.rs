@@ -36,7 +36,7 @@ impl Command {
                 spec: Some(made), ..
             } => made.1.level(),
             Self::Service {
-                order: ServiceOrder::StartAs { .. },
+                order: ServiceOrder::StartAs { .. } | ServiceOrder::Reload { .. },
                 ..
             }
             | Self::Checks { .. }
@@ -46,7 +46,8 @@ impl Command {
             | Self::RearmCards { .. }
             | Self::Migrate { .. }
             | Self::Promote { .. }
-            | Self::Demote { .. } => 2,
+            | Self::Demote { .. }
+            | Self::Reload { .. } => 2,
             _of_the_first_version => LEVEL_FIRST,
         }
     }
@@ -96,7 +97,9 @@ impl ResourceKind {
     fn is_of_level_2(&self) -> bool {
         match self {
             Self::Address(_) => false,
-            Self::Command(command) => command.migration.is_some() || command.roles.is_some(),
+            Self::Command(command) => {
+                command.migration.is_some() || command.roles.is_some() || command.reload.is_some()
+            }
             Self::Process(process) => process.is_of_level_2(),
             Self::Mount(mount) => match mount.source {
                 MountSource::Device { .. } | MountSource::Bind { .. } => false,
@@ -117,6 +120,10 @@ impl ProcessSpec {
             Ready::Executed | Ready::Port(_) => false,
             Ready::Notify | Ready::Http { .. } | Ready::File(_) | Ready::Exit(_) => true,
         };
-        is_new || self.group.is_some() || self.limits != ProcessLimits::default()
+        is_new
+            || self.group.is_some()
+            || self.limits != ProcessLimits::default()
+            || self.stop_signal.is_some()
+            || self.reload.is_some()
     }
 }

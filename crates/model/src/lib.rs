@@ -21,6 +21,7 @@ pub mod networks;
 pub mod operation;
 pub mod plant;
 pub mod reason;
+pub mod reload;
 pub mod roles;
 pub mod rules;
 pub mod seen;

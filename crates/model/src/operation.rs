@@ -130,6 +130,9 @@ pub enum About {
     Peer(NodeName),
     /// Of a notice: what happens.
     Notice(Box<Notice>),
+    /// Of a reload: the description of the resource has changed, and what runs is to follow.
+    /// Without, it is to read its own configuration again.
+    NewSettings,
 }
 
 /// What happens to the copies of a service (OCF: `notify`).

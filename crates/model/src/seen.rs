@@ -10,6 +10,7 @@ use crate::checks::ChecksSeen;
 use crate::migration::Migration;
 use crate::networks::NetworksSeen;
 use crate::operation::{ResourceAddress, Verb};
+use crate::reload::ReloadSeen;
 use crate::roles::RoleSeen;
 use crate::spec::NodeSpec;
 use crate::{
@@ -403,6 +404,10 @@ pub struct ServiceSeen {
     /// one is stopped and granted anew.
     #[serde(default)]
     pub changed_in: u64,
+    /// Version of the spec in which they last changed in a way that a reload takes over. What
+    /// runs under a claim made from an older one is reloaded.
+    #[serde(default)]
+    pub renewed_in: u64,
     /// Since when it is as it is.
     pub since: WallTime,
     /// How long its operations took.
@@ -487,8 +492,11 @@ pub struct Claim {
     pub scope: RestartScope,
     /// State of each resource, as reported, in start order.
     pub resources: Vec<(ResourceName, ResourceState)>,
-    /// Version of the spec that the service was granted from.
+    /// Version of the spec that the service was granted from, or reloaded to.
     pub made_from: u64,
+    /// Reloads under this claim.
+    #[serde(default, skip_serializing_if = "ReloadSeen::is_untouched")]
+    pub reload: ReloadSeen,
     /// Its role, where the service has roles.
     #[serde(default)]
     pub role: RoleSeen,

@@ -17,6 +17,7 @@ pub use crate::kinds::{
 };
 use crate::networks::{self, PingSpec};
 use crate::operation::CopiesTold;
+use crate::reload::{AgentReload, ProcessReload, Signal};
 use crate::roles::RoleMeant;
 use crate::rules::{ClusterRules, CopyCount, ServiceRules};
 use crate::{CardName, DeviceName, NetworkName, NodeName, ResourceName, ServiceName};
@@ -609,6 +610,9 @@ pub struct AgentSpec {
     /// Deeper questions for the state than the usual one (`OCF_CHECK_LEVEL`), by level.
     #[serde(default)]
     pub depth: Vec<Depth>,
+    /// What the agent said of reloads when it was asked; none: nobody asked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload: Option<AgentReload>,
 }
 
 /// A deeper question for the state.
@@ -669,6 +673,12 @@ pub struct ProcessSpec {
     pub directory: Option<String>,
     /// When it counts as started.
     pub ready: Ready,
+    /// The signal by which it is asked to end; `SIGTERM` without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_signal: Option<Signal>,
+    /// How it is told to read its own configuration again, where it can be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload: Option<ProcessReload>,
 }
 
 /// When a process counts as started.
@@ -711,6 +721,9 @@ pub struct CommandSpec {
     /// What hands it over to another node alive, where it can be.
     #[serde(default)]
     pub migration: Option<Box<MigrationCommands>>,
+    /// Tells it to read its own configuration again, where it can: ends with 0 when it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload: Option<Vec<String>>,
 }
 
 /// Programs that take a resource from one node to another without a stop. The other node is

@@ -15,6 +15,7 @@
 mod local;
 mod notices;
 mod passage;
+mod reload;
 mod roles;
 #[cfg(test)]
 mod tests;
@@ -340,9 +341,15 @@ impl Executor {
         resource.status_due = now + resource.spec.limits.every;
         let limit = limit_of(resource.spec.limits, verb);
         let of_passage = matches!(verb, Verb::MigrateTo | Verb::Probe).then(|| report.clone());
-        if resource.absorb(verb, report) == Absorbed::StopFailed {
+        let (absorbed, unreloaded) = match verb {
+            Verb::Reload => resource.absorb_reload(report),
+            _other => (resource.absorb(verb, report), None),
+        };
+        resource.renew_if_down();
+        if absorbed == Absorbed::StopFailed {
             local.stop_retry_at = Some(now + STOP_RETRY);
         }
+        local.note_reload_failure(unreloaded);
         if let Some(report) = of_passage.filter(|_| is_current) {
             local.note_passage(verb, &report, limit);
         }
@@ -495,6 +502,7 @@ impl Executor {
             } else if local.incarnation < claim.incarnation {
                 local.take_incarnation(claim);
             }
+            local.follow_reloads(claim, (spec.service_of(name), state.spec_version()));
         }
     }
 
@@ -706,6 +714,7 @@ impl Executor {
             Verb::Promote | Verb::Demote => resource.lead = Lead::Perhaps,
             _leaves_it_up => {}
         }
+        let (spec, settings) = resource.meant_by(verb);
         let operation = Operation {
             id,
             address: ResourceAddress {
@@ -713,12 +722,12 @@ impl Executor {
                 resource: resource.spec.name.clone(),
             },
             verb,
-            spec: resource.spec.clone(),
+            spec,
             cards: resource.cards.clone(),
             epoch: local.epoch,
             plan: local.plan,
             limit,
-            about,
+            about: settings.unwrap_or(about),
             copies: local.copies,
         };
         let resource = resource.spec.name.clone();
@@ -810,7 +819,7 @@ fn is_shown(
         // What fails while the first failure waits for its decision is part of it.
         (Report::Failed(_), Phase::Failed(_) | Phase::StopFailed(_)) => true,
         (Report::StopFailed(told), Phase::StopFailed(shown)) => told == shown,
-        (Report::Running | Report::Failed(_) | Report::StopFailed(_), _)
+        (Report::Running | Report::Reloaded(_) | Report::Failed(_) | Report::StopFailed(_), _)
         | (Report::Stopped | Report::LeaseEnded, _)
         | (Report::HandedOver | Report::MigrationFailed(_), _) => false,
     }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::history::Happening;
+use model::reload::ReloadSeen;
 use model::roles::RoleSeen;
 use model::seen::{
     Bar, Claim, Goal, Maintenance, NodeState, Phase, ResourceFailure, RestartScope, Seen,
@@ -192,6 +193,9 @@ fn about(what: &Happening) -> Option<&ServiceName> {
         | Happening::Demoting { service, .. }
         | Happening::Promoted { service, .. }
         | Happening::Demoted { service, .. }
+        | Happening::Reloading { service, .. }
+        | Happening::Reloaded { service, .. }
+        | Happening::ReloadFailed { service, .. }
         | Happening::Revoked { service, .. }
         | Happening::Running { service, .. }
         | Happening::HandedOver { service, .. }
@@ -298,6 +302,7 @@ fn claim(node: &NodeName, (plan, because): (PlanId, &Reason), since: WallTime) -
         scope: RestartScope::All,
         resources: Vec::new(),
         made_from: 0,
+        reload: ReloadSeen::default(),
         role: RoleSeen::Unpromoted,
         turn: 0,
         plan,

@@ -11,6 +11,7 @@ pub(crate) mod timeline;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use model::command::Report;
+use model::reload::ReloadTold;
 use model::roles::{RoleSeen, RoleStanding, RoleTold};
 use model::seen::{
     FenceResult, FenceStanding, Goal, NodeState, Phase, ResourceFailure, ResourceState,
@@ -237,6 +238,8 @@ impl Play {
             Action::Migrate { service, .. } => self.time.begins(service, Measured::Migration),
             Action::Promote { service, .. } => self.time.begins(service, Measured::Promote),
             Action::Demote { service, .. } => self.time.begins(service, Measured::Demote),
+            // Nothing stops answering for it.
+            Action::Reload { .. } => {}
             Action::Lose { node, .. } => {
                 let now = Estimate::of(self.time.now());
                 self.time.settles(node, &now);
@@ -322,6 +325,10 @@ impl Play {
                     report: Report::Running,
                     ..
                 } => (self.end_of((service, spec), otherwise), Ended::Up),
+                Command::Report {
+                    report: Report::Reloaded(_),
+                    ..
+                } => (Estimate::of(self.time.now()), Ended::AsItWas),
                 _stopped => (self.end_of((service, spec), otherwise), Ended::Down),
             };
             Some(End {
@@ -379,6 +386,7 @@ impl Play {
                         self.time.answers(&service);
                     }
                     Ended::Down => self.time.ends(&service, &node, at),
+                    Ended::AsItWas => {}
                 }
                 true
             }
@@ -406,6 +414,13 @@ impl Play {
             (Goal::Run, Phase::Starting, None) => (Report::Running, ResourceState::Running),
             (Goal::Run, Phase::Running, None) if is_changing(claim.role) => {
                 (Report::Running, ResourceState::Running)
+            }
+            (Goal::Run, Phase::Running, None) if claim.reload.is_open() => {
+                let told = ReloadTold {
+                    turn: claim.reload.ordered,
+                    failure: None,
+                };
+                (Report::Reloaded(told), ResourceState::Running)
             }
             (Goal::Stop, Phase::StopFailed(_), _) | (Goal::Run, _, _) => return None,
             (Goal::Stop, _, _) => (Report::Stopped, ResourceState::Stopped),
@@ -496,6 +511,7 @@ enum What {
 enum Ended {
     Up,
     Down,
+    AsItWas,
     Failed,
 }
 

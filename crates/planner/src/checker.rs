@@ -4,6 +4,7 @@
 //! It is written apart from the planner and shares no code with it, so that one mistake
 //! does not hide in both. It never proposes anything.
 
+mod reload;
 mod roles;
 
 use std::fmt;
@@ -109,6 +110,7 @@ fn check_step(input: &Input<'_>, plan: &Plan, index: usize) -> Vec<String> {
         Action::Promote { .. } | Action::Demote { .. } => {
             texts.extend(roles::check(input, (plan, before), &step.action));
         }
+        Action::Reload { .. } => texts.extend(reload::check(input, &step.action)),
         Action::Restart {
             service,
             node,
@@ -207,6 +209,7 @@ fn check_hands_off(input: &Input<'_>, step: &Step) -> Vec<String> {
         | Action::Migrate { node, .. }
         | Action::Promote { node, .. }
         | Action::Demote { node, .. }
+        | Action::Reload { node, .. }
         | Action::Restart { node, .. } => input.seen.nodes.get(node),
     };
     let untouched = node.is_some_and(|node| node.maintenance == Maintenance::On);

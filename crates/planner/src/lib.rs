@@ -33,6 +33,7 @@ mod network_checks;
 mod networks;
 mod placement;
 mod places;
+mod reload;
 mod roles;
 pub mod rule;
 mod services;

@@ -108,6 +108,8 @@ fn can_leave(input: &Input<'_>, name: &ServiceName, (seen, claim): (&ServiceSeen
     is_heard
         && claim.phase == Phase::Running
         && seen.changed_in <= claim.made_from
+        && seen.renewed_in <= claim.made_from
+        && !claim.reload.is_open()
         && seen.strays.is_empty()
         && !input.seen.migrations.contains_key(name)
         && input.unproven_node().is_none()

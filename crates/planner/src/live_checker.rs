@@ -25,7 +25,7 @@ pub(crate) fn check(input: &Input<'_>, plan: &Plan, step: &Step) -> Vec<String> 
             texts
         }
         Action::Revoke { service, bar, .. } => check_stop(input, (service, *bar), step),
-        Action::Restart { service, .. } => {
+        Action::Restart { service, .. } | Action::Reload { service, .. } => {
             let text = "restarts what may run at the other end of a live move";
             let marked = !marks(input, service).is_empty() && is_moving(input, service);
             if marked {
@@ -85,7 +85,7 @@ fn check_source(
         .seen
         .services
         .get(service)
-        .is_some_and(|seen| claim.made_from < seen.changed_in);
+        .is_some_and(|seen| claim.made_from < seen.changed_in.max(seen.renewed_in));
     let heard = input.seen.nodes.get(node).is_some_and(|seen| {
         seen.state == NodeState::Online { boot: claim.boot }
             || seen.state == NodeState::Leaving { boot: claim.boot }

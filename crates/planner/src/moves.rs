@@ -11,6 +11,7 @@ use model::{NodeName, Reason, ServiceName};
 use crate::Input;
 use crate::networks::{self, View};
 use crate::placement::{may_ever_run, points, suits};
+use crate::reload::comes_too_late;
 use crate::services::{Decision, revoke};
 use crate::starts::{no_node, stray_reason};
 use crate::view::Draft;
@@ -25,6 +26,9 @@ pub(crate) fn must_go(
         return Some(Reason::SpecChanged {
             version: seen.changed_in,
         });
+    }
+    if let Some(because) = comes_too_late(seen, claim) {
+        return Some(because);
     }
     if may_ever_run(input, spec, &claim.node).is_err() {
         return Some(Reason::SpecChanged {

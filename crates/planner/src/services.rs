@@ -14,6 +14,7 @@ use crate::live::{go_live, under_way};
 use crate::mend::answer;
 use crate::moves::{arranged_elsewhere, carry_out_move, fail_back, leave_bad_networks, must_go};
 use crate::needs::Needs;
+use crate::reload::renew;
 use crate::roles::{self, role_step};
 use crate::starts::unclaimed;
 use crate::view::{Draft, waits_for};
@@ -171,6 +172,9 @@ fn settled(
     }
     if let Some(because) = must_go(input, (seen, spec), claim) {
         return revoke(name, claim, because, BarNode::No);
+    }
+    if let Some(decision) = renew(name, (seen, claim)) {
+        return decision;
     }
     if let Some(moving) = &seen.moving {
         return carry_out_move(draft, (name, spec), claim, moving);

@@ -106,6 +106,15 @@ pub enum Action {
         /// Which claim.
         epoch: ClaimEpoch,
     },
+    /// Have the holder of a claim take the live configuration over, without a stop.
+    Reload {
+        /// Which service.
+        service: ServiceName,
+        /// Where it runs.
+        node: NodeName,
+        /// Which claim.
+        epoch: ClaimEpoch,
+    },
     /// Have the holder of a claim restart the service in place.
     Restart {
         /// Which service.
@@ -130,6 +139,7 @@ impl Action {
             | Self::Migrate { service, .. }
             | Self::Promote { service, .. }
             | Self::Demote { service, .. }
+            | Self::Reload { service, .. }
             | Self::Restart { service, .. } => Some(service),
         }
     }
@@ -150,6 +160,7 @@ impl fmt::Display for Action {
             } => write!(f, "move {service} live from {node} to {to}"),
             Self::Promote { service, node, .. } => write!(f, "promote {service} on {node}"),
             Self::Demote { service, node, .. } => write!(f, "demote {service} on {node}"),
+            Self::Reload { service, node, .. } => write!(f, "reload {service} on {node}"),
             Self::Restart { service, node, .. } => write!(f, "restart {service} on {node}"),
         }
     }
@@ -166,6 +177,15 @@ fn promote(service: ServiceName, epoch: ClaimEpoch, plan: PlanId, because: Reaso
 
 fn demote(service: ServiceName, epoch: ClaimEpoch, plan: PlanId, because: Reason) -> Command {
     Command::Demote {
+        service,
+        epoch,
+        plan,
+        because,
+    }
+}
+
+fn reload(service: ServiceName, epoch: ClaimEpoch, plan: PlanId, because: Reason) -> Command {
+    Command::Reload {
         service,
         epoch,
         plan,
@@ -230,6 +250,7 @@ impl Step {
             },
             Action::Promote { service, epoch, .. } => promote(service, epoch, plan, because),
             Action::Demote { service, epoch, .. } => demote(service, epoch, plan, because),
+            Action::Reload { service, epoch, .. } => reload(service, epoch, plan, because),
             Action::Restart {
                 service,
                 epoch,

@@ -30,6 +30,8 @@ pub enum Wrong {
     PromoteFails,
     /// A demotion ends with an error and demotes nothing.
     DemoteFails,
+    /// It is not reloaded, and runs on as it was.
+    ReloadFails,
 }
 
 /// What a trap waits for.
@@ -133,6 +135,8 @@ pub enum Order {
     Stop(ServiceName),
     /// Restart it.
     Restart(ServiceName),
+    /// Have it read its own configuration again.
+    Reload(ServiceName),
     /// Take it to a node.
     Move(ServiceName, NodeName),
     /// Leave it as it is.
@@ -155,6 +159,8 @@ pub enum Order {
     Confirm(NodeName),
     /// Give a service another version in the configuration.
     Configure(ServiceName, u64),
+    /// Give it another setting, which a service that reloads takes over.
+    Tune(ServiceName, u64),
 }
 
 /// Kinds of faults, as `--faults` names them and as they are counted.
@@ -313,6 +319,7 @@ impl fmt::Display for Wrong {
             Self::StopLies => "stop-lies",
             Self::PromoteFails => "promote-fails",
             Self::DemoteFails => "demote-fails",
+            Self::ReloadFails => "reload-fails",
         })
     }
 }
@@ -391,6 +398,8 @@ impl fmt::Display for Order {
             Self::Leave => f.write_str("leave"),
             Self::Confirm(node) => write!(f, "confirm {node}"),
             Self::Configure(service, version) => write!(f, "configure {service} {version}"),
+            Self::Tune(service, number) => write!(f, "tune {service} {number}"),
+            Self::Reload(service) => write!(f, "reload {service}"),
         }
     }
 }
@@ -475,6 +484,7 @@ fn read_wrong(word: &str) -> Option<Wrong> {
         Wrong::StopLies,
         Wrong::PromoteFails,
         Wrong::DemoteFails,
+        Wrong::ReloadFails,
     ];
     all.into_iter().find(|wrong| wrong.to_string() == word)
 }
@@ -497,6 +507,8 @@ fn read_order(words: &[&str]) -> Option<Order> {
         ["leave"] => Order::Leave,
         ["confirm", on] => Order::Confirm(node(on)?),
         ["configure", of, version] => Order::Configure(service(of)?, version.parse().ok()?),
+        ["tune", of, number] => Order::Tune(service(of)?, number.parse().ok()?),
+        ["reload", of] => Order::Reload(service(of)?),
         _ => return None,
     })
 }

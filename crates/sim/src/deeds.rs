@@ -113,6 +113,7 @@ impl World {
             Order::Start(service) => of(service, ServiceOrder::Start),
             Order::Stop(service) => of(service, ServiceOrder::Stop),
             Order::Restart(service) => of(service, ServiceOrder::Restart),
+            Order::Reload(service) => of(service, ServiceOrder::Reload { resource: None }),
             Order::Move(service, to) => {
                 let to = Some(to.clone());
                 of(service, ServiceOrder::Move { to })
@@ -145,6 +146,12 @@ impl World {
             }
             Order::Configure(service, version) => {
                 let Some(command) = self.configuration(at, service, *version) else {
+                    return;
+                };
+                command
+            }
+            Order::Tune(service, number) => {
+                let Some(command) = self.tuning(at, service, *number) else {
                     return;
                 };
                 command

@@ -145,7 +145,7 @@ fn nodes<T: FromIterator<NodeName>>(list: &str, word: &str) -> Result<T, String>
 }
 
 /// A service as a line tells it: `web prefer=a,b after=db resources=disk,program restart=2
-/// runs=v2 failback manual live priority=5 copies=every-node per-node=2 together=db apart=mail promoted=1
+/// runs=v2 failback manual live reloads priority=5 copies=every-node per-node=2 together=db apart=mail promoted=1
 /// while-promoted=front on-failure=demote after-promoted=db together-promoted=db`.
 ///
 /// # Errors
@@ -168,6 +168,7 @@ pub fn service(line: &str) -> Result<(ServiceName, ServiceSpec), String> {
         survive: None,
     };
     let (mut resources, mut program) = (vec!["program"], "v1");
+    let mut reloads = false;
     for word in words {
         match word.split_once('=').unwrap_or((word, "")) {
             ("prefer", list) => spec.prefer = nodes(list, word)?,
@@ -189,12 +190,16 @@ pub fn service(line: &str) -> Result<(ServiceName, ServiceSpec), String> {
                 copies(&mut spec).per_node = number.parse().map_err(|_| bad(word))?;
             }
             ("live", "") => spec.rules.live = true,
+            ("reloads", "") => reloads = true,
             ("manual", "") => spec.autostart = Autostart::No,
             ("failback", "") => spec.failback = Failback::WhenPossible,
             _other => relation_or_role(&mut spec, word)?,
         }
     }
     spec.resources = resources.iter().map(|r| process(r, program)).collect();
+    if reloads {
+        crate::reloads::tune_all(&mut spec, program);
+    }
     if let Some(roles) = &mut spec.rules.roles {
         let names = spec.resources.iter().map(|r| r.name.clone());
         roles.takers = names
@@ -206,9 +211,12 @@ pub fn service(line: &str) -> Result<(ServiceName, ServiceSpec), String> {
 
 /// Another version of a service: its programs are others, so it is started anew.
 pub fn change_version(spec: &mut ServiceSpec, version: &str) {
-    let is_program =
-        |resource: &&mut ResourceSpec| matches!(resource.kind, ResourceKind::Process(_));
-    for resource in spec.resources.iter_mut().filter(is_program) {
+    for resource in &mut spec.resources {
+        if crate::reloads::change_version(resource, version)
+            || !matches!(resource.kind, ResourceKind::Process(_))
+        {
+            continue;
+        }
         *resource = process(resource.name.as_str(), version);
     }
 }

@@ -12,6 +12,7 @@ use crate::act::Wrong;
 use crate::dogs::Devices;
 use crate::form;
 use crate::machine::{Machine, Power};
+use crate::reloads;
 use crate::roles;
 use crate::world::{Event, World};
 
@@ -45,7 +46,7 @@ impl World {
                 (Verb::Stop, Some(Wrong::StopSlow)) => SLOW_STOP,
                 (Verb::Start, _) => Duration::from_millis(50),
                 (Verb::Stop, _) => Duration::from_millis(30),
-                (Verb::Promote | Verb::Demote, _) => Duration::from_millis(20),
+                (Verb::Promote | Verb::Demote | Verb::Reload, _) => Duration::from_millis(20),
                 (_question, _) => Duration::from_millis(5),
             };
         if operation.verb == Verb::Start && wrong == Some(Wrong::StartHangs) {
@@ -118,6 +119,13 @@ impl World {
         let led = machine.promoted.contains(&operation.address);
         let outcome = outcome(machine, operation);
         let is_up = machine.running.contains_key(&operation.address);
+        if operation.verb == Verb::Reload && matches!(outcome, Outcome::Running | Outcome::Promoted)
+        {
+            let address = &operation.address;
+            self.trace
+                .tale(self.now, Some(on), || format!("{address} is reloaded"));
+        }
+        let machine = self.machine(on);
         if led && is_up && !machine.promoted.contains(&operation.address) {
             let address = &operation.address;
             self.trace
@@ -307,6 +315,7 @@ fn outcome(machine: &mut Machine, operation: &Operation) -> Outcome {
         }
         Verb::MigrateFrom => taken_in(machine, address, wrong),
         Verb::Promote | Verb::Demote => roles::outcome(machine, operation, wrong),
+        Verb::Reload => reloads::outcome(machine, operation, wrong),
         _ => Outcome::Failed("not in the simulator".into()),
     }
 }

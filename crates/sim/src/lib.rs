@@ -41,6 +41,7 @@ pub mod promises;
 mod queue;
 pub mod random;
 mod record;
+mod reloads;
 mod replay;
 mod roles;
 pub mod scenario;

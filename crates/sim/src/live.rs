@@ -79,7 +79,7 @@ pub(crate) fn draw_moves(setup: &Setup, kinds: &[Kind], acts: &mut Vec<(Instant,
 fn peer(operation: &Operation) -> Option<NodeId> {
     match &operation.about {
         About::Peer(node) => node_id(node.as_str()),
-        About::Nothing | About::Notice(_) => None,
+        About::Nothing | About::Notice(_) | About::NewSettings => None,
     }
 }
 

@@ -459,6 +459,7 @@ impl World {
                 return Err(format!("{name} runs on {} in the log only", claim.node));
             }
         }
+        self.settings_are_live(without)?;
         self.roles_are_filled(without)
     }
 }

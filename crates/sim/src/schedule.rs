@@ -181,6 +181,7 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
     }
     crate::shared::draw(&mut setup, scene.is_none());
     crate::lockers::draw(&mut setup);
+    crate::reloads::draw(&mut setup);
     setup.older = older(seed, setup.nodes, &setup.spec);
     let kinds = kinds_of(faults, &mut random);
     let mut acts = Acts {
@@ -199,6 +200,7 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
     crate::live::draw_moves(&setup, &kinds, &mut acts);
     crate::dogs::draw_outage(&setup, &kinds, &mut acts);
     crate::cards::draw_acts(&setup, &mut acts);
+    crate::reloads::draw_orders(&setup, &kinds, &mut acts);
     let end = setup.faults_end;
     acts.retain(|(at, _)| *at < end);
     acts.sort_by_key(|(at, _)| *at);
@@ -590,6 +592,8 @@ impl Acts<'_> {
             | Order::MaintenanceOff
             | Order::Leave
             | Order::Confirm(_)
+            | Order::Reload(_)
+            | Order::Tune(..)
             | Order::Configure(..) => None,
         };
         if order == Order::Leave {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use model::command::{BarNode, Report};
 use model::history::Happening;
 use model::plant::{self, Plant};
+use model::reload::ReloadSeen;
 use model::rules::FailureAnswer;
 use model::seen::{
     Bar, Claim, FAILURES_MAX, Failure, Goal, Maintenance, NodeState, Phase, ResourceFailure,
@@ -71,6 +72,7 @@ impl State {
             scope: RestartScope::All,
             resources: Vec::new(),
             made_from,
+            reload: ReloadSeen::default(),
             role,
             turn,
             plan: *plan,
@@ -271,6 +273,8 @@ impl State {
                 RestartScope::FailedOnward => seen.times.begin(Measured::Restart, place.clock),
                 RestartScope::All => seen.times.forget(),
             }
+            // What comes up next has all that was to be reloaded.
+            claim.reload.settle();
             claim.incarnation = claim.incarnation.saturating_add(1);
             claim.phase = Phase::Starting;
             claim.scope = scope;
@@ -369,10 +373,15 @@ impl State {
         match (report, goal) {
             (Report::Progress, Goal::Run | Goal::Stop)
             | (Report::Running | Report::Failed(_), Goal::Stop)
-            | (Report::HandedOver | Report::MigrationFailed(_), Goal::Stop) => {}
+            | (Report::HandedOver | Report::MigrationFailed(_), Goal::Stop)
+            | (Report::Reloaded(_), Goal::Stop) => {}
             (Report::HandedOver, Goal::Run) => return self.handed_over(place, service),
             (Report::MigrationFailed(failure), Goal::Run) => {
                 return self.migration_failed(place, service, failure);
+            }
+            (Report::Reloaded(told), Goal::Run) => {
+                self.note_reloaded(place, service, told);
+                self.now_running(place, service, &node);
             }
             (Report::Running, Goal::Run) => {
                 self.now_running(place, service, &node);
@@ -436,6 +445,7 @@ impl State {
             is_new = !matches!(claim.phase, Phase::Failed(_) | Phase::StopFailed(_));
             if is_new {
                 seen.times.forget();
+                claim.reload.settle();
                 claim.phase = Phase::Failed(failure.clone());
                 claim.since = place.at;
                 seen.since = place.at;

@@ -22,6 +22,7 @@ mod migrations;
 mod networks;
 mod node_checks;
 mod orders;
+mod reloads;
 mod roles;
 mod settings;
 mod snapshot;
@@ -225,6 +226,7 @@ impl State {
             Command::Migrate { .. } => self.migrate(place, command),
             Command::Promote { .. } => self.promote(place, command),
             Command::Demote { .. } => self.demote(place, command),
+            Command::Reload { .. } => self.reload(place, command),
             Command::Report { .. } => self.report(place, command),
             Command::StrayStopped { .. } => self.stray_stopped(place, command),
             Command::Fence { .. } => self.fence(place, command),

@@ -10,6 +10,7 @@
 use model::history::Happening;
 use model::migration::{Migration, MigrationEnd, MigrationStage};
 use model::plant::{self, Plant};
+use model::reload::ReloadSeen;
 use model::seen::{
     Claim, Goal, NodeState, Phase, ResourceFailure, ResourceState, RestartScope, ServiceSeen,
 };
@@ -204,6 +205,7 @@ impl State {
             claim.epoch = ClaimEpoch(place.index);
             claim.phase = Phase::Starting;
             claim.incarnation = 0;
+            claim.reload = ReloadSeen::default();
             claim.scope = RestartScope::All;
             claim.resources = Vec::new();
             claim.since = place.at;

@@ -49,7 +49,9 @@ impl State {
                     service.with_copy(0)
                 )));
             }
-            (names, ServiceOrder::Restart) => self.restart_all(place, (service, names), by)?,
+            (names, ServiceOrder::Restart | ServiceOrder::Reload { .. }) => {
+                self.order_running(place, (service, names), order, by)?;
+            }
             (names, _) => {
                 for name in names {
                     self.order_one(place, name, order, by)?;
@@ -60,21 +62,33 @@ impl State {
         Ok(Applied::Done)
     }
 
-    /// Restarts the copies that run; those that do not are left alone.
-    fn restart_all(
+    /// Restarts or reloads the copies that run; those that do not are left alone.
+    fn order_running(
         &mut self,
         place: Place,
         (service, names): (&ServiceName, &[ServiceName]),
+        order: &ServiceOrder,
         by: &UserName,
     ) -> Result<(), Rejected> {
         let mut done = 0;
+        let mut never = None;
         for name in names {
-            let restarted = self.order_one(place, name, &ServiceOrder::Restart, by);
-            done += usize::from(restarted.is_ok());
+            match self.order_one(place, name, order, by) {
+                Ok(()) => done += 1,
+                Err(rejected @ Rejected::CannotReload(_)) => never = Some(rejected),
+                Err(_not_now) => {}
+            }
         }
+        if let (0, Some(never)) = (done, never) {
+            return Err(never);
+        }
+        let what = match order {
+            ServiceOrder::Reload { .. } => "reloaded",
+            _restart => "restarted",
+        };
         match done {
             0 => Err(Rejected::Refused(format!(
-                "no copy of {service} can be restarted now"
+                "no copy of {service} can be {what} now"
             ))),
             _ => Ok(()),
         }
@@ -102,6 +116,9 @@ impl State {
                 seen.moving = None;
             }),
             ServiceOrder::Restart => self.order_restart(place, service, &because)?,
+            ServiceOrder::Reload { resource } => {
+                self.order_reload(service, resource.as_ref())?;
+            }
             ServiceOrder::Move { to } => {
                 self.order_move(service, to.as_ref(), by)?;
                 self.forget_failed_migration(service);
@@ -250,6 +267,10 @@ fn words(service: &ServiceName, order: &ServiceOrder) -> String {
         }
         ServiceOrder::Stop => format!("stop {service}"),
         ServiceOrder::Restart => format!("restart {service}"),
+        ServiceOrder::Reload { resource: None } => format!("reload {service}"),
+        ServiceOrder::Reload {
+            resource: Some(resource),
+        } => format!("reload {service}/{resource}"),
         ServiceOrder::Move { to: Some(to) } => format!("move {service} to {to}"),
         ServiceOrder::Move { to: None } => format!("move {service}"),
         ServiceOrder::Freeze => format!("freeze {service}"),

@@ -1,10 +1,12 @@
 //! Commands that change what is wanted.
 
 use model::history::Happening;
+use model::reload::{Renewal, renewal_of_service};
 use model::seen::ServiceSeen;
 use model::spec::ServiceSpec;
 use model::{Command, Rejected, ServiceName, Spec, UserName};
 
+use crate::reloads::LEVEL_OF_RELOADS;
 use crate::{Applied, Outcome, Place, SPEC_VERSIONS_MAX, SpecVersion, State, push_bounded};
 
 impl State {
@@ -38,7 +40,13 @@ impl State {
         by: &UserName,
     ) -> u64 {
         let version = self.spec_version + 1;
+        let mut spec = spec.clone();
+        if let Some(old) = &self.spec {
+            spec.inherit_reloads(old);
+        }
         let old = self.spec.replace(spec.clone());
+        let spec = &spec;
+        let can_reload = LEVEL_OF_RELOADS <= self.level;
         if let Some(old) = &old {
             self.forget_watchdogs((old.cluster.timings.lease, spec.cluster.timings.lease));
         }
@@ -52,8 +60,11 @@ impl State {
         push_bounded(&mut self.versions, entry, SPEC_VERSIONS_MAX);
         for (name, wanted) in spec.running_names() {
             let before = old.as_ref().and_then(|old| old.service_of(&name));
-            let is_changed = before.is_none_or(|before| {
-                before.resources != wanted.resources || !has_same_parts(before, wanted)
+            let change = before.map_or(Some(Renewal::Restart), |before| {
+                change(before, wanted).map(|change| match can_reload {
+                    true => change,
+                    false => Renewal::Restart,
+                })
             });
             if !self.seen.services.contains_key(&*name) {
                 let newcomer = ServiceSeen {
@@ -64,8 +75,12 @@ impl State {
                     .services
                     .insert(name.clone().into_owned(), newcomer);
             }
-            if let Some(seen) = self.seen.services.get_mut(&*name).filter(|_| is_changed) {
-                seen.changed_in = version;
+            if let (Some(seen), Some(change)) = (self.seen.services.get_mut(&*name), change) {
+                match change {
+                    Renewal::Noted => {}
+                    Renewal::Reload => seen.renewed_in = version,
+                    Renewal::Restart => seen.changed_in = version,
+                }
             }
         }
         let devices = &spec.fence_devices;
@@ -97,6 +112,14 @@ impl State {
             self.seen.services.remove(name);
         }
     }
+}
+
+/// What a change of its resources asks for; none: they are the same.
+fn change(before: &ServiceSpec, wanted: &ServiceSpec) -> Option<Renewal> {
+    if !has_same_parts(before, wanted) {
+        return Some(Renewal::Restart);
+    }
+    (before.resources != wanted.resources).then(|| renewal_of_service(before, wanted))
 }
 
 /// Whether the same resources take the role, and run only where it is promoted. How many are

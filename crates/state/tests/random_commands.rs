@@ -42,6 +42,7 @@ fn spec(services: &[&str], words: u8) -> Spec {
                 stop: Vec::new(),
                 status: Vec::new(),
                 migration: None,
+                reload: None,
                 roles: None,
             }),
             limits: Limits::default(),

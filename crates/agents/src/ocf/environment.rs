@@ -99,7 +99,7 @@ fn meta(
         meta.extend(copies_variables(copies));
     }
     match call.about {
-        About::Nothing => {}
+        About::Nothing | About::NewSettings => {}
         About::Peer(peer) => {
             let own = places.node.clone();
             let peer = peer.to_string();

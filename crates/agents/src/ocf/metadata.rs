@@ -69,6 +69,8 @@ pub enum MetadataError {
 pub struct Metadata {
     /// Its type: `nginx`.
     pub name: String,
+    /// The version of the resource agent API that it follows; empty: it does not say.
+    pub api: String,
     /// One line.
     pub short: String,
     /// Several paragraphs.
@@ -99,6 +101,8 @@ pub struct Parameter {
     pub unique: bool,
     /// Whether it should no longer be used.
     pub deprecated: bool,
+    /// Whether `reload-agent` takes a new value over.
+    pub reloadable: bool,
 }
 
 /// What values a parameter can have.
@@ -155,6 +159,15 @@ impl Metadata {
         self.parameters.iter().find(|each| each.name == name)
     }
 
+    /// Whether it follows the API 1.1, or a later one.
+    #[must_use]
+    pub fn knows_1_1(&self) -> bool {
+        let mut numbers = self.api.split('.').map(str::parse::<u32>);
+        let mut next = || numbers.next().and_then(Result::ok).unwrap_or(0);
+        let (major, minor) = (next(), next());
+        (1, 1) <= (major, minor)
+    }
+
     /// The first action of this name.
     #[must_use]
     pub fn action(&self, name: &str) -> Option<&Action> {
@@ -186,6 +199,7 @@ pub fn parse(text: &str) -> Result<Metadata, MetadataError> {
     };
     Ok(Metadata {
         name: attribute(root, "name"),
+        api: child_text(root, "version"),
         short: described(root, "shortdesc"),
         long: described(root, "longdesc"),
         parameters: list("parameters", "parameter")
@@ -198,6 +212,13 @@ pub fn parse(text: &str) -> Result<Metadata, MetadataError> {
 
 fn attribute(node: Node<'_, '_>, name: &str) -> String {
     node.attribute(name).unwrap_or_default().trim().to_owned()
+}
+
+fn child_text(node: Node<'_, '_>, name: &str) -> String {
+    let mut children = node.children();
+    let child = children.find(|child| child.has_tag_name(name));
+    let text = child.and_then(|child| child.text());
+    text.unwrap_or_default().trim().to_owned()
 }
 
 fn is_true(node: Node<'_, '_>, name: &str) -> bool {
@@ -232,6 +253,7 @@ fn parameter(node: Node<'_, '_>) -> Parameter {
             .children()
             .any(|child| child.has_tag_name("deprecated"))
             || is_true(node, "deprecated"),
+        reloadable: is_true(node, "reloadable"),
     }
 }
 
@@ -399,6 +421,8 @@ A thing
     #[test]
     fn a_description_is_read() {
         let known = parse(THING).unwrap();
+        assert_eq!(known.api, "1.1");
+        assert!(known.knows_1_1());
         assert_eq!(known.long, "A thing\n  in two lines.");
         let port = known.parameter("port").unwrap();
         assert!(port.required && port.unique && !port.deprecated);

@@ -13,10 +13,12 @@ pub mod installed;
 pub mod metadata;
 pub(crate) mod operate;
 mod places;
+mod reload;
 pub(crate) mod script;
 mod tools;
 pub(crate) mod validate;
 
 pub use places::AgentPlaces;
+pub use reload::offered;
 pub use tools::TOOLS;
 pub(crate) use tools::{make as make_tools, tools_dir};

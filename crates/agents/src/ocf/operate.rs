@@ -5,7 +5,8 @@
 //!   Start ────────── monitor ──not running──► start
 //!   Promote, Demote ─ monitor ──not so yet───► promote, demote
 //!   Stop ─────────── see `stop`
-//!   Notify, Reload, MigrateTo, MigrateFrom ── the action of that name
+//!   Reload ───────── see `reload`
+//!   Notify, MigrateTo, MigrateFrom ── the action of that name
 //! ```
 
 use std::time::Duration;
@@ -16,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use super::code::{Answer, ocf};
 use super::environment::Call;
-use super::metadata;
+use super::reload::{reload, reload_lsb};
 use super::script::{Leaves, Script};
 use crate::command::{REMNANTS_LIMIT, Running, STOP_AGAIN_PAUSE};
 use crate::context::{Context, Done};
@@ -46,6 +47,8 @@ impl Held {
 
     /// The deepest question that is due, else the usual one.
     fn due(&mut self, spec: &AgentSpec, every: Duration) -> (u32, Duration) {
+        // The questions may be others since then.
+        self.asked.resize_with(spec.depth.len(), Instant::now);
         for (depth, asked) in spec.depth.iter().zip(&mut self.asked).rev() {
             if depth.every <= asked.elapsed() {
                 *asked = Instant::now();
@@ -80,6 +83,7 @@ pub(crate) async fn operate(
             *held = None;
             stop(script, operation).await
         }
+        Verb::Reload if is_lsb => reload_lsb(script, operation, held).await,
         _other if is_lsb => {
             Done::failed(format!("{} is not known to init scripts", operation.verb))
         }
@@ -106,12 +110,12 @@ async fn end_leftovers(context: &Context, verb: Verb) -> Result<(), String> {
     }
 }
 
-fn done(outcome: Outcome, answer: Answer) -> Done {
+pub(super) fn done(outcome: Outcome, answer: Answer) -> Done {
     Done::from(outcome).with_output(answer.output)
 }
 
 /// Takes note of what was found: what is up is watched, what is down is not.
-fn note(script: Script<'_>, outcome: &Outcome, held: &mut Option<Held>) {
+pub(super) fn note(script: Script<'_>, outcome: &Outcome, held: &mut Option<Held>) {
     match outcome {
         Outcome::Running | Outcome::Promoted => {
             if held.is_none() {
@@ -172,7 +176,7 @@ pub(crate) async fn ask(
     done(outcome, answer)
 }
 
-fn call<'a>(operation: &'a Operation, action: &'static str) -> Call<'a> {
+pub(super) fn call<'a>(operation: &'a Operation, action: &'static str) -> Call<'a> {
     Call {
         action,
         limit: operation.limit,
@@ -257,34 +261,6 @@ async fn notify(script: Script<'_>, operation: &Operation) -> Done {
         Some(_) | None => answer.failure(script.words()),
     };
     done(outcome, answer)
-}
-
-/// `reload-agent` of the API 1.1, else `reload` of 1.0, as the agent's description says.
-async fn reload(script: Script<'_>, operation: &Operation, held: &mut Option<Held>) -> Done {
-    let known = metadata::of_program(&script.path()).await;
-    let Ok(known) = known else {
-        return Done::failed("the agent does not describe itself: it cannot be reloaded");
-    };
-    let action = ["reload-agent", "reload"]
-        .into_iter()
-        .find(|action| known.action(action).is_some());
-    let Some(action) = action else {
-        return Done::failed(format!("{} cannot be reloaded", script.spec.agent));
-    };
-    let leaves = Leaves::Resource(operation.epoch);
-    let answer = script.call(call(operation, action), leaves).await;
-    if answer.status() != Some(ocf::SUCCESS) {
-        let outcome = answer.failure(script.words());
-        return done(outcome, answer);
-    }
-    if let Err(error) = script.context.record(operation, Trace::Up) {
-        tracing::warn!(resource = %script.context.address, %error, "cannot write its record");
-    }
-    let limit = operation.spec.limits.status;
-    let (found, seen) = script.state(limit, (0, Duration::ZERO)).await;
-    *held = None;
-    note(script, &found, held);
-    done(found, seen).with_output(answer.output)
 }
 
 /// Done when the agent says so, and its own answer about the state is that nothing runs here.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 
 use host::process::Ended;
@@ -14,7 +15,8 @@ use super::code::{Answer, Found, ocf, ocf_words};
 use super::environment::{Call, environment};
 use super::metadata::{command, end, of_program, read_all};
 use super::script::{is_executable, ocf_path};
-use super::{AgentPlaces, tools_dir};
+use super::{AgentPlaces, offered, tools_dir};
+use crate::context::Shared;
 
 /// Agents that look at their parameters take some hundredths of a second. Whoever waits for a
 /// change waits 1.5 s for all answers of a node.
@@ -36,6 +38,25 @@ pub(crate) async fn validate(
     match timeout(LIMIT, ask((places, run_dir), (address, spec))).await {
         Ok(fact) => fact,
         Err(_) => Fact::Unknown(format!("no answer within {LIMIT:?}")),
+    }
+}
+
+/// What an agent says of reloads. That it is not there, or says nothing, is told by other
+/// questions.
+pub(crate) async fn reloads(shared: Arc<Shared>, agent: String) -> Fact {
+    let spec = AgentSpec {
+        agent,
+        options: Default::default(),
+        depth: Vec::new(),
+        reload: None,
+    };
+    let Some((provider, kind)) = spec.ocf() else {
+        return Fact::Fine;
+    };
+    let path = ocf_path(&shared.places.ocf_root, provider, kind);
+    match timeout(LIMIT, of_program(&path)).await {
+        Ok(Ok(known)) => Fact::Reload(offered(&known)),
+        Ok(Err(_)) | Err(_) => Fact::Fine,
     }
 }
 

@@ -163,6 +163,12 @@ impl Bus {
             .await
     }
 
+    /// Orders a reload; returns the job.
+    pub(crate) async fn reload(&self, unit: &str) -> Result<OwnedObjectPath, BusError> {
+        self.manager("reload the unit", "ReloadUnit", &(unit, "replace"))
+            .await
+    }
+
     /// Orders a stop; returns the job.
     pub(crate) async fn stop(&self, unit: &str) -> Result<OwnedObjectPath, BusError> {
         self.manager("stop the unit", "StopUnit", &(unit, "replace"))

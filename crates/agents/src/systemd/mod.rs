@@ -10,6 +10,7 @@
 
 pub(crate) mod ahead;
 mod bus;
+mod reload;
 mod unit;
 
 use std::time::Duration;
@@ -153,6 +154,7 @@ pub(crate) async fn operate(
             *held = None;
             stop(context, operation, spec).await
         }
+        Verb::Reload => reload::reload(context, operation, spec).await,
         _other => Ok(Done::unknown(operation)),
     };
     done.unwrap_or_else(|error| Done::error(&error))

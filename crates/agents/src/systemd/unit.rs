@@ -39,6 +39,7 @@ pub(crate) struct Unit {
     /// A condition that did not hold at its latest start.
     condition: Option<String>,
     service: Option<Service>,
+    can_reload: bool,
 }
 
 /// What only services have.
@@ -83,6 +84,10 @@ impl Unit {
             file_state: text(unit, "UnitFileState"),
             condition: unmet(unit),
             service: service.filter(|service| !service.kind.is_empty()),
+            can_reload: unit
+                .get("CanReload")
+                .and_then(|value| value.downcast_ref().ok())
+                .unwrap_or(false),
         }
     }
 
@@ -108,6 +113,11 @@ impl Unit {
             other if self.load_error.is_empty() => Some(format!("cannot be loaded ({other})")),
             other => Some(format!("cannot be loaded ({other}): {}", self.load_error)),
         }
+    }
+
+    /// Whether it says how it is reloaded.
+    pub(crate) fn can_reload(&self) -> bool {
+        self.can_reload
     }
 
     /// Whether systemd would start it when the machine boots.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::environment::Question;
 use model::operation::ResourceAddress;
-use model::spec::{Attachment, Elsewhere, FenceDeviceSpec, ResourceKind, ServiceSpec};
+use model::spec::{AgentSpec, Attachment, Elsewhere, FenceDeviceSpec, ResourceKind, ServiceSpec};
 use model::{CardName, NetworkName, NodeName, ServiceName, Spec};
 
 use super::{kinds, of_checks};
@@ -187,7 +187,18 @@ fn of_service(
                     service: name.clone(),
                     resource: resource.name.clone(),
                 },
-                agent: agent.clone(),
+                // What it said of reloads before is no part of the question.
+                agent: AgentSpec {
+                    reload: None,
+                    ..agent.clone()
+                },
+            });
+        }
+        if let ResourceKind::Agent(agent) = &resource.kind
+            && agent.ocf().is_some()
+        {
+            questions.push(Question::AgentReload {
+                agent: agent.agent.clone(),
             });
         }
         for question in questions {

@@ -137,7 +137,9 @@ impl<'a> Court<'a> {
         match fact {
             Fact::Fine | Fact::Account { .. } | Fact::Group { .. } => None,
             Fact::Directory { .. } => None,
-            Fact::Time(_) | Fact::Cards(_) => None,
+            Fact::Time(_) | Fact::Cards(_) | Fact::Reload(_) => None,
+            // An older program does not know the question; then a change is a restart.
+            Fact::Unknown(_) if matches!(question, Question::AgentReload { .. }) => None,
             Fact::Missing => Some(missing(question, nodes)),
             Fact::Unsuitable(how) => Some(unsuitable(question, how, nodes)),
             Fact::Doubtful(how) => Some(unsuitable(question, how, nodes).warning()),
@@ -432,6 +434,7 @@ fn subject(question: &Question) -> String {
             let agent = &agent.agent;
             format!("whether {agent} accepts what {address} tells it")
         }
+        Question::AgentReload { agent } => format!("what {agent} can reload"),
         Question::Clock => "what time it is".into(),
         Question::Space => "how much room it has".into(),
         Question::HardwareAddresses => "what cards it has".into(),

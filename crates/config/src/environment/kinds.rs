@@ -1,6 +1,7 @@
 //! What a resource needs of the nodes that may run it: one function per kind.
 
 use model::environment::Question;
+use model::reload::ProcessReload;
 use model::spec::{
     AddressSpec, AgentSpec, CommandSpec, FsckPolicy, MountSource, MountSpec, ProcessSpec, Ready,
     ResourceKind, ServiceSpec,
@@ -40,6 +41,9 @@ fn of_address(address: &AddressSpec) -> Vec<Question> {
 
 fn of_process(process: &ProcessSpec) -> Vec<Question> {
     let mut questions = vec![program(&process.argv, process.user.clone())];
+    if let Some(ProcessReload::Command(argv)) = &process.reload {
+        questions.push(program(argv, None));
+    }
     let accounts = process.user.iter().cloned();
     questions.extend(accounts.map(|name| Question::Account { name }));
     let groups = process.group.iter().cloned();
@@ -61,7 +65,7 @@ fn of_command(command: &CommandSpec) -> Vec<Question> {
     programs.extend(roles.flat_map(|roles| [&roles.promote, &roles.demote]));
     let migration = command.migration.iter();
     programs.extend(migration.flat_map(|migration| [&migration.to, &migration.from]));
-    let programs = programs.into_iter();
+    let programs = programs.into_iter().chain(&command.reload);
     programs.map(|argv| program(argv, None)).collect()
 }
 
@@ -152,6 +156,7 @@ pub(super) fn path_of(question: &Question) -> Option<&str> {
         | Question::Port { .. }
         | Question::FenceAgent { .. }
         | Question::Agent { .. }
+        | Question::AgentReload { .. }
         | Question::HostName { .. }
         | Question::Clock
         | Question::Space

@@ -16,6 +16,7 @@ mod asks;
 mod judge;
 pub mod kinds;
 pub mod of_checks;
+mod reloads;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ use model::environment::Told;
 use serde_json::Value;
 
 pub use asks::{Ask, Attributes, asks, may_run, questions_for};
+pub use reloads::{note_reloads, reloads};
 
 use crate::render::Colour;
 use crate::{Problem, Problems, Severity, read};

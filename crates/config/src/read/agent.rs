@@ -35,6 +35,7 @@ pub(super) fn read(
         refuse_options_of_script(context, &entry, agent.as_deref());
     }
     Some(ResourceKind::Agent(AgentSpec {
+        reload: None,
         agent: agent?,
         options,
         depth,

@@ -7,6 +7,7 @@ mod kinds;
 mod machines;
 mod pings;
 mod process;
+mod reload;
 mod resource;
 mod roles;
 mod rules;

@@ -7,6 +7,7 @@ use model::UserName;
 use model::spec::{ProcessLimits, ProcessSpec, Ready, ResourceKind};
 use toml::de::DeValue;
 
+use super::reload::{read_reload, read_signal};
 use super::section::{Entry, Section};
 use super::{Context, Placed};
 use crate::{Code, Problem};
@@ -19,6 +20,8 @@ pub(super) const KEYS: &[&str] = &[
     "directory",
     "ready",
     "limits",
+    "stop_signal",
+    "reload",
 ];
 
 /// More files or processes than any kernel counts.
@@ -52,6 +55,10 @@ pub(super) fn read(
         Some(entry) => read_ready(context, &entry)?,
         None => Ready::Executed,
     };
+    let stop_signal = section.get("stop_signal");
+    let stop_signal = stop_signal.map(|entry| read_signal(context, &entry));
+    let reload = section.get("reload");
+    let reload = reload.map(|entry| read_reload(context, &entry));
     Some(ResourceKind::Process(ProcessSpec {
         argv: argv?,
         environment,
@@ -60,6 +67,8 @@ pub(super) fn read(
         limits,
         directory,
         ready,
+        stop_signal: stop_signal.flatten(),
+        reload: reload.flatten(),
     }))
 }
 

@@ -332,8 +332,11 @@ fn read_command(context: &mut Context<'_>, entry: &Entry<'_>) -> Option<Resource
     for key in ["promote", "demote"] {
         section.get(key);
     }
-    section.finish(context, &["reload"]);
+    let reload = section.get("reload");
+    let reload = reload.map(|entry| entry.argv(context));
+    section.finish(context, &[]);
     Some(ResourceKind::Command(CommandSpec {
+        reload: reload.flatten(),
         start: start?,
         stop: stop?,
         status: status?,

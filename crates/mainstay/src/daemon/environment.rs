@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use api::{ApplyReply, EnvironmentReport, EnvironmentRequest, ErrorCode};
 use config::environment::{self, Ask, Attributes, Findings, Survey};
 use model::environment::{Fact, Told};
+use model::reload::AgentReload;
 use model::{Instant, NodeId, NodeName, Spec};
 use serde_json::Value;
 use server::{Mode, Reply};
@@ -27,6 +28,8 @@ pub struct Surveyed {
     pub leave: Leave,
     /// What was found.
     pub report: EnvironmentReport,
+    /// What agents can reload.
+    pub reloads: BTreeMap<String, AgentReload>,
 }
 
 /// What a person allows.
@@ -77,7 +80,7 @@ impl Control {
         };
         let survey = self.begin_survey(&loaded.spec, None);
         tokio::spawn(async move {
-            let report = survey.report(&name, &source).await;
+            let (report, _) = survey.report(&name, &source).await;
             drop(reply.send(Ok(report)));
         });
     }
@@ -94,13 +97,14 @@ impl Control {
         let survey = self.begin_survey(&spec, live.as_ref());
         let inputs = self.inputs.clone();
         tokio::spawn(async move {
-            let report = survey.report(&name, &source).await;
+            let (report, reloads) = survey.report(&name, &source).await;
             let surveyed = Surveyed {
                 reply,
                 prepared,
                 mode,
                 leave,
                 report,
+                reloads,
             };
             // A loop that has ended answers nobody any more.
             let _ended = inputs.send(Input::Surveyed(Box::new(surveyed))).await;
@@ -115,10 +119,14 @@ impl Control {
             mode,
             leave,
             report,
+            reloads,
         } = surveyed;
         if mode == Mode::Commit && !report.obstacles.is_empty() && !leave.ignore_environment {
             let mut error = ErrorCode::EnvironmentUnfit.error("nothing was changed");
             error.details = report.obstacles;
+            return drop(reply.send(Err(error)));
+        }
+        if let Err(error) = self.note_reloads(&mut prepared, &reloads) {
             return drop(reply.send(Err(error)));
         }
         prepared.answer.environment = Some(report);
@@ -185,7 +193,11 @@ impl Control {
 }
 
 impl UnderWay {
-    async fn report(self, file_name: &str, source: &str) -> EnvironmentReport {
+    async fn report(
+        self,
+        file_name: &str,
+        source: &str,
+    ) -> (EnvironmentReport, BTreeMap<String, AgentReload>) {
         let answers: Vec<_> = self
             .asked
             .into_iter()
@@ -205,7 +217,7 @@ impl UnderWay {
         let took = host::clock::now().saturating_duration_since(self.began);
         let mut report = view(&findings, &survey);
         report.took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        report
+        (report, environment::reloads(&survey))
     }
 }
 

@@ -1,7 +1,10 @@
 //! What people ask at the socket: orders and configurations, looked at or carried out.
 
+use std::collections::BTreeMap;
+
 use api::{ApiError, ApplyReply, ApplyRequest, ErrorCode, Order, OrderReply, PlanView, Switch};
 use model::command::ServiceOrder;
+use model::reload::AgentReload;
 use model::seen::{Dependencies, Maintenance, TicketStanding};
 use model::{Command, NodeName, Reason, ServiceName, UserName};
 use node::Lease;
@@ -241,6 +244,26 @@ impl Control {
         }
     }
 
+    /// What the agents on the nodes said of reloads becomes part of what is made live, and of
+    /// what is shown before.
+    pub fn note_reloads(
+        &self,
+        prepared: &mut Prepared,
+        reloads: &BTreeMap<String, AgentReload>,
+    ) -> Result<(), ApiError> {
+        let Command::SetSpec { spec, .. } = &mut prepared.command else {
+            return Ok(());
+        };
+        if reloads.is_empty() {
+            return Ok(());
+        }
+        config::environment::note_reloads(spec, reloads);
+        let preview = self.preview(Some(prepared.command.clone()))?;
+        prepared.answer.plan = views::plan(&preview);
+        prepared.after = preview.after;
+        Ok(())
+    }
+
     fn preview(&self, command: Option<Command>) -> Result<node::Preview, ApiError> {
         let at = model::Moment {
             at: host::clock::wall(),
@@ -280,7 +303,12 @@ impl Control {
             .preview(Some(command.clone()))
             .map_err(|error| self.for_now(for_order(order, error)))?;
         let plan = match order {
-            Order::Restart { service } => self.with_restart(views::plan(&preview), service, &by),
+            Order::Restart { service } => {
+                self.with_order(views::plan(&preview), ("restart", service), &by)
+            }
+            Order::Reload { service, .. } => {
+                self.with_order(views::plan(&preview), ("reload", service), &by)
+            }
             _ => views::plan(&preview),
         };
         let mut notes = self.notes(order);
@@ -296,9 +324,14 @@ impl Control {
         ))
     }
 
-    /// A restart in place is carried out by the node that holds the service: no plan
-    /// contains it, and it interrupts all the same.
-    fn with_restart(&self, plan: PlanView, service: &ServiceName, by: &UserName) -> PlanView {
+    /// A restart in place or a reload is carried out by the node that holds the service: no
+    /// plan contains it, and a restart interrupts all the same.
+    fn with_order(
+        &self,
+        plan: PlanView,
+        (action, service): (&str, &ServiceName),
+        by: &UserName,
+    ) -> PlanView {
         let state = self.node.state();
         let names = state.spec().map(|spec| spec.names_of(service));
         let because = Reason::AskedByOperator { user: by.clone() }.to_string();
@@ -310,7 +343,8 @@ impl Control {
             };
             let of_it = |s: &api::StepView| s.service.as_deref() == Some(name.as_str());
             if !plan.steps.iter().any(of_it) {
-                plan = plan.with_restart(name.as_str(), claim.node.as_str(), &because);
+                let place = (name.as_str(), claim.node.as_str());
+                plan = plan.with_order(action, place, &because);
             }
         }
         plan
@@ -423,6 +457,7 @@ impl Control {
             Order::Start { .. }
             | Order::Stop { .. }
             | Order::Restart { .. }
+            | Order::Reload { .. }
             | Order::Move { .. }
             | Order::Freeze { .. }
             | Order::Thaw { .. }
@@ -446,19 +481,19 @@ impl Control {
     }
 
     fn command_of(&self, order: &Order, by: UserName) -> Result<Command, ApiError> {
-        let service = |service, order| Command::Service {
-            service,
-            order,
-            by: by.clone(),
-        };
+        let service = |service, order| order_on(service, order, &by);
         Ok(match order.clone() {
             Order::Start {
                 service: name,
                 to,
-                without_dependencies,
-            } => service(name, start(to, without_dependencies)),
+                without_dependencies: alone,
+            } => service(name, start(to, alone)),
             Order::Stop { service: name } => service(name, ServiceOrder::Stop),
             Order::Restart { service: name } => service(name, ServiceOrder::Restart),
+            Order::Reload {
+                service: of,
+                resource,
+            } => service(of, ServiceOrder::Reload { resource }),
             Order::Move { service: name, to } => service(name, ServiceOrder::Move { to }),
             Order::Freeze { service: name } => service(name, ServiceOrder::Freeze),
             Order::Thaw { service: name } => service(name, ServiceOrder::Thaw),
@@ -618,6 +653,11 @@ impl Control {
         let id = self.new_request(Pending::Own(Own::Removal));
         self.node.handle_request(id, command, host::clock::now());
     }
+}
+
+fn order_on(service: ServiceName, order: ServiceOrder, by: &UserName) -> Command {
+    let by = by.clone();
+    Command::Service { service, order, by }
 }
 
 /// A start as usual, or as somebody wants it this time.

@@ -30,6 +30,7 @@ pub fn plan(preview: &Preview) -> PlanView {
             planner::Action::Migrate { node, .. } => ("migrate", node),
             planner::Action::Promote { node, .. } => ("promote", node),
             planner::Action::Demote { node, .. } => ("demote", node),
+            planner::Action::Reload { node, .. } => ("reload", node),
             planner::Action::Restart { node, .. } => ("restart", node),
         };
         StepView {

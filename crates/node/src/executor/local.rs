@@ -13,6 +13,7 @@ use model::{CardName, ClaimEpoch, Instant, NodeName, OperationId, PlanId, Reason
 use super::Want;
 use super::notices::Notices;
 use super::passage::{Leave, Next, Passage};
+use super::reload::{Due, Reloads};
 use super::roles::{Lead, Undemoted};
 
 /// What was told of a service last.
@@ -62,6 +63,8 @@ pub(super) struct Local {
     pub copies: Option<CopiesTold>,
     /// What the other copies are told of this one.
     pub notices: Notices,
+    /// The reloads under its claim.
+    pub reloads: Reloads,
 }
 
 #[derive(Debug)]
@@ -78,6 +81,8 @@ pub(super) struct LocalResource {
     pub status_due: Instant,
     /// A question for the state is out; it does not block other operations.
     pub asking: Option<OperationId>,
+    /// What it is to be reloaded for.
+    pub due: Due,
 }
 
 /// What became of an operation's answer.
@@ -99,6 +104,7 @@ impl LocalResource {
             failure: None,
             status_due: now + spec.limits.every,
             asking: None,
+            due: Due::default(),
         }
     }
 
@@ -187,7 +193,7 @@ impl LocalResource {
 /// What is said of a copy that has lost its role by itself.
 const ROLE_LOST: &str = "not promoted any more";
 
-fn how_it_failed(report: &OperationReport, limit: Duration) -> String {
+pub(super) fn how_it_failed(report: &OperationReport, limit: Duration) -> String {
     match &report.outcome {
         Outcome::Running | Outcome::Promoted | Outcome::Stopped => String::new(),
         Outcome::Failed(how) => how.clone(),
@@ -203,9 +209,11 @@ pub(super) fn overran(limit: Duration) -> String {
 /// How long an operation may take.
 pub(crate) fn limit_of(limits: Limits, verb: Verb) -> Duration {
     match verb {
-        Verb::Start | Verb::Promote | Verb::MigrateTo | Verb::MigrateFrom => limits.start,
+        Verb::Start | Verb::Promote | Verb::Reload | Verb::MigrateTo | Verb::MigrateFrom => {
+            limits.start
+        }
         Verb::Stop | Verb::Demote => limits.stop,
-        Verb::Probe | Verb::Status | Verb::Notify | Verb::Reload => limits.status,
+        Verb::Probe | Verb::Status | Verb::Notify => limits.status,
     }
 }
 
@@ -231,6 +239,7 @@ impl Local {
             peer: None,
             copies: None,
             notices: Notices::default(),
+            reloads: Reloads::default(),
         }
     }
 
@@ -290,6 +299,7 @@ impl Local {
         self.take_parts(service);
         self.doubt_role(claim);
         self.take_role(claim);
+        self.doubt_reloads(claim);
         if claim.goal == Goal::Stop {
             return;
         }
@@ -420,7 +430,8 @@ impl Local {
         let next = self
             .next_up()
             .or_else(|| self.next_restart(now))
-            .or_else(|| self.next_promotion());
+            .or_else(|| self.next_promotion())
+            .or_else(|| self.next_reload());
         if self.passage.is_taken_in() && matches!(next, Some((_, Verb::Start))) {
             // What had come was stopped again, and the source still has its remains: nothing
             // starts under this claim.
@@ -539,7 +550,10 @@ impl Local {
                     .filter(|r| r.part != RolePart::WhilePromoted)
                     .all(|r| r.state == ResourceState::Running) =>
                 {
-                    Report::Running
+                    match self.told_reload() {
+                        Some(told) => Report::Reloaded(told),
+                        None => Report::Running,
+                    }
                 }
                 None => Report::Progress,
             },

@@ -26,6 +26,7 @@ pub(super) fn check(input: &Input<'_>, plan: (&Plan, &[Step]), action: &Action) 
         | Action::Grant { .. }
         | Action::Revoke { .. }
         | Action::Migrate { .. }
+        | Action::Reload { .. }
         | Action::Restart { .. } => Vec::new(),
     }
 }

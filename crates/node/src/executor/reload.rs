@@ -1,0 +1,224 @@
+//! New settings without a stop, as one node carries them out.
+//!
+//! ```text
+//!   configuration ── what runs is not concerned ──► noted at once
+//!   claim.reload.ordered grew ──► due: resources that changed, resources that are named
+//!   all is up ──► reload what is due, in start order ──► report Reloaded
+//!     a changed one fails ────────► it counts as failed, and comes up anew with its new settings
+//!     one that was asked for fails ► it runs on as it was, and the report says so
+//! ```
+//!
+//! What was to be reloaded and is stopped meanwhile, for whatever reason, has its new settings
+//! from its next start on.
+
+use model::operation::{About, OperationReport, Outcome, Verb};
+use model::reload::{ReloadTold, Renewal, renewal};
+use model::seen::{Claim, Goal, ResourceFailure, ResourceState};
+use model::spec::{ResourceSpec, ServiceSpec};
+
+use super::local::{Absorbed, Local, LocalResource, how_it_failed, limit_of};
+use super::roles::Lead;
+
+/// What a resource is to be reloaded for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Due {
+    /// It has another description by now.
+    pub changed: Option<Box<ResourceSpec>>,
+    /// It is to read its own configuration again.
+    pub asked: bool,
+}
+
+impl Due {
+    fn is_something(&self) -> bool {
+        self.changed.is_some() || self.asked
+    }
+}
+
+/// The reloads of a service under its claim.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Reloads {
+    /// The last order that was taken note of.
+    turn: u32,
+    /// The version of the configuration that was looked at last.
+    version: u64,
+    /// The log does not show yet that it is over.
+    is_open: bool,
+    /// The first that did not do it, and runs on.
+    failure: Option<ResourceFailure>,
+}
+
+impl LocalResource {
+    /// What the operation is about, and by which description it is carried out.
+    pub fn meant_by(&self, verb: Verb) -> (ResourceSpec, Option<About>) {
+        match (verb, &self.due.changed) {
+            (Verb::Reload, Some(changed)) => ((**changed).clone(), Some(About::NewSettings)),
+            (_, _) => (self.spec.clone(), None),
+        }
+    }
+
+    /// What became of a reload: its failure, where it runs on as it was.
+    pub fn absorb_reload(
+        &mut self,
+        report: OperationReport,
+    ) -> (Absorbed, Option<ResourceFailure>) {
+        let how = how_it_failed(&report, limit_of(self.spec.limits, Verb::Reload));
+        let verb = Some(Verb::Reload);
+        if self.state != ResourceState::Running {
+            // It has failed by itself in the meantime.
+            return (Absorbed::Noted, None);
+        }
+        match report.outcome {
+            Outcome::Running | Outcome::Promoted => match self.due.changed.take() {
+                Some(changed) => self.spec = *changed,
+                None => self.due.asked = false,
+            },
+            Outcome::Stopped => {
+                let how = "not running after its reload".to_string();
+                self.fail(verb, how, report.output);
+            }
+            Outcome::Failed(_) | Outcome::TimedOut if self.due.changed.is_some() => {
+                self.fail(verb, how, report.output);
+            }
+            Outcome::Failed(_) | Outcome::TimedOut => {
+                self.due.asked = false;
+                let failure = ResourceFailure {
+                    resource: self.spec.name.clone(),
+                    verb,
+                    how,
+                    output: report.output,
+                };
+                return (Absorbed::Noted, Some(failure));
+            }
+        }
+        (Absorbed::Noted, None)
+    }
+
+    /// What is down comes up with its new settings, and has nothing to be told.
+    pub fn renew_if_down(&mut self) {
+        if self.state == ResourceState::Stopped && self.due.is_something() {
+            let due = std::mem::take(&mut self.due);
+            if let Some(changed) = due.changed {
+                self.spec = *changed;
+            }
+        }
+    }
+}
+
+impl Local {
+    /// A claim that is new to this run of the daemon. What it had ordered and was not told as
+    /// done is done again.
+    pub fn doubt_reloads(&mut self, claim: &Claim) {
+        self.reloads = Reloads {
+            turn: claim.reload.done,
+            ..Reloads::default()
+        };
+        for resource in &mut self.resources {
+            resource.due = Due::default();
+        }
+    }
+
+    /// Takes note of what the configuration and the claim say of reloads.
+    pub fn follow_reloads(
+        &mut self,
+        claim: &Claim,
+        (service, version): (Option<&ServiceSpec>, u64),
+    ) {
+        let Some(service) = service.filter(|_| claim.goal == Goal::Run) else {
+            return;
+        };
+        if self.reloads.version != version {
+            self.reloads.version = version;
+            self.note_changes(service);
+        }
+        if self.reloads.turn < claim.reload.ordered {
+            self.reloads.turn = claim.reload.ordered;
+            if claim.reload.is_open() {
+                self.begin_reload(service, claim);
+            }
+        }
+        if self.reloads.turn <= claim.reload.done {
+            self.reloads.is_open = false;
+            self.reloads.failure = None;
+        }
+    }
+
+    /// Changes that do not concern what runs.
+    fn note_changes(&mut self, service: &ServiceSpec) {
+        for (resource, new) in self.described(service) {
+            if resource.state != ResourceState::Stopped
+                && renewal(&resource.spec, new) == Renewal::Noted
+            {
+                resource.spec = new.clone();
+            }
+        }
+    }
+
+    fn begin_reload(&mut self, service: &ServiceSpec, claim: &Claim) {
+        for (resource, new) in self.described(service) {
+            let is_asked = claim.reload.of.contains(&resource.spec.name);
+            if resource.state == ResourceState::Stopped {
+                resource.spec = new.clone();
+                continue;
+            }
+            resource.due.asked |= is_asked;
+            resource.due.changed = match renewal(&resource.spec, new) {
+                Renewal::Noted => {
+                    resource.spec = new.clone();
+                    None
+                }
+                Renewal::Reload => Some(Box::new(new.clone())),
+                // Whoever ordered the reload did not mean this one.
+                Renewal::Restart => None,
+            };
+        }
+        self.reloads.is_open = true;
+        self.reloads.failure = None;
+    }
+
+    /// Each resource of the spec with how it is described by now.
+    fn described<'a>(
+        &'a mut self,
+        service: &'a ServiceSpec,
+    ) -> impl Iterator<Item = (&'a mut LocalResource, &'a ResourceSpec)> {
+        let resources = self.resources.iter_mut().filter(|r| !r.is_leftover);
+        resources.filter_map(|resource| {
+            let mut all = service.resources.iter();
+            let new = all.find(|spec| spec.name == resource.spec.name)?;
+            Some((resource, new))
+        })
+    }
+
+    /// The next reload, once all that should be up is up.
+    pub fn next_reload(&self) -> Option<(usize, Verb)> {
+        let fails = |r: &LocalResource| r.state == ResourceState::Failed;
+        if self.stop_from.is_some()
+            || self.undemoted.is_some()
+            || self.check_failure.is_some()
+            || self.resources.iter().any(fails)
+        {
+            return None;
+        }
+        let is_due = |r: &LocalResource| {
+            r.state == ResourceState::Running && r.lead != Lead::Perhaps && r.due.is_something()
+        };
+        let place = self.resources.iter().position(is_due)?;
+        Some((place, Verb::Reload))
+    }
+
+    /// A reload has ended. The first that did not do it is told at the end of all.
+    pub fn note_reload_failure(&mut self, failure: Option<ResourceFailure>) {
+        if self.reloads.failure.is_none() {
+            self.reloads.failure = failure;
+        }
+    }
+
+    /// What is to be told of the reload that was ordered last, when it is over.
+    pub fn told_reload(&self) -> Option<ReloadTold> {
+        let is_due = |r: &LocalResource| r.due.is_something();
+        let is_over = self.busy.is_none() && !self.resources.iter().any(is_due);
+        (self.reloads.is_open && is_over).then(|| ReloadTold {
+            turn: self.reloads.turn,
+            failure: self.reloads.failure.clone(),
+        })
+    }
+}
