@@ -158,13 +158,13 @@ fn two_that_have_room_beside_others_do_not_change_places_for_a_third() {
          node a capacity=cpu:6
          node b capacity=cpu:7
          node c capacity=cpu:11
-         group g uses=cpu:4
-         single g0 in g uses=cpu:4
-         single g1 in g uses=cpu:4
-         group h uncritical uses=cpu:4
-         single h0 in h uncritical uses=cpu:4
-         single h1 in h uncritical uses=cpu:4
-         single r priority=1 uses=cpu:1
+         group g sticky=always live uses=cpu:4
+         single g0 in g sticky=always live uses=cpu:4
+         single g1 in g sticky=always live uses=cpu:4
+         group h sticky=always uncritical uses=cpu:4
+         single h0 in h sticky=always uncritical uses=cpu:4
+         single h1 in h sticky=always uncritical uses=cpu:4
+         single r priority=1 sticky=always uncritical uses=cpu:1
          found g0 on c
          found g1 on c
          found h0 on b
