@@ -20,6 +20,8 @@ pub(super) fn build<'a>(wanted: &'a Wanted, observed: &'a Observed) -> Scene<'a>
         parts_of: vec![Vec::new(); wanted.resources.len()],
         follows: Vec::new(),
         followed: Vec::new(),
+        held: Vec::new(),
+        rivals: BTreeSet::new(),
     };
     let mut found_of: Vec<Vec<&Found>> = vec![Vec::new(); wanted.resources.len()];
     for found in &observed.found {
@@ -86,6 +88,7 @@ impl Builder<'_, '_> {
             blocked: false,
             managed: resource.settings.managed,
             surplus: resource.removed,
+            held: None,
             busy: false,
             asked: false,
         });

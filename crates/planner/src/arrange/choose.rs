@@ -135,9 +135,8 @@ impl Scene<'_> {
             .map(|(good, amount)| (good, *amount))
             .collect();
         let has_room = |node: usize, needs: &BTreeMap<&String, i64>| {
-            needs.iter().all(|(good, amount)| {
-                *amount <= self.nodes[node].room.get(*good).copied().unwrap_or(0)
-            })
+            let left = |good: &String| self.room_left(NodeIx(node), good, (at, &with_it));
+            needs.iter().all(|(good, amount)| *amount <= left(good))
         };
         let open = |node: usize, scores: &[Score]| {
             self.nodes[node].usable() && Score::ZERO <= scores[node]

@@ -686,15 +686,19 @@ fn clone_edges(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, instances: &[Pa
     deeds.edge(gates.demoted, gates.promoting, Means::BLOCK);
     // What may lead, for all that is known, is down before another leads.
     for single in instances.iter().flat_map(|at| scene.singles(*at)) {
-        for here in scene
-            .part(single)
-            .here
-            .iter()
-            .filter(|here| here.may_lead())
-        {
+        let place = scene.part(single).place;
+        for here in &scene.part(single).here {
+            let means = if here.may_lead() {
+                Means::BLOCK
+            } else if here.role == Role::Promoted && place != Place::On(here.node) {
+                // What should go and cannot leads on.
+                Means::BLOCK.and(Means::UNORDERED)
+            } else {
+                continue;
+            };
             let own = deeds.own[single.0].stops.clone();
             for (_, stop) in own.into_iter().filter(|(node, _)| *node == here.node) {
-                deeds.edge(stop, gates.promoting, Means::BLOCK);
+                deeds.edge(stop, gates.promoting, means);
             }
         }
     }

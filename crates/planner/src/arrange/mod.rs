@@ -10,11 +10,13 @@
 //!                    ─► actions (needed? possible?) ─► Arrangement
 //! ```
 
+mod ahead;
 mod arrangement;
 mod build;
 mod choose;
 mod clones;
 mod deeds;
+mod hold;
 mod live;
 mod nodes;
 mod observed;
@@ -50,7 +52,15 @@ pub use wanted::{
 /// When a relation or an observation refers to a place that is in no list.
 #[must_use]
 pub fn arrange(wanted: &Wanted, observed: &Observed) -> Arrangement {
+    ahead::look_ahead(wanted, observed, |observed, held| {
+        one_round(wanted, observed, held)
+    })
+}
+
+/// One round, by what is seen alone.
+fn one_round(wanted: &Wanted, observed: &Observed, held: &ahead::Held) -> Arrangement {
     let mut scene = build::build(wanted, observed);
+    hold::hold(&mut scene, held);
     scores::score(&mut scene);
     place::place(&mut scene);
     let mut deeds = deeds::deeds(&scene);

@@ -103,11 +103,21 @@ fn together(scene: &Scene<'_>, deeds: &mut Deeds, link: &Link<'_>) {
         true => scene.instances(at).to_vec(),
         false => vec![at],
     };
-    for first in of(link.primary) {
+    let firsts = of(link.primary);
+    // Nobody relies on what waits for a person, where another instance is beside it.
+    let is_blocked = |at: PartIx| scene.part(scene.singles(at)[0]).blocked;
+    let has_a_sound_one = |node: NodeIx| {
+        let mut firsts = firsts.iter();
+        firsts.any(|first| scene.node_of(*first) == Some(node) && !is_blocked(*first))
+    };
+    for first in firsts.iter().copied() {
         for then in of(link.dependent) {
             let node = scene.node_of(then);
-            if scene.is_clone(link.primary) && (node.is_none() || scene.node_of(first) != node) {
-                continue;
+            if scene.is_clone(link.primary) {
+                let is_beside = node.is_some() && scene.node_of(first) == node;
+                if !is_beside || (is_blocked(first) && node.is_some_and(has_a_sound_one)) {
+                    continue;
+                }
             }
             // An instance is there as soon as its first part is.
             let first = match scene.is_clone(link.primary) {

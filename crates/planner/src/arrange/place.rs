@@ -166,6 +166,7 @@ impl Scene<'_> {
             self.heed_primary(at, &link, &mut scores);
         }
         self.heed_dependents(at, &mut scores);
+        self.heed_held(at, &mut scores);
         for node in closed {
             scores[node.0] = Score::MINUS_INFINITY;
         }
@@ -180,14 +181,38 @@ impl Scene<'_> {
         if !part.managed || part.blocked {
             // Of several places the best counts as its place: not the first one in a list.
             let here = part.here.iter().map(|here| here.node);
+            let held = self.held_followers(at);
             return here
                 .filter(|node| !self.nodes[node.0].fenced)
-                .min_by(|a, b| self.compare_places(at, (*a, *b), scores));
+                .min_by(|a, b| {
+                    (held.contains(b).cmp(&held.contains(a)))
+                        .then_with(|| self.compare_places(at, (*a, *b), scores))
+                });
         }
         if self.is_wanted_nowhere(at) {
             return None;
         }
+        if let Some(hold) = self.part(at).held
+            && self.may_stay(at, hold.node, scores)
+        {
+            return Some(hold.node);
+        }
         self.choose(at, scores, wished)
+    }
+
+    /// Whether a node is open to a part, and has room for it.
+    fn may_stay(&self, at: PartIx, node: NodeIx, scores: &[Score]) -> bool {
+        let has_room = || {
+            let alone = BTreeSet::from([at]);
+            let mut needs = self.settings(at).utilization.iter();
+            self.wanted.policy.placement == Placement::Count
+                || needs.all(|(good, amount)| *amount <= self.room_left(node, good, (at, &alone)))
+        };
+        // Wishes have had their say: what is held hears only what must be.
+        self.nodes[node.0].usable()
+            && Score::ZERO <= self.part(at).scores[node.0]
+            && !scores[node.0].is_never()
+            && has_room()
     }
 
     /// Whether a single part is not to run, whatever the scores.

@@ -74,6 +74,7 @@ impl Scene<'_> {
                 .node_of(*instance)
                 .map(|node| self.part(clone).scores[node.0]);
             (
+                !self.is_held_leading(*instance),
                 Reverse(*weight),
                 Reverse(*priority),
                 !leads,
@@ -155,6 +156,15 @@ impl Scene<'_> {
             true => Role::Promoted,
             false => Role::Unpromoted,
         }
+    }
+
+    fn is_held_leading(&self, instance: PartIx) -> bool {
+        let mut singles = self.singles(instance).into_iter();
+        singles.any(|single| {
+            let part = self.part(single);
+            let hold = part.held.filter(|hold| hold.leads);
+            hold.is_some_and(|hold| part.place == Place::On(hold.node))
+        })
     }
 
     fn leads_already(&self, instance: PartIx) -> bool {

@@ -3,6 +3,9 @@
 //! A *part* is what is placed: a single resource, a group, a clone, or one instance of a
 //! clone's child. Parts stand in one list and refer to each other by place (`PartIx`).
 
+use std::collections::BTreeSet;
+
+use super::ahead::Spot;
 use super::nodes::NodeFacts;
 use super::{
     CloneRules, FailedVerb, FoundFailed, Kind, NodeIx, Observed, OnFail, ResourceIx, Role, Score,
@@ -34,6 +37,8 @@ pub(super) struct Part {
     pub managed: bool,
     /// Wanted no more: a removed resource, or an instance beyond the number that is wanted.
     pub surplus: bool,
+    /// It stays where it is if it may: a move would be taken back.
+    pub held: Option<Hold>,
     /// A guard against relations that go in circles: it is being placed.
     pub busy: bool,
     /// The same, while the wishes of those that follow are added up.
@@ -53,6 +58,14 @@ pub(super) enum PartKind {
         /// How many of them are wanted.
         max: usize,
     },
+}
+
+/// Where a part is held.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hold {
+    pub node: NodeIx,
+    /// Whether it is held in the leading role.
+    pub leads: bool,
 }
 
 /// Where a single part was found active, and how.
@@ -109,6 +122,10 @@ pub(super) struct Scene<'a> {
     pub follows: Vec<Vec<usize>>,
     /// For each part: colocations in which others follow it.
     pub followed: Vec<Vec<usize>>,
+    /// Parts that are held where they are.
+    pub held: Vec<PartIx>,
+    /// What may take their room if it matters more.
+    pub rivals: BTreeSet<Spot>,
 }
 
 impl<'a> Scene<'a> {

@@ -11,7 +11,7 @@ use super::{Role, StepReason, WaitReason};
 
 /// Each pass takes back what was needed only for the sake of something that cannot be done;
 /// a chain of such things is short, and what is left is only more careful than it must be.
-const PASSES_MAX: usize = 4;
+const PASSES_MAX: usize = 8;
 
 pub(super) fn settle(scene: &Scene<'_>, deeds: &mut Deeds) {
     let mut idle = vec![false; deeds.deeds.len()];
@@ -21,13 +21,22 @@ pub(super) fn settle(scene: &Scene<'_>, deeds: &mut Deeds) {
         deeds.deeds.clone_from(&fresh);
         spread(scene, deeds, &idle);
         pass += 1;
-        let mut is_known = true;
-        for (at, deed) in deeds.deeds.iter().enumerate() {
-            let is_idle = deed.needed && !is_done(deeds, DeedIx(at));
-            is_known &= !is_idle || idle[at];
-            idle[at] |= is_idle;
+        let new: Vec<usize> = (0..idle.len())
+            .filter(|at| !idle[*at] && deeds.deeds[*at].needed && !is_done(deeds, DeedIx(*at)))
+            .collect();
+        // What cannot stop stays up, and what needs it may start beside it: whether that was
+        // found out before or after its start was found impossible must not matter.
+        let is_down = |at: &usize| {
+            let what = deeds.deeds[*at].what;
+            matches!(what, What::Stop(..) | What::Demote(..))
+        };
+        let is_known = new.is_empty();
+        let downs_only = new.iter().any(is_down);
+        for at in new.into_iter().filter(|at| !downs_only || is_down(at)) {
+            let deed = &deeds.deeds[at];
+            idle[at] = true;
             // What could not be done cannot be done because nothing follows from it.
-            if is_idle && !deed.possible {
+            if !deed.possible {
                 fresh[at].possible = false;
                 fresh[at].hindered.clone_from(&deed.hindered);
             }
