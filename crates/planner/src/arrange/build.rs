@@ -286,7 +286,9 @@ fn mark_blocked(scene: &mut Scene<'_>) {
             let answer = here.failed.map(|failed| failed.answer);
             answer == Some(OnFail::Block) && !scene.nodes[here.node.0].fenced
         });
+        let mut places = scene.part(at).here.iter();
         let doubled = 1 < scene.part(at).here.len()
+            && places.any(|here| !scene.nodes[here.node.0].fenced)
             && settings.multiple_active == MultipleActive::Block
             && !is_half_migrated(scene.part(at));
         let part = scene.part_mut(at);

@@ -19,6 +19,7 @@ mod deeds;
 mod hold;
 mod live;
 mod nodes;
+mod numbers;
 mod observed;
 mod orders;
 mod outcome;
@@ -65,6 +66,7 @@ fn one_round(wanted: &Wanted, observed: &Observed, held: &ahead::Held) -> Arrang
     place::place(&mut scene);
     let mut deeds = deeds::deeds(&scene);
     orders::orders(&scene, &mut deeds);
+    numbers::numbers(&scene, &mut deeds);
     proof::proof(&scene, &mut deeds);
     settle::settle(&scene, &mut deeds);
     outcome::outcome(&scene, &deeds)

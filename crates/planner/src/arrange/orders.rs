@@ -133,44 +133,70 @@ fn together(scene: &Scene<'_>, deeds: &mut Deeds, link: &Link<'_>) {
     }
 }
 
-/// What must not be with something is in a place only once that is gone from there. The other
-/// way round it is only a matter of order: what goes before what comes.
+/// What must not be with something is in a place (or in the role that is spoken of) only once
+/// that is gone from there (or from its role). The other way round it is only a matter of
+/// order: what goes before what comes.
 fn apart(scene: &Scene<'_>, deeds: &mut Deeds, link: &Link<'_>) {
-    let of_roles = link.primary_role.is_some() || link.dependent_role.is_some();
-    if !link.score.is_never() || of_roles {
+    if !link.score.is_never() {
         return;
     }
+    let dependent = (link.dependent, link.dependent_role);
+    let primary = (link.primary, link.primary_role);
     let pairs = [
-        (link.dependent, link.primary, Means::BLOCK),
-        (link.primary, link.dependent, Means::ORDER),
+        (dependent, primary, Means::BLOCK),
+        (primary, dependent, Means::ORDER),
     ];
     for (comes, goes, means) in pairs {
         comes_after(scene, deeds, link.attribute, (comes, goes), means);
     }
 }
 
+/// A part, perhaps in one role only.
+type InRole = (PartIx, Option<Role>);
+
 /// What comes to a place does so after another has gone from there.
 fn comes_after(
     scene: &Scene<'_>,
     deeds: &mut Deeds,
     attribute: Option<&String>,
-    (comes, goes): (PartIx, PartIx),
+    (comes, goes): (InRole, InRole),
     means: Means,
 ) {
-    for then in scene.singles(comes) {
+    for then in scene.singles(comes.0) {
         let Some(node) = scene.part(then).place.node() else {
             continue;
         };
-        let start = deeds.starts(then, End::Beginning);
-        for first in scene.singles(goes) {
-            let stops = deeds.own[first.0].stops.clone();
+        let begin = match comes.1 {
+            None | Some(Role::Started) => deeds.starts(then, End::Beginning),
+            Some(Role::Promoted) => deeds.promotes(then, End::Beginning),
+            Some(Role::Unpromoted) => continue,
+        };
+        for first in scene.singles(goes.0) {
+            let ends = ends_of(scene, deeds, (first, goes.1));
             let near = |at: &NodeIx| scene.same_place(attribute, *at, node);
-            for (_, stop) in stops.into_iter().filter(|(at, _)| near(at)) {
-                if !deeds.comes_before(start, stop) {
-                    deeds.edge(stop, start, means);
+            for (_, end) in ends.into_iter().filter(|(at, _)| near(at)) {
+                if !deeds.comes_before(begin, end) {
+                    deeds.edge(end, begin, means);
                 }
             }
         }
+    }
+}
+
+/// What ends that a single part is in a place, or leads there.
+fn ends_of(scene: &Scene<'_>, deeds: &Deeds, (at, role): InRole) -> Vec<(NodeIx, DeedIx)> {
+    let own = &deeds.own[at.0];
+    let leads = |node: NodeIx| {
+        let mut here = scene.part(at).here.iter();
+        here.any(|here| here.node == node && (here.role == Role::Promoted || here.may_lead()))
+    };
+    match role {
+        None | Some(Role::Started) => own.stops.clone(),
+        Some(Role::Promoted) => {
+            let ends = own.demotes.iter().chain(&own.stops).copied();
+            ends.filter(|(node, _)| leads(*node)).collect()
+        }
+        Some(Role::Unpromoted) => Vec::new(),
     }
 }
 

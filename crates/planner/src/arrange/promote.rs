@@ -84,8 +84,9 @@ impl Scene<'_> {
         });
         let mut given = 0;
         let mut on_node = vec![0; self.nodes.len()];
-        // Who leads and cannot be demoted takes its share before all others.
-        for node in self.stuck_leaders(clone) {
+        // Who leads and cannot be demoted, or leads on beside such, takes its share before all
+        // others.
+        for node in self.leaders_kept(clone, &ranked) {
             given += 1;
             on_node[node.0] += 1;
         }
@@ -112,26 +113,42 @@ impl Scene<'_> {
         }
     }
 
-    /// Where something of the clone leads that nobody can or may demote: each node of each
-    /// instance.
-    fn stuck_leaders(&self, clone: PartIx) -> Vec<NodeIx> {
+    /// Where something of the clone leads that nobody can or may demote, and what leads on
+    /// beside such in its instance: each node of each instance.
+    fn leaders_kept(
+        &self,
+        clone: PartIx,
+        ranked: &[(PartIx, NodeIx, Score, Score)],
+    ) -> Vec<NodeIx> {
         let mut nodes = Vec::new();
         for instance in self.instances(clone) {
             let mut of_instance = BTreeSet::new();
+            let mut ranked = ranked.iter();
+            let kept = ranked.find(|(at, ..)| at == instance && self.keeps_role(*at));
             for single in self.singles(*instance) {
-                let part = self.part(single);
-                let is_stuck = |node: NodeIx| {
-                    let facts = &self.nodes[node.0];
-                    !facts.fenced && (!part.managed || part.blocked || !facts.reachable())
-                };
-                let leading = part.here.iter().filter(|here| {
-                    (here.role == Role::Promoted || here.may_lead()) && is_stuck(here.node)
+                of_instance.extend(self.stuck_leading(single));
+                let leads_on = kept.is_some_and(|(_, _, priority, _)| {
+                    self.role_kept(single, *priority) == Role::Promoted
                 });
-                of_instance.extend(leading.map(|here| here.node));
+                of_instance.extend(self.part(single).place.node().filter(|_| leads_on));
             }
             nodes.extend(of_instance);
         }
         nodes
+    }
+
+    /// Where a single part leads that nobody can or may demote.
+    fn stuck_leading(&self, single: PartIx) -> impl Iterator<Item = NodeIx> {
+        let part = self.part(single);
+        let is_stuck = |node: NodeIx| {
+            let facts = &self.nodes[node.0];
+            !facts.fenced && (!part.managed || part.blocked || !facts.reachable())
+        };
+        let here = part.here.iter();
+        here.filter(move |here| {
+            (here.role == Role::Promoted || here.may_lead()) && is_stuck(here.node)
+        })
+        .map(|here| here.node)
     }
 
     fn keeps_role(&self, instance: PartIx) -> bool {

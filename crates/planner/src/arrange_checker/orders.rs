@@ -260,8 +260,13 @@ impl Relation {
             let promotes = self.then_verb == Verb::Promote;
             let begins =
                 scene.begins(slot) || (promotes && scene.step_in(slot, Action::Promote).is_some());
-            let hearsay = scene.before.get(&slot).is_some_and(|before| before.hearsay);
-            if !begins && (!self.symmetrical || hearsay) {
+            let before = scene.before.get(&slot);
+            let hearsay = before.is_some_and(|before| before.hearsay);
+            // What is on its way goes on, live: that is no start.
+            let goes_on = before.is_some_and(|before| before.migrating)
+                && scene.step_in(slot, Action::Start).is_none();
+            let stays = !self.symmetrical && (!begins || (goes_on && !promotes));
+            if stays || (!begins && hearsay) {
                 continue;
             }
             let count = present
@@ -348,7 +353,7 @@ impl Relation {
             }
             (Verb::Start | Verb::Promote | Verb::Stop | Verb::Demote, _) => false,
         };
-        let live = scene.step_in(slot, Action::MigrateTo).is_some();
+        let live = scene.step_in(slot, Action::MigrateTo).is_some() || goes_on_live(scene, slot);
         // Of something that was found twice, the surplus one may go.
         let other_stays = scene.before.keys().any(|other| {
             other.is_same_thing(slot)
@@ -358,6 +363,20 @@ impl Relation {
         });
         self.firsts.contains(&slot.resource) && undone && !step.implied && !live && !other_stays
     }
+}
+
+/// Whether it was found on its way out, live, and stops only once it has arrived: the first
+/// half of that migration is done.
+fn goes_on_live(scene: &Scene<'_>, slot: Slot) -> bool {
+    let left = scene
+        .before
+        .get(&slot)
+        .is_some_and(|before| before.migrating);
+    let mut arrivals = scene.steps().filter(|(_, step, of)| {
+        step.action == Action::MigrateFrom && of.is_same_thing(slot) && of.node != slot.node
+    });
+    let ended = scene.step_in(slot, Action::Stop);
+    left && arrivals.any(|(at, _, _)| ended.is_some_and(|stop| scene.precedes(at, stop)))
 }
 
 /// Whether it, or another place of it, is in the hands of a person by configuration.
