@@ -206,3 +206,17 @@ fn a_leader_beside_what_waits_for_a_person_takes_its_share() {
          promotes m0 on a 0",
     );
 }
+
+#[test]
+fn what_left_a_dead_node_and_is_twice_waits_for_a_person() {
+    let rounds = sound(
+        "policy no-fencing opt-in stop-all
+         node a offline unclean
+         nodes b c
+         single r live twice=block
+         found r on a leaving-to=b
+         found r on c
+         found r on b",
+    );
+    assert!(rounds[0].steps.is_empty());
+}

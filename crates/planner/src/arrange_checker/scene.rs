@@ -246,9 +246,15 @@ impl<'a> Scene<'a> {
                 Some(UnderWay::Start | UnderWay::Stop | UnderWay::Promote | UnderWay::Demote)
                 | None => continue,
             };
+            // What is found in both places by itself, and one of them is dead, is in one.
+            let is_known = self.observed.found.iter().any(|other| {
+                (other.resource, other.instance, other.node)
+                    == (found.resource, found.instance, elsewhere)
+                    && is_maybe_active(other)
+            });
             let hearsay = Before {
                 hearsay: true,
-                migrating: true,
+                migrating: !is_known || !self.is_gone(found.node),
                 ..Before::default()
             };
             self.note((key.0, key.1, elsewhere), hearsay);
