@@ -60,6 +60,19 @@ pub fn run(arguments: &VmArguments) -> Result<(), Failure> {
     machine::run(&kernel::find()?, &binary, &work, arguments.limit)
 }
 
+/// A shell command in the machine.
+///
+/// # Errors
+/// When there is no kernel to boot, or when the command failed.
+pub fn command(command: &str) -> Result<(), Failure> {
+    let arguments = VmArguments {
+        scenarios: Vec::new(),
+        command: Some(command.to_owned()),
+        limit: LIMIT_SECONDS,
+    };
+    run(&arguments)
+}
+
 /// All scenarios, in one boot.
 ///
 /// # Errors
