@@ -1,4 +1,4 @@
-//! Tasks of the repository: `cargo xtask test`, `tidy`, `models`, `bench`.
+//! Tasks of the repository: `cargo xtask test`, `vm`, `tidy`, `models`, `bench`.
 //!
 //! What a machine can check is checked here, so that readers of a change can look at the
 //! rest.
@@ -10,6 +10,7 @@ mod scan;
 mod sim;
 mod test;
 mod tidy;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,8 @@ struct Arguments {
 enum Task {
     /// Runs every check and every test; installs missing Debian packages where it may.
     Test(test::TestArguments),
+    /// Plays the scenarios of scenarios/vm in a virtual machine with Debian's kernel.
+    Vm(vm::VmArguments),
     /// Plays simulated clusters; see docs/simulator.md.
     #[command(disable_help_flag = true)]
     Sim(sim::SimArguments),
@@ -43,6 +46,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test(arguments) => test::run(&arguments),
+        Task::Vm(arguments) => vm::run(&arguments),
         Task::Sim(arguments) => sim::sim(&arguments),
         Task::Tidy => tidy::run(),
         Task::Models => run::run(

@@ -43,7 +43,10 @@ pub struct TestArguments {
 }
 
 pub fn run(arguments: &TestArguments) -> Result<(), Failure> {
-    install_tools();
+    install(TOOLS);
+    if !arguments.without_lab {
+        install(crate::vm::TOOLS);
+    }
     let mut report = Report::default();
     report.step("format", || execute("cargo", &["fmt", "--all", "--check"]));
     report.step("clippy", || {
@@ -97,7 +100,7 @@ fn run_cargo(arguments: &[&str]) -> Result<(), Failure> {
 }
 
 /// Installs what is missing when this is Debian and we are root; says so otherwise.
-fn install_tools() {
+pub(crate) fn install(tools: &[(&'static str, &'static str)]) {
     let has = |tool: &str| {
         let places = [
             "/usr/local/sbin",
@@ -111,7 +114,7 @@ fn install_tools() {
         let mut dirs = std::env::split_paths(&on_path).chain(places.map(Into::into));
         dirs.any(|dir| dir.join(tool).exists())
     };
-    let mut missing: Vec<&str> = TOOLS
+    let mut missing: Vec<&str> = tools
         .iter()
         .filter(|(tool, _)| !has(tool))
         .map(|(_, package)| *package)
@@ -187,6 +190,7 @@ fn lab_scenarios(report: &mut Report) {
         }
     };
     lab_demo(report, &binary);
+    report.step("virtual machine", || crate::vm::play(binary.as_ref()));
     let mut scenarios: Vec<_> = std::fs::read_dir(root().join("scenarios/lab"))
         .into_iter()
         .flatten()

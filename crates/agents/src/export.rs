@@ -2,14 +2,20 @@
 //!
 //! What is exported stands in a table, which `exportfs` replaces at each change: that is how
 //! we hear of it. The kernel's server must run already; it is no business of an export.
+//!
+//! What clients of NFS 4 have opened stays in use after the export is gone, and its file system
+//! could not be unmounted. So the server forgets those clients, who open their files again where
+//! the service runs next.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use host::files::FilesWatch;
+use host::nfsd;
 use model::operation::{Operation, Outcome, Verb};
 use model::spec::ExportSpec;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::context::{Context, Done};
 use crate::outside;
@@ -194,8 +200,57 @@ async fn stop(context: &Context, operation: &Operation, spec: &ExportSpec) -> Re
     if gone.len() < spec.clients.len() {
         return Err(format!("{} is exported still", spec.directory));
     }
+    release(context, spec, limit).await?;
     context.strike_out();
     Ok(Outcome::Stopped.into())
+}
+
+/// Lets the server forget the clients that have files there in use, unless the file system is
+/// exported still from another directory of it.
+async fn release(context: &Context, spec: &ExportSpec, limit: Duration) -> Result<(), String> {
+    let directory = spec.directory.clone();
+    let act = move || -> Result<Vec<nfsd::Client>, String> {
+        let Some(device) = device_of(Path::new(&directory)) else {
+            return Ok(Vec::new());
+        };
+        let table = std::fs::read_to_string(TABLE).unwrap_or_default();
+        if directories(&table).any(|other| device_of(&other) == Some(device)) {
+            return Ok(Vec::new());
+        }
+        let clients = nfsd::clients_of(device);
+        for client in &clients {
+            let ended = client.expire();
+            ended.map_err(|error| format!("{}: {error}", client.address))?;
+        }
+        Ok(clients)
+    };
+    let what = format!("files of {} in use", spec.directory);
+    let clients = match timeout(limit, tokio::task::spawn_blocking(act)).await {
+        Ok(Ok(clients)) => clients.map_err(|how| format!("{what} by {how}"))?,
+        Ok(Err(error)) => return Err(format!("{what}: {error}")),
+        Err(_) => {
+            return Err(format!(
+                "{what} by clients: not given back within {limit:?}"
+            ));
+        }
+    };
+    for client in &clients {
+        let address = &client.address;
+        let line = format!("mainstay: {what} by {address}: the server has forgotten that client");
+        context.log.line(&line);
+    }
+    Ok(())
+}
+
+fn device_of(path: &Path) -> Option<u64> {
+    std::fs::metadata(path).ok().map(|data| data.dev())
+}
+
+fn directories(table: &str) -> impl Iterator<Item = PathBuf> {
+    let paths = table
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
+    paths.map(host::mounts::unescape)
 }
 
 #[cfg(test)]

@@ -33,10 +33,15 @@ fn pids(line: &str) -> Vec<i32> {
         .collect()
 }
 
-fn kill(line: &str) {
-    let found = pids(line);
-    assert_eq!(found.len(), 1, "{line}: {found:?}");
-    common::run("kill", &["-9", &found[0].to_string()]);
+/// The process of a unit: systemd calls a unit active before its process has become the program.
+async fn pid(line: &str) -> i32 {
+    eventually(line, || pids(line).len() == 1).await;
+    pids(line)[0]
+}
+
+async fn kill(line: &str) {
+    let found = pid(line).await;
+    common::run("kill", &["-9", &found.to_string()]);
 }
 
 async fn log(node: &Node, spec: &ResourceSpec) -> String {
@@ -55,11 +60,11 @@ fn a_unit_starts_its_end_is_noticed_at_once_and_it_stops() {
             let spec = unit("web.service");
             assert_eq!(node.outcome(Verb::Probe, &spec).await, Outcome::Stopped);
             assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
-            assert_eq!(pids("/bin/sleep 4711").len(), 1);
+            pid("/bin/sleep 4711").await;
             assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
             assert_eq!(pids("/bin/sleep 4711").len(), 1, "not started twice");
             for _ in 0..3 {
-                kill("/bin/sleep 4711");
+                kill("/bin/sleep 4711").await;
                 assert_eq!(node.failure().await.0, "signal 9");
                 assert_eq!(node.outcome(Verb::Status, &spec).await, failed("signal 9"));
                 assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
@@ -177,7 +182,7 @@ fn a_restart_by_systemd_itself_is_told_apart() {
             // The first start and two by systemd itself; then its own limit is reached.
             for _ in 0..2 {
                 let before = pids("/bin/sleep 4712");
-                kill("/bin/sleep 4712");
+                kill("/bin/sleep 4712").await;
                 eventually("started again", || {
                     let now = pids("/bin/sleep 4712");
                     now.len() == 1 && now != before
@@ -185,7 +190,7 @@ fn a_restart_by_systemd_itself_is_told_apart() {
                 .await;
                 assert_eq!(node.outcome(Verb::Status, &spec).await, Outcome::Running);
             }
-            kill("/bin/sleep 4712");
+            kill("/bin/sleep 4712").await;
             let (how, _) = node.failure().await;
             assert_eq!(how, "signal 9");
             let log = log(node, &spec).await;
@@ -216,22 +221,22 @@ fn reloads_restarts_of_the_bus_and_of_ourselves_are_survived() {
             assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
             systemd.ask(&["Reload"]);
             assert_eq!(node.outcome(Verb::Status, &spec).await, Outcome::Running);
-            kill("/bin/sleep 4713");
+            kill("/bin/sleep 4713").await;
             assert_eq!(node.failure().await.0, "signal 9");
 
             assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
             let bus = systemd.dir.join("bus.conf");
             let bus = format!("/usr/bin/dbus-daemon --config-file={}", bus.display());
-            kill(&bus);
+            kill(&bus).await;
             eventually("the bus is back", || pids(&bus).len() == 1).await;
-            kill("/bin/sleep 4713");
+            kill("/bin/sleep 4713").await;
             assert_eq!(node.failure().await.0, "signal 9");
 
             assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
             let dir = node.dir.clone();
             *node = Node::with_bus(&dir, Grouping::Session, Some(systemd.bus()));
             assert_eq!(node.outcome(Verb::Probe, &spec).await, Outcome::Running);
-            kill("/bin/sleep 4713");
+            kill("/bin/sleep 4713").await;
             assert_eq!(node.failure().await.0, "signal 9");
             let log = log(node, &spec).await;
             assert!(

@@ -16,6 +16,7 @@ pub mod loops;
 pub mod mounts;
 pub mod neighbours;
 pub mod netlink;
+pub mod nfsd;
 pub mod ping;
 pub mod process;
 pub mod refusals;

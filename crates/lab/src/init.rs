@@ -20,8 +20,8 @@ use crate::namespaces;
 use crate::netlink::Netlink;
 use crate::protocol::{Boot, Exec, Notice, Order, Reply};
 
-/// Orders come from the keeper right after the start.
-const BOOT_LIMIT: Duration = Duration::from_secs(10);
+/// Orders come from the keeper right after the start, once all machines have theirs.
+const BOOT_LIMIT: Duration = Duration::from_secs(60);
 /// Commands that run at one time; a test that starts more has a leak.
 const COMMANDS_MAX: usize = 256;
 

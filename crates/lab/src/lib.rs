@@ -28,6 +28,7 @@ mod netlink;
 pub mod probe;
 pub mod protocol;
 pub mod scenario;
+mod server_off;
 mod systemd;
 pub mod traces;
 pub mod view;
@@ -63,6 +64,7 @@ pub fn role_main() -> Option<ExitCode> {
     match arguments.next().as_deref() {
         Some("lab-keeper") => Some(keeper_main()),
         Some("lab-init") => Some(init_main()),
+        Some("lab-server-off") => Some(finish(server_off::main())),
         Some("lab-watchdog") => Some(watchdog_main(arguments.collect())),
         Some("fence_lab") => Some(fence_lab_main(arguments.collect())),
         Some("lab-probe") => Some(probe_main(arguments.collect())),

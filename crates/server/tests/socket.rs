@@ -168,7 +168,7 @@ async fn a_body_that_is_no_order_is_told_where_it_is_wrong() {
         r#"{"order":{"do":"explode"}}"#,
         expect![[r#"
             HTTP/1.1 400 Bad Request
-            {"code":"E0505","status":400,"message":"not the JSON we expect: unknown variant `explode`, expected one of `start`, `stop`, `restart`, `move`, `freeze`, `thaw`, `clear`, `standby`, `online`, `rearm`, `maintenance`, `attribute`, `checks`, `node-checks`, `ticket`, `fence`, `confirm-fence`, `trust-device`, `test-fence`, `halt`, `leave`, `remove-node` at line 1 column 24","details":[],"help":"compare it with docs/commands/api.md","retryable":false}
+            {"code":"E0505","status":400,"message":"not the JSON we expect: unknown variant `explode`, expected one of `start`, `stop`, `restart`, `reload`, `move`, `freeze`, `thaw`, `clear`, `standby`, `online`, `rearm`, `maintenance`, `attribute`, `checks`, `node-checks`, `ticket`, `fence`, `confirm-fence`, `trust-device`, `test-fence`, `halt`, `leave`, `remove-node` at line 1 column 24","details":[],"help":"compare it with docs/commands/api.md","retryable":false}
         "#]],
     )
     .await;

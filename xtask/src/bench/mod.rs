@@ -59,6 +59,13 @@ pub struct NoticeArguments {
     /// Only this kind.
     #[arg(long)]
     pub kind: Option<String>,
+    /// Exports and volume groups, which need more of a kernel than this machine's may have: in a
+    /// virtual machine under Debian's (`cargo xtask vm`).
+    #[arg(long)]
+    pub vm: bool,
+    /// This is that virtual machine.
+    #[arg(long, hide = true)]
+    pub in_vm: bool,
 }
 
 #[derive(Args)]

@@ -2,6 +2,8 @@
 //! administrator's slip or a crash makes them fail; the cluster's own history tells when it
 //! noticed and when the service ran again.
 
+mod kernel;
+
 use std::time::Duration;
 
 use lab::{Lab, Lifetime, Options};
@@ -19,6 +21,23 @@ const NODE: &str = "alpha";
 const REPAIR_LIMIT: Duration = Duration::from_secs(20);
 /// So short that what only a question tells is told within the patience of whoever waits.
 const EVERY: &str = "1s";
+
+/// What fails, and where.
+struct Bed {
+    nodes: usize,
+    cases: &'static [Case],
+    /// Their services, as the configuration tells them.
+    services: &'static str,
+    /// A shell script that makes the node ready.
+    prepare: &'static str,
+}
+
+const BED: Bed = Bed {
+    nodes: 3,
+    cases: CASES,
+    services: SERVICES,
+    prepare: PREPARE,
+};
 
 /// One way in which a resource of a kind fails.
 struct Case {
@@ -198,7 +217,14 @@ fn text<E: std::fmt::Display>(error: E) -> Failure {
 }
 
 pub fn run(arguments: &NoticeArguments) -> Result<(), Failure> {
-    let cluster = up()?;
+    if arguments.vm {
+        return kernel::boot(arguments);
+    }
+    let bed = match arguments.in_vm {
+        true => &kernel::BED,
+        false => &BED,
+    };
+    let cluster = up(bed)?;
     let mut table = Vec::new();
     let wanted = |case: &&Case| {
         arguments
@@ -206,7 +232,7 @@ pub fn run(arguments: &NoticeArguments) -> Result<(), Failure> {
             .as_deref()
             .is_none_or(|kind| kind == case.kind)
     };
-    for case in CASES.iter().filter(wanted) {
+    for case in bed.cases.iter().filter(wanted) {
         let mut runs = Vec::new();
         for number in 1..=arguments.runs {
             let run = measure(&cluster, case).map_err(|error| {
@@ -228,18 +254,19 @@ pub fn run(arguments: &NoticeArguments) -> Result<(), Failure> {
     cluster.lab.down().map_err(text)
 }
 
-fn up() -> Result<Cluster, Failure> {
+fn up(bed: &Bed) -> Result<Cluster, Failure> {
     let options = Options {
         name: "notice".to_owned(),
-        nodes: lab::layout::node_names(3),
+        nodes: lab::layout::node_names(bed.nodes),
         lifetime: Lifetime::Attached,
         program: Some(release_binary()?),
         ..Options::default()
     };
     let lab = Lab::up(&options).map_err(text)?;
-    lab.exec_ok(NODE, &["sh", "-c", PREPARE]).map_err(text)?;
+    lab.exec_ok(NODE, &["sh", "-c", bed.prepare])
+        .map_err(text)?;
     let mut source = lab::cluster_toml(&lab.status().map_err(text)?);
-    let mut services: Vec<&str> = CASES.iter().map(|case| case.service).collect();
+    let mut services: Vec<&str> = bed.cases.iter().map(|case| case.service).collect();
     services.dedup();
     for service in services {
         source.push_str(&format!(
@@ -247,7 +274,7 @@ fn up() -> Result<Cluster, Failure> {
              restart = {{ times = 100, within = \"1h\" }}\n"
         ));
     }
-    source.push_str(&SERVICES.replace("EVERY", EVERY));
+    source.push_str(&bed.services.replace("EVERY", EVERY));
     lab::form(&lab, Some(&source)).map_err(text)?;
     let cluster = Cluster { lab };
     cluster.settle()?;

@@ -296,23 +296,15 @@ fn listener<'a>(
     spec.nodes.keys().find(|name| is_on(name))
 }
 
-/// Whether what is asked for lies on a mount of the cluster, where it can be seen only while
-/// that is mounted.
+/// Whether what is asked for lies on a mount of the cluster, or in a volume group of it, where
+/// it can be seen only while that is mounted or active.
 fn is_hidden(spec: &Spec, own: Option<&ResourceKind>, question: &Question) -> bool {
     let Some(path) = kinds::path_of(question) else {
         return false;
     };
     let services = spec.services.values();
-    let mut mounts = services
+    let mut kinds = services
         .flat_map(|service| &service.resources)
-        .filter_map(|resource| match &resource.kind {
-            ResourceKind::Mount(mount) if Some(&resource.kind) != own => {
-                Some(mount.target.as_str())
-            }
-            _other => None,
-        });
-    mounts.any(|target| {
-        let below = path.strip_prefix(target);
-        below.is_some_and(|rest| rest.starts_with('/'))
-    })
+        .map(|resource| &resource.kind);
+    kinds.any(|kind| Some(kind) != own && kinds::brings(kind, path))
 }

@@ -135,6 +135,32 @@ pub(super) fn program(argv: &[String], user: Option<String>) -> Question {
     Question::Program { path, user }
 }
 
+/// Whether a path is there only while a resource of this kind runs.
+pub(super) fn brings(kind: &ResourceKind, path: &str) -> bool {
+    let is_below = |directory: &str| {
+        let below = path.strip_prefix(directory);
+        below.is_some_and(|rest| rest.starts_with('/'))
+    };
+    match kind {
+        ResourceKind::Mount(mount) => is_below(&mount.target),
+        ResourceKind::VolumeGroup(group) => {
+            // The device mapper doubles the dashes of a name; two would be one in the name of
+            // another group.
+            let prefix = format!("/dev/mapper/{}-", group.name.replace('-', "--"));
+            let volume = path.strip_prefix(prefix.as_str());
+            is_below(&format!("/dev/{}", group.name))
+                || volume.is_some_and(|volume| !volume.starts_with('-'))
+        }
+        ResourceKind::Address(_)
+        | ResourceKind::Process(_)
+        | ResourceKind::Command(_)
+        | ResourceKind::Agent(_)
+        | ResourceKind::Systemd(_)
+        | ResourceKind::Route(_)
+        | ResourceKind::Export(_) => false,
+    }
+}
+
 /// The path that a question is about, if it is about one: what lies on a mount of the
 /// cluster can only be looked at while that is mounted.
 pub(super) fn path_of(question: &Question) -> Option<&str> {

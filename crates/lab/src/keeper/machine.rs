@@ -1,6 +1,7 @@
 //! One machine: a node or the client.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -14,9 +15,11 @@ use crate::janitor::Charge;
 use crate::layout::{CLIENT, WITNESS};
 use crate::namespaces::{self, Launch, MACHINE};
 use crate::protocol::{Boot, Daemon, DaemonKind, NodeStatus, Notice, Order, Pace, Power};
+use crate::server_off;
 
-/// A machine comes up in some ten milliseconds; on a loaded one, in a second.
-const UP_LIMIT: Duration = Duration::from_secs(10);
+/// A machine comes up in some ten milliseconds; on a loaded one, in a second; on one whose
+/// processor is made in software and loaded, in ten.
+const UP_LIMIT: Duration = Duration::from_secs(60);
 /// Killed processes end at once, unless the kernel holds them in a call that cannot be ended.
 const DOWN_LIMIT: Duration = Duration::from_secs(5);
 /// The first process of a machine answers at once, unless it stands still.
@@ -278,9 +281,19 @@ impl Keeper {
             return Ok(());
         };
         self.isolate(name)?;
+        let network = match server_off::may_run() {
+            true => Some(File::open(format!(
+                "/proc/{}/ns/net",
+                init.as_raw_nonzero()
+            ))?),
+            false => None,
+        };
         // Fails when the process has ended and waits for us.
         let _ = kill_process(init, Signal::KILL);
         namespaces::reap(init, DOWN_LIMIT)?;
+        if let Some(network) = network {
+            server_off::end(&network, DOWN_LIMIT)?;
+        }
         let before = std::mem::replace(&mut self.machine(name)?.state, State::Off);
         if let State::On { dog, .. } = before {
             // It may have ended by itself.
