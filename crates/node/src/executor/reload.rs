@@ -24,13 +24,21 @@ use super::roles::Lead;
 pub(super) struct Due {
     /// It has another description by now.
     pub changed: Option<Box<ResourceSpec>>,
+    /// The description that the reload which is out was given. Another change may come before
+    /// that has ended.
+    given: Option<Box<ResourceSpec>>,
     /// It is to read its own configuration again.
     pub asked: bool,
 }
 
 impl Due {
     fn is_something(&self) -> bool {
-        self.changed.is_some() || self.asked
+        self.changed.is_some() || self.given.is_some() || self.asked
+    }
+
+    /// What was given has not been taken over: it is as due as before, or something newer is.
+    fn take_back(&mut self, given: Option<Box<ResourceSpec>>) {
+        self.changed = self.changed.take().or(given);
     }
 }
 
@@ -49,11 +57,20 @@ pub(super) struct Reloads {
 
 impl LocalResource {
     /// What the operation is about, and by which description it is carried out.
-    pub fn meant_by(&self, verb: Verb) -> (ResourceSpec, Option<About>) {
-        match (verb, &self.due.changed) {
-            (Verb::Reload, Some(changed)) => ((**changed).clone(), Some(About::NewSettings)),
-            (_, _) => (self.spec.clone(), None),
+    pub fn meant_by(&mut self, verb: Verb) -> (ResourceSpec, Option<About>) {
+        if verb != Verb::Reload {
+            return (self.spec.clone(), None);
         }
+        self.due.given = self.due.changed.take();
+        match &self.due.given {
+            Some(given) => ((**given).clone(), Some(About::NewSettings)),
+            None => (self.spec.clone(), None),
+        }
+    }
+
+    /// The description by which it runs, or will once the reload that is out has ended.
+    fn described_by(&mut self) -> &mut ResourceSpec {
+        self.due.given.as_deref_mut().unwrap_or(&mut self.spec)
     }
 
     /// What became of a reload: its failure, where it runs on as it was.
@@ -63,20 +80,24 @@ impl LocalResource {
     ) -> (Absorbed, Option<ResourceFailure>) {
         let how = how_it_failed(&report, limit_of(self.spec.limits, Verb::Reload));
         let verb = Some(Verb::Reload);
+        let given = self.due.given.take();
         if self.state != ResourceState::Running {
             // It has failed by itself in the meantime.
+            self.due.take_back(given);
             return (Absorbed::Noted, None);
         }
         match report.outcome {
-            Outcome::Running | Outcome::Promoted => match self.due.changed.take() {
-                Some(changed) => self.spec = *changed,
+            Outcome::Running | Outcome::Promoted => match given {
+                Some(given) => self.spec = *given,
                 None => self.due.asked = false,
             },
             Outcome::Stopped => {
                 let how = "not running after its reload".to_string();
+                self.due.take_back(given);
                 self.fail(verb, how, report.output);
             }
-            Outcome::Failed(_) | Outcome::TimedOut if self.due.changed.is_some() => {
+            Outcome::Failed(_) | Outcome::TimedOut if given.is_some() => {
+                self.due.take_back(given);
                 self.fail(verb, how, report.output);
             }
             Outcome::Failed(_) | Outcome::TimedOut => {
@@ -97,7 +118,7 @@ impl LocalResource {
     pub fn renew_if_down(&mut self) {
         if self.state == ResourceState::Stopped && self.due.is_something() {
             let due = std::mem::take(&mut self.due);
-            if let Some(changed) = due.changed {
+            if let Some(changed) = due.changed.or(due.given) {
                 self.spec = *changed;
             }
         }
@@ -113,7 +134,11 @@ impl Local {
             ..Reloads::default()
         };
         for resource in &mut self.resources {
-            resource.due = Due::default();
+            let given = resource.due.given.take();
+            resource.due = Due {
+                given,
+                ..Due::default()
+            };
         }
     }
 
@@ -145,10 +170,10 @@ impl Local {
     /// Changes that do not concern what runs.
     fn note_changes(&mut self, service: &ServiceSpec) {
         for (resource, new) in self.described(service) {
-            if resource.state != ResourceState::Stopped
-                && renewal(&resource.spec, new) == Renewal::Noted
-            {
-                resource.spec = new.clone();
+            let is_stopped = resource.state == ResourceState::Stopped;
+            let by = resource.described_by();
+            if !is_stopped && renewal(by, new) == Renewal::Noted {
+                *by = new.clone();
             }
         }
     }
@@ -161,9 +186,10 @@ impl Local {
                 continue;
             }
             resource.due.asked |= is_asked;
-            resource.due.changed = match renewal(&resource.spec, new) {
+            let by = resource.described_by();
+            resource.due.changed = match renewal(by, new) {
                 Renewal::Noted => {
-                    resource.spec = new.clone();
+                    *by = new.clone();
                     None
                 }
                 Renewal::Reload => Some(Box::new(new.clone())),
