@@ -51,6 +51,9 @@ pub(super) struct Reloads {
     version: u64,
     /// The log does not show yet that it is over.
     is_open: bool,
+    /// Whether an earlier run of the daemon may have left one that failed: what has been made
+    /// from the live configuration has the settings of it.
+    is_doubted: bool,
     /// The first that did not do it, and runs on.
     failure: Option<ResourceFailure>,
 }
@@ -131,6 +134,7 @@ impl Local {
     pub fn doubt_reloads(&mut self, claim: &Claim) {
         self.reloads = Reloads {
             turn: claim.reload.done,
+            is_doubted: 0 < claim.reload.ordered,
             ..Reloads::default()
         };
         for resource in &mut self.resources {
@@ -155,6 +159,10 @@ impl Local {
             self.reloads.version = version;
             self.note_changes(service);
         }
+        let is_doubted = std::mem::take(&mut self.reloads.is_doubted);
+        if is_doubted && claim.made_from == version && !claim.reload.is_open() {
+            self.catch_up(service);
+        }
         if self.reloads.turn < claim.reload.ordered {
             self.reloads.turn = claim.reload.ordered;
             if claim.reload.is_open() {
@@ -174,6 +182,17 @@ impl Local {
             let by = resource.described_by();
             if !is_stopped && renewal(by, new) == Renewal::Noted {
                 *by = new.clone();
+            }
+        }
+    }
+
+    /// What was to be reloaded by an earlier run, and was not.
+    fn catch_up(&mut self, service: &ServiceSpec) {
+        for (resource, new) in self.described(service) {
+            if resource.state != ResourceState::Stopped
+                && renewal(&resource.spec, new) == Renewal::Reload
+            {
+                resource.due.changed = Some(Box::new(new.clone()));
             }
         }
     }
