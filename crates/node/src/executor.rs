@@ -526,10 +526,17 @@ impl Executor {
             }
             let seen = state.seen().services.get(name);
             let is_marked = seen.is_some_and(|seen| seen.strays.get(me.0) == Some(&me.1));
+            let claim = seen.and_then(|seen| seen.claim.as_ref());
+            let is_held = claim.is_some_and(|claim| (&claim.node, claim.boot) == me);
+            let has = match (is_held, is_marked) {
+                (_, true) => passage::Has::Mark,
+                (true, false) => passage::Has::Claim,
+                (false, false) => passage::Has::Nothing,
+            };
             if local.resources.is_empty() {
                 local.take_spec(spec.service_of(name), node, now);
             }
-            local.follow_passage(found, is_marked);
+            local.follow_passage(found, has);
         }
     }
 

@@ -65,6 +65,17 @@ pub(super) enum End {
     Target,
 }
 
+/// What an end of a migration has in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Has {
+    /// The claim.
+    Claim,
+    /// None, and still something to clear away.
+    Mark,
+    /// Neither.
+    Nothing,
+}
+
 /// The next operation of a service that is in a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
@@ -131,9 +142,8 @@ impl Local {
         self.peer = Some(peer(migration, end));
     }
 
-    /// Takes note of how far the migration is. `is_marked` says that this end has no claim and
-    /// still has to clear away.
-    pub fn follow_passage(&mut self, found: Option<(&Migration, End)>, is_marked: bool) {
+    /// Takes note of how far the migration is, and of what this end has in the log.
+    pub fn follow_passage(&mut self, found: Option<(&Migration, End)>, has: Has) {
         let Some((migration, end)) = found else {
             // It is over. What was expected has not come, or was cleared away.
             self.passage = Passage::Stays;
@@ -152,8 +162,11 @@ impl Local {
             (MigrationStage::Leaving, End::Source) => self.follow_leave(begun),
             (MigrationStage::Arriving, End::Target) => self.follow_arrival(begun),
             (MigrationStage::Arriving, End::Source) => {}
-            (MigrationStage::Clearing | MigrationStage::CalledOff, _) if is_marked => {
+            (MigrationStage::Clearing | MigrationStage::CalledOff, _) if has == Has::Mark => {
                 self.clear(begun);
+            }
+            (MigrationStage::CalledOff, End::Target) if has == Has::Claim => {
+                self.give_up_arrival(begun);
             }
             (MigrationStage::CalledOff, End::Source) => self.stay(begun),
             (MigrationStage::Clearing, _) | (MigrationStage::CalledOff, End::Target) => {
@@ -215,6 +228,14 @@ impl Local {
             if resource.state == ResourceState::Stopped {
                 resource.state = ResourceState::Stopping;
             }
+        }
+    }
+
+    /// What was handed over here shall not run after all. What this run has taken in it knows the
+    /// state of. Else all came while this node was behind the log: it is here, and nothing tells.
+    fn give_up_arrival(&mut self, begun: u64) {
+        if self.passage != Passage::Takes(begun) {
+            self.clear(begun);
         }
     }
 

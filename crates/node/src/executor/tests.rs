@@ -614,3 +614,28 @@ fn what_came_alive_and_was_stopped_for_want_of_a_lease_is_not_started_beside_its
     }
     assert_eq!(hands.reports.last(), Some(&Report::Stopped));
 }
+
+#[test]
+fn what_came_while_this_node_was_behind_the_log_and_shall_not_run_is_stopped_for_certain() {
+    let (mut state, index, told) = handed_over();
+    let mut hands = Hands::new();
+    hands.find_nothing(&state);
+    applied(&mut state, index + 1, told);
+    let revoke = Command::Revoke {
+        service: name("web"),
+        epoch: ClaimEpoch(index + 1),
+        plan: PlanId(12),
+        because: Reason::ShouldRun,
+        bar: model::command::BarNode::No,
+    };
+    applied(&mut state, index + 2, revoke);
+    // Both at once: this run never saw that it should take anything in.
+    hands.executor.advance(&state, index + 2, Instant(1));
+    let stop = hands.operations().remove(0);
+    assert_eq!(stop.verb, Verb::Stop);
+    assert_ne!(hands.reports.last(), Some(&Report::Stopped));
+    hands.answer(&stop, Outcome::Stopped);
+    hands.executor.advance(&state, index + 2, Instant(2));
+    assert!(hands.told().is_empty(), "it is stopped once");
+    assert_eq!(hands.reports.last(), Some(&Report::Stopped));
+}
