@@ -178,22 +178,30 @@ impl Local {
     /// The hand-over was given up, and the claim is still here. What an earlier run of the
     /// daemon was clearing away, and nobody finds any more, is stopped for certain.
     fn stay(&mut self, begun: u64) {
-        let was_interrupted = self.passage == Passage::Interrupted(begun);
+        if self.passage == Passage::Interrupted(begun) {
+            self.doubt_the_gone();
+        }
         self.passage = Passage::Stays;
+    }
+
+    /// What an earlier run of the daemon was handing over and nobody finds here has left
+    /// something behind: it counts as up until a stop has ended.
+    fn doubt_the_gone(&mut self) {
         let is_gone = |resource: &&mut LocalResource| resource.state == ResourceState::Stopped;
-        if was_interrupted && let Some(resource) = self.resources.first_mut().filter(is_gone) {
-            resource.fail(
-                Some(Verb::MigrateTo),
-                INTERRUPTED.to_string(),
-                String::new(),
-            );
+        if let Some(resource) = self.resources.first_mut().filter(is_gone) {
+            let how = INTERRUPTED.to_string();
+            resource.fail(Some(Verb::MigrateTo), how, String::new());
         }
     }
 
     fn follow_leave(&mut self, begun: u64) {
         let failure = match &self.passage {
             Passage::Leaves(of, _) if *of == begun => return,
-            Passage::Interrupted(of) if *of == begun => self.failure_of(INTERRUPTED),
+            Passage::Interrupted(of) if *of == begun => {
+                // Also where the service shall stop by now, and nobody asks how the move went.
+                self.doubt_the_gone();
+                self.failure_of(INTERRUPTED)
+            }
             _another_or_none => self.failed(),
         };
         let leave = failure.map_or(Leave::Due, Leave::Failed);
