@@ -191,7 +191,10 @@ pub(super) async fn run_beside(shared: &Arc<Shared>, beside: Beside, limit: Dura
         printed: &printed,
         how: &match &run {
             Run::Ended(ended) => format!("{program}: {ended}"),
-            Run::TimedOut => format!("{program}: ended after {limit:?}"),
+            Run::TimedOut => {
+                let limit = model::duration::format(limit);
+                format!("{program}: ended after {limit}")
+            }
             Run::NotStarted(error) => format!("{program}: {}", chain(error)),
         },
         took: began.elapsed(),
