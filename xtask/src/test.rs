@@ -85,6 +85,17 @@ pub fn run(arguments: &TestArguments) -> Result<(), Failure> {
     report.step("simulator, fresh seeds", || {
         crate::sim::play(&["--seeds", "1000", "--fresh", "--twice"])
     });
+    report.step("planner's speed, in proportion", || {
+        let example = [
+            "run",
+            "--quiet",
+            "--release",
+            "--locked",
+            "--package",
+            "planner",
+        ];
+        run_cargo(&[&example[..], &["--example", "speed", "--", "--guard"]].concat())
+    });
     // A build of its own: what the seeds above played has no defects in it, and none planted.
     report.step("simulator, planted defects", || {
         crate::sim::play(&["--plant", "all"])

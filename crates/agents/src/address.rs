@@ -13,12 +13,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::cards::Carriers;
-use crate::context::{Context, Done, chain};
+use crate::context::{ASK_AGAIN, Context, Done, chain};
 use crate::record::Trace;
-
-/// Before the kernel is asked again after it did not answer: it is overloaded, or out of
-/// memory.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long an address is asked for on a card that takes over: its neighbours answer within
 /// milliseconds, and its clients wait.

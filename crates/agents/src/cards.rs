@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use host::gateways::{Route, prepare_card};
 use host::neighbours::Announcer;
@@ -18,13 +17,10 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::context::{Shared, chain};
+use crate::context::{ASK_AGAIN, Shared, chain};
 
 /// The card that carries each network.
 pub(crate) type Carriers = BTreeMap<NetworkName, CardName>;
-
-/// Before the kernel is asked again after it did not answer.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The task that looks after them; it ends with this.
 pub(crate) struct OwnAddresses {

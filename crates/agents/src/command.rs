@@ -1,5 +1,6 @@
 //! Commands: three programs that start, stop and tell the state. Nothing goes through a shell.
 
+use std::path::Path;
 use std::time::Duration;
 
 use host::cgroup::Watch;
@@ -8,6 +9,7 @@ use model::operation::{Operation, Outcome, Verb};
 use model::spec::CommandSpec;
 use tokio::time::{sleep, timeout};
 
+use crate::change;
 use crate::context::{Context, Done, MARKER};
 use crate::handover;
 use crate::log;
@@ -78,12 +80,11 @@ pub(crate) async fn operate(
             handover::hand_over(context, operation, spec).await
         }
         Verb::MigrateFrom => handover::take_in(context, operation, spec, held).await,
+        Verb::Probe if cannot_be_here(context, spec) => {
+            let text = format!("there is no program {}\n", spec.status[0]);
+            Done::from(Outcome::Stopped).with_output(text)
+        }
         Verb::Probe | Verb::Status => {
-            if operation.verb == Verb::Probe
-                && let Err(how) = role::end_orphan(context).await
-            {
-                return Done::failed(how);
-            }
             let done = status(context, spec, operation.limit).await;
             if !is_up(&done.outcome) {
                 *held = None;
@@ -101,6 +102,14 @@ pub(crate) async fn operate(
         Verb::Promote | Verb::Demote => role::change(context, operation, spec).await,
         _other => Done::unknown(operation),
     }
+}
+
+/// What cannot be asked for here was never started here: its program is missing, and nothing is
+/// written down of it.
+fn cannot_be_here(context: &Context, spec: &CommandSpec) -> bool {
+    let program = spec.status.first().map(Path::new);
+    let is_missing = program.is_some_and(|path| path.is_absolute() && !path.exists());
+    is_missing && context.shared.records.read(&context.address).is_none()
 }
 
 /// Whether it runs, in whatever role.
@@ -140,6 +149,9 @@ async fn start(
     let found = status(context, spec, limit).await;
     if is_up(&found.outcome) {
         context.log.line("runs already: adopted");
+        if let Err(error) = context.record(operation, Trace::Up) {
+            tracing::warn!(resource = %context.address, %error, "cannot write its record");
+        }
         *held = Some(Running::new(context));
         return found;
     }
@@ -149,7 +161,7 @@ async fn start(
     let marker = format!("{}{}", context.marker(), operation.epoch);
     let mut launch = launch(context, &spec.start, "start").variable(MARKER, marker);
     launch.cgroup = context.cgroup();
-    let (run, output) = run(context, launch, operation.limit).await;
+    let (run, output) = change::run(context, launch, operation.limit).await;
     let outcome = match run {
         Run::Ended(Ended::Exited(0)) => Outcome::Running,
         Run::Ended(other) => Outcome::Failed(format!("start: {other}")),
@@ -252,7 +264,7 @@ async fn ask_to_stop(
 
 async fn stop_once(context: &Context, spec: &CommandSpec, limit: Duration) -> Result<(), String> {
     let launch = launch(context, &spec.stop, "stop");
-    match run(context, launch, limit).await.0 {
+    match change::run(context, launch, limit).await.0 {
         Run::Ended(Ended::Exited(0)) => Ok(()),
         Run::Ended(other) => Err(format!("stop: {other}")),
         Run::TimedOut => Err(format!("stop: not done within {limit:?}")),
@@ -276,7 +288,7 @@ async fn is_stopped(context: &Context, spec: &CommandSpec, limit: Duration) -> R
     Err(found)
 }
 
-/// Runs a program to its end, or TERM and KILL to its process group at its limit. What it
+/// Runs a program that asks to its end, or TERM and KILL to its process group at its limit. What it
 /// prints goes into the log; its end is returned too.
 pub(crate) async fn run(context: &Context, launch: Launch, limit: Duration) -> (Run, String) {
     let path = context.log.log_path();

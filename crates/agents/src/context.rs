@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use host::cgroup::{Cgroup, CgroupRoot};
 use host::netlink::Netlink;
@@ -20,6 +21,10 @@ use crate::systemd::Bus;
 /// Variable in the environment of what we start, which tells whose it is:
 /// `SERVICE/RESOURCE:EPOCH`.
 pub(crate) const MARKER: &str = "MAINSTAY_RESOURCE";
+
+/// Before the kernel, or the bus, is asked again after it did not answer: not knowing is no
+/// failure of what is watched.
+pub(crate) const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What all resources of this node share.
 pub(crate) struct Shared {

@@ -17,7 +17,7 @@ use model::operation::{Operation, Outcome, Verb};
 use model::spec::ExportSpec;
 use tokio::time::{sleep, timeout};
 
-use crate::context::{Context, Done};
+use crate::context::{ASK_AGAIN, Context, Done};
 use crate::outside;
 use crate::record::Trace;
 
@@ -25,8 +25,6 @@ use crate::record::Trace;
 const TABLE_DIRECTORY: &str = "/var/lib/nfs";
 /// The table: `DIRECTORY CLIENT(OPTIONS)`, one a line.
 const TABLE: &str = "/var/lib/nfs/etab";
-/// Before the table is read again that could not be read.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// An export that is in the table and watched.
 pub(crate) struct Held {

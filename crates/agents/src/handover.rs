@@ -11,7 +11,8 @@ use model::operation::{About, Operation, Outcome};
 use model::spec::{CommandSpec, MigrationCommands};
 use tokio::time::{Instant, sleep};
 
-use crate::command::{Run, Running, launch, run, status};
+use crate::change;
+use crate::command::{Run, Running, launch, status};
 use crate::context::{Context, Done, MARKER};
 use crate::members::signal_all;
 use crate::record::Trace;
@@ -41,7 +42,7 @@ pub(crate) async fn hand_over(
     let launch = launch(context, &migration.to, "migrate-to")
         .variable(PEER, peer)
         .variable(HANDOVER, context.marker());
-    let (run, output) = run(context, launch, operation.limit).await;
+    let (run, output) = change::run(context, launch, operation.limit).await;
     let outcome = match run {
         Run::Ended(Ended::Exited(0)) => match end_leftovers(context).await {
             Ok(()) => Outcome::Stopped,
@@ -74,7 +75,7 @@ pub(crate) async fn take_in(
         .variable(PEER, peer)
         .variable(MARKER, marker);
     launch.cgroup = context.cgroup();
-    let (run, output) = run(context, launch, operation.limit).await;
+    let (run, output) = change::run(context, launch, operation.limit).await;
     let outcome = match run {
         // The status program alone knows what has come.
         Run::Ended(Ended::Exited(0)) => {

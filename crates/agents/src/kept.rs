@@ -104,7 +104,9 @@ pub(crate) fn sweep(log_dir: &Path, known: &BTreeSet<ServiceName>, kept_for: Dur
         let name = directory.file_name().into_string().ok();
         let service = name.and_then(|name| ServiceName::new(name).ok());
         let is_unknown = service.is_some_and(|service| !known.contains(&service));
-        if is_directory && is_unknown && is_older(&directory.path(), kept_for) {
+        // What was only looked for on this node has printed nothing.
+        let was_empty = || std::fs::remove_dir(directory.path()).is_ok();
+        if is_directory && is_unknown && !was_empty() && is_older(&directory.path(), kept_for) {
             match std::fs::remove_dir_all(directory.path()) {
                 Ok(()) => tracing::info!(
                     "{} is removed: older than {kept_for:?}, and of no service",
@@ -151,13 +153,14 @@ mod tests {
         age("old", 25);
         age("new", 1);
         age("known", 25);
+        std::fs::create_dir_all(directory.path().join("empty")).unwrap();
         sweep(
             directory.path(),
             &BTreeSet::from([name("known")]),
             Duration::from_secs(24 * 3600),
         );
         let left = |service: &str| directory.path().join(service).exists();
-        assert!(!left("old") && left("new") && left("known"));
+        assert!(!left("old") && left("new") && left("known") && !left("empty"));
         assert_eq!(
             Kept::new(directory.path(), &name("new")).resources(),
             BTreeSet::from([ResourceName::new("web").unwrap()])

@@ -15,7 +15,9 @@
 
 mod address;
 mod agents;
+mod awaited;
 mod cards;
+mod change;
 pub mod checks;
 mod command;
 mod context;
@@ -27,6 +29,7 @@ mod kept;
 mod log;
 mod members;
 mod mount;
+mod note;
 pub mod ocf;
 mod outside;
 mod process;

@@ -118,8 +118,9 @@ pub(crate) fn signal_all(members: &[Stat], signal: i32) {
 }
 
 /// Ends a process that leads a session, and all in that session: TERM, and after `grace`
-/// KILL, and `grace` again for that to work.
-pub(crate) async fn end_session(leader: &Process, grace: Duration) {
+/// KILL, and `grace` again for that to work. Returns who is left even so: a process that waits
+/// for a disk ends when the disk has answered, and does until then what it was about to do.
+pub(crate) async fn end_session(leader: &Process, grace: Duration) -> Vec<Stat> {
     let session = leader.pid();
     // Seen before its leader is taken note of: from then on the number may be given away.
     let mut known = in_session(session);
@@ -132,8 +133,9 @@ pub(crate) async fn end_session(leader: &Process, grace: Duration) {
     }
     let left = wait_for_none(Look::Known(&known), until - Instant::now()).await;
     signal_all(&left, libc::SIGKILL);
-    wait_for_none(Look::Known(&left), grace).await;
+    let left = wait_for_none(Look::Known(&left), grace).await;
     let _ = timeout(grace, leader.ended()).await;
+    left
 }
 
 fn in_session(session: i32) -> Vec<Stat> {

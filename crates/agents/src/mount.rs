@@ -13,10 +13,12 @@ use host::mounts::{self, Mounted, Options, Watch};
 use host::process::{self, Ended, Stat};
 use model::operation::{Operation, Outcome, Verb};
 use model::spec::{FsckPolicy, MountSource, MountSpec};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::command::{Run, run};
-use crate::context::{Context, Done, MARKER};
+use crate::change;
+use crate::command::Run;
+use crate::context::{ASK_AGAIN, Context, Done, MARKER};
 use crate::members::{self, signal_all};
 use crate::outside;
 use crate::program::Launch;
@@ -28,8 +30,6 @@ const SETTLE_LIMIT: Duration = Duration::from_millis(200);
 const PAUSE_FIRST: Duration = Duration::from_millis(1);
 /// Long enough not to be felt as load, short enough not to be felt as delay.
 const PAUSE_MAX: Duration = Duration::from_millis(20);
-/// Before the kernel is asked again after it did not answer.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// Mounts one upon the other on one directory; more than these are somebody's accident.
 const STACK_MAX: usize = 8;
 
@@ -63,6 +63,31 @@ impl Held {
             }
             self.doubt = true;
         }
+    }
+}
+
+/// A mount that the kernel was asked for. A disk that hangs keeps it for as long as it likes, and
+/// nobody can call it off: until it has answered, what is not mounted may be at any moment.
+#[derive(Default)]
+pub(crate) struct Underway(Option<JoinHandle<io::Result<()>>>);
+
+impl Underway {
+    async fn begin(
+        &mut self,
+        act: impl FnOnce() -> io::Result<()> + Send + 'static,
+    ) -> io::Result<()> {
+        self.0 = Some(tokio::task::spawn_blocking(act));
+        self.over().await
+    }
+
+    /// Waits for its answer, also of one that an earlier operation has given up.
+    async fn over(&mut self) -> io::Result<()> {
+        let Some(task) = &mut self.0 else {
+            return Ok(());
+        };
+        let answer = task.await;
+        self.0 = None;
+        answer.map_err(io::Error::other)?
     }
 }
 
@@ -157,12 +182,16 @@ pub(crate) async fn operate(
     context: &Context,
     operation: &Operation,
     spec: &MountSpec,
-    held: &mut Option<Held>,
+    (held, underway): (&mut Option<Held>, &mut Underway),
 ) -> Done {
     let act = async {
+        if let Err(error) = underway.over().await {
+            let line = format!("the mount that took too long has failed: {error}");
+            context.log.line(&line);
+        }
         match operation.verb {
             Verb::Probe | Verb::Status => look(context, spec, held).await,
-            Verb::Start => start(context, operation, spec, held).await,
+            Verb::Start => start(context, operation, spec, (held, underway)).await,
             Verb::Stop => {
                 *held = None;
                 stop(context, operation, spec).await
@@ -210,7 +239,7 @@ async fn start(
     context: &Context,
     operation: &Operation,
     spec: &MountSpec,
-    held: &mut Option<Held>,
+    (held, underway): (&mut Option<Held>, &mut Underway),
 ) -> io::Result<Done> {
     let before = look(context, spec, held).await?;
     match before.outcome {
@@ -227,7 +256,8 @@ async fn start(
     match &spec.source {
         MountSource::Bind { path } => {
             let (source, shown) = (PathBuf::from(path), format!("{path} on {}", spec.target));
-            if let Err(error) = blocking(move || mounts::bind(&source, &target, &options)).await {
+            let act = move || mounts::bind(&source, &target, &options);
+            if let Err(error) = underway.begin(act).await {
                 return Ok(Done::failed(format!("cannot bind {shown}: {error}")));
             }
         }
@@ -239,7 +269,7 @@ async fn start(
         MountSource::Tmpfs { size } => {
             let options = options.with(&format!("size={size}"));
             let act = move || mounts::mount(Path::new("tmpfs"), &target, "tmpfs", &options);
-            if let Err(error) = blocking(act).await {
+            if let Err(error) = underway.begin(act).await {
                 let target = &spec.target;
                 return Ok(Done::failed(format!(
                     "cannot mount memory on {target}: {error}"
@@ -257,7 +287,7 @@ async fn start(
             let (kind, shown) = (filesystem.clone(), format!("{path} on {}", spec.target));
             // `attached` is held until the mount itself holds the device.
             let act = move || mounts::mount(&attached.path, &target, &kind, &options);
-            if let Err(error) = blocking(act).await {
+            if let Err(error) = underway.begin(act).await {
                 return Ok(Done::failed(format!("cannot mount {shown}: {error}")));
             }
         }
@@ -332,7 +362,7 @@ async fn check(
     argv.push(&device);
     let argv: Vec<String> = argv.into_iter().map(str::to_owned).collect();
     let launch = Launch::new(&argv, context.log.log_path());
-    let (ended, output) = run(context, launch, operation.limit).await;
+    let (ended, output) = change::run(context, launch, operation.limit).await;
     let done = match ended {
         Run::Ended(Ended::Exited(0 | 1)) => return None,
         Run::Ended(how) => Done::failed(format!("fsck of {device}: {how}: not mounted")),

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::command::{Run, run};
+use crate::change;
+use crate::command::Run;
 use crate::context::{Context, chain};
 use crate::program::{Launch, PATH};
 
@@ -30,7 +31,8 @@ pub(crate) fn find(name: &str, package: &str) -> Result<String, String> {
 /// How it ended, in words.
 pub(crate) async fn act(context: &Context, argv: &[String], limit: Duration) -> Result<(), String> {
     let name = short(argv);
-    let (ended, output) = run(context, Launch::new(argv, context.log.log_path()), limit).await;
+    let (ended, output) =
+        change::run(context, Launch::new(argv, context.log.log_path()), limit).await;
     match ended {
         Run::Ended(host::process::Ended::Exited(0)) => Ok(()),
         Run::Ended(how) => match output.trim().lines().next_back() {

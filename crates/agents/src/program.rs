@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::awaited::{Starter, awaited};
 use host::account::Account;
 use host::cgroup::Cgroup;
 use host::process::Process;
@@ -34,6 +35,9 @@ pub(crate) enum LaunchError {
     /// The thread that started it broke.
     #[error("starting it was interrupted")]
     Interrupted(#[source] tokio::task::JoinError),
+    /// Nobody waits for it any more.
+    #[error("it would have started too late")]
+    TooLate,
 }
 
 /// A program that is about to be started.
@@ -70,14 +74,29 @@ impl Launch {
         self
     }
 
-    /// Starts it, on a thread where waiting for a disk or a directory service is allowed.
+    /// Starts it, on a thread where waiting for a disk or a directory service is allowed. When
+    /// this is dropped meanwhile, it does not start, or is ended at once.
     pub(crate) async fn launch(self) -> Result<Process, LaunchError> {
-        tokio::task::spawn_blocking(move || self.launch_blocking())
-            .await
-            .map_err(LaunchError::Interrupted)?
+        self.launch_and(|_| ()).await
     }
 
-    fn launch_blocking(mut self) -> Result<Process, LaunchError> {
+    /// As [`Self::launch`]; `then` comes at once, before anybody can have heard of the start.
+    pub(crate) async fn launch_and(
+        self,
+        then: impl FnOnce(&Process) + Send + 'static,
+    ) -> Result<Process, LaunchError> {
+        let (waiter, starter) = awaited();
+        let begun = tokio::task::spawn_blocking(move || {
+            let process = self.launch_blocking(&starter)?;
+            then(&process);
+            starter.started(process);
+            Ok::<_, LaunchError>(())
+        });
+        begun.await.map_err(LaunchError::Interrupted)??;
+        waiter.take().ok_or(LaunchError::TooLate)
+    }
+
+    fn launch_blocking(mut self, starter: &Starter) -> Result<Process, LaunchError> {
         let find = |user: &String| {
             Account::find(user).map_err(|source| LaunchError::Account {
                 user: user.clone(),
@@ -104,6 +123,9 @@ impl Launch {
                 })?)
             }
         };
+        if !starter.is_awaited() {
+            return Err(LaunchError::TooLate);
+        }
         Ok(spawn(&Program {
             argv: &self.argv,
             environment: &self.environment,

@@ -5,7 +5,8 @@ use model::operation::{About, Operation, Outcome};
 use model::reload::{ProcessReload, Signal};
 use model::spec::{CommandSpec, ProcessSpec};
 
-use crate::command::{self, Run, launch, run};
+use crate::change;
+use crate::command::{self, Run, launch};
 use crate::context::{Context, Done, chain};
 use crate::process::{Running, adopt};
 use crate::program::Launch;
@@ -75,7 +76,7 @@ fn wanted<'a, T>(operation: &Operation, way: Option<&'a T>) -> Option<&'a T> {
 }
 
 async fn told(context: &Context, operation: &Operation, launch: Launch) -> Done {
-    let (run, output) = run(context, launch, operation.limit).await;
+    let (run, output) = change::run(context, launch, operation.limit).await;
     let outcome = match run {
         Run::Ended(Ended::Exited(0)) => Outcome::Running,
         Run::Ended(other) => Outcome::Failed(format!("reload: {other}")),

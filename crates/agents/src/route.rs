@@ -1,7 +1,5 @@
 //! Routes: added, watched, removed through the kernel's routing socket.
 
-use std::time::Duration;
-
 use host::netlink::{LinkState, NetlinkError};
 use host::routes::{Route, Routes};
 use ipnet::IpNet;
@@ -9,11 +7,8 @@ use model::operation::{Operation, Outcome, Verb};
 use model::spec::RouteSpec;
 use tokio::time::{sleep, timeout};
 
-use crate::context::{Context, Done, chain};
+use crate::context::{ASK_AGAIN, Context, Done, chain};
 use crate::record::Trace;
-
-/// Before the kernel is asked again after it did not answer.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// IPv6 routes without a metric get this one from the kernel.
 const METRIC_OF_IPV6: u32 = 1024;

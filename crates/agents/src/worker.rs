@@ -12,7 +12,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::context::{Context, Done};
-use crate::{Event, address, command, export, mount, ocf, process, route, systemd, volume_group};
+use crate::{
+    Event, address, change, command, export, mount, ocf, process, route, systemd, volume_group,
+};
 
 /// What is known to be up, and is watched.
 #[derive(Default)]
@@ -61,6 +63,7 @@ pub(crate) struct Worker {
     orders: mpsc::Receiver<Operation>,
     stops: Stops,
     held: Held,
+    mounting: mount::Underway,
     /// Of the latest operation.
     epoch: ClaimEpoch,
     /// The command, and the limit of its status, for when its processes end by themselves.
@@ -76,6 +79,7 @@ impl Worker {
             orders,
             stops,
             held: Held::default(),
+            mounting: mount::Underway::default(),
             epoch: ClaimEpoch::default(),
             command: None,
             agent: None,
@@ -163,6 +167,11 @@ impl Worker {
     }
 
     async fn act(&mut self, operation: &Operation) -> Done {
+        if (operation.verb.changes() || operation.verb == Verb::Probe)
+            && let Err(how) = change::end_left(&self.context).await
+        {
+            return Done::failed(how);
+        }
         let (context, held) = (&self.context, &mut self.held);
         match &operation.spec.kind {
             ResourceKind::Process(spec) => {
@@ -177,7 +186,8 @@ impl Worker {
                 address::operate(context, operation, spec, &mut held.address).await
             }
             ResourceKind::Mount(spec) => {
-                mount::operate(context, operation, spec, &mut held.mount).await
+                let held = (&mut held.mount, &mut self.mounting);
+                mount::operate(context, operation, spec, held).await
             }
             ResourceKind::Agent(spec) => {
                 let limit = operation.spec.limits.status;

@@ -2,10 +2,14 @@
 
 mod common;
 
+use std::path::Path;
 use std::time::Duration;
 
 use agents::Event;
-use common::{Grouping, Node, eventually, failed, on_own_node, resource, strings};
+use common::{
+    Frozen, Grouping, Node, eventually, failed, killed_in_the_midst, on_own_node, resource,
+    running, strings,
+};
 use model::operation::{Outcome, Verb};
 use model::spec::{CommandSpec, ResourceKind, ResourceSpec};
 
@@ -42,10 +46,40 @@ fn story(name: &str, story: impl AsyncFn(&mut Node)) {
     });
 }
 
-fn running(name: &str) -> usize {
-    let all = host::process::all();
-    let lines = all.iter().map(|stat| host::process::command_line(stat.pid));
-    lines.filter(|line| line == name).count()
+/// Whether the note of a change names the number of its program.
+fn is_noted(node: &Node, spec: &ResourceSpec) -> bool {
+    let service = common::address_of(spec).service;
+    let logs = node.dir.join("log").join(service.as_str());
+    let note = logs.join(format!("{}.change", spec.name));
+    std::fs::read_to_string(note).is_ok_and(|text| text.contains(' '))
+}
+
+/// Also one whose environment says nothing any more, by which it could be known.
+#[test]
+fn a_start_that_outlives_its_daemon_is_ended_before_the_state_is_told() {
+    let name = "a_start_that_outlives_its_daemon_is_ended_before_the_state_is_told";
+    on_own_node(name, async || {
+        for then in [Verb::Probe, Verb::Start, Verb::Stop] {
+            let dir = tempfile::tempdir().unwrap();
+            let spec = killed_in_the_midst(dir.path(), async |node: &mut Node| {
+                let [start, stop, status] = BY_FILE;
+                let slow = format!("exec env -i /bin/sleep 4717; {start}");
+                let began = command(node, &slow, stop, status);
+                node.order(Verb::Start, &began, &[]);
+                eventually("it starts", || running("/bin/sleep 4717") == 1).await;
+                // Only by its number can it be found, which is noted right after its start.
+                eventually("it is noted", || is_noted(node, &began)).await;
+                command(node, start, stop, status)
+            });
+            let mut next = Node::new(dir.path(), Grouping::Session);
+            let wanted = match then {
+                Verb::Start => Outcome::Running,
+                _probe_or_stop => Outcome::Stopped,
+            };
+            assert_eq!(next.outcome(then, &spec).await, wanted, "{then}");
+            assert_eq!(running("/bin/sleep 4717"), 0, "{then}");
+        }
+    });
 }
 
 #[test]
@@ -287,4 +321,65 @@ fn operations_on_one_resource_are_done_in_order_and_too_many_are_refused() {
         assert!(done.iter().all(|report| report.outcome == Outcome::Stopped));
         assert!(done.is_sorted_by_key(|report| report.id), "{done:?}");
     });
+}
+
+/// A program in the midst of a call that waits for its disk cannot be ended; what it has asked
+/// for comes about when the disk answers.
+#[test]
+fn a_start_that_not_even_kill_ends_does_not_count_as_stopped() {
+    if !common::is_real_root() {
+        return println!("loop devices need root");
+    }
+    let name = "a_start_that_not_even_kill_ends_does_not_count_as_stopped";
+    on_own_node(name, async || {
+        let dir = tempfile::tempdir().unwrap();
+        let mut node = Node::new(dir.path(), Grouping::Session);
+        let frozen = Frozen::new(&node);
+        let target = node.dir.join("target").to_str().unwrap().to_owned();
+        std::fs::create_dir(&target).unwrap();
+        let start = format!("mount -o loop {} {target}; echo never here", frozen.image);
+        let stop = format!("! mountpoint -q {target} || umount {target}");
+        let status = format!("mountpoint -q {target} || exit 3");
+        let mut spec = command(&node, &start, &stop, &status);
+        spec.limits.start = Duration::from_millis(500);
+        spec.limits.stop = Duration::from_secs(20);
+        assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::TimedOut);
+        assert_ne!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
+        // Nor for the next daemon.
+        let mut next = Node::new(&node.dir, Grouping::Session);
+        for verb in [Verb::Probe, Verb::Stop] {
+            let Outcome::Failed(how) = next.outcome(verb, &spec).await else {
+                panic!("{verb} is done though a mount is under way");
+            };
+            assert!(how.contains("does not end"), "{how}");
+        }
+        frozen.thaw();
+        assert_eq!(next.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
+        let mounted = || host::mounts::on(Path::new(&target)).unwrap().is_some();
+        assert!(!mounted());
+        assert_eq!(next.outcome(Verb::Probe, &spec).await, Outcome::Stopped);
+    });
+}
+
+/// A node without the program does not run it; where it was started, it may.
+#[test]
+fn what_is_not_installed_does_not_run_unless_it_was_started_here() {
+    story(
+        "what_is_not_installed_does_not_run_unless_it_was_started_here",
+        async |node| {
+            let program = node.dir.join("state");
+            let mut spec = command(node, "touch $D/up", "rm -f $D/up", "");
+            if let ResourceKind::Command(command) = &mut spec.kind {
+                command.status = vec![program.display().to_string()];
+            }
+            assert_eq!(node.outcome(Verb::Probe, &spec).await, Outcome::Stopped);
+            let script = format!("#!/bin/sh\ntest -e {}/up || exit 3\n", node.dir.display());
+            std::fs::write(&program, script).unwrap();
+            common::run("chmod", &["755", &program.display().to_string()]);
+            assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
+            std::fs::remove_file(&program).unwrap();
+            let outcome = node.outcome(Verb::Probe, &spec).await;
+            assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+        },
+    );
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Grouping, Node, eventually, failed, on_own_node, resource, strings};
+use common::{Grouping, Node, eventually, failed, on_own_node, resource, running, strings};
 use model::operation::{Outcome, Verb};
 use model::spec::{CommandSpec, MigrationCommands, ResourceKind, ResourceSpec};
 
@@ -24,12 +24,6 @@ fn guest(node: &Node, to: &str, from: &str) -> ResourceSpec {
         })),
     };
     resource("guest-1", ResourceKind::Command(spec))
-}
-
-fn running(name: &str) -> usize {
-    let all = host::process::all();
-    let lines = all.iter().map(|stat| host::process::command_line(stat.pid));
-    lines.filter(|line| line == name).count()
 }
 
 fn story(name: &str, story: impl AsyncFn(&mut Node)) {

@@ -2,11 +2,15 @@
 
 mod common;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use common::{Grouping, Node, eventually, failed, on_own_node, resource, run, script};
+use common::{
+    Frozen, Grouping, Node, eventually, failed, killed_in_the_midst, on_own_node, resource, run,
+    running, script,
+};
 use model::operation::{Outcome, Verb};
 use model::spec::{FsckPolicy, MountSource, MountSpec, ResourceKind, ResourceSpec};
 
@@ -262,6 +266,36 @@ fn a_file_system_that_cannot_be_mended_is_not_mounted() {
     );
 }
 
+/// Else it would write to a device that is mounted elsewhere by then.
+#[test]
+fn an_fsck_that_outlives_its_daemon_is_ended_before_it_counts_as_stopped() {
+    let name = "an_fsck_that_outlives_its_daemon_is_ended_before_it_counts_as_stopped";
+    on_own_node(name, async || {
+        let place = tempfile::tempdir().unwrap();
+        let slow = place.path().join("slow");
+        std::fs::write(&slow, "#!/bin/sh\nexec sleep 4716\n").unwrap();
+        let anybody = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&slow, anybody).unwrap();
+        run(
+            "mount",
+            &["--bind", slow.to_str().unwrap(), "/sbin/fsck.ext4"],
+        );
+        for then in [Verb::Probe, Verb::Stop] {
+            let dir = tempfile::tempdir().unwrap();
+            let spec = killed_in_the_midst(dir.path(), async |node: &mut Node| {
+                let (path, filesystem) = ("/dev/null".to_owned(), "ext4".to_owned());
+                let spec = mount(node, MountSource::Device { path, filesystem }, &[]);
+                node.order(Verb::Start, &spec, &[]);
+                eventually("it is checked", || running("sleep 4716") == 1).await;
+                spec
+            });
+            let mut next = Node::new(dir.path(), Grouping::Session);
+            assert_eq!(next.outcome(then, &spec).await, Outcome::Stopped, "{then}");
+            assert_eq!(running("sleep 4716"), 0, "{then}");
+        }
+    });
+}
+
 #[test]
 fn a_device_that_another_mount_namespace_keeps_is_told() {
     story(
@@ -332,5 +366,40 @@ fn a_network_file_system_needs_its_helper() {
         );
         assert_eq!(node.outcome(Verb::Start, &spec).await, failed(&called));
         run("/bin/umount", &["/usr/local/sbin"]);
+    });
+}
+
+#[test]
+fn a_mount_that_the_kernel_has_not_finished_does_not_count_as_stopped() {
+    if !common::is_real_root() {
+        return println!("loop devices need root");
+    }
+    let name = "a_mount_that_the_kernel_has_not_finished_does_not_count_as_stopped";
+    on_own_node(name, async || {
+        let dir = tempfile::tempdir().unwrap();
+        let mut node = Node::new(dir.path(), Grouping::Session);
+        let frozen = Frozen::new(&node);
+        let source = MountSource::Device {
+            path: frozen.image.clone(),
+            filesystem: "ext4".into(),
+        };
+        let mut spec = mount(&node, source, &[]);
+        let ResourceKind::Mount(of_kernel) = &mut spec.kind else {
+            unreachable!("it is a mount");
+        };
+        of_kernel.check = FsckPolicy::Never;
+        spec.limits.start = Duration::from_millis(300);
+        spec.limits.stop = Duration::from_millis(100);
+        spec.limits.status = Duration::from_millis(100);
+        assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::TimedOut);
+        assert!(!is_mounted(&node));
+        for verb in [Verb::Stop, Verb::Probe, Verb::Stop] {
+            assert_eq!(node.outcome(verb, &spec).await, Outcome::TimedOut, "{verb}");
+        }
+        frozen.thaw();
+        spec.limits.stop = Duration::from_secs(20);
+        assert_eq!(node.outcome(Verb::Stop, &spec).await, Outcome::Stopped);
+        assert!(!is_mounted(&node));
+        assert_eq!(node.outcome(Verb::Probe, &spec).await, Outcome::Stopped);
     });
 }

@@ -7,7 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{Grouping, Node, PATIENCE, eventually, failed, on_own_node, resource};
+use common::{
+    Grouping, Node, PATIENCE, eventually, failed, killed_in_the_midst, on_own_node, resource,
+    running,
+};
 use expect_test::{Expect, expect};
 use model::environment::{Fact, Question};
 use model::operation::{About, CopiesTold, Notice, NoticeTime, Outcome, Verb};
@@ -186,53 +189,41 @@ fn a_hanging_agent_is_ended_with_all_that_it_started() {
     );
 }
 
-fn running(name: &str) -> usize {
-    let all = host::process::all();
-    let lines = all.iter().map(|stat| host::process::command_line(stat.pid));
-    lines.filter(|line| line == name).count()
-}
-
-/// A daemon is killed in the middle of a promotion: nothing of it is dropped, and nobody drives it
-/// any more.
-fn killed_while_it_promotes(dir: &Path, agent: &str) -> ResourceSpec {
-    let (dir, agent) = (dir.to_owned(), agent.to_owned());
-    let daemon = std::thread::spawn(move || {
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = runtime.enable_all().build().unwrap();
-        let (node, spec) = runtime.block_on(async {
-            let mut node = Node::new(&dir, Grouping::Session);
-            let spec = write_agent(&node, &agent);
+fn killed_while_it(verb: Verb, dir: &Path) -> ResourceSpec {
+    let action = format!("{verb}) ");
+    let agent = BY_FILE.replace(&action, &format!("{action}sleep 4714; "));
+    killed_in_the_midst(dir, async move |node: &mut Node| {
+        let spec = write_agent(node, &agent);
+        if verb != Verb::Start {
             assert_eq!(node.outcome(Verb::Start, &spec).await, Outcome::Running);
-            node.order(Verb::Promote, &spec, &[]);
-            eventually("it promotes", || running("sleep 4714") == 1).await;
-            (node, spec)
-        });
-        std::mem::forget((node, runtime));
+        }
+        node.order(verb, &spec, &[]);
+        eventually("it is at work", || running("sleep 4714") == 1).await;
         spec
-    });
-    daemon.join().unwrap()
+    })
 }
 
+/// Else it could bring up here what was started elsewhere meanwhile, or end what was started
+/// since.
 #[test]
-fn a_promotion_that_outlives_its_daemon_is_ended_before_the_role_is_told() {
-    let name = "a_promotion_that_outlives_its_daemon_is_ended_before_the_role_is_told";
+fn a_change_that_outlives_its_daemon_is_ended_before_anything_is_believed() {
+    let name = "a_change_that_outlives_its_daemon_is_ended_before_anything_is_believed";
     on_own_node(name, async || {
-        for then in [Verb::Probe, Verb::Demote, Verb::Stop] {
+        for (begun, then, wanted) in [
+            (Verb::Promote, Verb::Probe, Outcome::Running),
+            (Verb::Promote, Verb::Demote, Outcome::Running),
+            (Verb::Promote, Verb::Stop, Outcome::Stopped),
+            (Verb::Start, Verb::Probe, Outcome::Stopped),
+            (Verb::Start, Verb::Stop, Outcome::Stopped),
+            (Verb::Stop, Verb::Probe, Outcome::Running),
+            (Verb::Stop, Verb::Start, Outcome::Running),
+        ] {
             let dir = tempfile::tempdir().unwrap();
-            let slow = BY_FILE.replace("promote) ", "promote) sleep 4714; ");
-            let spec = killed_while_it_promotes(dir.path(), &slow);
+            let spec = killed_while_it(begun, dir.path());
             let mut next = Node::new(dir.path(), Grouping::Session);
-            let wanted = match then {
-                Verb::Stop => Outcome::Stopped,
-                _ => Outcome::Running,
-            };
-            assert_eq!(next.outcome(then, &spec).await, wanted, "{then}");
-            assert_eq!(
-                running("sleep 4714"),
-                0,
-                "{then}: nothing promotes any more"
-            );
-            assert!(!dir.path().join("promoted").exists(), "{then}");
+            assert_eq!(next.outcome(then, &spec).await, wanted, "{begun}, {then}");
+            assert_eq!(running("sleep 4714"), 0, "{begun}, {then}");
+            assert!(!dir.path().join("promoted").exists(), "{begun}, {then}");
         }
     });
 }

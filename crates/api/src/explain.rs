@@ -13,10 +13,17 @@ pub struct Explanation {
     pub state: ServiceState,
     /// Where it runs, if it does.
     pub node: Option<String>,
+    /// Of a copy of a service with roles: `promoted`, `unpromoted`, `promoting` or `demoting`.
+    #[serde(default)]
+    pub role: Option<String>,
     /// Why it is as it is, in words.
     pub because: String,
     /// Each node, best first.
     pub nodes: Vec<NodeVerdict>,
+    /// Of a service with roles each copy, and why it is promoted or not; those that shall be
+    /// promoted first. Not told of earlier times.
+    #[serde(default)]
+    pub roles: Vec<RoleVerdict>,
     /// What it waits for and who could unblock it, one sentence each.
     #[serde(default)]
     pub waits: Vec<String>,
@@ -48,6 +55,21 @@ pub struct NodeVerdict {
     /// The sum of its points; none where it may not run the service.
     pub score: Option<i64>,
     /// Where the points come from, or why it may not, one sentence each.
+    pub because: Vec<String>,
+}
+
+/// What speaks for and against a copy being promoted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleVerdict {
+    /// Which copy.
+    pub copy: String,
+    /// Where it is, if anywhere.
+    pub node: Option<String>,
+    /// Its role now, as in `Explanation`; none where it is nowhere.
+    pub role: Option<String>,
+    /// The points that count for the role; none where it cannot be promoted now.
+    pub score: Option<i64>,
+    /// Where the points come from, and why it is promoted or not, one sentence each.
     pub because: Vec<String>,
 }
 

@@ -14,7 +14,7 @@ pub struct HistoryEntryView {
     /// When, by the clock of the node that proposed it.
     pub at: Timestamp,
     /// `node`, `granted`, `restarted`, `reloading`, `reloaded`, `reload-failed`, `revoked`, `running`, `stopped`, `failed`,
-    /// `stray-found`, `stray-stopped`, `fence-asked`, `fence-ended`, `configured`, `arbiter`,
+    /// `stray-found`, `stray-stopped`, `let-go`, `fence-asked`, `fence-ended`, `configured`, `arbiter`,
     /// `lock-taken`, `lock-ended` or `operator`.
     pub kind: String,
     /// What, in words.
@@ -137,6 +137,7 @@ fn subject(what: &Happening) -> Subject {
         Happening::Stopped { service, node, .. } => both("stopped", service, node),
         Happening::StrayFound { service, node } => both("stray-found", service, node),
         Happening::StrayStopped { service, node } => both("stray-stopped", service, node),
+        Happening::LetGo { service, node } => both("let-go", service, node),
         Happening::Failed { service, node, .. } => both("failed", service, node),
         Happening::Check { service, node, .. } => both("check", service, node),
         Happening::FenceAsked { target, .. } => ("fence-asked", None, Some(target.to_string())),
@@ -181,6 +182,7 @@ fn grounds(what: &Happening) -> (Option<u64>, Option<String>) {
         | Happening::Demoted { .. }
         | Happening::StrayFound { .. }
         | Happening::StrayStopped { .. }
+        | Happening::LetGo { .. }
         | Happening::Failed { .. }
         | Happening::Check { .. }
         | Happening::FenceEnded { .. }

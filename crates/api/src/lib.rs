@@ -32,7 +32,7 @@ pub use checks::{CheckAnswerView, CheckView};
 pub use config::{ApplyReply, ApplyRequest, CheckReply, ConfigVersion, ConfigVersions};
 pub use environment::{EnvironmentReport, EnvironmentRequest};
 pub use error::{ApiError, ErrorCode};
-pub use explain::{Explanation, NodeVerdict, NotOn};
+pub use explain::{Explanation, NodeVerdict, NotOn, RoleVerdict};
 pub use history::{
     Events, FenceRecordView, Fences, History, HistoryEntryView, TokenReply, TokenRequest,
 };

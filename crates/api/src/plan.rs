@@ -13,6 +13,10 @@ pub struct PlanView {
     pub steps: Vec<StepView>,
     /// Services that the plan does not touch.
     pub stays: Vec<StayView>,
+    /// Services that are left running where they are, and that the cluster forgets: they were
+    /// frozen when they were taken out of the configuration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<StayView>,
     /// Services that should run and cannot yet.
     pub waits: Vec<WaitView>,
     /// Services that do not answer for a while, and for how long.

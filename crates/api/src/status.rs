@@ -316,6 +316,21 @@ pub struct BarView {
     pub since: Timestamp,
     /// Why, in words.
     pub because: String,
+    /// How it failed there last, as long as that is remembered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
+}
+
+impl BarView {
+    /// Why, and how it failed last: `web-1 failed 4 times on alpha, which is barred until
+    /// cleared; last: web-1 failed in start: exit 1`.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match &self.last {
+            Some(last) => format!("{}; last: {last}", self.because),
+            None => self.because.clone(),
+        }
+    }
 }
 
 /// A fence that is asked for.

@@ -4,13 +4,15 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use model::operation::Verb;
 use model::seen::{
-    Claim, FenceSeen, FenceStanding, Maintenance, NodeSeen, NodeState, Phase, ResourceFailure,
-    ResourceState, ServiceSeen, Standby, TicketSeen, Wish,
+    Bar, Claim, Failure, FenceSeen, FenceStanding, Maintenance, NodeSeen, NodeState, Phase,
+    ResourceFailure, ResourceState, ServiceSeen, Standby, TicketSeen, Wish,
 };
 use model::spec::{Autostart, ServiceSpec};
 use model::{DeviceName, Epoch, NodeName, Reason, Seen, ServiceName, Spec, TicketName};
 
+use crate::ServiceState::Stopped;
 use crate::networks;
 use crate::{
     BarView, CheckView, FenceView, LinkStatus, NodeStatus, ResourceStatus, ServiceState,
@@ -91,7 +93,7 @@ impl Status {
             index: extra.index,
             seen_by: extra.me.to_string(),
             age_ms: u64::try_from(extra.age.as_millis()).unwrap_or(u64::MAX),
-            alarms: warn::alarms(seen),
+            alarms: warn::alarms(spec, seen),
             warnings: Vec::new(),
         };
         status.warnings = warn::warnings(spec, seen, &status);
@@ -175,7 +177,12 @@ fn one_service(
     (seen, extra): (&Seen, &StatusExtra),
 ) -> ServiceStatus {
     let (state, reason) = match &service.claim {
-        Some(claim) => with_claim(claim, seen),
+        Some(claim) => match extra.waits.get(name) {
+            Some(turn @ Reason::RestartsAfter { .. }) if claim.phase == Phase::Running => {
+                (ServiceState::Running, turn.to_string())
+            }
+            Some(_) | None => with_claim(claim, (spec, service), seen),
+        },
         None => without_claim(spec, service, extra.waits.get(name)),
     };
     ServiceStatus {
@@ -200,14 +207,25 @@ fn one_service(
         barred: service
             .barred
             .iter()
-            .map(|(node, bar)| BarView {
-                node: node.to_string(),
-                since: bar.at.into(),
-                because: bar.because.to_string(),
-            })
+            .map(|(node, bar)| bar_of(service, node, bar))
             .collect(),
         failures: service.failures.len(),
         checks: checks(name, spec, service, extra),
+    }
+}
+
+fn bar_of(service: &ServiceSeen, node: &NodeName, bar: &Bar) -> BarView {
+    let led_to_it = |past: &&Failure| {
+        past.node == *node
+            && matches!(&bar.because, Reason::FailedTooOften { resource, .. }
+                if past.failure.resource == *resource)
+    };
+    let last = service.failures.iter().rev().find(led_to_it);
+    BarView {
+        node: node.to_string(),
+        since: bar.at.into(),
+        because: bar.because.to_string(),
+        last: last.map(|past| failed(&past.failure)),
     }
 }
 
@@ -235,7 +253,11 @@ fn checks(
     views
 }
 
-fn with_claim(claim: &Claim, seen: &Seen) -> (ServiceState, String) {
+fn with_claim(
+    claim: &Claim,
+    (spec, service): (Option<&ServiceSpec>, &ServiceSeen),
+    seen: &Seen,
+) -> (ServiceState, String) {
     let node = &claim.node;
     let state = seen.nodes.get(node).map(|node| &node.state);
     if let Some(NodeState::Lost { .. }) = state {
@@ -249,13 +271,42 @@ fn with_claim(claim: &Claim, seen: &Seen) -> (ServiceState, String) {
     let reason = match &claim.phase {
         Phase::Failed(failure) => failed(failure),
         Phase::StopFailed(failure) => format!("{}; {node} must be fenced", failed(failure)),
-        // "...and runs nowhere" was true when it was decided.
-        Phase::Starting | Phase::Running if claim.because == Reason::ShouldRun => {
-            "it should run".to_string()
+        Phase::Running => {
+            left_out(claim, spec, service).unwrap_or_else(|| why_it_runs(&claim.because))
         }
-        Phase::Starting | Phase::Running | Phase::Stopping => claim.because.to_string(),
+        Phase::Starting => why_it_runs(&claim.because),
+        Phase::Stopping => claim.because.to_string(),
     };
     (phase_state(&claim.phase), reason)
+}
+
+/// "...and runs nowhere" was true when it was decided.
+fn why_it_runs(because: &Reason) -> String {
+    match because {
+        Reason::ShouldRun => "it should run".to_string(),
+        decided => decided.to_string(),
+    }
+}
+
+/// Of a service that runs on without what has failed: what that is, and who says so.
+fn left_out(claim: &Claim, spec: Option<&ServiceSpec>, service: &ServiceSeen) -> Option<String> {
+    let failed_now =
+        |past: &&Failure| past.node == claim.node && claim.shows_failed(&past.failure.resource);
+    let last = service.failures.iter().rev().find(failed_now)?;
+    let resource = &last.failure.resource;
+    let own = spec.and_then(|spec| spec.rules.answers.get(resource));
+    let said = own.and_then(|own| match last.failure.verb {
+        Some(Verb::Start) => own.start,
+        Some(_) | None => own.run,
+    });
+    let whose = match said {
+        Some(_) => resource.as_str(),
+        None => "the service",
+    };
+    let what = failed(&last.failure);
+    Some(format!(
+        "{what}; all else runs on, as `on_failure` of {whose} says"
+    ))
 }
 
 fn phase_state(phase: &Phase) -> ServiceState {
@@ -299,9 +350,7 @@ fn without_claim(
 /// Whether what a service waits for comes by itself, or needs a person.
 fn waiting_state(reason: &Reason) -> ServiceState {
     match reason {
-        Reason::Disabled | Reason::EveryNodeHasOne | Reason::NeedsTicket { .. } => {
-            ServiceState::Stopped
-        }
+        Reason::Disabled | Reason::EveryNodeHasOne | Reason::NeedsTicket { .. } => Stopped,
         Reason::NoNode { .. }
         | Reason::NoRoom { .. }
         | Reason::HeldAfterFailure { .. }
@@ -312,56 +361,9 @@ fn waiting_state(reason: &Reason) -> ServiceState {
         | Reason::Frozen
         | Reason::Maintenance
         | Reason::FailedTooOften { .. }
+        | Reason::HeldTwice { .. }
         | Reason::StopFailed { .. } => ServiceState::Blocked,
-        Reason::NodeSilent { .. }
-        | Reason::NodeUnanswered { .. }
-        | Reason::DaemonDownTooLong { .. }
-        | Reason::NeverHeard { .. }
-        | Reason::VouchedOff { .. }
-        | Reason::WitnessAnswers { .. }
-        | Reason::WitnessSilent { .. }
-        | Reason::WitnessRemoved { .. }
-        | Reason::ShouldRun
-        | Reason::NodeFenced { .. }
-        | Reason::FenceLied { .. }
-        | Reason::LeaseEnded { .. }
-        | Reason::GivenBack { .. }
-        | Reason::NodeRebooted { .. }
-        | Reason::NodeLeaving { .. }
-        | Reason::NodeStandby { .. }
-        | Reason::ResourceFailed { .. }
-        | Reason::AskedByOperator { .. }
-        | Reason::SpecChanged { .. }
-        | Reason::Failback { .. }
-        | Reason::FoundRunning { .. }
-        | Reason::FoundElsewhere { .. }
-        | Reason::WaitsForFence { .. }
-        | Reason::WaitsForStop { .. }
-        | Reason::WaitsForService { .. }
-        | Reason::StopsBefore { .. }
-        | Reason::WaitsForProbe { .. }
-        | Reason::WaitsForDaemon { .. }
-        | Reason::WaitsForStart { .. }
-        | Reason::WaitsForCopy { .. }
-        | Reason::TogetherWith { .. }
-        | Reason::ApartFrom { .. }
-        | Reason::BetterPlace { .. }
-        | Reason::Displaced { .. }
-        | Reason::NotAllowedThere { .. }
-        | Reason::FailureOfNode { .. }
-        | Reason::NoUsableCard { .. }
-        | Reason::TooFewPings { .. }
-        | Reason::MovesLive { .. }
-        | Reason::NotMovedLive { .. }
-        | Reason::WaitsForClearing { .. }
-        | Reason::ShouldBePromoted
-        | Reason::WaitsForDemote { .. }
-        | Reason::RoleEnded { .. }
-        | Reason::FoundPromoted { .. }
-        | Reason::NobodyToPromote { .. }
-        | Reason::UnfitToLead { .. }
-        | Reason::TooManyPromoted { .. }
-        | Reason::FenceFailed { .. } => ServiceState::Waiting,
+        _comes_by_itself => ServiceState::Waiting,
     }
 }
 

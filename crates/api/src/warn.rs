@@ -1,7 +1,9 @@
 //! What a person should look at, found in a status.
 
-use model::seen::{ContestSeen, NodeSeen, NodeState};
-use model::{NodeName, Reason, Seen, Spec};
+use model::rules::FoundTwice;
+use model::seen::{ContestSeen, NodeSeen, NodeState, ServiceSeen, Wish};
+use model::twice::several;
+use model::{NodeName, Reason, Seen, ServiceName, Spec};
 
 use crate::{LinkState, LinkStatus, NodeStatus, Status};
 
@@ -55,7 +57,7 @@ pub(crate) fn warnings(spec: &Spec, seen: &Seen, status: &Status) -> Vec<String>
             let (name, node) = (&service.name, &bar.node);
             warnings.push(format!(
                 "{name} is barred from {node}: {} (`mainstay clear {name}` allows it again)",
-                bar.because
+                bar.sentence()
             ));
         }
     }
@@ -63,7 +65,7 @@ pub(crate) fn warnings(spec: &Spec, seen: &Seen, status: &Status) -> Vec<String>
 }
 
 /// One sentence per thing that may have cost data: something ran twice, or may have.
-pub(crate) fn alarms(seen: &Seen) -> Vec<String> {
+pub(crate) fn alarms(spec: &Spec, seen: &Seen) -> Vec<String> {
     let distrusted = seen.distrusted.iter().map(|(device, distrust)| {
         format!(
             "fence device {device} confirmed that {} was off, and it lived: what ran there may \
@@ -88,12 +90,9 @@ pub(crate) fn alarms(seen: &Seen) -> Vec<String> {
             | NodeState::DaemonDown { .. }
             | NodeState::Leaving { .. } => None,
         });
-    let doubles = seen.services.iter().filter_map(|(service, seen)| {
-        let holder = &seen.claim.as_ref()?.node;
-        let stray = seen.strays.keys().find(|node| *node != holder)?;
-        Some(format!(
-            "{service} was found running on {stray} although {holder} holds it: it may run twice"
-        ))
+    let doubles = seen.services.iter().filter_map(|(service, it)| {
+        let held = held_twice(spec, seen, service);
+        held.or_else(|| double(service, it))
     });
     let contest = seen
         .contest
@@ -101,6 +100,31 @@ pub(crate) fn alarms(seen: &Seen) -> Vec<String> {
         .map(|contest| self::contest(seen, contest));
     let first = contest.chain(distrusted);
     first.chain(liars).chain(doubles).collect()
+}
+
+fn double(service: &ServiceName, seen: &ServiceSeen) -> Option<String> {
+    let holder = &seen.claim.as_ref()?.node;
+    let stray = seen.strays.keys().find(|node| *node != holder)?;
+    Some(format!(
+        "{service} was found running on {stray} although {holder} holds it: it may run twice"
+    ))
+}
+
+/// It runs twice, and nobody acts before a person has.
+fn held_twice(spec: &Spec, seen: &Seen, service: &ServiceName) -> Option<String> {
+    let rule = spec.service_of(service)?.rules.found_twice;
+    let found = seen.services.get(service)?;
+    let nodes: Vec<NodeName> = found.places().into_iter().cloned().collect();
+    let is_end = seen.migrations.contains_key(service);
+    let is_ordered = matches!(found.wish, Wish::Stop { .. });
+    if rule != FoundTwice::Hold || nodes.len() < 2 || is_end || is_ordered {
+        return None;
+    }
+    Some(format!(
+        "{service} runs on {}, and waits for a person: end all but one of them by hand, and it \
+         goes on; or `mainstay stop {service}` ends all of them",
+        several(&nodes)
+    ))
 }
 
 /// Two histories, each with a quorum.

@@ -148,7 +148,7 @@ pub struct RuleView {
     pub rule: String,
     /// Whether it holds.
     pub holds: bool,
-    /// The first failure, or two at once, that break it.
+    /// The first failure, or two at once, that break it; none: it is broken before anything fails.
     #[serde(default)]
     pub broken_by: Vec<String>,
     /// Why the service would be down.
@@ -173,10 +173,16 @@ impl RuleView {
             0 | 1 => String::new(),
             times => format!(" (and {} more)", times - 1),
         };
-        if self.holds {
-            format!("{service} survives {rule}")
-        } else {
-            format!("{service} must survive {rule}, and would be down after {by}{more}: {because}")
+        match (self.holds, by.as_str()) {
+            (true, _) => format!("{service} survives {rule}"),
+            (false, "") => {
+                format!(
+                    "{service} must survive {rule}, and is down before anything fails: {because}"
+                )
+            }
+            (false, by) => format!(
+                "{service} must survive {rule}, and would be down after {by}{more}: {because}"
+            ),
         }
     }
 

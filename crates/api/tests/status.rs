@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use api::{LinkState, LinkStatus, Status, StatusExtra};
 use expect_test::{Expect, expect};
+use model::answers::ResourceAnswers;
+use model::rules::FailureAnswer;
 use model::seen::{
-    Bar, Claim, FenceSeen, FenceStanding, Goal, Maintenance, NodeSeen, NodeState, Phase,
+    Bar, Claim, Failure, FenceSeen, FenceStanding, Goal, Maintenance, NodeSeen, NodeState, Phase,
     ResourceFailure, ResourceState, RestartScope, ServiceSeen, Standby, Wish,
 };
 use model::{
@@ -49,6 +51,7 @@ fn node(state: NodeState) -> NodeSeen {
         maintenance: Maintenance::Off,
         networks: Box::default(),
         checks: Box::default(),
+        measured: BTreeMap::new(),
     }
 }
 
@@ -84,6 +87,7 @@ fn claim(node: &str, phase: Phase) -> Claim {
         plan: PlanId(2),
         because: Reason::ShouldRun,
         since: WallTime(2000),
+        placed_at: None,
     }
 }
 
@@ -197,6 +201,28 @@ fn a_service_of_a_lost_node_is_unknown_until_the_fence_is_confirmed() {
 }
 
 #[test]
+fn a_copy_that_waits_for_its_turn_to_restart_runs_and_says_so() {
+    let copy = name::<ServiceName>("web");
+    let turn = Reason::RestartsAfter {
+        copy: name::<ServiceName>("web:1"),
+    };
+    check(
+        &seen(online(), runs_on_a()),
+        StatusExtra {
+            waits: BTreeMap::from([(copy, turn)]),
+            ..extra()
+        },
+        expect![[r#"
+            a is online: -
+            b is online: -
+            web is running on a: restarts once web:1 runs: its copies go one by one
+            warning: b has no fence device: if it is lost, its services wait for a person
+            degraded: true
+        "#]],
+    );
+}
+
+#[test]
 fn a_service_without_a_claim_tells_what_it_waits_for() {
     let seen = seen(online(), service(None));
     check(
@@ -243,6 +269,20 @@ fn a_service_without_a_claim_tells_what_it_waits_for() {
     );
 }
 
+fn past(node: &str, resource: &str, how: &str) -> Failure {
+    Failure {
+        at: WallTime(1),
+        clock: model::ClusterTime(1),
+        node: name(node),
+        failure: ResourceFailure {
+            resource: name(resource),
+            verb: Some(Verb::Start),
+            how: how.into(),
+            output: String::new(),
+        },
+    }
+}
+
 #[test]
 fn failures_bars_freezes_and_standby_are_told_with_the_way_out() {
     let failure = ResourceFailure {
@@ -262,20 +302,70 @@ fn failures_bars_freezes_and_standby_are_told_with_the_way_out() {
     let at = WallTime(1);
     let clock = model::ClusterTime(1);
     web.barred.insert(name("b"), Bar { at, clock, because });
+    web.failures.extend([
+        past("a", "ip", "exit 1"),
+        past("b", "ip", "exit 7"),
+        past("b", "ip", "it is in use by 02:00:00:00:00:99"),
+        past("b", "web-1", "exit 2"),
+    ]);
     let mut b = online();
     b.standby = Standby::On { by: name("ops") };
     check(
         &seen(b, web),
         extra(),
         expect![[r#"
-        a is online: -
-        b is online: set aside by ops
-        web is failed on a: ip failed in start: exit 1
-        warning: b has no fence device: if it is lost, its services wait for a person
-        warning: web is frozen: it is left as it is (`mainstay thaw web` ends it)
-        warning: web is barred from b: ip failed 4 times on b, which is barred until cleared (`mainstay clear web` allows it again)
-        degraded: true
-    "#]],
+            a is online: -
+            b is online: set aside by ops
+            web is failed on a: ip failed in start: exit 1
+            warning: b has no fence device: if it is lost, its services wait for a person
+            warning: web is frozen: it is left as it is (`mainstay thaw web` ends it)
+            warning: web is barred from b: ip failed 4 times on b, which is barred until cleared; last: ip failed in start: it is in use by 02:00:00:00:00:99 (`mainstay clear web` allows it again)
+            degraded: true
+        "#]],
+    );
+}
+
+/// A service on which `ip` has failed and is ignored, as the file says.
+fn without_ip(own: Option<FailureAnswer>) -> String {
+    let mut spec: Spec = serde_json::from_str(SPEC).unwrap();
+    let of_web = spec.services.get_mut(&name("web")).unwrap();
+    of_web.rules.on_failure.run = FailureAnswer::Ignore;
+    let answers = ResourceAnswers {
+        run: own,
+        ..ResourceAnswers::default()
+    };
+    of_web.rules.answers.insert(name("ip"), answers);
+    let mut claim = claim("a", Phase::Running);
+    claim.resources = vec![
+        (name("ip"), ResourceState::Failed),
+        (name("program"), ResourceState::Running),
+    ];
+    let mut web = service(Some(claim));
+    web.failures.push(Failure {
+        at: WallTime(3000),
+        clock: model::ClusterTime(3000),
+        node: name("a"),
+        failure: ResourceFailure {
+            resource: name("ip"),
+            verb: None,
+            how: "address gone".into(),
+            output: String::new(),
+        },
+    });
+    let status = Status::from_seen(&spec, &seen(online(), web), extra());
+    let web = &status.services[0];
+    format!("{}: {}", web.state, web.reason)
+}
+
+#[test]
+fn what_is_ignored_is_told_with_whose_answer_that_is() {
+    assert_eq!(
+        without_ip(Some(FailureAnswer::Ignore)),
+        "running: ip failed: address gone; all else runs on, as `on_failure` of ip says"
+    );
+    assert_eq!(
+        without_ip(None),
+        "running: ip failed: address gone; all else runs on, as `on_failure` of the service says"
     );
 }
 
@@ -437,4 +527,22 @@ fn what_may_have_run_twice_is_an_alarm() {
         b lives although fence device power confirmed it off; two copies may have run; what ran there is stopped elsewhere until b is proven off
         web was found running on b although a holds it: it may run twice"#]].assert_eq(&status.alarms.join("\n"));
     assert!(status.is_degraded());
+}
+
+#[test]
+fn what_runs_twice_and_waits_for_a_person_is_an_alarm_with_the_way_out() {
+    let mut held: Spec = serde_json::from_str(SPEC).unwrap();
+    let web = held.services.get_mut(&name("web")).unwrap();
+    web.rules.found_twice = model::rules::FoundTwice::Hold;
+    let mut web = service(Some(claim("a", Phase::Running)));
+    web.strays.insert(name("b"), boot());
+    let alarms = |seen: &Seen| Status::from_seen(&held, seen, extra()).alarms.join("\n");
+    let twice = seen(online(), web.clone());
+    expect![[r#"
+        web runs on a and b, and waits for a person: end all but one of them by hand, and it goes on; or `mainstay stop web` ends all of them"#]]
+    .assert_eq(&alarms(&twice));
+    // The person has spoken.
+    web.wish = Wish::Stop { by: name("ops") };
+    expect!["web was found running on b although a holds it: it may run twice"]
+        .assert_eq(&alarms(&seen(online(), web)));
 }

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde::Serialize;
+
 use api::{
     ApiError, ApplyReply, ApplyRequest, ConfigVersion, ConfigVersions, EnvironmentReport,
     EnvironmentRequest, ErrorCode, routes,
 };
 
-use crate::args::{ActArgs, ApplyArgs, ConfigCommand};
+use crate::args::{ActArgs, ApplyArgs, ConfigCommand, DespiteArgs};
 use crate::client::Client;
 use crate::config_file::{File, check_reply};
 use crate::exit::Exit;
@@ -62,8 +64,7 @@ pub(crate) fn plan(
         return Ok(Exit::Failed);
     };
     let preview: ApplyReply = client.post(routes::APPLY, &request)?;
-    show(screen, form, &preview);
-    Ok(Exit::Done)
+    Ok(foretell(screen, form, (&preview, &request)))
 }
 
 /// `apply FILE`.
@@ -78,9 +79,7 @@ pub(crate) fn apply(
     };
     request.base_version = args.base;
     request.force = args.force;
-    request.break_rules = args.break_rules;
-    request.ignore_environment = args.ignore_environment;
-    carry_out(client, screen, form, (request, args.act))
+    carry_out(client, screen, form, (request, args.despite, args.act))
 }
 
 /// Name and text of a file that is right; what is wrong has been shown otherwise.
@@ -130,15 +129,17 @@ fn carry_out(
     client: &Client,
     screen: &mut Screen,
     form: Form,
-    (mut request, act): (ApplyRequest, ActArgs),
+    (mut request, despite, act): (ApplyRequest, DespiteArgs, ActArgs),
 ) -> Result<Exit, ApiError> {
     request.dry_run = true;
+    request.break_rules = despite.break_rules;
+    request.ignore_environment = despite.ignore_environment;
     let preview: ApplyReply = client.post(routes::APPLY, &request)?;
-    if form == Form::Text || act.dry_run {
-        show(screen, form, &preview);
-    }
     if act.dry_run {
-        return Ok(Exit::Done);
+        return Ok(foretell(screen, form, (&preview, &request)));
+    }
+    if form == Form::Text {
+        show(screen, &preview);
     }
     refuse_unfit(&preview, &request)?;
     refuse_broken(&preview, &request)?;
@@ -162,7 +163,58 @@ fn carry_out(
     Ok(Exit::Done)
 }
 
-/// The same for what nodes lack.
+/// What `apply` would refuse, and the option with which it does not.
+#[derive(Serialize)]
+struct Refusal {
+    code: String,
+    unless: &'static str,
+}
+
+/// Where nothing is made live: what would follow, and what `apply` would refuse.
+#[derive(Serialize)]
+struct Foretold<'a> {
+    #[serde(flatten)]
+    preview: &'a ApplyReply,
+    refused: Vec<Refusal>,
+}
+
+/// Where nothing is made live: what would be said if it were, and the exit code of that. The
+/// reasons for a refusal are on the screen already.
+fn foretell(
+    screen: &mut Screen,
+    form: Form,
+    (preview, request): (&ApplyReply, &ApplyRequest),
+) -> Exit {
+    let unfit = refuse_unfit(preview, request).err();
+    let broken = refuse_broken(preview, request).err();
+    let errors = [(unfit, "--ignore-environment"), (broken, "--break-rules")];
+    let errors = errors.into_iter();
+    let errors: Vec<_> = errors
+        .filter_map(|(error, option)| Some((error?, option)))
+        .collect();
+    let refusal = |(error, unless): &(ApiError, &'static str)| Refusal {
+        code: error.code.clone(),
+        unless,
+    };
+    let refused: Vec<Refusal> = errors.iter().map(refusal).collect();
+    match form {
+        Form::Json => screen.print_json(&Foretold { preview, refused }),
+        Form::Text => {
+            show(screen, preview);
+            for Refusal { code, unless } in refused {
+                let line = format!("`apply` refuses this ({code}) without `{unless}`");
+                let line = paint(&line, Tone::Care, screen.colour);
+                screen.print(format_args!("{line}\n"));
+            }
+        }
+    }
+    // What `apply` would end with: it names the first of them.
+    errors
+        .first()
+        .map_or(Exit::Done, |(error, _)| Exit::of(error))
+}
+
+/// What nodes lack.
 fn refuse_unfit(preview: &ApplyReply, request: &ApplyRequest) -> Result<(), ApiError> {
     let obstacles = preview.environment.as_ref().map(|it| &it.obstacles);
     match obstacles {
@@ -186,22 +238,17 @@ fn refuse_broken(preview: &ApplyReply, request: &ApplyRequest) -> Result<(), Api
     }
 }
 
-fn show(screen: &mut Screen, form: Form, reply: &ApplyReply) {
-    match form {
-        Form::Json => screen.print_json(reply),
-        Form::Text => {
-            for warning in &reply.warnings {
-                screen.print(format_args!("warning: {}\n", warning.trim_end()));
-            }
-            if let Some(environment) = &reply.environment {
-                screen.print(environment_text(environment));
-            }
-            screen.print(changes(reply, screen.colour));
-            let text = plan_text::plan(&reply.plan, screen.colour);
-            screen.print(text);
-            screen.print(what_if_text::rules(&reply.broken_rules, screen.colour));
-        }
+fn show(screen: &mut Screen, reply: &ApplyReply) {
+    for warning in &reply.warnings {
+        screen.print(format_args!("warning: {}\n", warning.trim_end()));
     }
+    if let Some(environment) = &reply.environment {
+        screen.print(environment_text(environment));
+    }
+    screen.print(changes(reply, screen.colour));
+    let text = plan_text::plan(&reply.plan, screen.colour);
+    screen.print(text);
+    screen.print(what_if_text::rules(&reply.broken_rules, screen.colour));
 }
 
 /// What the nodes lack, above what the file changes.
@@ -285,11 +332,15 @@ pub(crate) fn config(
         }
         ConfigCommand::History => history(client, screen, form),
         ConfigCommand::Diff { from, to } => diff(client, screen, form, (from.as_deref(), *to)),
-        ConfigCommand::Rollback { version, act } => {
+        ConfigCommand::Rollback {
+            version,
+            despite,
+            act,
+        } => {
             let request = source_of(fetch(client, Some(*version))?);
-            carry_out(client, screen, form, (request, *act))
+            carry_out(client, screen, form, (request, *despite, *act))
         }
-        ConfigCommand::Edit { act } => edit(client, screen, form, *act),
+        ConfigCommand::Edit { despite, act } => edit(client, screen, form, (*despite, *act)),
     }
 }
 
@@ -379,7 +430,12 @@ fn diff(
 }
 
 /// `config edit`: the live text, in the person's editor, applied if it is right.
-fn edit(client: &Client, screen: &mut Screen, form: Form, act: ActArgs) -> Result<Exit, ApiError> {
+fn edit(
+    client: &Client,
+    screen: &mut Screen,
+    form: Form,
+    (despite, act): (DespiteArgs, ActArgs),
+) -> Result<Exit, ApiError> {
     let live = fetch(client, None)?;
     let before = live.source.clone().unwrap_or_default();
     let path = scratch_file(&before)?;
@@ -390,7 +446,8 @@ fn edit(client: &Client, screen: &mut Screen, form: Form, act: ActArgs) -> Resul
         edited?;
         return Ok(unchanged(screen, form, live.version));
     }
-    let applied = edited.and_then(|()| apply_edited(client, screen, form, (&path, &live, act)));
+    let applied =
+        edited.and_then(|()| apply_edited(client, screen, form, (&path, &live, despite, act)));
     match applied {
         // It is live, and `config show` prints it.
         Ok(Exit::Done) if !act.dry_run => drop(std::fs::remove_file(&path)),
@@ -414,13 +471,13 @@ fn apply_edited(
     client: &Client,
     screen: &mut Screen,
     form: Form,
-    (path, live, act): (&Path, &ConfigVersion, ActArgs),
+    (path, live, despite, act): (&Path, &ConfigVersion, DespiteArgs, ActArgs),
 ) -> Result<Exit, ApiError> {
     let Some(mut request) = request_of(screen, form, path)? else {
         return Ok(Exit::Failed);
     };
     request.base_version = Some(live.version);
-    carry_out(client, screen, form, (request, act))
+    carry_out(client, screen, form, (request, despite, act))
 }
 
 /// A new file that only this account reads, with `text`. The kernel's random bytes in its

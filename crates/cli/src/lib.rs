@@ -18,6 +18,7 @@ mod client;
 mod config_commands;
 mod config_file;
 mod exit;
+mod explain;
 mod history_text;
 mod import_command;
 pub mod lock;

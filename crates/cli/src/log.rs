@@ -37,7 +37,10 @@ fn path(head: String, args: &LogArgs, screen: &Screen) -> Result<String, ApiErro
     let operations = args.operation.iter();
     questions.extend(operations.map(|operation| format!("operation={}", plain(operation))));
     if let Some(since) = &args.since {
-        questions.push(format!("since={}", since_time(since, (screen.now)())?));
+        questions.push(format!(
+            "since={}",
+            since_time(since, (screen.now)(), "--since")?
+        ));
     }
     match questions.is_empty() {
         true => Ok(head),

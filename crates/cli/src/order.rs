@@ -178,16 +178,14 @@ fn known(order: &Order, status: &Status) -> Result<(), ApiError> {
 
 /// Refuses a service that the cluster does not know.
 pub(crate) fn known_service(name: &str, status: &Status) -> Result<(), ApiError> {
-    let names = || status.services.iter().map(|s| s.name.as_str());
-    match status.services.iter().any(|s| s.is_of(name)) {
-        true => Ok(()),
-        false => Err(unknown(
-            ErrorCode::NoSuchService,
-            "service",
-            name,
-            nearest(name, names()),
-        )),
+    let services = &status.services;
+    if services.iter().any(|service| service.is_of(name)) {
+        return Ok(());
     }
+    let with_copies = services.iter().filter_map(|it| it.copy_of.as_deref());
+    let names = with_copies.chain(services.iter().map(|it| it.name.as_str()));
+    let near = nearest(name, names);
+    Err(unknown(ErrorCode::NoSuchService, "service", name, near))
 }
 
 /// Refuses a node that the cluster does not know.

@@ -1,6 +1,6 @@
 //! A plan as people read it: what happens and why, what stays, what waits.
 
-use api::PlanView;
+use api::{PlanView, StayView};
 use config::Colour;
 
 use crate::screen::{Tone, paint};
@@ -37,15 +37,13 @@ pub(crate) fn plan(plan: &PlanView, colour: Colour) -> String {
     }
     text.push_str(&interrupted(plan, colour));
     if !plan.stays.is_empty() {
-        let stays: Vec<String> = plan
-            .stays
-            .iter()
-            .map(|stay| match &stay.node {
-                Some(node) => format!("{} on {node}", stay.service),
-                None => format!("{} stopped", stay.service),
-            })
-            .collect();
-        text.push_str(&format!("stays as it is: {}\n", stays.join(", ")));
+        text.push_str(&format!("stays as it is: {}\n", places(&plan.stays)));
+    }
+    if !plan.left.is_empty() {
+        text.push_str(&format!(
+            "left running, and forgotten by the cluster: {}\n",
+            places(&plan.left)
+        ));
     }
     // What a service waits for after its own step (to be started again) is no news.
     let touched = |service: &String| {
@@ -57,6 +55,17 @@ pub(crate) fn plan(plan: &PlanView, colour: Colour) -> String {
         text.push_str(&format!("cannot yet: {}: {}\n", wait.service, wait.because));
     }
     text
+}
+
+fn places(services: &[StayView]) -> String {
+    let places: Vec<String> = services
+        .iter()
+        .map(|stay| match &stay.node {
+            Some(node) => format!("{} on {node}", stay.service),
+            None => format!("{} stopped", stay.service),
+        })
+        .collect();
+    places.join(", ")
 }
 
 /// Who does not answer for a while, and for how long.
@@ -75,7 +84,10 @@ fn interrupted(plan: &PlanView, colour: Colour) -> String {
     for one in &plan.outages {
         let how_long = match &one.outage {
             Some(outage) => outage.text.clone(),
-            None => "until it is started again".to_string(),
+            None => match plan.waits.iter().find(|wait| wait.service == one.service) {
+                Some(wait) => format!("it stays stopped: {}", wait.because),
+                None => "it stays stopped".to_string(),
+            },
         };
         text.push_str(&format!("interrupted: {}: {how_long}\n", one.service));
     }

@@ -4,17 +4,17 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use api::{
-    ApiError, ErrorCode, Events, Explanation, Fences, History, Order, Status, Switch, Timestamp,
-    TokenReply, TokenRequest, WhatIfReply, WhatIfRequest, routes,
+    ApiError, ErrorCode, Events, Fences, History, Order, Status, Switch, Timestamp, TokenReply,
+    TokenRequest, WhatIfReply, WhatIfRequest, routes,
 };
 use clap::CommandFactory;
 use model::WallTime;
 use model::seen::TicketStanding;
 
 use crate::args::{
-    ActArgs, AttrCommand, CheckArgs, Cli, Command, DaemonArgs, ExplainArgs, FenceArgs,
-    FenceCommand, Global, HistoryArgs, InitArgs, JoinArgs, MaintenanceArgs, NodeArgs, NodeCommand,
-    OnOff, RearmArgs, StartArgs, StatusArgs, TicketArgs, TicketCommand, TokenArgs, WhatIfArgs,
+    ActArgs, AttrCommand, CheckArgs, Cli, Command, DaemonArgs, FenceArgs, FenceCommand, Global,
+    HistoryArgs, InitArgs, JoinArgs, MaintenanceArgs, NodeArgs, NodeCommand, OnOff, RearmArgs,
+    StartArgs, StatusArgs, TicketArgs, TicketCommand, TokenArgs, WhatIfArgs,
 };
 use crate::client::Client;
 use crate::exit::Exit;
@@ -25,8 +25,8 @@ use crate::suggest::nearest;
 use crate::what_if_text::{self, Detail};
 use crate::witness::{HostCommand, WitnessCommand};
 use crate::{
-    agent_commands, checks, config_commands, history_text, import_command, lock, log, order,
-    quorum, settings, status_text, top, witness,
+    agent_commands, checks, config_commands, explain, history_text, import_command, lock, log,
+    order, quorum, settings, status_text, top, witness,
 };
 
 /// What is left to do for the binary.
@@ -103,7 +103,7 @@ impl Asker {
             Command::History(args) => self.history(&args, screen),
             Command::Log(args) => log::log(client, screen, form, &args),
             Command::LogLevel(args) => log::level(client, screen, form, &args),
-            Command::Explain(args) => self.explain(&args, screen),
+            Command::Explain(args) => explain::explain(client, screen, form, &args),
             Command::WhatIf(args) => self.what_if(&args, screen),
             Command::Fence(args) => self.fence(args, screen),
             Command::Quorum(command) => quorum::run(client, screen, form, &command),
@@ -230,7 +230,10 @@ impl Asker {
     fn history(&self, args: &HistoryArgs, screen: &mut Screen) -> Done {
         let mut path = format!("{}?limit={}", routes::HISTORY, args.limit);
         if let Some(since) = &args.since {
-            path.push_str(&format!("&since={}", since_time(since, (screen.now)())?));
+            path.push_str(&format!(
+                "&since={}",
+                since_time(since, (screen.now)(), "--since")?
+            ));
         }
         let history: History = self.client.get(&path)?;
         match self.form {
@@ -275,28 +278,6 @@ impl Asker {
             true => Ok(Exit::Done),
             false => Ok(Exit::Failed),
         }
-    }
-
-    fn explain(&self, args: &ExplainArgs, screen: &mut Screen) -> Done {
-        let service = args.service.as_str();
-        let mut questions = Vec::new();
-        if let Some(node) = &args.not_on {
-            questions.push(format!("not_on={node}"));
-        }
-        if let Some(at) = &args.at {
-            questions.push(format!("at={}", since_time(at, (screen.now)())?));
-        }
-        let mut path = format!("{}/{service}", routes::EXPLAIN);
-        if !questions.is_empty() {
-            path.push_str(&format!("?{}", questions.join("&")));
-        }
-        let answer = self.client.get(&path);
-        let answer: Explanation = suggesting(&self.client, service, answer)?;
-        match self.form {
-            Form::Json => screen.print_json(&answer),
-            Form::Text => screen.print(history_text::explanation(&answer, screen.colour)),
-        }
-        Ok(Exit::Done)
     }
 
     fn fence(&self, args: FenceArgs, screen: &mut Screen) -> Done {
@@ -498,15 +479,17 @@ fn ticket(args: TicketArgs, standing: TicketStanding) -> (Order, ActArgs) {
     (Order::Ticket { ticket, standing }, args.act)
 }
 
-/// A time, or a span before `now`.
-pub(crate) fn since_time(text: &str, now: WallTime) -> Result<Timestamp, ApiError> {
+/// A time, or a span before now; `option` takes it.
+pub(crate) fn since_time(text: &str, now: WallTime, option: &str) -> Result<Timestamp, ApiError> {
     if let Ok(at) = text.parse() {
         return Ok(at);
     }
     let span: Duration = model::duration::parse(text).map_err(|_| {
         ErrorCode::BadRequest
             .error(format!("`{text}` is no time and no span"))
-            .with_help("write --since 1h, or --since 2026-11-20T03:00:00Z")
+            .with_help(format!(
+                "write {option} 1h, or {option} 2026-11-20T03:00:00Z"
+            ))
     })?;
     let before = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     Ok(WallTime(now.0.saturating_sub(before)).into())

@@ -329,7 +329,7 @@ pub(crate) fn service(service: &ServiceStatus, status: &Status, look: Look) -> S
         .barred
         .iter()
         .map(|bar| {
-            let (name, node, because) = (&service.name, &bar.node, &bar.because);
+            let (name, node, because) = (&service.name, &bar.node, bar.sentence());
             format!("barred from {node}: {because} (`mainstay clear {name}` allows it again)")
         })
         .collect();

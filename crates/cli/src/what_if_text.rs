@@ -36,10 +36,12 @@ pub(crate) fn what_if(answer: &WhatIfReply, detail: Detail, colour: Colour) -> S
     let strong = |line: &str| format!("{}\n", paint(line, Tone::Strong, colour));
     if answer.singles.len() == 1 {
         let failure = &answer.singles[0];
-        text.push_str(&strong(&format!(
-            "if {} fails",
-            failure.failures.join(" and ")
-        )));
+        let verb = match failure.failures.len() {
+            1 => "fails",
+            _ => "fail",
+        };
+        let names = failure.failures.join(" and ");
+        text.push_str(&strong(&format!("if {names} {verb}")));
         text.push_str(&one(failure, colour));
     } else {
         let count = answer.singles.len();
@@ -165,34 +167,43 @@ fn carried_part(carried: &[CarriedView]) -> Option<String> {
 }
 
 fn place(node: &str, equals: &[String]) -> String {
-    match equals.len() {
-        0 | 1 => node.to_string(),
-        count => format!("{node} or {} others", count - 1),
+    let others: Vec<&String> = equals.iter().filter(|other| *other != node).collect();
+    match others.as_slice() {
+        [] => node.to_string(),
+        [other] => format!("{node} or {other}"),
+        others => format!("{node} or {} others", others.len()),
     }
 }
 
-/// Failures with the same outcome in one line, the worst first.
+/// The worst first: failures with the same outcome in one line, or with `--all` each in its own.
 fn list(failures: &[FailureView], detail: Detail, colour: Colour) -> String {
     let mut groups: BTreeMap<(Rank, String), Vec<String>> = BTreeMap::new();
     for failure in failures {
         let names = failure.failures.join(" + ");
         groups.entry(outcome(failure)).or_default().push(names);
     }
+    let total = groups.len();
+    let row = |names: String, (rank, outcome): &(Rank, String)| {
+        let tone = match rank {
+            Rank::Down => Tone::Bad,
+            Rank::Back => Tone::Plain,
+            Rank::Nothing => Tone::Quiet,
+        };
+        vec![cell(names), toned(outcome, tone)]
+    };
     let max = match detail {
         Detail::All => usize::MAX,
         Detail::Screen => LINES_MAX,
     };
-    let total = groups.len();
     let rows: Vec<Vec<Cell>> = groups
         .into_iter()
         .take(max)
-        .map(|((rank, outcome), names)| {
-            let tone = match rank {
-                Rank::Down => Tone::Bad,
-                Rank::Back => Tone::Plain,
-                Rank::Nothing => Tone::Quiet,
+        .flat_map(|(outcome, names)| {
+            let lines = match detail {
+                Detail::All => names,
+                Detail::Screen => vec![named(&names)],
             };
-            vec![cell(named(&names, detail)), toned(outcome, tone)]
+            lines.into_iter().map(move |line| row(line, &outcome))
         })
         .collect();
     let mut text = table(&[], &rows, 2, colour);
@@ -205,14 +216,12 @@ fn list(failures: &[FailureView], detail: Detail, colour: Colour) -> String {
     text
 }
 
-fn named(names: &[String], detail: Detail) -> String {
-    match detail {
-        Detail::Screen if NAMED_MAX < names.len() => {
-            let more = names.len() - NAMED_MAX;
-            format!("{}, {more} more", names[..NAMED_MAX].join(", "))
-        }
-        Detail::Screen | Detail::All => names.join(", "),
+fn named(names: &[String]) -> String {
+    if NAMED_MAX < names.len() {
+        let more = names.len() - NAMED_MAX;
+        return format!("{}, {more} more", names[..NAMED_MAX].join(", "));
     }
+    names.join(", ")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

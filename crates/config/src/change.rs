@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use model::answers::ResourceAnswers;
 use model::checks::{CheckBegin, CheckSpec};
 use model::duration::format as time;
 use model::networks::PingSpec;
 use model::reload::ProcessReload;
-use model::rules::{Copies, ServiceRules, TicketRule};
+use model::rules::{Copies, CopiesStart, FailureAnswer, ServiceRules, TicketLoss};
 use model::spec::{
     Attachment, Autostart, ClusterSpec, Elsewhere, Failback, FenceAction, FenceDeviceSpec,
     FsckPolicy, MountSource, NetworkSpec, NodeSpec, ProcessLimits, ProcessSpec, Ready,
     ResourceKind, ResourceSpec, RouteSpec, ServiceSpec,
 };
-use model::{DeviceName, NetworkName, NodeName, ResourceName, ServiceName, Spec};
+use model::{DeviceName, NetworkName, NodeName, ResourceName, ServiceName, Spec, TicketName};
 use similar::TextDiff;
 
 /// What a change is about.
@@ -359,7 +360,9 @@ fn service(spec: &ServiceSpec) -> Facts {
         ("stickiness", spec.stickiness.to_string()),
         (
             "survive",
-            spec.survive.map_or("-", model::spec::Survive::word).into(),
+            spec.survive
+                .map_or("nothing", model::spec::Survive::word)
+                .into(),
         ),
         ("restart times", spec.restart.times.to_string()),
         ("restart within", time(spec.restart.within)),
@@ -372,11 +375,32 @@ fn service(spec: &ServiceSpec) -> Facts {
     facts.insert(ORDER.into(), list(&names));
     facts.extend(rules(&spec.rules));
     for resource in &spec.resources {
-        for (key, value) in self::resource(resource) {
+        let own = spec.rules.answers.get(&resource.name).copied();
+        let own = answers(own.unwrap_or_default());
+        for (key, value) in self::resource(resource).into_iter().chain(own) {
             facts.insert(format!("{}/{key}", resource.name), value);
         }
     }
     facts
+}
+
+/// What a resource says of its failures.
+fn answers(own: ResourceAnswers) -> Facts {
+    let said = |said: Option<String>| said.unwrap_or("as its service".into());
+    let word = |answer: Option<FailureAnswer>| said(answer.map(|it| it.word().into()));
+    facts([
+        ("on_failure start", word(own.start)),
+        ("on_failure run", word(own.run)),
+        ("on_failure stop", said(own.stop.map(|it| it.word().into()))),
+        (
+            "restart times",
+            said(own.restart.map(|policy| policy.times.to_string())),
+        ),
+        (
+            "restart within",
+            said(own.restart.map(|policy| time(policy.within))),
+        ),
+    ])
 }
 
 /// What a check is, under its name.
@@ -418,7 +442,6 @@ fn table<T: ToString>(what: &str, table: &BTreeMap<String, T>) -> Facts {
 
 fn rules(rules: &ServiceRules) -> Facts {
     let copies = |of: fn(&Copies) -> String| rules.copies.as_ref().map_or(NOTHING.into(), of);
-    let ticket = |of: fn(&TicketRule) -> String| rules.ticket.as_ref().map_or(NOTHING.into(), of);
     let mut facts = facts([
         ("copies", copies(|copies| copies.count.to_string())),
         (
@@ -433,12 +456,16 @@ fn rules(rules: &ServiceRules) -> Facts {
         ("never_on", list(&rules.never_on)),
         ("where", list(&rules.where_rules)),
         ("exclusive", rules.exclusive.to_string()),
-        ("needs_ticket", ticket(|rule| rule.ticket.to_string())),
-        ("on_ticket_loss", ticket(|rule| rule.on_loss.word().into())),
+        (
+            "needs_ticket",
+            list(&rules.tickets.keys().collect::<Vec<_>>()),
+        ),
+        ("on_ticket_loss", on_ticket_loss(&rules.tickets)),
         (
             "bar_expires",
             rules.bar_expires.map_or("never".into(), time),
         ),
+        ("found_twice", rules.found_twice.word().into()),
         ("on_failure start", rules.on_failure.start.word().into()),
         ("on_failure run", rules.on_failure.run.word().into()),
         ("on_failure stop", rules.on_failure.stop.word().into()),
@@ -465,7 +492,35 @@ fn rules(rules: &ServiceRules) -> Facts {
         let names: Vec<_> = rules.after_promoted.iter().collect();
         facts.insert("after, promoted".into(), list(&names));
     }
+    if !rules.after_starts.is_empty() {
+        let names: Vec<_> = rules.after_starts.iter().collect();
+        facts.insert("after, starts only".into(), list(&names));
+    }
+    if !rules.after_all_copies.is_empty() {
+        let names: Vec<_> = rules.after_all_copies.iter().collect();
+        facts.insert("after, all copies".into(), list(&names));
+    }
+    if rules.starts_one_by_one() {
+        let word = CopiesStart::OneByOne.word();
+        facts.insert("copies_start".into(), word.into());
+    }
+    if !rules.after_one_of.is_empty() {
+        let lists: Vec<_> = rules.after_one_of.iter().map(|one| list(one)).collect();
+        facts.insert("after, one of".into(), lists.join("; "));
+    }
     facts
+}
+
+/// One word where the loss of each ticket does the same.
+fn on_ticket_loss(tickets: &BTreeMap<TicketName, TicketLoss>) -> String {
+    let mut losses = tickets.values();
+    let first = losses.next();
+    if first.is_none_or(|first| losses.all(|other| other == first)) {
+        return first.map_or(NOTHING, |loss| loss.word()).into();
+    }
+    let each = tickets.iter();
+    let each = each.map(|(ticket, on_loss)| format!("{ticket} = {}", on_loss.word()));
+    list(&each.collect::<Vec<_>>())
 }
 
 fn resource(spec: &ResourceSpec) -> Facts {

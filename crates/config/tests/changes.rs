@@ -155,3 +155,18 @@ fn the_difference_of_texts_shows_the_lines_around() {
     "#]]
     .assert_eq(&text_diff(old, new));
 }
+
+#[test]
+fn what_a_resource_says_of_its_failures_is_told_beside_what_its_service_says() {
+    check(
+        &[(
+            "process = [\"/usr/sbin/mariadbd\"]\n",
+            "process = [\"/usr/sbin/mariadbd\"]\non_failure = { run = \"move\", stop = \"block\" }\nrestart = { times = 7 }\n",
+        )],
+        expect![[r#"
+            service db: process-1 on_failure run changes from as its service to move
+            service db: process-1 on_failure stop changes from as its service to block
+            service db: process-1 restart times changes from as its service to 7
+            service db: process-1 restart within changes from as its service to 1h"#]],
+    );
+}

@@ -102,3 +102,40 @@ fn a_node_joins_a_file_with_definitions_and_leaves_them_as_they_are() {
     assert_eq!(file, expected);
     assert!(read("cluster.toml", &file).is_ok());
 }
+
+#[test]
+fn answers_to_failures_are_as_the_definition_says_but_for_what_is_said_where_it_is_used() {
+    let file = FILE
+        .replace(
+            "stop_limit = \"5s\"",
+            "on_failure = { start = \"move\", run = \"ignore\" }\nrestart = { times = 2 }",
+        )
+        .replace(
+            "name = \"metrics\"",
+            "name = \"metrics\"\non_failure = { start = \"stop\", stop = \"block\" }\nrestart = { within = \"1m\" }",
+        )
+        .replace(
+            "[[service.db.resource]]",
+            "[service.db]\nrestart = { times = 9, within = \"5m\" }\n[[service.db.resource]]",
+        );
+    let told = |name: &str, resource: &str| {
+        let service = service(&file, name);
+        let resource = resource.parse().unwrap();
+        let answers = service.answers_of(&resource);
+        let restart = service.restarts_of(&resource);
+        format!(
+            "start {}, run {}, stop {}, {} restarts within {:?}",
+            answers.start.word(),
+            answers.run.word(),
+            answers.stop.word(),
+            restart.times,
+            restart.within
+        )
+    };
+    expect!["start move, run ignore, stop fence, 2 restarts within 300s"]
+        .assert_eq(&told("db", "exporter"));
+    expect!["start stop, run ignore, stop block, 2 restarts within 60s"]
+        .assert_eq(&told("web", "metrics"));
+    expect!["start restart, run restart, stop fence, 9 restarts within 300s"]
+        .assert_eq(&told("db", "other"));
+}

@@ -12,6 +12,7 @@ pub mod flags;
 pub mod frame;
 pub mod gateways;
 pub mod heartbeat;
+pub mod load;
 pub mod loops;
 pub mod mounts;
 pub mod neighbours;

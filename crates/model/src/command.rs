@@ -264,6 +264,31 @@ pub enum Command {
         /// Which service.
         service: ServiceName,
     },
+    /// A service that was frozen when it was taken out of the configuration runs on, and the
+    /// node has forgotten what it knew of it.
+    LetGo {
+        /// Where.
+        node: NodeName,
+        /// In which boot.
+        boot: BootId,
+        /// Which run of its daemon tells.
+        run: u64,
+        /// Which service, or copy.
+        service: ServiceName,
+    },
+    /// A node tells whether a service runs there that is new in the configuration.
+    Looked {
+        /// Where.
+        node: NodeName,
+        /// In which boot.
+        boot: BootId,
+        /// Which run of its daemon tells.
+        run: u64,
+        /// Which service.
+        service: ServiceName,
+        /// Under which names it runs there, or may.
+        found: Vec<ServiceName>,
+    },
     /// A node shall be fenced.
     Fence {
         /// Which.
@@ -396,6 +421,17 @@ pub enum Command {
         word: u64,
         /// What it tells.
         told: Box<NetworksSeen>,
+    },
+    /// A node tells how busy its processors are, where the spec places services by that.
+    LoadTold {
+        /// Which.
+        node: NodeName,
+        /// This boot.
+        boot: BootId,
+        /// Which run of its daemon tells.
+        run: u64,
+        /// Percent of all its processors: a multiple of [`crate::load::STEP`].
+        percent: u32,
     },
     /// A person trusts cards of a node again: their failures are forgotten.
     RearmCards {

@@ -197,6 +197,13 @@ pub enum Happening {
         /// Where.
         node: NodeName,
     },
+    /// A service that is no longer in the configuration was left running.
+    LetGo {
+        /// Which service.
+        service: ServiceName,
+        /// Where.
+        node: NodeName,
+    },
     /// A resource failed.
     Failed {
         /// Which service.
@@ -554,6 +561,7 @@ impl fmt::Display for Happening {
             Self::StrayStopped { service, node } => {
                 write!(f, "{service}, found running on {node}, is stopped")
             }
+            Self::LetGo { service, node } => fmt_let_go(f, service, node),
             Self::Failed {
                 service,
                 node,
@@ -665,6 +673,13 @@ fn fmt_check(
         Verdict::Warning => write!(f, "check {check} of {service} warns on {node}: {how}"),
         Verdict::Well => write!(f, "check {check} of {service} is well on {node}"),
     }
+}
+
+fn fmt_let_go(f: &mut fmt::Formatter<'_>, service: &ServiceName, node: &NodeName) -> fmt::Result {
+    write!(
+        f,
+        "{service} is left running on {node}, and is not watched any more"
+    )
 }
 
 fn fmt_failed(

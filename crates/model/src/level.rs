@@ -8,7 +8,7 @@
 
 use crate::command::{Command, ServiceOrder};
 use crate::roles::RoleMeant;
-use crate::rules::{Company, ServiceRules};
+use crate::rules::{Company, NodesMeant, PlacementPolicy, ServiceRules, TicketLoss, WhereRule};
 use crate::spec::{
     MountSource, NetworkSpec, ProcessLimits, ProcessSpec, Ready, ResourceKind, ServiceSpec, Spec,
 };
@@ -43,10 +43,13 @@ impl Command {
             | Self::NodeChecks { .. }
             | Self::CheckTold { .. }
             | Self::NetworksTold { .. }
+            | Self::LoadTold { .. }
             | Self::RearmCards { .. }
             | Self::Migrate { .. }
             | Self::Promote { .. }
             | Self::Demote { .. }
+            | Self::LetGo { .. }
+            | Self::Looked { .. }
             | Self::Reload { .. } => 2,
             _of_the_first_version => LEVEL_FIRST,
         }
@@ -60,6 +63,7 @@ impl Spec {
         let plain = NetworkSpec::default();
         let is_new = self.networks.values().any(|network| *network != plain)
             || !self.cluster.rules.checks.is_empty()
+            || self.cluster.rules.placement == PlacementPolicy::LeastLoad
             || self.services.values().any(ServiceSpec::is_of_level_2);
         if is_new { 2 } else { LEVEL_FIRST }
     }
@@ -76,7 +80,14 @@ impl ServiceSpec {
             after_promoted,
             together_with,
             apart_from,
+            after_starts,
+            after_all_copies,
+            after_one_of,
             notified,
+            tickets,
+            where_rules,
+            answers,
+            found_twice,
             ..
         } = &self.rules;
         let with_role = |company: &[Company]| company.iter().any(|it| it.role != RoleMeant::Any);
@@ -86,10 +97,31 @@ impl ServiceSpec {
             || *live
             || roles.is_some()
             || !after_promoted.is_empty()
+            || !after_starts.is_empty()
+            || !after_all_copies.is_empty()
+            || self.rules.starts_one_by_one()
+            || !after_one_of.is_empty()
             || !notified.is_empty()
+            || !answers.is_empty()
+            || !found_twice.is_usual()
+            || 1 < tickets.len()
+            || tickets
+                .values()
+                .any(|on_loss| *on_loss == TicketLoss::Demote)
+            || where_rules.iter().any(WhereRule::is_of_level_2)
             || with_role(together_with)
             || with_role(apart_from)
             || self.resources.iter().any(|it| it.kind.is_of_level_2())
+    }
+}
+
+impl WhereRule {
+    fn is_of_level_2(&self) -> bool {
+        let is_new = match &self.meant {
+            NodesMeant::One(_) => false,
+            NodesMeant::All { .. } | NodesMeant::Any { .. } | NodesMeant::Named { .. } => true,
+        };
+        is_new || self.role != RoleMeant::Any
     }
 }
 

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod answers;
 pub mod checks;
 pub mod command;
 pub mod duration;
@@ -15,6 +16,7 @@ pub mod history;
 pub mod id;
 mod kinds;
 pub mod level;
+pub mod load;
 pub mod lock;
 pub mod migration;
 pub mod networks;
@@ -27,7 +29,10 @@ pub mod rules;
 pub mod seen;
 pub mod spans;
 pub mod spec;
+mod tickets;
 pub mod time;
+pub mod twice;
+mod wheres;
 
 pub use command::{Command, Rejected, Stamped};
 pub use history::{Happening, HistoryEntry};

@@ -162,6 +162,15 @@ pub struct NetworksSeen {
 }
 
 impl NetworksSeen {
+    /// Whether anything is to complain of, for any service.
+    #[must_use]
+    pub fn lacks_anything(&self) -> bool {
+        let networks = self.networks.values().map(|seen| seen.standing);
+        let pings = self.pings.values().chain(self.service_pings.values());
+        let mut all = networks.chain(pings.map(|reach| reach.standing));
+        all.any(|standing| standing != Standing::FULL)
+    }
+
     /// The same, told by another word.
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {

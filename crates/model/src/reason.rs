@@ -175,6 +175,11 @@ pub enum Reason {
         /// Which.
         service: ServiceName,
     },
+    /// We wait until one of several services runs.
+    WaitsForOneOf {
+        /// Which.
+        services: Vec<ServiceName>,
+    },
     /// Stopped, because a service that needs this one stopped... in reverse order.
     StopsBefore {
         /// The service that will be stopped after this one.
@@ -234,6 +239,11 @@ pub enum Reason {
         /// Where.
         node: NodeName,
     },
+    /// A move there would be taken back by the next plan, and is not begun.
+    TakenBack {
+        /// Where to.
+        node: NodeName,
+    },
     /// There is room for others only, which stand before it.
     Displaced {
         /// From where.
@@ -274,6 +284,18 @@ pub enum Reason {
         /// Where.
         node: NodeName,
     },
+    /// It needs all copies of another service, and one is not up yet.
+    WaitsForAllCopies {
+        /// Of which service.
+        service: ServiceName,
+        /// Which copy.
+        copy: ServiceName,
+    },
+    /// It is to restart as well, and one copy of its service does so at a time.
+    RestartsAfter {
+        /// Which copy goes before it.
+        copy: ServiceName,
+    },
     /// A failure holds it until a person has looked.
     HeldAfterFailure {
         /// Which resource failed.
@@ -303,6 +325,13 @@ pub enum Reason {
     ShouldBePromoted,
     /// Another copy may still be promoted.
     WaitsForDemote {
+        /// Where.
+        node: NodeName,
+    },
+    /// What must be apart from the promoted copies is there still.
+    WaitsToBeApart {
+        /// Which service.
+        service: ServiceName,
         /// Where.
         node: NodeName,
     },
@@ -359,6 +388,16 @@ pub enum Reason {
         node: NodeName,
         /// How.
         how: String,
+    },
+    /// It was found on several nodes, and all that was found stops before it starts anew.
+    FoundTwice {
+        /// Which.
+        nodes: Vec<NodeName>,
+    },
+    /// It was found on several nodes, and what follows is left to a person.
+    HeldTwice {
+        /// Which.
+        nodes: Vec<NodeName>,
     },
     /// We wait until an end of a live migration has cleared away what it has.
     WaitsForClearing {
@@ -431,6 +470,9 @@ impl Reason {
                 write!(f, "it must not be where {service} is, on {node}")
             }
             Self::BetterPlace { node } => write!(f, "with all others in view it belongs on {node}"),
+            Self::TakenBack { node } => {
+                write!(f, "a move to {node} would be taken back by the next plan")
+            }
             Self::Displaced { node } => {
                 write!(f, "what stands before it needs its place on {node}")
             }
@@ -443,9 +485,6 @@ impl Reason {
             Self::NotAllowedThere { node, why } => write!(f, "it may not be on {node}: {why}"),
             Self::NeedsTicket { ticket } => write!(f, "ticket {ticket} is not here"),
             Self::WaitsForStart { service } => write!(f, "waits until {service} has started"),
-            Self::WaitsForCopy { service, node } => {
-                write!(f, "waits for the copy of {service} on {node} to run")
-            }
             Self::HeldAfterFailure {
                 resource,
                 node,
@@ -462,6 +501,7 @@ impl Reason {
             } => write!(f, "{resource} of {service} failed on {node} ({how})"),
             Self::NodeMaintenance { node } => write!(f, "{node} is in maintenance"),
             Self::NoUsableCard { .. } | Self::TooFewPings { .. } => self.fmt_network(f),
+            Self::FoundTwice { .. } | Self::HeldTwice { .. } => self.fmt_twice(f),
             Self::MovesLive { from, to } => write!(f, "it moves live from {from} to {to}"),
             Self::NotMovedLive { node, how } => {
                 write!(f, "it could not move live to {node} ({how})")
@@ -471,6 +511,25 @@ impl Reason {
                     f,
                     "waits until {node} has cleared away what a live move left"
                 )
+            }
+            other => other.fmt_copies(f),
+        }
+    }
+
+    /// What copies wait for, and who waits for copies.
+    fn fmt_copies(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WaitsForCopy { service, node } => {
+                write!(f, "waits for the copy of {service} on {node} to run")
+            }
+            Self::WaitsForAllCopies { service, copy } => {
+                write!(
+                    f,
+                    "waits for all copies of {service} to run: {copy} does not yet"
+                )
+            }
+            Self::RestartsAfter { copy } => {
+                write!(f, "restarts once {copy} runs: its copies go one by one")
             }
             other => other.fmt_role(f),
         }
@@ -483,6 +542,10 @@ impl Reason {
             Self::WaitsForDemote { node } => {
                 write!(f, "waits until it is not promoted on {node} any more")
             }
+            Self::WaitsToBeApart { service, node } => write!(
+                f,
+                "waits for {service} to stop on {node}: it must be apart from the promoted copy"
+            ),
             Self::FoundPromoted { node } => write!(f, "found promoted on {node}"),
             Self::RoleEnded { node } => write!(f, "it is not promoted on {node} any more"),
             Self::NobodyToPromote { nodes } => {
@@ -533,6 +596,11 @@ impl Reason {
             _other => Ok(()),
         }
     }
+}
+
+fn waits_for_one_of(f: &mut fmt::Formatter<'_>, services: &[ServiceName]) -> fmt::Result {
+    let names: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
+    write!(f, "waits for one of {} to run", names.join(", "))
 }
 
 impl fmt::Display for Reason {
@@ -588,6 +656,7 @@ impl fmt::Display for Reason {
             Self::WaitsForFence { node } => write!(f, "waits until {node} is proven off"),
             Self::WaitsForStop { node } => write!(f, "waits for the stop on {node}"),
             Self::WaitsForService { service } => write!(f, "waits for {service} to run"),
+            Self::WaitsForOneOf { services } => waits_for_one_of(f, services),
             Self::StopsBefore { service } => write!(f, "{service} stops next, and this needs it"),
             Self::WaitsForProbe { node } => write!(f, "waits for {node} to tell what runs there"),
             Self::WaitsForDaemon { node } => write!(

@@ -58,6 +58,14 @@ pub enum RoleMeant {
     Promoted,
 }
 
+impl RoleMeant {
+    /// Whether any copy is meant.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        *self == Self::Any
+    }
+}
+
 /// The role of the holder of a claim.
 ///
 /// ```text

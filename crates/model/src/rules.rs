@@ -7,11 +7,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::answers::ResourceAnswers;
 use crate::checks::{CheckName, CheckSpec, NodeCheck};
 use crate::networks::PingSpec;
 use crate::operation::Verb;
 use crate::roles::{RoleMeant, Roles};
 use crate::seen::ResourceFailure;
+pub use crate::tickets::TicketLoss;
+pub use crate::twice::FoundTwice;
+pub use crate::wheres::{AttributeRule, AttributeTest, NodesMeant, WhereRule};
 use crate::{NodeName, ResourceName, ServiceName, TicketName, duration};
 
 /// Rules for the whole cluster about where services are.
@@ -40,6 +44,8 @@ pub enum PlacementPolicy {
     MostRoom,
     /// A node must have room; as few nodes as possible are used.
     FewestNodes,
+    /// A node must have room; of equals, the one whose processors are least busy.
+    LeastLoad,
 }
 
 impl PlacementPolicy {
@@ -51,6 +57,7 @@ impl PlacementPolicy {
             Self::Fits => "fits",
             Self::MostRoom => "most-room",
             Self::FewestNodes => "fewest-nodes",
+            Self::LeastLoad => "least-load",
         }
     }
 }
@@ -115,19 +122,25 @@ pub struct ServiceRules {
     pub avoid: Vec<NodeName>,
     /// Nodes that it never uses.
     pub never_on: Vec<NodeName>,
-    /// What its nodes must be, or should be, by their attributes.
+    /// What its nodes must be, or should be.
     pub where_rules: Vec<WhereRule>,
     /// What it needs, by kind of good.
     pub uses: BTreeMap<String, u64>,
     /// Whether no other service may be on its node.
     pub exclusive: bool,
-    /// How it stands and falls with a ticket.
-    pub ticket: Option<TicketRule>,
+    /// The tickets that it needs, all of them, each with what its loss does.
+    #[serde(rename = "ticket", with = "crate::tickets::written")]
+    pub tickets: BTreeMap<TicketName, TicketLoss>,
     /// After which time a bar ends by itself; none: only a person ends it.
     #[serde(with = "duration::option")]
     pub bar_expires: Option<Duration>,
-    /// What answers a failure.
+    /// What answers a failure. Ask `ServiceSpec::answers_of`, which knows what a resource says
+    /// otherwise.
     pub on_failure: OnFailure,
+    /// What resources say of their own failures; those that leave all to the service are not
+    /// here.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub answers: BTreeMap<ResourceName, ResourceAnswers>,
     /// What watches it while it runs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckSpec>,
@@ -142,10 +155,23 @@ pub struct ServiceRules {
     pub roles: Option<Roles>,
     /// Those in `after` of which a promoted copy must be there.
     pub after_promoted: BTreeSet<ServiceName>,
+    /// Those in `after` that it needs for its start only: when they stop, it runs on.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub after_starts: BTreeSet<ServiceName>,
+    /// Those in `after` of which all copies must run that should and can: not one of them alone,
+    /// and not the one on the same node.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub after_all_copies: BTreeSet<ServiceName>,
+    /// Of each of these lists, one service must run before it starts, and while it runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub after_one_of: Vec<Vec<ServiceName>>,
     /// Of a service with copies: resources that are told what happens to the copies
     /// (`notify = true`).
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub notified: BTreeSet<ResourceName>,
+    /// What happens when it is found running on several nodes.
+    #[serde(skip_serializing_if = "FoundTwice::is_usual")]
+    pub found_twice: FoundTwice,
 }
 
 /// How many copies of a service run.
@@ -155,6 +181,41 @@ pub struct Copies {
     pub count: CopyCount,
     /// On one node at most.
     pub per_node: u32,
+    /// Whether several of them may start at the same time.
+    #[serde(default, skip_serializing_if = "CopiesStart::is_together")]
+    pub start: CopiesStart,
+}
+
+/// Whether several copies of a service may start at the same time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CopiesStart {
+    /// They may.
+    #[default]
+    Together,
+    /// One starts when no other does; a change and a restart by order go from one to the next.
+    OneByOne,
+}
+
+impl CopiesStart {
+    /// All of them, with their words in the file.
+    pub const WORDS: [(&'static str, Self); 2] =
+        [("together", Self::Together), ("one-by-one", Self::OneByOne)];
+
+    /// The word for it in the file and in messages.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Together => "together",
+            Self::OneByOne => "one-by-one",
+        }
+    }
+
+    /// Whether it is as if nothing were said.
+    #[must_use]
+    pub fn is_together(&self) -> bool {
+        *self == Self::Together
+    }
 }
 
 /// How many copies there are in all.
@@ -202,107 +263,6 @@ impl fmt::Display for Company {
     }
 }
 
-/// What nodes must be, or should be, by one of their attributes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WhereRule {
-    /// Which attribute.
-    pub attribute: String,
-    /// What it must be.
-    pub test: AttributeTest,
-    /// Points for nodes that pass; none: those that do not pass are never used.
-    #[serde(default)]
-    pub points: Option<i32>,
-}
-
-/// What an attribute must be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AttributeTest {
-    /// Exactly this.
-    Is(String),
-    /// There, or not, but not this.
-    IsNot(String),
-    /// One of these.
-    OneOf(Vec<String>),
-    /// A whole number of at least this.
-    AtLeast(i64),
-    /// A whole number of at most this.
-    AtMost(i64),
-    /// There, whatever it is (`true`), or not there.
-    Exists(bool),
-}
-
-impl AttributeTest {
-    /// Whether a node passes whose attribute has this value.
-    #[must_use]
-    pub fn passes(&self, value: Option<&str>) -> bool {
-        let number = value.and_then(|value| value.parse::<i64>().ok());
-        match self {
-            Self::Is(wanted) => value == Some(wanted.as_str()),
-            Self::IsNot(unwanted) => value != Some(unwanted.as_str()),
-            Self::OneOf(wanted) => value.is_some_and(|value| wanted.iter().any(|w| w == value)),
-            Self::AtLeast(least) => number.is_some_and(|number| *least <= number),
-            Self::AtMost(most) => number.is_some_and(|number| number <= *most),
-            Self::Exists(wanted) => value.is_some() == *wanted,
-        }
-    }
-}
-
-impl fmt::Display for WhereRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let attribute = &self.attribute;
-        match &self.test {
-            AttributeTest::Is(value) => write!(f, "{attribute} is {value}"),
-            AttributeTest::IsNot(value) => write!(f, "{attribute} is not {value}"),
-            AttributeTest::OneOf(values) => {
-                write!(f, "{attribute} is one of {}", values.join(", "))
-            }
-            AttributeTest::AtLeast(least) => write!(f, "{attribute} is at least {least}"),
-            AttributeTest::AtMost(most) => write!(f, "{attribute} is at most {most}"),
-            AttributeTest::Exists(true) => write!(f, "{attribute} is set"),
-            AttributeTest::Exists(false) => write!(f, "{attribute} is not set"),
-        }?;
-        match self.points {
-            Some(points) => write!(f, " ({points} points)"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// How a service stands and falls with a ticket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TicketRule {
-    /// Which.
-    pub ticket: TicketName,
-    /// What happens when it is taken away.
-    pub on_loss: TicketLoss,
-}
-
-/// What happens to a service whose ticket is taken away.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TicketLoss {
-    /// It stops.
-    #[default]
-    Stop,
-    /// It is left as it is, and not started anew.
-    Freeze,
-    /// The node that runs it is fenced.
-    Fence,
-}
-
-impl TicketLoss {
-    /// The word for it in the file and in messages.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Stop => "stop",
-            Self::Freeze => "freeze",
-            Self::Fence => "fence",
-        }
-    }
-}
-
 /// What answers the failure of a resource, by what it was doing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -343,7 +303,7 @@ pub enum FailureAnswer {
     Fence,
     /// The node is set aside: all its services leave it.
     Standby,
-    /// Nothing at all: it counts as running.
+    /// Nothing at all: the service goes on without it.
     Ignore,
     /// What is promoted is demoted, so that another copy can take over, and then restarted in
     /// place as with `Restart`.
@@ -409,6 +369,13 @@ impl ServiceRules {
         self.checks.iter().find(|check| check.name == *name)
     }
 
+    /// Whether its copies start one after the other.
+    #[must_use]
+    pub fn starts_one_by_one(&self) -> bool {
+        self.copies
+            .is_some_and(|copies| copies.start == CopiesStart::OneByOne)
+    }
+
     /// Whether its place depends on those of other services, so that all must be placed at
     /// one time.
     #[must_use]
@@ -420,39 +387,6 @@ impl ServiceRules {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_attribute_passes_by_its_value_and_numbers_count_as_numbers() {
-        let passes = |test: AttributeTest| {
-            [Some("a"), Some("10"), Some("9"), None].map(|value| test.passes(value))
-        };
-        assert_eq!(
-            passes(AttributeTest::Is("a".into())),
-            [true, false, false, false]
-        );
-        assert_eq!(
-            passes(AttributeTest::IsNot("a".into())),
-            [false, true, true, true]
-        );
-        assert_eq!(
-            passes(AttributeTest::AtLeast(10)),
-            [false, true, false, false]
-        );
-        assert_eq!(
-            passes(AttributeTest::AtMost(9)),
-            [false, false, true, false]
-        );
-        assert_eq!(
-            passes(AttributeTest::Exists(true)),
-            [true, true, true, false]
-        );
-        assert_eq!(
-            passes(AttributeTest::Exists(false)),
-            [false, false, false, true]
-        );
-        let listed = AttributeTest::OneOf(vec!["a".into(), "9".into()]);
-        assert_eq!(passes(listed), [true, false, true, false]);
-    }
 
     #[test]
     fn health_is_told_by_attributes_of_that_name_only() {

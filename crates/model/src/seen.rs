@@ -232,6 +232,9 @@ pub struct NodeSeen {
     /// What people have done to its checks.
     #[serde(default, skip_serializing_if = "is_untouched")]
     pub checks: Box<ChecksSeen>,
+    /// Attributes that it has measured itself in its present boot: see [`crate::load`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub measured: BTreeMap<String, String>,
 }
 
 fn is_untouched(checks: &ChecksSeen) -> bool {
@@ -242,11 +245,12 @@ fn is_untouched(checks: &ChecksSeen) -> bool {
 pub const FENCED_AT_MAX: usize = 100;
 
 impl NodeSeen {
-    /// One of its attributes: as set at run time, else as the spec says.
+    /// One of its attributes: as set at run time, else as it told itself, else as the spec says.
     #[must_use]
     pub fn attribute<'a>(&'a self, spec: Option<&'a NodeSpec>, key: &str) -> Option<&'a str> {
         let set = self.attributes.get(key);
         let set = set.or_else(|| self.networks.attributes.get(key));
+        let set = set.or_else(|| self.measured.get(key));
         let value = set.or_else(|| spec?.attributes.get(key));
         value.map(String::as_str)
     }
@@ -255,7 +259,8 @@ impl NodeSeen {
     #[must_use]
     pub fn all_attributes(&self, spec: Option<&NodeSpec>) -> BTreeMap<String, String> {
         let mut all = spec.map(|spec| spec.attributes.clone()).unwrap_or_default();
-        let set = self.networks.attributes.iter().chain(&self.attributes);
+        let told = self.measured.iter().chain(&self.networks.attributes);
+        let set = told.chain(&self.attributes);
         all.extend(set.map(|(key, value)| (key.clone(), value.clone())));
         all
     }
@@ -398,6 +403,14 @@ pub struct ServiceSeen {
     /// has no claim: it may run there.
     #[serde(default)]
     pub strays: BTreeMap<NodeName, BootId>,
+    /// Nodes that have yet to tell whether it runs there: it is new in the configuration, and
+    /// may have been started before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sought: BTreeMap<NodeName, BootId>,
+    /// Nodes on which it was found running although it ran elsewhere, where its rules ask for
+    /// a stop of all that was found: until nothing of it is left anywhere.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub stops_all: BTreeSet<NodeName>,
     /// Why the last claim on it ended (told as reason of the next start).
     pub last_end: Option<Reason>,
     /// Version of the spec in which its resources last changed. A claim made from an older
@@ -413,6 +426,9 @@ pub struct ServiceSeen {
     /// How long its operations took.
     #[serde(default)]
     pub times: OperationTimes,
+    /// A restart that was asked for, of a copy whose turn has not come; gone when it restarts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<RestartRequest>,
     /// Whether it waits for the services that it is `after`, until it is started or stopped
     /// by order once more.
     #[serde(default)]
@@ -459,6 +475,15 @@ pub enum Wish {
         /// Who asked.
         by: UserName,
     },
+}
+
+/// A restart that an operator asked for, where copies restart one by one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartRequest {
+    /// Who asked.
+    pub by: UserName,
+    /// What of it.
+    pub scope: RestartScope,
 }
 
 /// A move that an operator asked for.
@@ -510,6 +535,10 @@ pub struct Claim {
     pub because: Reason,
     /// Since when it is in this phase.
     pub since: WallTime,
+    /// When its node got it, where services are placed by load: the load of what came a moment
+    /// ago is not measured yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed_at: Option<ClusterTime>,
 }
 
 /// What a claim asks of its node.

@@ -19,7 +19,7 @@ use crate::networks::{self, PingSpec};
 use crate::operation::CopiesTold;
 use crate::reload::{AgentReload, ProcessReload, Signal};
 use crate::roles::RoleMeant;
-use crate::rules::{ClusterRules, CopyCount, ServiceRules};
+use crate::rules::{ClusterRules, CopyCount, PlacementPolicy, ServiceRules};
 use crate::{CardName, DeviceName, NetworkName, NodeName, ResourceName, ServiceName};
 
 /// The whole description of a cluster.
@@ -42,6 +42,22 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// Whether nodes must have room for what they run, and something is said of room.
+    #[must_use]
+    pub fn counts_room(&self) -> bool {
+        match self.cluster.rules.placement {
+            PlacementPolicy::FewestServices => false,
+            PlacementPolicy::Fits | PlacementPolicy::MostRoom | PlacementPolicy::FewestNodes => {
+                true
+            }
+            // It tells nodes apart by something else, so few say anything of room.
+            PlacementPolicy::LeastLoad => {
+                let mut services = self.services.values();
+                services.any(|service| !service.rules.uses.is_empty())
+            }
+        }
+    }
+
     /// What is described under this name, if it is one that runs: of a service with copies
     /// each copy (`web:0`), of any other the service itself (`web`).
     #[must_use]

@@ -14,9 +14,12 @@
 
 mod local;
 mod notices;
+mod orphans;
 mod passage;
+mod probes;
 mod reload;
 mod roles;
+mod tell;
 #[cfg(test)]
 mod tests;
 
@@ -26,9 +29,8 @@ use std::time::Duration;
 use model::command::Report;
 use model::operation::{About, Operation, OperationReport, ResourceAddress, Verb};
 use model::plant::{self, Plant};
-use model::roles::{RoleTold, Roles};
-use model::seen::{Claim, Found, Goal, Phase, ResourceFailure, ResourceState};
-use model::spec::ResourceSpec;
+use model::roles::RoleTold;
+use model::seen::{Claim, Goal, Phase, ResourceFailure, ResourceState};
 use model::{
     BootId, ClaimEpoch, Instant, NodeName, OperationId, PlanId, ResourceName, ServiceName,
 };
@@ -37,8 +39,9 @@ use state::State;
 
 pub use notices::Telling;
 
-use local::{Absorbed, Local, LocalResource, Told, limit_of};
-use roles::{Lead, is_role_shown};
+use local::{Absorbed, Local, LocalResource, limit_of};
+use orphans::Searches;
+use roles::Lead;
 
 /// A stop that failed is tried again after this time: a busy file system may have become
 /// free, and a stop that works is better than a fence. Long enough not to be a load.
@@ -72,6 +75,20 @@ pub enum Output {
     Tell(Box<Telling>),
     /// Tell the leader that a stray is gone.
     StrayStopped(ServiceName),
+    /// Forget these resources, then tell the leader that their service is left running.
+    LetGo {
+        /// Which service.
+        service: ServiceName,
+        /// What is known of it here.
+        resources: Vec<ResourceAddress>,
+    },
+    /// Tell the leader whether a service runs here that is new in the configuration.
+    Looked {
+        /// Which service.
+        service: ServiceName,
+        /// Under which names something of it is up, or may be.
+        found: Vec<ServiceName>,
+    },
 }
 
 /// Whether this node may run services.
@@ -108,6 +125,7 @@ pub struct Executor {
     permit: Permit,
     applied: u64,
     probing: Probing,
+    searches: Searches,
     outputs: VecDeque<Output>,
 }
 
@@ -147,124 +165,9 @@ impl Executor {
             permit: Permit::All,
             applied: 0,
             probing: Probing::NotStarted,
+            searches: Searches::default(),
             outputs: VecDeque::new(),
         }
-    }
-
-    /// Asks every resource of the spec, and every one that an earlier run of the daemon
-    /// recorded as started, whether it runs. Nothing is started before all have answered.
-    pub fn begin_probes(
-        &mut self,
-        state: &State,
-        recorded: &[(ResourceAddress, ResourceSpec)],
-        now: Instant,
-    ) {
-        if self.probing != Probing::NotStarted {
-            return;
-        }
-        let node = state
-            .spec()
-            .and_then(|spec| spec.nodes.get(&self.me).cloned());
-        let mut found: BTreeMap<ServiceName, Vec<ResourceSpec>> = BTreeMap::new();
-        let roles_of = |name: &ServiceName| -> Option<&Roles> {
-            let described = state.spec()?.services.get(&name.service())?;
-            described.rules.roles.as_ref()
-        };
-        for (service, spec) in state.spec().iter().flat_map(|spec| &spec.services) {
-            for name in self.names_here(state, service, recorded) {
-                found.insert(name, spec.resources.clone());
-            }
-        }
-        for (address, spec) in recorded {
-            let resources = found.entry(address.service.clone()).or_default();
-            // What was started may differ from what the spec says today; what runs is
-            // what must be asked for and taken down.
-            match resources
-                .iter_mut()
-                .find(|resource| resource.name == spec.name)
-            {
-                Some(resource) => *resource = spec.clone(),
-                None => resources.push(spec.clone()),
-            }
-        }
-        let mut waiting = BTreeSet::new();
-        for (name, resources) in found {
-            let mut local = Local::new(ClaimEpoch(0), PlanId(0));
-            local.resources = resources
-                .iter()
-                .map(|spec| LocalResource::new(spec, node.as_ref(), now).with_part(roles_of(&name)))
-                .collect();
-            local.copies = state.spec().and_then(|spec| spec.copies_told(&name));
-            if let Some(found) = passage::of(state, &name, (&self.me, self.boot)) {
-                local.interrupt_passage(found);
-            }
-            self.services.insert(name.clone(), local);
-            for place in 0..resources.len() {
-                waiting.insert(self.operate(&name, place, Verb::Probe));
-            }
-        }
-        self.probing = if waiting.is_empty() {
-            Probing::Done
-        } else {
-            Probing::Waiting(waiting)
-        };
-    }
-
-    /// The names under which a service may run on this node: those under which it was started
-    /// here, else its own. Of copies that nobody has started here the number says nothing, so
-    /// they are looked for under one that follows from the node's place; should it run, and
-    /// that number run elsewhere, it is one too many.
-    fn names_here(
-        &self,
-        state: &State,
-        service: &ServiceName,
-        recorded: &[(ResourceAddress, ResourceSpec)],
-    ) -> BTreeSet<ServiceName> {
-        let recorded = recorded.iter().map(|(address, _)| &address.service);
-        let of_service = recorded.filter(|name| name.service_str() == service.as_str());
-        let mut names: BTreeSet<ServiceName> = of_service.cloned().collect();
-        let copies = state.seen().services.range(service.copies_range());
-        for (name, _) in copies {
-            if self.my_claim(state, name).is_some() {
-                names.insert(name.clone());
-            }
-        }
-        let spec = state.spec();
-        let copies = spec.and_then(|spec| spec.services.get(service)?.rules.copies);
-        if names.is_empty() {
-            names.insert(match copies {
-                None => service.clone(),
-                Some(copies) => {
-                    let mut nodes = spec.into_iter().flat_map(|spec| spec.nodes.keys());
-                    let place = nodes.position(|node| *node == self.me).unwrap_or(0);
-                    let place = u32::try_from(place).unwrap_or(0);
-                    service.with_copy(place.saturating_mul(copies.per_node))
-                }
-            });
-        }
-        names
-    }
-
-    /// What the probes found, once all have answered.
-    #[must_use]
-    pub fn probed(&self) -> Option<Vec<Found>> {
-        if self.probing != Probing::Done {
-            return None;
-        }
-        let found = self.services.iter().flat_map(|(service, local)| {
-            local
-                .resources
-                .iter()
-                .filter(|r| r.state != ResourceState::Stopped)
-                .map(|r| Found {
-                    address: ResourceAddress {
-                        service: service.clone(),
-                        resource: r.spec.name.clone(),
-                    },
-                    state: r.state,
-                })
-        });
-        Some(found.collect())
     }
 
     /// Whether nothing of any service is up here.
@@ -302,7 +205,10 @@ impl Executor {
         for local in self.services.values_mut() {
             local.sent = None;
             local.stray_told = None;
+            // At once, also where the time of the last one has not come yet.
+            local.let_go_at = None;
         }
+        self.searches.tell_again();
     }
 
     /// An operation has ended.
@@ -314,6 +220,7 @@ impl Executor {
             self.handle_told(report.id);
             return;
         }
+        self.searches.note_end(report.id);
         if let Probing::Waiting(waiting) = &mut self.probing {
             waiting.remove(&report.id);
             if waiting.is_empty() {
@@ -423,18 +330,26 @@ impl Executor {
         }
         self.take_claims(state, now);
         self.follow_migrations(state, now);
+        self.look_for_newcomers(state, now);
         let names: Vec<ServiceName> = self.services.keys().cloned().collect();
         let mut strays = None;
         for name in names {
+            if self.let_go(state, &name, now) {
+                continue;
+            }
             let claim = self.my_claim(state, &name).cloned();
             let want = self.want(state, (&name, claim.as_ref()), &mut strays);
             self.tell_news(state, &name);
             self.step(state, (&name, claim.as_ref()), want, now);
             self.ask_for_state(&name, now);
+            self.ask_what_is_left(&name, (claim.as_ref(), want), now);
             self.tell(state, &name, want, now);
         }
         self.services.retain(|name, local| {
-            !local.is_down() || local.busy.is_some() || state.seen().services.contains_key(name)
+            !local.is_down()
+                || local.busy.is_some()
+                || state.seen().services.contains_key(name)
+                || self.searches.is_open(name)
         });
     }
 
@@ -449,7 +364,7 @@ impl Executor {
             local
                 .resources
                 .iter()
-                .filter(|r| r.is_asked_for())
+                .filter(|r| r.is_asked_for() || (local.is_left && r.is_asked_for_anew()))
                 .map(|r| r.status_due)
         });
         // A retry that falls due while another operation is out waits for its end.
@@ -462,11 +377,18 @@ impl Executor {
             let sent = local.sent.as_ref().map(|told| told.at);
             sent.into_iter()
                 .chain(local.stray_told)
+                .chain(local.let_go_at)
                 .map(|at| at + REPORT_RETRY)
         });
         let services = self.services.values();
         let notices = services.filter_map(|local| local.notices.deadline());
-        status.chain(retries).chain(reports).chain(notices).min()
+        let searches = self.searches.deadlines();
+        status
+            .chain(retries)
+            .chain(reports)
+            .chain(notices)
+            .chain(searches)
+            .min()
     }
 
     /// The next thing to do.
@@ -494,14 +416,21 @@ impl Executor {
                 .services
                 .entry(name.clone())
                 .or_insert_with(|| Local::new(ClaimEpoch(0), claim.plan));
+            // It is in the configuration again before the log knew that it was let go.
+            if local.is_let_go && !state.is_let_go(name) {
+                local.is_let_go = false;
+                local.let_go_at = None;
+            }
             local.plan = claim.plan;
             local.copies = spec.copies_told(name);
             local.take_role(claim);
+            local.take_answers(spec.service_of(name));
             if local.epoch != claim.epoch {
                 local.take_claim(claim, spec.service_of(name), node, now);
             } else if local.incarnation < claim.incarnation {
                 local.take_incarnation(claim);
             }
+            local.take_answers(spec.service_of(name));
             local.follow_reloads(claim, (spec.service_of(name), state.spec_version()));
         }
     }
@@ -562,7 +491,7 @@ impl Executor {
         match claim {
             Some(claim) if claim.goal == Goal::Run => Want::Up,
             Some(_) => Want::Down,
-            None if !self.has_probed(state) => Want::AsItIs,
+            None if !self.has_probed(state) || self.searches.is_open(name) => Want::AsItIs,
             None => self.want_of_stray(state, name, strays),
         }
     }
@@ -673,17 +602,44 @@ impl Executor {
     }
 
     fn ask_for_state(&mut self, name: &ServiceName, now: Instant) {
+        self.ask(name, (Verb::Status, LocalResource::is_asked_for), now);
+    }
+
+    /// What is left as it is and has no claim may be ended by a person. That it is not where it
+    /// was says no more than a probe, and a probe that finds nothing settles it.
+    fn ask_what_is_left(
+        &mut self,
+        name: &ServiceName,
+        (claim, want): (Option<&Claim>, Want),
+        now: Instant,
+    ) {
+        let Some(local) = self.services.get_mut(name) else {
+            return;
+        };
+        let is_end = local.peer.is_some();
+        local.is_left = claim.is_none() && want == Want::AsItIs && local.busy.is_none() && !is_end;
+        if local.is_left {
+            self.ask(name, (Verb::Probe, LocalResource::is_asked_for_anew), now);
+        }
+    }
+
+    /// Asks the resources for which it is time, of those that are to be asked.
+    fn ask(
+        &mut self,
+        name: &ServiceName,
+        (verb, is_asked): (Verb, fn(&LocalResource) -> bool),
+        now: Instant,
+    ) {
         let Some(local) = self.services.get(name) else {
             return;
         };
-        let due: Vec<usize> = (0..local.resources.len())
-            .filter(|&place| {
-                let resource = &local.resources[place];
-                resource.is_asked_for() && resource.status_due <= now
-            })
-            .collect();
+        let is_due = |place: &usize| {
+            let resource = &local.resources[*place];
+            is_asked(resource) && resource.status_due <= now
+        };
+        let due: Vec<usize> = (0..local.resources.len()).filter(is_due).collect();
         for place in due {
-            let id = self.operate(name, place, Verb::Status);
+            let id = self.operate(name, place, verb);
             if let Some(local) = self.services.get_mut(name) {
                 local.resources[place].asking = Some(id);
             }
@@ -741,93 +697,5 @@ impl Executor {
         self.operations.insert(id, (name.clone(), resource, verb));
         self.outputs.push_back(Output::Operate(Box::new(operation)));
         id
-    }
-
-    /// Reports what the log does not show yet.
-    fn tell(&mut self, state: &State, name: &ServiceName, want: Want, now: Instant) {
-        let claim = self.my_claim(state, name);
-        let seen = state.seen().services.get(name);
-        let is_stray = seen.is_some_and(|seen| seen.strays.contains_key(&self.me));
-        let Some(local) = self.services.get_mut(name) else {
-            return;
-        };
-        let Some(claim) = claim else {
-            local.sent = None;
-            // The source of a live move clears away when all has arrived, and not before.
-            let found = passage::of(state, name, (&self.me, self.boot));
-            let is_early = found.is_some_and(passage::must_not_clear_yet);
-            if !local.is_down() || local.busy.is_some() || is_early {
-                local.stray_told = None;
-                return;
-            }
-            local.lease_ended = false;
-            local.given_back = false;
-            if !is_stray {
-                local.stray_told = None;
-            } else if local.stray_told.is_none_or(|at| at + REPORT_RETRY <= now) {
-                local.stray_told = Some(now);
-                self.outputs.push_back(Output::StrayStopped(name.clone()));
-            }
-            return;
-        };
-        local.stray_told = None;
-        local.drop_stopped_leftovers();
-        let report = local.report(want);
-        let resources = local.states();
-        let role = local.told_role(claim);
-        let is_known = is_shown(claim, &report, &resources, local.incarnation);
-        if is_known && is_role_shown(claim, role) {
-            local.sent = None;
-            return;
-        }
-        let is_sent = local.sent.as_ref().is_some_and(|told| {
-            told.report == report
-                && told.resources == resources
-                && told.incarnation == local.incarnation
-                && told.role == role
-                && now < told.at + REPORT_RETRY
-        });
-        if is_sent {
-            return;
-        }
-        // Once this is on its way the claim may end at any moment, so nothing starts under
-        // it any more, even if the lease is held again.
-        local.given_back |= matches!(report, Report::Stopped | Report::LeaseEnded);
-        local.sent = Some(Told {
-            report: report.clone(),
-            resources: resources.clone(),
-            incarnation: local.incarnation,
-            role,
-            at: now,
-        });
-        self.outputs.push_back(Output::Report {
-            service: name.clone(),
-            epoch: claim.epoch,
-            incarnation: local.incarnation,
-            report,
-            resources,
-            role,
-        });
-    }
-}
-
-/// Whether the log shows this report already.
-fn is_shown(
-    claim: &Claim,
-    report: &Report,
-    resources: &[(model::ResourceName, ResourceState)],
-    incarnation: u32,
-) -> bool {
-    if incarnation != claim.incarnation || claim.resources != resources {
-        return false;
-    }
-    match (report, &claim.phase) {
-        (Report::Progress, _) | (Report::Running, Phase::Running) => true,
-        // What fails while the first failure waits for its decision is part of it.
-        (Report::Failed(_), Phase::Failed(_) | Phase::StopFailed(_)) => true,
-        (Report::StopFailed(told), Phase::StopFailed(shown)) => told == shown,
-        (Report::Running | Report::Reloaded(_) | Report::Failed(_) | Report::StopFailed(_), _)
-        | (Report::Stopped | Report::LeaseEnded, _)
-        | (Report::HandedOver | Report::MigrationFailed(_), _) => false,
     }
 }

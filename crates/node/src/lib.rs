@@ -28,6 +28,7 @@ mod lease;
 mod levels;
 mod lies;
 mod liveness;
+mod load;
 mod locks;
 mod message;
 mod networks;

@@ -68,6 +68,9 @@ pub enum Output {
     Persist(raft::Persist),
     /// Carry out an operation, then call `handle_operation`.
     Operate(Box<Operation>),
+    /// Forget a resource, before anything that comes after this: what runs of it runs on, and
+    /// nothing may be found of it any more that was written down here.
+    Forget(ResourceAddress),
     /// Tell a copy on another node what happens to one here, then call `handle_told`: when it
     /// has been told, cannot be told, or its limit is over.
     Tell(Box<Telling>),
@@ -157,6 +160,7 @@ pub struct Node {
     pub(crate) levels: Levels,
     pub(crate) lies: crate::lies::Lies,
     pub(crate) networks: crate::networks::Networks,
+    pub(crate) load: crate::load::Load,
     /// Nodes of which a person has said that they are off.
     pub(crate) vouched: Option<Vouched>,
     pub(crate) liveness: BTreeMap<NodeId, Liveness>,
@@ -205,6 +209,7 @@ impl Node {
     ) -> Self {
         assert!(0 < config.run, "runs are numbered from 1");
         let executor = Executor::new(config.name.clone(), config.boot);
+        let run = config.run;
         Self {
             config,
             raft,
@@ -215,7 +220,7 @@ impl Node {
             losses: crate::outlive::Losses::default(),
             leases: crate::locks::Leases::default(),
             recorded,
-            requests: Requests::default(),
+            requests: Requests::new(run),
             duties: Duties::default(),
             tending: Tending::default(),
             split: Split::default(),
@@ -224,6 +229,7 @@ impl Node {
             levels: Levels::default(),
             lies: crate::lies::Lies::default(),
             networks: crate::networks::Networks::default(),
+            load: crate::load::Load::default(),
             vouched: None,
             liveness: BTreeMap::new(),
             leader: None,
@@ -289,7 +295,7 @@ impl Node {
             PeerMessage::Proposal { id, .. }
                 if !self.requests.is_new(from, id) && !plant::is(Plant::ProposalAppliedTwice) => {}
             PeerMessage::Proposal { id, command } => self.take_proposal((from, id), command, now),
-            PeerMessage::ProposalReply { id, result } => self.handle_reply(id, result),
+            PeerMessage::ProposalReply { id, result } => self.handle_reply(id, result, now),
             PeerMessage::Relayed(relayed) => self.take_relayed(from, relayed, now),
         }
     }
@@ -362,7 +368,7 @@ impl Node {
         self.check_lease(now);
         self.raft.handle_timeout(now);
         self.split_timeout(now);
-        self.give_up_requests(now);
+        self.time_requests(now);
         self.advance(now);
     }
 
@@ -382,6 +388,7 @@ impl Node {
             self.yielding_deadline(now),
             self.lies_deadline(),
             self.networks_deadline(now),
+            self.load_deadline(),
             self.outlived_deadline(now),
             self.duties_deadline(now),
             lease,
@@ -467,6 +474,7 @@ impl Node {
         for _ in 0..ROUNDS_MAX {
             self.check_lease(now);
             let is_moved = self.drain_raft(now);
+            self.answer_applied();
             self.send_requests(now);
             self.tend(now);
             self.lead(now);
@@ -534,7 +542,7 @@ impl Node {
             } else {
                 Err(RequestError::LeaderChanged)
             };
-            self.reply(asker, result);
+            self.reply(asker, result, now);
         }
         self.outputs.push_back(Output::Changed {
             applied: self.applied,

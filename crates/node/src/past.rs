@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::history::Happening;
+use model::history::{Happening, NetworkNews};
 use model::reload::ReloadSeen;
 use model::roles::RoleSeen;
 use model::seen::{
@@ -14,8 +14,8 @@ use model::seen::{
     ServiceSeen, Standby, Wish,
 };
 use model::{
-    BootId, ClaimEpoch, ClusterTime, HistoryEntry, NodeName, PlanId, Reason, ServiceName, UserName,
-    WallTime,
+    BootId, ClaimEpoch, ClusterTime, HistoryEntry, NetworkName, NodeName, PlanId, Reason,
+    ServiceName, UserName, WallTime,
 };
 use state::State;
 
@@ -115,6 +115,8 @@ impl Kept<'_> {
             }
             node.probed = node.state.boot();
             node.standby = Standby::Off;
+            // Nobody has kept how busy it was.
+            node.measured.clear();
         }
     }
 
@@ -207,6 +209,7 @@ fn about(what: &Happening) -> Option<&ServiceName> {
         | Happening::MigrationEnded { .. }
         | Happening::StrayFound { .. }
         | Happening::StrayStopped { .. }
+        | Happening::LetGo { .. }
         | Happening::FenceAsked { .. }
         | Happening::FenceLied { .. }
         | Happening::DeviceLied { .. }
@@ -308,6 +311,7 @@ fn claim(node: &NodeName, (plan, because): (PlanId, &Reason), since: WallTime) -
         plan,
         because: because.clone(),
         since,
+        placed_at: None,
     }
 }
 
@@ -354,7 +358,9 @@ fn state_of(word: &str, because: Option<&Reason>) -> NodeState {
 }
 
 /// What led to how a service is: what was decided and reported about it since the claim before
-/// the present one, and the losses and fences of the nodes that this speaks of. Oldest first.
+/// the present one; the losses and fences of the nodes that this speaks of, and what became of
+/// the service's networks there; and the changes of the configuration for which it was stopped.
+/// Oldest first.
 #[must_use]
 pub fn evidence<'a>(
     state: &'a State,
@@ -386,7 +392,23 @@ pub fn evidence<'a>(
             _other => None,
         })
         .collect();
+    let versions: BTreeSet<u64> = entries[from..]
+        .iter()
+        .filter_map(|entry| match &entry.what {
+            Happening::Stopped {
+                service: of,
+                because: Reason::SpecChanged { version },
+                ..
+            } if of == service => Some(*version),
+            _other => None,
+        })
+        .collect();
+    let networks = networks_of(state, service);
     let matters = |entry: &&&HistoryEntry| match &entry.what {
+        Happening::Configured { version, .. } => versions.contains(version),
+        Happening::Network { node, what } => {
+            nodes.contains(node) && is_news_for(what, service, &networks)
+        }
         Happening::Node { node, state, .. } => {
             nodes.contains(node) && (state == "lost" || state == "down")
         }
@@ -400,4 +422,29 @@ pub fn evidence<'a>(
     let found: Vec<&HistoryEntry> = entries[from..].iter().filter(matters).copied().collect();
     let surplus = found.len().saturating_sub(max);
     found[surplus..].to_vec()
+}
+
+/// The networks that a service has addresses or routes on.
+fn networks_of<'a>(state: &'a State, service: &ServiceName) -> BTreeSet<&'a NetworkName> {
+    let spec = state.spec().and_then(|spec| spec.service_of(service));
+    let resources = spec.into_iter().flat_map(|spec| &spec.resources);
+    resources
+        .filter_map(|resource| resource.kind.network())
+        .collect()
+}
+
+fn is_news_for(
+    news: &NetworkNews,
+    service: &ServiceName,
+    networks: &BTreeSet<&NetworkName>,
+) -> bool {
+    match news {
+        NetworkNews::Moved { network, .. } | NetworkNews::Standing { network, .. } => {
+            networks.contains(network)
+        }
+        NetworkNews::Pings { of, .. } => match of.strip_prefix("network ") {
+            Some(name) => networks.iter().any(|network| network.as_str() == name),
+            None => of.as_str() == service.service_str(),
+        },
+    }
 }

@@ -5,6 +5,7 @@
 
 mod live;
 pub(crate) mod networks;
+pub(crate) mod orphans;
 pub(crate) mod roles;
 pub(crate) mod timeline;
 
@@ -31,6 +32,10 @@ use timeline::{Timeline, fence_span};
 /// services that wait for each other takes two rounds a link, and a service that is
 /// restarted in place two for each restart on each node.
 const ROUNDS_MAX: usize = 400;
+
+/// Of each copy that goes one by one: its stop, its start, the end of each, and as many again
+/// where it fails first.
+const ROUNDS_OF_COPY_MAX: usize = 8;
 
 /// What does not work in a play.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -173,7 +178,7 @@ impl Play {
 
     /// Until nothing is left to do.
     pub fn settle(&mut self) {
-        for _ in 0..ROUNDS_MAX {
+        for _ in 0..self.rounds_max() {
             let plan = self.plan();
             self.first.get_or_insert(plan.id);
             self.waits = plan.waits;
@@ -192,6 +197,13 @@ impl Play {
                 break;
             }
         }
+    }
+
+    fn rounds_max(&self) -> usize {
+        let spec = self.state.spec();
+        let names = spec.into_iter().flat_map(Spec::running_names);
+        let in_turn = names.filter(|(_, spec)| spec.rules.starts_one_by_one());
+        ROUNDS_MAX + in_turn.count() * ROUNDS_OF_COPY_MAX
     }
 
     fn plan(&self) -> Plan {
@@ -257,13 +269,13 @@ impl Play {
         let verdicts = planner::placement(&self.input(spec), service);
         let points = |name: &NodeName| {
             let found = verdicts.iter().find(|(other, _)| other == name)?;
-            points_of(&found.1)
+            found.1.points()
         };
         let chosen = points(node);
         let equals: BTreeSet<NodeName> = verdicts
             .iter()
             .filter(|(name, verdict)| {
-                name == node || (chosen.is_some() && points_of(verdict) == chosen)
+                name == node || (chosen.is_some() && verdict.points() == chosen)
             })
             .map(|(name, _)| name.clone())
             .collect();
@@ -278,6 +290,7 @@ impl Play {
         let mut is_moved = false;
         let seen = self.state.seen();
         let news = members_news(seen).into_iter().chain(live::news(seen));
+        let news = news.chain(orphans::news(&self.state));
         for command in news.collect::<Vec<Command>>() {
             is_moved |= self.apply(command).is_ok();
         }
@@ -407,9 +420,16 @@ impl Play {
     fn report_of(&self, service: &ServiceName, claim: &model::seen::Claim) -> Option<Command> {
         let fails = self.faults.failing.get(service);
         let fails = fails.and_then(|nodes| nodes.get(&claim.node));
+        let ignored = fails.filter(|resource| self.is_ignored(service, resource));
+        // What is ignored is told once, and all else comes up.
+        let fails = fails.filter(|resource| ignored.is_none() || !claim.shows_failed(resource));
         let (report, to) = match (claim.goal, &claim.phase, fails) {
             (Goal::Run, Phase::Starting | Phase::Running, Some(resource)) => {
-                (Report::Failed(failure(resource)), ResourceState::Stopped)
+                let rest = match ignored {
+                    Some(_) => ResourceState::Running,
+                    None => ResourceState::Stopped,
+                };
+                (Report::Failed(failure(resource)), rest)
             }
             (Goal::Run, Phase::Starting, None) => (Report::Running, ResourceState::Running),
             (Goal::Run, Phase::Running, None) if is_changing(claim.role) => {
@@ -449,12 +469,37 @@ impl Play {
                     false => RoleStanding::Unpromoted,
                 },
             },
-            resources: claim
-                .resources
-                .iter()
-                .map(|(name, _)| (name.clone(), to))
-                .collect(),
+            resources: match ignored {
+                Some(failed) if to == ResourceState::Running => self.all_but(service, failed),
+                Some(_) | None => {
+                    let known = claim.resources.iter();
+                    known.map(|(name, _)| (name.clone(), to)).collect()
+                }
+            },
         })
+    }
+
+    /// The resources of a service of which one has failed and all others are up.
+    fn all_but(
+        &self,
+        service: &ServiceName,
+        failed: &ResourceName,
+    ) -> Vec<(ResourceName, ResourceState)> {
+        let spec = self.state.spec().and_then(|spec| spec.service_of(service));
+        let resources = spec.into_iter().flat_map(|spec| &spec.resources);
+        let state = |name: &ResourceName| match name == failed {
+            true => ResourceState::Failed,
+            false => ResourceState::Running,
+        };
+        resources
+            .map(|resource| (resource.name.clone(), state(&resource.name)))
+            .collect()
+    }
+
+    /// Whether the service goes on when this resource of it fails.
+    fn is_ignored(&self, service: &ServiceName, resource: &ResourceName) -> bool {
+        let spec = self.state.spec().and_then(|spec| spec.service_of(service));
+        spec.is_some_and(|spec| spec.ignores(&failure(resource)))
     }
 
     /// How the fence of a node ends, and how long that takes.
@@ -513,18 +558,6 @@ enum Ended {
     Down,
     AsItWas,
     Failed,
-}
-
-/// The sum of a node's points; none where it may not run the service.
-fn points_of(verdict: &planner::Verdict) -> Option<i64> {
-    match verdict {
-        planner::Verdict::Ready {
-            preference,
-            stickiness,
-            ..
-        } => Some(preference + stickiness),
-        planner::Verdict::Not(_) => None,
-    }
 }
 
 /// Whether the node is at a change of the role.

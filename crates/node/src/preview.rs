@@ -7,7 +7,7 @@ use planner::{Step, Wait};
 use state::State;
 
 use crate::estimate::Estimate;
-use crate::play::{Mode, Play};
+use crate::play::{Mode, Play, orphans};
 
 /// What a change would do.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,8 @@ pub struct Preview {
     pub waits: Vec<Wait>,
     /// Services that are not touched, and where they run.
     pub stays: Vec<(ServiceName, NodeName)>,
+    /// Services that run on without the cluster, and where.
+    pub left: Vec<(ServiceName, NodeName)>,
     /// Services that do not answer for a while, and for how long; `None`: they do not come
     /// back by this change.
     pub outages: Vec<(ServiceName, Option<Estimate>)>,
@@ -41,6 +43,7 @@ pub fn preview(
     if let Some(command) = command {
         play.order(command)?;
     }
+    let left = orphans::left(&play.state);
     play.settle();
     let stays = untouched(state.seen(), &play.steps);
     let outages = play.time.outages();
@@ -51,6 +54,7 @@ pub fn preview(
         steps: play.steps,
         waits: play.waits,
         stays,
+        left,
         after: play.state,
     })
 }

@@ -31,6 +31,10 @@ impl RequestId {
 /// an election (two time-outs at most) fits in it.
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(8);
 
+/// A request that the leader did not take is asked again after this time, or as soon as
+/// another leads.
+const ASKED_AGAIN: Duration = Duration::from_millis(100);
+
 /// More people than this do not wait at one daemon; more would be a script gone wild.
 pub(crate) const REQUESTS_MAX: usize = 256;
 
@@ -49,7 +53,8 @@ pub enum RequestError {
     /// The state machine said no, on all nodes alike.
     #[error("refused: {0}")]
     Rejected(Rejected),
-    /// Nobody leads, so nothing can be decided. Nothing has changed.
+    /// Nobody leads, so nothing can be decided. Nothing has changed. Between nodes: this one
+    /// does not, or takes nothing right now.
     #[error("the cluster has no quorate leader, so nothing can be decided now")]
     NoLeader,
     /// The leader changed while the command was under way; it may or may not be applied.
@@ -81,15 +86,37 @@ pub(crate) struct Waiting {
     pub command: Vec<u8>,
     /// Given up then.
     pub deadline: Instant,
-    /// Whether it has left this node, and in which term.
-    pub sent_in: Option<u64>,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
+/// How far a request has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Nobody led so far.
+    Unsent,
+    /// With the leader of this term, as this proposal; it may be in the log.
+    Sent { term: u64, proposal: RequestId },
+    /// The leader of this term did not take it: it has begun anew, or hands over. It is asked
+    /// again at that moment, or as soon as somebody leads. An earlier run of that leader may have
+    /// taken a copy, so nobody can say any more that nothing has changed.
+    Refused {
+        term: u64,
+        again_at: Option<Instant>,
+    },
+    /// Done, as the entry of this index. Whoever asked is told when this node has applied it:
+    /// what they ask for next must find it done.
+    Done { index: u64 },
 }
 
 /// The requests of this node.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Requests {
     /// By number.
     pub waiting: BTreeMap<RequestId, Waiting>,
+    /// The next proposal of this run to a leader. A request that is asked again is another
+    /// proposal, so that a copy of the first which comes late is not taken for it.
+    next_proposal: RequestId,
     /// At the leader: who waits for which entry (index, with the term it was proposed in).
     pub proposed: BTreeMap<u64, (u64, Asker)>,
     /// The latest proposals of each peer, oldest first.
@@ -97,6 +124,29 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
+    /// Of this run of the daemon.
+    pub fn new(run: u64) -> Self {
+        Self {
+            waiting: BTreeMap::new(),
+            next_proposal: RequestId::first_of(run),
+            proposed: BTreeMap::new(),
+            heard: BTreeMap::new(),
+        }
+    }
+
+    fn number_proposal(&mut self) -> RequestId {
+        let number = self.next_proposal;
+        self.next_proposal = RequestId(number.0 + 1);
+        number
+    }
+
+    /// Which request waits for the answer to this proposal.
+    fn request_of(&self, proposal: RequestId) -> Option<RequestId> {
+        let is_it = |waiting: &Waiting| matches!(waiting.progress, Progress::Sent { proposal: its, .. } if its == proposal);
+        let found = self.waiting.iter().find(|(_, waiting)| is_it(waiting));
+        found.map(|(id, _)| *id)
+    }
+
     /// Whether a proposal of a peer comes for the first time. What comes twice, and was
     /// applied the first time, would be refused the second time, and its asker might be told
     /// that instead. Numbers that name no request are not remembered.
@@ -115,9 +165,18 @@ impl Requests {
         true
     }
 
-    /// The earliest moment at which a request is given up.
+    /// The earliest moment at which a request is asked again or given up.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.waiting.values().map(|waiting| waiting.deadline).min()
+        let due = self.waiting.values().map(|waiting| match waiting.progress {
+            Progress::Refused {
+                again_at: Some(at), ..
+            } => at.min(waiting.deadline),
+            Progress::Unsent
+            | Progress::Sent { .. }
+            | Progress::Refused { .. }
+            | Progress::Done { .. } => waiting.deadline,
+        });
+        due.min()
     }
 }
 
@@ -132,16 +191,28 @@ impl Node {
         if self.is_leader()
             && let Err(rejected) = self.require_level_of(&command)
         {
-            return self.reply(asker, Err(RequestError::Rejected(rejected)));
+            return self.reply(asker, Err(RequestError::Rejected(rejected)), now);
         }
+        self.propose(asker, command, now);
+    }
+
+    /// Puts a command into the log, if this node leads. One that is asked again may stand there
+    /// already: an earlier leader took a copy of it, and could not tell.
+    fn propose(&mut self, asker: Asker, command: Vec<u8>, now: Instant) {
+        let earlier = self.raft.earlier_entry(&command);
+        match earlier.filter(|_| self.is_leader()) {
+            Some((index, term)) if self.applied < index => {
+                self.requests.proposed.insert(index, (term, asker));
+                return;
+            }
+            Some(_) => return self.reply(asker, Err(RequestError::LeaderChanged), now),
+            None => {}
+        }
+        let term = self.raft.term();
         match self.raft.propose(command, now) {
-            Ok(index) if plant::is(Plant::ReplyBeforeCommit) => self.reply(asker, Ok(index)),
-            Ok(index) => drop(
-                self.requests
-                    .proposed
-                    .insert(index, (self.raft.term(), asker)),
-            ),
-            Err(_) => self.reply(asker, Err(RequestError::NoLeader)),
+            Ok(index) if plant::is(Plant::ReplyBeforeCommit) => self.reply(asker, Ok(index), now),
+            Ok(index) => drop(self.requests.proposed.insert(index, (term, asker))),
+            Err(_) => self.reply(asker, Err(RequestError::NoLeader), now),
         }
     }
 
@@ -160,7 +231,7 @@ impl Node {
         let waiting = Waiting {
             command: self.stamp(command, now),
             deadline: now + REQUEST_LIMIT,
-            sent_in: None,
+            progress: Progress::Unsent,
         };
         self.requests.waiting.insert(id, waiting);
         self.advance(now);
@@ -172,25 +243,38 @@ impl Node {
         let term = self.raft.term();
         let ids: Vec<RequestId> = self.requests.waiting.keys().copied().collect();
         for id in ids {
-            let Some(waiting) = self.requests.waiting.get_mut(&id) else {
+            let Some(waiting) = self.requests.waiting.get(&id) else {
                 continue;
             };
-            match waiting.sent_in {
-                Some(sent_in) if sent_in == term => {}
-                Some(_) => self.handle_reply(id, Err(RequestError::LeaderChanged)),
-                None => {
-                    waiting.sent_in = Some(term);
-                    let command = waiting.command.clone();
-                    self.send_to_leader(leader, Asker::Here(id), command, now);
+            match waiting.progress {
+                Progress::Sent { term: sent_in, .. } if sent_in != term => {
+                    self.answer(id, Err(RequestError::LeaderChanged));
                 }
+                Progress::Sent { .. } | Progress::Done { .. } => {}
+                Progress::Refused {
+                    term: by,
+                    again_at: Some(_),
+                } if by == term => {}
+                Progress::Unsent | Progress::Refused { .. } => self.send_request(id, leader, now),
             }
         }
+    }
+
+    fn send_request(&mut self, id: RequestId, leader: NodeId, now: Instant) {
+        let proposal = self.requests.number_proposal();
+        let term = self.raft.term();
+        let Some(waiting) = self.requests.waiting.get_mut(&id) else {
+            return;
+        };
+        waiting.progress = Progress::Sent { term, proposal };
+        let command = waiting.command.clone();
+        self.send_to_leader(leader, Asker::Here(proposal), command, now);
     }
 
     fn send_to_leader(&mut self, leader: NodeId, asker: Asker, command: Vec<u8>, now: Instant) {
         // A leader of an older version would put anything into the log.
         if let Err(rejected) = self.require_level_of(&command) {
-            return self.reply(asker, Err(RequestError::Rejected(rejected)));
+            return self.reply(asker, Err(RequestError::Rejected(rejected)), now);
         }
         if leader != self.config.id {
             let id = match asker {
@@ -204,14 +288,7 @@ impl Node {
             });
             return;
         }
-        match self.raft.propose(command, now) {
-            Ok(index) => {
-                self.requests
-                    .proposed
-                    .insert(index, (self.raft.term(), asker));
-            }
-            Err(_) => self.reply(asker, Err(RequestError::NoLeader)),
-        }
+        self.propose(asker, command, now);
     }
 
     /// Proposes a command of this node's own; nobody waits for the answer, because what
@@ -226,10 +303,10 @@ impl Node {
         self.send_to_leader(leader, Asker::Nobody, command, now);
     }
 
-    pub(crate) fn reply(&mut self, asker: Asker, result: Result<u64, RequestError>) {
+    pub(crate) fn reply(&mut self, asker: Asker, result: Result<u64, RequestError>, now: Instant) {
         match asker {
             Asker::Nobody | Asker::Peer(_, RequestId(0)) => {}
-            Asker::Here(id) => self.handle_reply(id, result),
+            Asker::Here(proposal) => self.handle_reply(proposal, result, now),
             Asker::Peer(to, id) => {
                 let message = PeerMessage::ProposalReply { id, result };
                 self.outputs.push_back(Output::Send { to, message });
@@ -237,25 +314,76 @@ impl Node {
         }
     }
 
-    pub(crate) fn handle_reply(&mut self, id: RequestId, result: Result<u64, RequestError>) {
+    /// What became of a proposal of this node. One that was not taken is asked again while
+    /// its request may wait: an administrator need not know when leaders change.
+    pub(crate) fn handle_reply(
+        &mut self,
+        proposal: RequestId,
+        result: Result<u64, RequestError>,
+        now: Instant,
+    ) {
+        let Some(id) = self.requests.request_of(proposal) else {
+            return;
+        };
+        let Some(waiting) = self.requests.waiting.get_mut(&id) else {
+            return;
+        };
+        match (result, waiting.progress) {
+            (Ok(index), _) => {
+                waiting.progress = Progress::Done { index };
+                self.answer_applied();
+            }
+            (Err(RequestError::NoLeader), Progress::Sent { term, .. }) => {
+                let again_at = Some(now + ASKED_AGAIN);
+                waiting.progress = Progress::Refused { term, again_at };
+            }
+            (Err(error), _) => self.answer(id, Err(error)),
+        }
+    }
+
+    /// Tells those whose command has been applied here.
+    pub(crate) fn answer_applied(&mut self) {
+        let applied = self.applied;
+        let waiting = self.requests.waiting.iter();
+        let done = waiting.filter_map(|(id, waiting)| match waiting.progress {
+            Progress::Done { index } if index <= applied => Some((*id, index)),
+            Progress::Done { .. }
+            | Progress::Unsent
+            | Progress::Sent { .. }
+            | Progress::Refused { .. } => None,
+        });
+        for (id, index) in done.collect::<Vec<_>>() {
+            self.answer(id, Ok(index));
+        }
+    }
+
+    fn answer(&mut self, id: RequestId, result: Result<u64, RequestError>) {
         if self.requests.waiting.remove(&id).is_some() {
             self.outputs.push_back(Output::Reply { id, result });
         }
     }
 
-    pub(crate) fn give_up_requests(&mut self, now: Instant) {
+    /// What is due: requests that may be asked again, and those that have waited enough.
+    pub(crate) fn time_requests(&mut self, now: Instant) {
+        for waiting in self.requests.waiting.values_mut() {
+            if let Progress::Refused { again_at, .. } = &mut waiting.progress {
+                *again_at = again_at.filter(|at| now < *at);
+            }
+        }
         let over = self
             .requests
             .waiting
             .iter()
             .filter(|(_, waiting)| waiting.deadline <= now);
-        let over: Vec<_> = over.map(|(id, waiting)| (*id, waiting.sent_in)).collect();
-        for (id, sent_in) in over {
-            let error = match sent_in {
-                None => RequestError::NoLeader,
-                Some(_) => RequestError::TimedOut,
+        let over: Vec<_> = over.map(|(id, waiting)| (*id, waiting.progress)).collect();
+        for (id, progress) in over {
+            let error = match progress {
+                Progress::Unsent => RequestError::NoLeader,
+                Progress::Sent { .. } | Progress::Refused { .. } | Progress::Done { .. } => {
+                    RequestError::TimedOut
+                }
             };
-            self.handle_reply(id, Err(error));
+            self.answer(id, Err(error));
         }
         while PROPOSED_MAX < self.requests.proposed.len() {
             self.requests.proposed.pop_first();

@@ -261,6 +261,7 @@ impl Node {
         self.tend_split(now);
         self.tend_lies(now);
         self.tend_networks(now);
+        self.tend_load(now);
         self.tend_yielding(now);
     }
 
@@ -384,6 +385,36 @@ impl Node {
                 }
                 executor::Output::Tell(telling) => {
                     self.outputs.push_back(Output::Tell(telling));
+                }
+                executor::Output::LetGo { service, resources } => {
+                    // A record that outlives the claim would be taken for what it was once.
+                    self.outputs
+                        .extend(resources.into_iter().map(Output::Forget));
+                    let (node, boot) = (self.config.name.clone(), self.config.boot);
+                    let run = self.config.run;
+                    self.propose_own(
+                        Command::LetGo {
+                            node,
+                            boot,
+                            run,
+                            service,
+                        },
+                        now,
+                    );
+                }
+                executor::Output::Looked { service, found } => {
+                    let (node, boot) = (self.config.name.clone(), self.config.boot);
+                    let run = self.config.run;
+                    self.propose_own(
+                        Command::Looked {
+                            node,
+                            boot,
+                            run,
+                            service,
+                            found,
+                        },
+                        now,
+                    );
                 }
                 executor::Output::StrayStopped(service) => {
                     let (node, boot) = (self.config.name.clone(), self.config.boot);

@@ -1,8 +1,8 @@
 //! What would have to change for a service to run on a node: found by playing it.
 
 use model::command::ServiceOrder;
-use model::seen::{Maintenance, NodeState, Phase, Standby, Wish};
-use model::spec::Elsewhere;
+use model::seen::{Dependencies, Maintenance, NodeState, Phase, Standby, Wish};
+use model::spec::{Autostart, Elsewhere};
 use model::{BootId, Command, Moment, NodeName, ServiceName, UserName};
 use state::State;
 
@@ -66,13 +66,13 @@ impl Way<'_> {
         is_done
     }
 
-    fn order(&mut self, said: String, order: ServiceOrder) {
+    fn order(&mut self, said: String, order: ServiceOrder) -> bool {
         let command = Command::Service {
             service: self.service.clone(),
             order,
             by: self.by.clone(),
         };
-        self.change(said, command);
+        self.change(said, command)
     }
 
     /// A node that is not online starts anew.
@@ -173,15 +173,25 @@ impl Way<'_> {
 
     fn wish(&mut self) {
         let seen = self.play.state.seen().services.get(self.service);
-        let is_stopped = seen.is_some_and(|seen| match &seen.wish {
+        let wish = seen.map_or(&Wish::Spec, |seen| &seen.wish);
+        let spec = self.play.state.spec();
+        let spec = spec.and_then(|spec| spec.service_of(self.service));
+        let starts_alone = spec.is_some_and(|spec| spec.autostart == Autostart::Yes);
+        let is_stopped = match wish {
             Wish::Stop { .. } => true,
-            Wish::Spec | Wish::Run { .. } => false,
-        });
-        if is_stopped {
-            self.order(
-                format!("mainstay start {}", self.service),
-                ServiceOrder::Start,
-            );
+            Wish::Spec => !starts_alone,
+            Wish::Run { .. } => false,
+        };
+        if !is_stopped {
+            return;
+        }
+        let said = format!("mainstay start {}", self.service);
+        let there = ServiceOrder::StartAs {
+            to: Some(self.node.clone()),
+            dependencies: Dependencies::Kept,
+        };
+        if !self.order(format!("{said} --node {}", self.node), there) {
+            self.order(said, ServiceOrder::Start);
         }
     }
 

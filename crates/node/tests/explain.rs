@@ -4,11 +4,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use model::command::{BarNode, Report, ServiceOrder};
+use model::networks::{Level, NetworkSeen, NetworksSeen, Standing};
 use model::seen::{Maintenance, NodeState, Phase, ResourceFailure};
+use model::spec::{
+    AddressSpec, Autostart, Limits, ResourceKind, ResourceSpec, ServiceSpec, Survive,
+};
 use model::*;
 use node::past::{NoPast, evidence, past};
 use node::ways_to;
-use node::what_if::Assumed;
+use node::what_if::{Assumed, WhatIf};
 use state::State;
 
 fn name<T: FromStr>(text: &str) -> T
@@ -69,6 +73,65 @@ impl Story {
     fn standby(&mut self, second: u64, node: &str) -> &mut Self {
         let (node, standby, by) = (name(node), Maintenance::On, name("ann"));
         self.at(second, Command::SetStandby { node, standby, by })
+    }
+
+    /// It is taken from its node, and not given to another one.
+    fn stops(&mut self, second: u64, because: Reason) -> &mut Self {
+        let epoch = self.epoch().0;
+        let revoke = Command::Revoke {
+            service: name("web"),
+            epoch,
+            plan: PlanId(7),
+            because,
+            bar: BarNode::No,
+        };
+        self.at(second, revoke);
+        self.report(second + 1, Report::Stopped)
+    }
+
+    /// It starts only when somebody asks from now on, and nobody does.
+    fn rests(&mut self, second: u64) -> &mut Self {
+        self.changes(second, |web| web.autostart = Autostart::No)
+            .stops(second, Reason::Disabled)
+    }
+
+    /// A new version of the configuration is live.
+    fn changes(&mut self, second: u64, change: impl FnOnce(&mut ServiceSpec)) -> &mut Self {
+        let mut spec = self.state.spec().unwrap().clone();
+        change(spec.services.get_mut(&name::<ServiceName>("web")).unwrap());
+        let command = Command::SetSpec {
+            base: self.state.spec_version(),
+            source: String::new(),
+            spec: Box::new(spec),
+            by: name("ann"),
+        };
+        self.at(second, command)
+    }
+
+    /// A node tells that no card of a network has a link there.
+    fn loses(&mut self, second: u64, node: &str, network: &str) -> &mut Self {
+        let none = Standing {
+            now: Level::None,
+            settled: Level::None,
+        };
+        let mut told = NetworksSeen::default();
+        let seen = NetworkSeen {
+            standing: none,
+            carrier: None,
+            cards: Vec::new(),
+        };
+        told.networks.insert(name(network), seen);
+        let boot = self.state.seen().nodes[&name::<NodeName>(node)]
+            .state
+            .boot();
+        let command = Command::NetworksTold {
+            node: name(node),
+            boot: boot.unwrap(),
+            run: 0,
+            word: second,
+            told: Box::new(told),
+        };
+        self.at(second, command)
     }
 
     fn ways(&self, node: &str) -> (Vec<String>, bool) {
@@ -183,6 +246,19 @@ fn a_bar_is_cleared_before_the_service_goes_back() {
 }
 
 #[test]
+fn what_is_stopped_is_started_where_it_is_wanted() {
+    let expected = vec!["mainstay start web --node c".to_string()];
+    let mut story = Story::new("allowed");
+    story.order(10, ServiceOrder::Stop);
+    let by = name("ann");
+    story.stops(11, Reason::AskedByOperator { user: by });
+    assert_eq!(story.ways("c"), (expected.clone(), true));
+    let mut story = Story::new("allowed");
+    story.rests(10);
+    assert_eq!(story.ways("c"), (expected, true));
+}
+
+#[test]
 fn a_node_that_is_not_in_the_cluster_is_not_reached_by_any_change() {
     let story = Story::new("allowed");
     let (_, helps) = story.ways("elsewhere");
@@ -218,6 +294,65 @@ fn an_earlier_time_shows_what_was_known_then() {
         "web stopped on a: program failed 4 times on a, which is barred until cleared",
         "plan 8: start web on b: it should run and runs nowhere",
         "web runs on b",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_rule_of_what_cannot_run_is_broken_before_anything_fails() {
+    let broken = |story: &Story| {
+        let assumed = Assumed::new(story.state.spec().unwrap());
+        let mut cluster = assumed.cluster();
+        cluster.state = &story.state;
+        let broken = WhatIf::new(cluster).broken_rules();
+        let told = broken
+            .iter()
+            .map(|rule| (rule.by.len(), rule.because.clone()));
+        told.collect::<Vec<_>>()
+    };
+    let mut story = Story::new("never");
+    story.changes(9, |web| web.survive = Some(Survive::AnyNode));
+    story.standby(10, "a").standby(11, "b");
+    story.stops(12, Reason::NodeStandby { node: name("a") });
+    let because = "no node may run it: a: on standby; b: on standby; \
+        c: not allowed by the configuration";
+    assert_eq!(broken(&story), [(0, because.to_string())]);
+    // What is stopped on purpose is not judged.
+    story.order(13, ServiceOrder::Stop);
+    assert_eq!(broken(&story), []);
+}
+
+#[test]
+fn what_changed_and_what_became_of_its_networks_is_told() {
+    let mut story = Story::new("allowed");
+    let address = ResourceSpec {
+        name: name("address"),
+        kind: ResourceKind::Address(AddressSpec {
+            address: "10.0.0.100/24".parse().unwrap(),
+            network: name("lan"),
+            duplicate_wait: Duration::ZERO,
+        }),
+        limits: Limits::default(),
+    };
+    story.changes(10, |web| web.resources.push(address));
+    let version = story.state.spec_version();
+    story.stops(10, Reason::SpecChanged { version });
+    // Another version, which has nothing to do with it.
+    story.changes(12, |web| web.priority = 1);
+    // What is not its network, and not its node.
+    story.loses(13, "a", "san").loses(14, "c", "lan");
+    story.loses(15, "a", "lan");
+    let told: Vec<String> = evidence(&story.state, &name("web"), WallTime(30_000), 9)
+        .iter()
+        .map(|entry| entry.what.to_string())
+        .collect();
+    let expected = [
+        "plan 12: start web on a: it should run and runs nowhere",
+        "web runs on a",
+        "configuration version 2 by ann",
+        "plan 7: stop web on a: configuration version 2",
+        "web stopped on a: configuration version 2",
+        "a: no card of network lan has a link",
     ];
     assert_eq!(told, expected);
 }

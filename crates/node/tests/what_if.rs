@@ -6,8 +6,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
+use model::answers::ResourceAnswers;
 use model::roles::Roles;
-use model::rules::{Copies, CopyCount};
+use model::rules::{Copies, CopiesStart, CopyCount, FailureAnswer};
 use model::seen::WitnessKind;
 use model::spec::*;
 use model::{Command, ServiceName, Spec, Stamped, WallTime};
@@ -30,6 +31,7 @@ where
 /// service web prefer=a,b only after=db address rule=any-node restart=1
 /// service db roles copies=2          one of the copies is promoted, or of all nodes
 /// service db roles leader-address    and an address goes with it
+/// service web ignores=meter          it runs on without this one
 /// ```
 fn spec(text: &str) -> Spec {
     let mut spec = empty();
@@ -140,6 +142,19 @@ fn an_address() -> ResourceKind {
     })
 }
 
+fn is_ignored() -> ResourceAnswers {
+    ResourceAnswers {
+        run: Some(FailureAnswer::Ignore),
+        ..ResourceAnswers::default()
+    }
+}
+
+const ONE_EACH: Copies = Copies {
+    count: CopyCount::EveryNode,
+    per_node: 1,
+    start: CopiesStart::Together,
+};
+
 fn service_of(words: &[&str]) -> ServiceSpec {
     let mut spec = ServiceSpec {
         rules: Default::default(),
@@ -177,11 +192,7 @@ fn service_of(words: &[&str]) -> ServiceSpec {
                 spec.survive = Survive::ALL.into_iter().find(|rule| rule.word() == word);
             }
             ("roles", _) => {
-                let copies = spec.rules.copies.get_or_insert(Copies {
-                    count: CopyCount::EveryNode,
-                    per_node: 1,
-                });
-                copies.per_node = 1;
+                spec.rules.copies.get_or_insert(ONE_EACH).per_node = 1;
                 spec.rules.roles = Some(Roles {
                     promoted: 1,
                     takers: [name("program")].into(),
@@ -191,7 +202,7 @@ fn service_of(words: &[&str]) -> ServiceSpec {
             ("copies", number) => {
                 spec.rules.copies = Some(Copies {
                     count: CopyCount::Number(number.parse().unwrap()),
-                    per_node: 1,
+                    ..ONE_EACH
                 });
             }
             ("leader-address", _) => {
@@ -200,6 +211,10 @@ fn service_of(words: &[&str]) -> ServiceSpec {
                 spec.resources.push(resource("address", an_address()));
             }
             ("address", _) => spec.resources.push(resource("address", an_address())),
+            ("ignores", part) => {
+                spec.resources.push(resource(part, process.clone()));
+                spec.rules.answers.insert(name(part), is_ignored());
+            }
             other => panic!("a service cannot be {other:?}"),
         }
     }
@@ -273,6 +288,32 @@ fn check(text: &str, expected: Expect) {
         ));
     }
     expected.assert_eq(&told);
+}
+
+#[test]
+fn what_is_ignored_takes_nothing_with_it_alone_or_beside_what_is_not() {
+    check(
+        "nodes a b
+         service web prefer=a restart=0 ignores=meter rule=any-one",
+        expect![[r#"
+            node a: half goes on after 800 ms; web on b after 800 ms
+            node b: half goes on after 800 ms; 
+            network lan: half goes on after 800 ms; 
+            card a/eth0: half goes on after 800 ms; 
+            card b/eth0: half goes on after 800 ms; 
+            fence power-a: -
+            fence power-b: -
+            resource web/meter: -
+            resource web/program: web on b after 0 ms
+            node a + node b: nobody decides (no node is left); web down: no quorum, so nothing starts elsewhere: no node is left
+            node a + fence power-a: nobody decides (half of the voters are left, and the others cannot be proven off); web down: no quorum, so nothing starts elsewhere: half of the voters are left, and the others cannot be proven off
+            node b + fence power-b: nobody decides (half of the voters are left, and the others cannot be proven off); web down: no quorum, so it stops (policy stop): half of the voters are left, and the others cannot be proven off
+            node b + resource web/program: half goes on after 800 ms; web down: web/program fails on every node
+            network lan + resource web/program: half goes on after 800 ms; web down: web/program fails on every node
+            card a/eth0 + resource web/program: half goes on after 800 ms; web down: web/program fails on every node
+            card b/eth0 + resource web/program: half goes on after 800 ms; web down: web/program fails on every node
+        "#]],
+    );
 }
 
 #[test]

@@ -2,8 +2,11 @@
 //! start, idle, and fail, the cost of one command to the state, and the size of a snapshot.
 //!
 //! ```text
-//! cargo run --release -p planner --example speed [SERVICES NODES]
+//! cargo run --release -p planner --example speed [SERVICES NODES | --guard]
 //! ```
+//!
+//! `--guard` compares times with each other, whatever the machine, and fails when one has grown
+//! out of proportion.
 
 #![allow(
     clippy::disallowed_methods,
@@ -27,7 +30,19 @@ use state::State;
 const RUNS: usize = 15;
 const RESOURCES_PER_SERVICE: usize = 3;
 
-fn main() {
+/// How many times longer a plan of 3,333 services may take when their places depend on each
+/// other: 8 when this was written.
+const COMPANY_MAX: f64 = 20.0;
+/// How many times longer than for a tenth of the services on half of the nodes: 16.
+const GROWTH_MAX: f64 = 40.0;
+
+fn main() -> std::process::ExitCode {
+    if std::env::args().any(|word| word == "--guard") {
+        return match guard() {
+            true => std::process::ExitCode::SUCCESS,
+            false => std::process::ExitCode::FAILURE,
+        };
+    }
     let arguments: Vec<usize> = std::env::args()
         .skip(1)
         .filter_map(|word| word.parse().ok())
@@ -40,6 +55,34 @@ fn main() {
         measure(services, nodes, Rules::None);
         measure(services, nodes, Rules::Company);
     }
+    std::process::ExitCode::SUCCESS
+}
+
+/// Whether plans in which nothing is to do stay in proportion.
+fn guard() -> bool {
+    let idle = |services, nodes, rules| {
+        let mut cluster = Cluster::new(services, nodes, rules);
+        cluster.start_all();
+        cluster.idle_millis()
+    };
+    let alone = idle(3333, 64, Rules::None);
+    let company = idle(3333, 64, Rules::Company);
+    let few = idle(333, 32, Rules::Company);
+    let is_within = |what: &str, ratio: f64, most: f64| {
+        println!("{what}: {ratio:.1} times as long, {most} at most");
+        ratio <= most
+    };
+    let company_fits = is_within(
+        "places that depend on each other",
+        company / alone,
+        COMPANY_MAX,
+    );
+    let growth_fits = is_within(
+        "ten times the services on twice the nodes",
+        company / few,
+        GROWTH_MAX,
+    );
+    company_fits && growth_fits
 }
 
 /// Whether places depend on each other.
@@ -58,12 +101,7 @@ fn measure(services: usize, nodes: usize, rules: Rules) {
     };
     println!("{resources} resources as {services} services on {nodes} nodes{told}");
     let mut cluster = Cluster::new(services, nodes, rules);
-    let starts = cluster.plan_in("start");
-    cluster.carry_out(&starts);
-    cluster.report("running", || Report::Running);
-    let dependents = cluster.plan_in("start of dependents");
-    cluster.carry_out(&dependents);
-    cluster.report("running", || Report::Running);
+    cluster.start_all();
     cluster.plan_in("idle");
     let before = cluster.clone();
     cluster.report("failed", || Report::Failed(failure()));
@@ -298,16 +336,31 @@ impl Cluster {
             .expect("this program asks for what is allowed");
     }
 
-    fn plan_in(&self, situation: &str) -> Plan {
-        let input = Input {
+    fn start_all(&mut self) {
+        for what in ["start", "start of dependents"] {
+            let starts = self.plan_in(what);
+            self.carry_out(&starts);
+            self.report("running", || Report::Running);
+        }
+    }
+
+    fn idle_millis(&self) -> f64 {
+        best(|| planner::plan(&self.input())).0
+    }
+
+    fn input(&self) -> Input<'_> {
+        Input {
             spec: self.state.spec().expect("it was set"),
             spec_version: self.state.spec_version(),
             seen: self.state.seen(),
             id: PlanId(self.index),
             now: ClusterTime(self.index),
             wall: WallTime(self.index),
-        };
-        let (millis, plan) = best(|| planner::plan(&input));
+        }
+    }
+
+    fn plan_in(&self, situation: &str) -> Plan {
+        let (millis, plan) = best(|| planner::plan(&self.input()));
         let (steps, waits) = (plan.steps.len(), plan.waits.len());
         println!("  plan, {situation:<20} {millis:8.3} ms  {steps} steps, {waits} waits");
         plan

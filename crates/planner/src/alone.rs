@@ -24,6 +24,7 @@ pub(crate) fn spec_for<'a>(input: &Input<'a>) -> Cow<'a, Spec> {
         if alone.contains(name) {
             service.after.clear();
             service.rules.after_if_both.clear();
+            service.rules.after_one_of.clear();
         }
     }
     Cow::Owned(spec)

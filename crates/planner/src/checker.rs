@@ -4,8 +4,12 @@
 //! It is written apart from the planner and shares no code with it, so that one mistake
 //! does not hide in both. It never proposes anything.
 
+mod copies;
 mod reload;
 mod roles;
+mod stops;
+mod twice;
+mod where_checks;
 
 use std::fmt;
 
@@ -15,10 +19,11 @@ use model::rules::{
     CopyCount, FailureAnswer, PlacementPolicy, ServiceRules, StopFailureAnswer, TicketLoss,
 };
 use model::seen::{
-    Claim, FenceStanding, Goal, Maintenance, NodeSeen, NodeState, Phase, Standby, TicketStanding,
+    Claim, FenceStanding, Goal, Maintenance, NodeSeen, NodeState, Phase, ResourceFailure, Standby,
+    TicketStanding,
 };
 use model::spec::{Elsewhere, ServiceSpec};
-use model::{BootId, NodeName, Reason, ServiceName};
+use model::{BootId, NodeName, Reason, ServiceName, TicketName};
 
 use crate::network_checks;
 use crate::{Action, Input, Plan, Step};
@@ -60,7 +65,9 @@ fn check_step(input: &Input<'_>, plan: &Plan, index: usize) -> Vec<String> {
     let before = &plan.steps[..index];
     let mut texts = check_order(input, before, step);
     texts.extend(check_hands_off(input, step));
+    texts.extend(twice::check(input, step));
     texts.extend(crate::live_checker::check(input, plan, step));
+    texts.extend(copies::check_one_by_one(input, plan, step));
     match &step.action {
         Action::Lose { node, boot } => texts.extend(check_lose(input, node, *boot)),
         Action::Fence {
@@ -78,12 +85,7 @@ fn check_step(input: &Input<'_>, plan: &Plan, index: usize) -> Vec<String> {
             boot,
         } => {
             texts.extend(check_copy_place(input, before, service, node));
-            texts.extend(check_company(input, plan, service, node));
-            texts.extend(check_room(input, plan, service, node));
-            texts.extend(check_grant_place(input, plan, service, (node, *boot)));
-            texts.extend(check_grant_proofs(input, service, node));
-            texts.extend(check_grant_needs(input, plan, (service, node)));
-            texts.extend(check_held(input, service));
+            texts.extend(check_grant(input, plan, service, (node, *boot)));
         }
         Action::Revoke {
             service,
@@ -93,7 +95,7 @@ fn check_step(input: &Input<'_>, plan: &Plan, index: usize) -> Vec<String> {
         } => {
             let claim = claim_of(input, service).filter(|claim| claim.epoch == *epoch);
             texts.extend(check_holder(service, node, claim));
-            texts.extend(check_stop_order(input, service, &step.because));
+            texts.extend(stops::check(input, plan, (service, &step.because)));
             texts.extend(check_leaving(input, service, node, &step.because));
         }
         Action::Migrate {
@@ -121,6 +123,22 @@ fn check_step(input: &Input<'_>, plan: &Plan, index: usize) -> Vec<String> {
             texts.extend(check_holder(service, node, claim));
         }
     }
+    texts
+}
+
+fn check_grant(
+    input: &Input<'_>,
+    plan: &Plan,
+    service: &ServiceName,
+    (node, boot): (&NodeName, BootId),
+) -> Vec<String> {
+    let mut texts = check_company(input, plan, service, node);
+    texts.extend(check_room(input, plan, service, node));
+    texts.extend(check_grant_place(input, plan, service, (node, boot)));
+    texts.extend(check_grant_proofs(input, service, node));
+    texts.extend(check_grant_needs(input, plan, (service, node)));
+    texts.extend(copies::check_all_run(input, plan, service));
+    texts.extend(check_held(input, service));
     texts
 }
 
@@ -251,29 +269,27 @@ fn is_worth_a_fence(input: &Input<'_>, name: &ServiceName, claim: &Claim) -> boo
     let Some(spec) = described(input, name) else {
         return matches!(claim.phase, Phase::StopFailed(_));
     };
-    let answers = spec.rules.on_failure;
     let by_failure = match &claim.phase {
-        Phase::StopFailed(_) => answers.stop == StopFailureAnswer::Fence,
-        Phase::Failed(failure) => {
-            let answer = if failure.verb == Some(Verb::Start) {
-                answers.start
-            } else {
-                answers.run
-            };
-            answer == FailureAnswer::Fence
+        Phase::StopFailed(failure) => {
+            spec.answers_of(&failure.resource).stop == StopFailureAnswer::Fence
         }
+        Phase::Failed(failure) => said_of(spec, failure) == FailureAnswer::Fence,
         Phase::Starting | Phase::Running | Phase::Stopping => false,
     };
-    let by_ticket = spec.rules.ticket.as_ref().is_some_and(|rule| {
-        let standing = input
-            .seen
-            .tickets
-            .get(&rule.ticket)
-            .map(|ticket| ticket.standing);
-        rule.on_loss == TicketLoss::Fence
-            && matches!(standing, None | Some(TicketStanding::Revoked))
+    let by_ticket = spec.rules.tickets.iter().any(|(ticket, on_loss)| {
+        let standing = input.seen.tickets.get(ticket).map(|seen| seen.standing);
+        *on_loss == TicketLoss::Fence && matches!(standing, None | Some(TicketStanding::Revoked))
     });
     by_failure || by_ticket
+}
+
+/// What the configuration says to a failure of what started or ran.
+fn said_of(spec: &ServiceSpec, failure: &ResourceFailure) -> FailureAnswer {
+    let answers = spec.answers_of(&failure.resource);
+    match failure.verb {
+        Some(Verb::Start) => answers.start,
+        Some(_) | None => answers.run,
+    }
 }
 
 fn check_set_aside(input: &Input<'_>, node: &NodeName) -> Vec<String> {
@@ -284,12 +300,7 @@ fn check_set_aside(input: &Input<'_>, node: &NodeName) -> Vec<String> {
         let Phase::Failed(failure) = &claim.phase else {
             return false;
         };
-        described(input, name).is_some_and(|spec| {
-            let answers = spec.rules.on_failure;
-            let in_start = failure.verb == Some(Verb::Start);
-            let answer = if in_start { answers.start } else { answers.run };
-            answer == FailureAnswer::Standby
-        })
+        described(input, name).is_some_and(|spec| said_of(spec, failure) == FailureAnswer::Standby)
     });
     complain(&[(!asked, "sets a node aside where nothing asks for that")])
 }
@@ -356,7 +367,9 @@ fn check_company(
                 Action::Grant { service, node: place, .. } | Action::Migrate { service, to: place, .. }
                 if service == name && place == node)
         });
-        starts || claim_of(input, name).is_some_and(|claim| claim.node == *node)
+        let found = input.seen.services.get(name);
+        let found = found.is_some_and(|seen| seen.strays.contains_key(node));
+        starts || found || claim_of(input, name).is_some_and(|claim| claim.node == *node)
     };
     let others = input
         .seen
@@ -372,9 +385,9 @@ fn check_company(
                 || apart.any(|apart| {
                     let counts = match apart.role {
                         RoleMeant::Any => true,
+                        // What is granted where it was found comes as an ordinary copy.
                         RoleMeant::Promoted => {
-                            let claim = claim_of(input, whom).filter(|c| c.node == *node);
-                            claim.is_some_and(|claim| claim.role != RoleSeen::Unpromoted)
+                            whom != service && roles::may_be_promoted(input, whom, node)
                         }
                     };
                     counts && apart.points.is_none() && is_of(&apart.service, whom)
@@ -447,15 +460,19 @@ fn check_held(input: &Input<'_>, service: &ServiceName) -> Vec<String> {
         .services
         .get(service)
         .is_some_and(|seen| seen.held.is_some());
-    let rule = described(input, service).and_then(|spec| spec.rules.ticket.as_ref());
-    let without_ticket = rule.is_some_and(|rule| {
-        let ticket = input.seen.tickets.get(&rule.ticket);
-        ticket.is_none_or(|ticket| ticket.standing != TicketStanding::Granted)
-    });
+    let spec = described(input, service);
+    let mut tickets = spec.into_iter().flat_map(|spec| &spec.rules.tickets);
+    let without_ticket = tickets
+        .any(|(ticket, on_loss)| *on_loss != TicketLoss::Demote && !is_granted(input, ticket));
     complain(&[
         (held, "starts what a failure holds"),
         (without_ticket, "starts without its ticket"),
     ])
+}
+
+fn is_granted(input: &Input<'_>, ticket: &TicketName) -> bool {
+    let seen = input.seen.tickets.get(ticket);
+    seen.is_some_and(|seen| seen.standing == TicketStanding::Granted)
 }
 
 fn check_fence(
@@ -547,19 +564,7 @@ fn check_grant_place(
     let outside = (spec.elsewhere == Elsewhere::Never
         && !spec.prefer.iter().any(|name| name == node))
         || spec.rules.never_on.contains(node);
-    let attribute = |key: &String| {
-        let given = input
-            .spec
-            .nodes
-            .get(node)
-            .and_then(|spec| spec.attributes.get(key));
-        seen.attributes.get(key).or(given).map(String::as_str)
-    };
-    let unfit = spec
-        .rules
-        .where_rules
-        .iter()
-        .any(|rule| rule.points.is_none() && !rule.test.passes(attribute(&rule.attribute)));
+    let unfit = where_checks::forbids(input, spec, (node, RoleMeant::Any));
     complain(&[
         (
             seen.state != NodeState::Online { boot },
@@ -569,7 +574,7 @@ fn check_grant_place(
         (gives_up(plan, node), "starts on a node that is given up"),
         (detached, "starts where a network is missing"),
         (barred, "starts where it is barred"),
-        (unfit, "starts where the attributes of the node forbid it"),
+        (unfit, "starts where the rules about nodes forbid it"),
         (outside, "starts where the configuration forbids it"),
         (
             network_checks::starts_without_link(seen, service, spec),
@@ -591,10 +596,16 @@ fn check_grant_proofs(input: &Input<'_>, service: &ServiceName, node: &NodeName)
         .get(service)
         .is_some_and(|seen| seen.strays.keys().any(|place| place != node));
     let unknown = input.seen.nodes.values().any(is_unknown);
+    let seen = input.seen.services.get(service);
+    let untold = seen.is_some_and(|seen| !seen.sought.is_empty());
     complain(&[
         (claimed, "starts a service that a node may run already"),
         (found_elsewhere, "starts a service that was found elsewhere"),
         (unknown, "starts a service while a node may run anything"),
+        (
+            untold,
+            "starts a new service before each node has told whether it runs there",
+        ),
     ])
 }
 
@@ -612,7 +623,7 @@ fn is_unknown(node: &NodeSeen) -> bool {
 }
 
 /// What it needs runs, and is not stopped by this plan: for a copy that needs copies, on its
-/// own node.
+/// own node unless it needs all of them, and where the role counts one that is promoted, wherever it is.
 fn check_grant_needs(
     input: &Input<'_>,
     plan: &Plan,
@@ -637,23 +648,30 @@ fn check_grant_needs(
         if !copies(needed) {
             return runs(needed).is_none();
         }
-        let mut claims = input
+        let claims = input
             .seen
             .services
             .keys()
             .filter(|name| is_of(name, needed))
             .filter_map(runs);
         let promoted = spec.rules.after_promoted.contains(*needed);
-        !claims.any(|claim| {
-            let here = spec.rules.copies.is_none() || claim.node == *node;
-            here && (!promoted || claim.role == RoleSeen::Promoted)
-        })
+        let claims: Vec<&Claim> = claims.collect();
+        // Where all copies are needed, they are wherever they are.
+        let anywhere = spec.rules.copies.is_none() || spec.rules.after_all_copies.contains(*needed);
+        let is_here = |claim: &&Claim| anywhere || claim.node == *node;
+        let is_led = |claim: &&Claim| claim.role == RoleSeen::Promoted;
+        !claims.iter().any(is_here) || (promoted && !claims.iter().any(is_led))
     };
-    spec.after
-        .iter()
-        .filter(missing)
-        .map(|needed| format!("starts before {needed}, which it needs"))
-        .collect()
+    let alone = spec.after.iter().filter(missing);
+    let alone = alone.map(|needed| format!("starts before {needed}, which it needs"));
+    // Of several, of which one is enough, a copy anywhere will do.
+    let none_runs = |list: &&Vec<ServiceName>| {
+        let mut names = input.seen.services.keys();
+        !names.any(|name| list.iter().any(|one| is_of(name, one)) && runs(name).is_some())
+    };
+    let of_several = spec.rules.after_one_of.iter().filter(none_runs);
+    let of_several = of_several.map(|_| "starts before one of several runs".to_string());
+    alone.chain(of_several).collect()
 }
 
 fn check_holder(service: &ServiceName, node: &NodeName, claim: Option<&Claim>) -> Vec<String> {
@@ -689,20 +707,4 @@ fn check_leaving(
         network_checks::leaves_for_nothing(input, (service, spec), node, because)
     });
     complain(&[(for_nothing, "leaves for networks that are better nowhere")])
-}
-
-/// A service that an operator or the configuration stops goes after those that need it.
-fn check_stop_order(input: &Input<'_>, service: &ServiceName, because: &Reason) -> Vec<String> {
-    let orderly = matches!(because, Reason::Disabled | Reason::StopsBefore { .. });
-    let needed = input
-        .spec
-        .services
-        .iter()
-        .any(|(name, spec)| spec.after.contains(service) && claim_of(input, name).is_some());
-    // Of copies, others may serve instead.
-    let needed = needed && !service.as_str().contains(':');
-    complain(&[(
-        orderly && needed,
-        "stops a service that a running one needs",
-    )])
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use model::plant::{self, Plant};
 use model::rules::{FailureAnswer, StopFailureAnswer, TicketLoss};
 use model::seen::{
-    Claim, FenceSeen, FenceStanding, Goal, Maintenance, NodeSeen, NodeState, Phase, Standby,
-    TicketStanding,
+    Claim, FenceSeen, FenceStanding, Goal, Maintenance, NodeSeen, NodeState, Phase,
+    ResourceFailure, Standby,
 };
 use model::{BootId, ClusterTime, DeviceName, NodeName, Reason, ServiceName};
 
@@ -116,21 +116,26 @@ fn to_be_given_up<'a>(input: &Input<'a>) -> BTreeMap<&'a NodeName, Reason> {
 
 fn has_tickets(input: &Input<'_>) -> bool {
     let mut services = input.spec.services.values();
-    services.any(|spec| spec.rules.ticket.is_some())
+    services.any(|spec| !spec.rules.tickets.is_empty())
 }
 
 fn why_give_up(input: &Input<'_>, service: &ServiceName, claim: &Claim) -> Option<Reason> {
     let node = claim.node.clone();
     let spec = input.spec.service_of(service);
-    let answers = spec.map(|spec| spec.rules.on_failure).unwrap_or_default();
-    if matches!(claim.phase, Phase::StopFailed(_)) && answers.stop == StopFailureAnswer::Fence {
+    let answers_of = |failure: &ResourceFailure| {
+        let answers = spec.map(|spec| spec.answers_of(&failure.resource));
+        answers.unwrap_or_default()
+    };
+    if let Phase::StopFailed(failure) = &claim.phase
+        && answers_of(failure).stop == StopFailureAnswer::Fence
+    {
         return Some(Reason::StopFailed {
             service: service.clone(),
             node,
         });
     }
     if let (Phase::Failed(failure), Goal::Run) = (&claim.phase, claim.goal)
-        && answers.answer_to(failure) == FailureAnswer::Fence
+        && answers_of(failure).answer_to(failure) == FailureAnswer::Fence
         && spec.is_none_or(|spec| check_of(input, (service, spec), failure).is_none())
     {
         return Some(Reason::FailureOfNode {
@@ -140,17 +145,11 @@ fn why_give_up(input: &Input<'_>, service: &ServiceName, claim: &Claim) -> Optio
             how: failure.how.clone(),
         });
     }
-    let rule = input.missing_ticket(spec?)?;
-    let standing = input
-        .seen
-        .tickets
-        .get(&rule.ticket)
-        .map(|seen| seen.standing);
-    let is_peaceful = standing == Some(TicketStanding::Standby);
-    let is_fenced = rule.on_loss == TicketLoss::Fence && !is_peaceful;
-    is_fenced.then(|| Reason::NeedsTicket {
-        ticket: rule.ticket.clone(),
-    })
+    let mut missing = input.missing_tickets(spec?);
+    let (ticket, _) =
+        missing.find(|(_, it)| it.on_loss == TicketLoss::Fence && !it.went_in_peace)?;
+    let ticket = ticket.clone();
+    Some(Reason::NeedsTicket { ticket })
 }
 
 /// Sets nodes aside where something failed in a way that this answers.
@@ -163,7 +162,7 @@ fn set_aside(draft: &mut Draft<'_>) {
             continue;
         };
         let spec = input.spec.service_of(service);
-        let answer = spec.map(|spec| spec.rules.on_failure.answer_to(failure));
+        let answer = spec.map(|spec| spec.answer_to(failure));
         let is_check =
             || spec.is_some_and(|spec| check_of(input, (service, spec), failure).is_some());
         if answer == Some(FailureAnswer::Standby)

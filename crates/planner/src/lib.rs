@@ -18,10 +18,13 @@
 #![forbid(unsafe_code)]
 
 mod alone;
+mod apart;
 pub mod arrange;
 pub mod arrange_checker;
+mod busy;
 mod check_answers;
 pub mod checker;
+mod coming;
 mod copies;
 mod fences;
 mod live;
@@ -30,7 +33,10 @@ mod mend;
 mod moves;
 mod needs;
 mod network_checks;
+mod network_draws;
 mod networks;
+mod one_by_one;
+mod one_of;
 mod placement;
 mod places;
 mod reload;
@@ -41,13 +47,19 @@ mod starts;
 mod step;
 mod strays;
 pub mod translate;
+mod twice;
 mod view;
+mod weigh;
+mod weigh_role;
 
 use model::{ClusterTime, PlanId, Seen, Spec, WallTime};
 
+pub use busy::NodeBusy;
 pub use placement::{Verdict, placement};
 pub use step::{Action, Plan, Step, Subject, Wait};
 pub use strays::{StrayVerdict, strays};
+pub use weigh::{Weighed, weigh};
+pub use weigh_role::{WeighedRole, weigh_roles};
 
 /// What a plan is made from.
 #[derive(Debug, Clone, Copy)]

@@ -8,6 +8,7 @@ use model::seen::{Claim, NodeState, Phase, ServiceSeen};
 use model::spec::ServiceSpec;
 use model::{BootId, NodeName, Reason, ServiceName};
 
+use crate::apart::why_not_beside;
 use crate::services::Decision;
 use crate::starts::best_node;
 use crate::view::Draft;
@@ -72,7 +73,7 @@ pub(crate) fn go_live(
     let Some((to, to_boot)) = target(draft, (name, spec), (seen, claim)) else {
         return decision;
     };
-    draft.load.add(&to);
+    draft.load.place(&to);
     let key = (name.service(), to.clone());
     *draft.coming.entry(key).or_default() += 1;
     let action = Action::Migrate {
@@ -126,5 +127,6 @@ fn target(
     let makes_room = draft
         .places
         .must_leave_first(draft.input, (name, spec), &to);
-    (to != claim.node && !makes_room).then_some((to, boot))
+    let is_barred = why_not_beside(draft, spec, (&to, false)).is_some();
+    (to != claim.node && !makes_room && !is_barred).then_some((to, boot))
 }

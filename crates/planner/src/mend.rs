@@ -37,7 +37,7 @@ pub(crate) fn answer(
         node: claim.node.clone(),
         how: failure.how.clone(),
     };
-    match spec.rules.on_failure.answer_to(failure) {
+    match spec.answer_to(failure) {
         // First it is demoted, so that another one can take over.
         FailureAnswer::Demote if claim.role.may_be_promoted() => {
             let node = claim.node.clone();
@@ -73,11 +73,12 @@ fn mend(
     claim: &Claim,
     failure: &ResourceFailure,
 ) -> Decision {
-    let lately = failures_here(draft.input, (name, spec), claim);
+    let restart = spec.restarts_of(&failure.resource);
+    let lately = failures_here(draft.input, (name, spec), (claim, failure));
     // The failure that is being mended counts, even when it is old by now.
     let count = u32::try_from(lately.len()).unwrap_or(u32::MAX).max(1);
     let resource = failure.resource.clone();
-    if spec.restart.times < count {
+    if restart.times < count {
         let because = Reason::FailedTooOften {
             resource,
             node: claim.node.clone(),
@@ -94,7 +95,7 @@ fn mend(
         resource,
         how: failure.how.clone(),
         count,
-        allowed: spec.restart.times,
+        allowed: restart.times,
         not_before: not_before.map(|until| draft.input.wall_at(until)),
     };
     if let Some(until) = not_before {
@@ -117,16 +118,26 @@ fn a_pause_helps(spec: &ServiceSpec, name: &ResourceName) -> bool {
     failed.is_none_or(|resource| resource.kind.address().is_none())
 }
 
-/// What failed under this claim's node within the window, oldest first.
+/// What failed under this claim's node within the window and counts with this failure, oldest
+/// first. A resource with a `restart` of its own is counted alone, all others together, and what
+/// was passed over not at all.
 fn failures_here<'a>(
     input: &Input<'a>,
     (name, spec): (&ServiceName, &ServiceSpec),
-    claim: &Claim,
+    (claim, failure): (&Claim, &ResourceFailure),
 ) -> Vec<&'a Failure> {
     let failures = input.service(name).map_or(&[][..], |seen| &seen.failures);
-    let is_late = |failure: &&Failure| {
-        failure.node == claim.node
-            && input.now.saturating_duration_since(failure.clock) < spec.restart.within
+    let own = spec.own_restarts_of(&failure.resource);
+    let within = own.unwrap_or(spec.restart).within;
+    let counts_with = |past: &ResourceFailure| match own {
+        Some(_) => past.resource == failure.resource,
+        None => spec.own_restarts_of(&past.resource).is_none(),
+    };
+    let is_late = |past: &&Failure| {
+        past.node == claim.node
+            && input.now.saturating_duration_since(past.clock) < within
+            && counts_with(&past.failure)
+            && !spec.ignores(&past.failure)
     };
     failures.iter().filter(is_late).collect()
 }

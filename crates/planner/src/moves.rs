@@ -10,6 +10,7 @@ use model::{NodeName, Reason, ServiceName};
 
 use crate::Input;
 use crate::networks::{self, View};
+use crate::one_by_one;
 use crate::placement::{may_ever_run, points, suits};
 use crate::reload::comes_too_late;
 use crate::services::{Decision, revoke};
@@ -19,10 +20,11 @@ use crate::view::Draft;
 /// Why the service cannot stay where it is, even when no other node takes it.
 pub(crate) fn must_go(
     input: &Input<'_>,
-    (seen, spec): (&ServiceSeen, &ServiceSpec),
-    claim: &Claim,
+    (name, spec): (&ServiceName, &ServiceSpec),
+    (seen, claim): (&ServiceSeen, &Claim),
 ) -> Option<Reason> {
-    if claim.made_from < seen.changed_in {
+    let is_changed = claim.made_from < seen.changed_in;
+    if is_changed && one_by_one::turn(input, (name, spec), (seen, claim)).is_none() {
         return Some(Reason::SpecChanged {
             version: seen.changed_in,
         });
@@ -50,10 +52,8 @@ pub(crate) fn must_go(
 /// Why the service, once stopped, could not start elsewhere at once, if so. What moves for
 /// convenience must not end up stopped.
 fn blocked_elsewhere(input: &Input<'_>, name: &ServiceName, holder: &NodeName) -> Option<Reason> {
-    if let Some(service) = input.missing_dependency(name) {
-        return Some(Reason::WaitsForService {
-            service: service.clone(),
-        });
+    if let Some(missing) = input.missing_dependency(name) {
+        return Some(missing);
     }
     if let Some(node) = input
         .service(name)
@@ -90,10 +90,8 @@ pub(crate) fn carry_out_move(
             .any(|node| *node != claim.node && ready(node)),
     };
     if !target {
-        let objection = moving.to.as_ref().and_then(|to| {
-            let (input, places) = (draft.input, &draft.places);
-            places.objection(input, (name, spec), to)
-        });
+        let to = moving.to.as_ref().filter(|to| ready(to));
+        let objection = to.and_then(|to| common_objection(draft, (name, spec), to));
         return Decision::Wait(objection.unwrap_or_else(|| no_node(draft, (name, spec))));
     }
     match blocked_elsewhere(draft.input, name, &claim.node) {
@@ -105,6 +103,22 @@ pub(crate) fn carry_out_move(
             revoke(name, claim, because, BarNode::No)
         }
     }
+}
+
+/// Why a service does not go to a node that could run it, where all are placed together.
+fn common_objection(
+    draft: &Draft<'_>,
+    (name, spec): (&ServiceName, &ServiceSpec),
+    to: &NodeName,
+) -> Option<Reason> {
+    let places = &draft.places;
+    let node = to.clone();
+    let is_taken_back = places.are_taken_back(name, to);
+    let objection = places.objection(draft.input, (name, spec), to);
+    let taken_back = is_taken_back.then_some(Reason::TakenBack { node });
+    let elsewhere = places.target(name).filter(|target| *target != to);
+    let elsewhere = elsewhere.map(|node| Reason::BetterPlace { node: node.clone() });
+    objection.or(taken_back).or(elsewhere)
 }
 
 /// Leaves networks that are bad here for a node where they are better.
@@ -183,7 +197,8 @@ pub(crate) fn arranged_elsewhere(
     });
     let is_free = objection.is_none();
     let is_wish = is_free && (lack.is_some() || spec.failback == Failback::WhenPossible);
-    let because = objection.or(lack).unwrap_or_else(|| match target {
+    // Those who must be with it go because it goes: so it says why.
+    let because = lack.or(objection).unwrap_or_else(|| match target {
         Some(node) if is_wish => Reason::Failback { node: node.clone() },
         Some(node) => match draft.places.follower_to(input, name, node) {
             Some(service) => Reason::TogetherWith {

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use model::seen::{Goal, NodeState, Phase};
 use model::{NodeName, Reason, ServiceName};
 
 use crate::Input;
+use crate::coming;
 use crate::services::unwanted;
 use crate::view::Draft;
 
@@ -12,6 +14,8 @@ use crate::view::Draft;
 pub(crate) struct Needs<'a> {
     /// For each service, those that are `after` it.
     needed_by: BTreeMap<&'a str, Vec<&'a ServiceName>>,
+    /// For each service, those that are after one of several, of which it is one.
+    chosen_by: BTreeMap<&'a str, Vec<&'a ServiceName>>,
     /// For each service, those that follow it only when both start or stop.
     followed_by: BTreeMap<&'a str, Vec<&'a ServiceName>>,
     /// Services that do not start at the same time, each way.
@@ -25,17 +29,23 @@ impl<'a> Needs<'a> {
         let input = draft.input;
         let mut needs = Self {
             needed_by: BTreeMap::new(),
+            chosen_by: BTreeMap::new(),
             followed_by: BTreeMap::new(),
             one_at_a_time: BTreeMap::new(),
             must_stop: BTreeMap::new(),
         };
         for (name, spec) in &input.spec.services {
-            for needed in &spec.after {
+            let after = spec.after.iter();
+            // What was needed for the start only may stop.
+            for needed in after.filter(|needed| !spec.rules.after_starts.contains(*needed)) {
                 needs
                     .needed_by
                     .entry(needed.as_str())
                     .or_default()
                     .push(name);
+            }
+            for one in spec.rules.after_one_of.iter().flatten() {
+                needs.chosen_by.entry(one.as_str()).or_default().push(name);
             }
             for first in &spec.rules.after_if_both {
                 needs
@@ -86,17 +96,33 @@ impl<'a> Needs<'a> {
         }
     }
 
-    /// The first service that must run before this one starts, and does not or soon will not.
-    pub(crate) fn missing(&self, draft: &Draft<'a>, name: &ServiceName) -> Option<&'a ServiceName> {
+    /// What must run before this one starts, and does not or soon will not.
+    pub(crate) fn missing(&self, draft: &Draft<'a>, name: &ServiceName) -> Option<Reason> {
         let input = draft.input;
         let spec = input.spec.service_of(name)?;
         let has_copies = spec.rules.copies.is_some();
         let stays = |name: &ServiceName| !draft.ending.contains(name);
-        let mut after = spec.after.iter();
-        after.find(|needed| {
-            let meant = (*needed, spec.role_needed(needed));
-            !input.serves(meant, stays, has_copies)
-        })
+        let missing = spec.after.iter().find_map(|needed| {
+            if spec.rules.after_all_copies.contains(needed) {
+                return self.missing_of_all(draft, needed);
+            }
+            let meant = (needed, spec.role_needed(needed));
+            let service = needed.clone();
+            (!input.serves(meant, stays, has_copies)).then_some(Reason::WaitsForService { service })
+        });
+        missing.or_else(|| input.missing_one_of(spec, stays))
+    }
+
+    /// What who needs all copies of a service waits for: that one runs, and then that none is on
+    /// its way up.
+    fn missing_of_all(&self, draft: &Draft<'a>, service: &ServiceName) -> Option<Reason> {
+        let service = service.clone();
+        let stays = |name: &ServiceName| !draft.ending.contains(name);
+        if !draft.input.some_copy_runs(&service, stays) {
+            return Some(Reason::WaitsForService { service });
+        }
+        let copy = coming::awaited(draft, self, &service)?;
+        Some(Reason::WaitsForAllCopies { service, copy })
     }
 
     /// What runs and cannot without this one.
@@ -115,7 +141,31 @@ impl<'a> Needs<'a> {
                 }
             }
         }
+        let stays = |other: &ServiceName| !draft.ending.contains(other);
+        let choosers = self.chosen_by.get(name.service_str());
+        for service in choosers.into_iter().flatten() {
+            let spec = input.spec.services.get(*service);
+            if spec.is_some_and(|spec| input.needs_of_one_of(spec, name, stays)) {
+                dependents.extend(running_names(input, service));
+            }
+        }
         dependents
+    }
+
+    /// What is after this one, and stops now or in this plan by the word of its node.
+    pub(crate) fn stopping_dependents(
+        &self,
+        draft: &Draft<'a>,
+        name: &ServiceName,
+        revoked: &BTreeSet<ServiceName>,
+    ) -> Vec<&'a ServiceName> {
+        let input = draft.input;
+        let followers = self.followed_by.get(name.service_str());
+        let followers = followers.into_iter().flatten();
+        let mut all = self.running_dependents(draft, name);
+        all.extend(followers.flat_map(|service| running_names(input, service)));
+        all.retain(|dependent| revoked.contains(*dependent) || is_stopping(input, dependent));
+        all
     }
 
     /// What runs, stops as well, and goes before this one for that.
@@ -142,6 +192,18 @@ impl<'a> Needs<'a> {
     }
 }
 
+/// Whether its node is there and stops it. What cannot be stopped is not waited for.
+pub(crate) fn is_stopping(input: &Input<'_>, name: &ServiceName) -> bool {
+    input.claim(name).is_some_and(|claim| {
+        let holder = input.seen.nodes.get(&claim.node).map(|node| &node.state);
+        let is_there = matches!(
+            holder,
+            Some(NodeState::Online { .. } | NodeState::Leaving { .. })
+        );
+        claim.goal == Goal::Stop && !matches!(claim.phase, Phase::StopFailed(_)) && is_there
+    })
+}
+
 /// The names of a service that have claims: its own, or those of its copies.
 fn running_names<'a>(input: &Input<'a>, service: &ServiceName) -> Vec<&'a ServiceName> {
     let seen = &input.seen.services;
@@ -161,7 +223,8 @@ fn running_names<'a>(input: &Input<'a>, service: &ServiceName) -> Vec<&'a Servic
 }
 
 /// Whether what runs and needs a service with copies needs this very copy: on its own node
-/// when it is a copy itself, else when no other copy is left that runs and stays.
+/// when it is a copy itself and does not need all of them, else when no other copy is left that
+/// runs and stays.
 fn needs_this_copy(draft: &Draft<'_>, copy: &ServiceName, dependent: &ServiceName) -> bool {
     let input = draft.input;
     let node_of = |name: &ServiceName| input.claim(name).map(|claim| &claim.node);
@@ -172,7 +235,13 @@ fn needs_this_copy(draft: &Draft<'_>, copy: &ServiceName, dependent: &ServiceNam
             running.any(|other| *other != copy && !draft.ending.contains(*other))
         })
     };
-    match (dependent.copy(), node_of(copy), node_of(dependent)) {
+    let spec = input.spec.service_of(dependent);
+    let needs_all = spec.is_some_and(|spec| {
+        let all = &spec.rules.after_all_copies;
+        !all.is_empty() && all.contains(&copy.service())
+    });
+    let own_copy = dependent.copy().filter(|_| !needs_all);
+    match (own_copy, node_of(copy), node_of(dependent)) {
         (Some(_), Some(node), Some(own)) => node == own && !serves_instead(node),
         (None, _, _) => !input.seen.nodes.keys().any(serves_instead),
         (Some(_), None, _) | (Some(_), _, None) => false,

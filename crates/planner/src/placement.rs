@@ -3,12 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use model::rules::NodeHealthPolicy;
+use model::roles::RoleMeant;
+use model::rules::{NodeHealthPolicy, WhereRule};
 use model::seen::{Maintenance, NodeSeen, NodeState, Standby};
 use model::spec::{AddressSpec, ServiceSpec};
 use model::{BootId, NodeName, ServiceName};
 
 use crate::Input;
+use crate::busy::NodeBusy;
 use crate::copies::CopyMap;
 use crate::networks::{self, View};
 use crate::view::Draft;
@@ -28,6 +30,8 @@ pub enum Verdict {
         preference: i64,
         /// Points for running it now.
         stickiness: i64,
+        /// How busy it is, where that counts: of equals, the one that is least busy is chosen.
+        busy: Option<NodeBusy>,
         /// Services that it runs: of equals, the one with the fewest is chosen.
         services: usize,
     },
@@ -35,19 +39,17 @@ pub enum Verdict {
     Not(String),
 }
 
-impl std::fmt::Display for Verdict {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Verdict {
+    /// The sum of its points; none where it may not run the service.
+    #[must_use]
+    pub fn points(&self) -> Option<i64> {
         match self {
             Self::Ready {
                 preference,
                 stickiness,
-                services,
-            } => write!(
-                f,
-                "{} points ({preference} preference, {stickiness} stickiness), runs {services}",
-                preference + stickiness
-            ),
-            Self::Not(why) => f.write_str(why),
+                ..
+            } => Some(preference + stickiness),
+            Self::Not(_) => None,
         }
     }
 }
@@ -85,6 +87,12 @@ impl std::fmt::Display for Hinder {
 pub fn placement(input: &Input<'_>, service: &ServiceName) -> Vec<(NodeName, Verdict)> {
     let mut draft = Draft::new(input);
     draft.place_all();
+    verdicts(&draft, service)
+}
+
+/// The same, of a draft in which all services have been placed.
+pub(crate) fn verdicts(draft: &Draft<'_>, service: &ServiceName) -> Vec<(NodeName, Verdict)> {
+    let input = draft.input;
     let names: BTreeSet<&NodeName> = input
         .seen
         .nodes
@@ -93,7 +101,7 @@ pub fn placement(input: &Input<'_>, service: &ServiceName) -> Vec<(NodeName, Ver
         .collect();
     let mut verdicts: Vec<(NodeName, Verdict)> = names
         .into_iter()
-        .map(|name| (name.clone(), verdict(&draft, service, name)))
+        .map(|name| (name.clone(), verdict(draft, service, name)))
         .collect();
     let level = |name: &NodeName| {
         let view = match networks::is_at(input, service, name) {
@@ -107,12 +115,14 @@ pub fn placement(input: &Input<'_>, service: &ServiceName) -> Vec<(NodeName, Ver
         Verdict::Ready {
             preference,
             stickiness,
+            busy,
             services,
         } => {
             let points = Reverse(preference + stickiness);
-            (0, Reverse(level(name)), points, *services, name.clone())
+            let rank = (busy.map_or(0, NodeBusy::counted), *services);
+            (0, Reverse(level(name)), points, rank, name.clone())
         }
-        Verdict::Not(_) => (1, Reverse(None), Reverse(0), 0, name.clone()),
+        Verdict::Not(_) => (1, Reverse(None), Reverse(0), (0, 0), name.clone()),
     });
     verdicts
 }
@@ -134,6 +144,7 @@ fn verdict(draft: &Draft<'_>, service: &ServiceName, name: &NodeName) -> Verdict
     Verdict::Ready {
         preference: points(input, spec, name),
         stickiness: if here { i64::from(spec.stickiness) } else { 0 },
+        busy: draft.load.busy(name),
         services: draft.load.on(name),
     }
 }
@@ -222,19 +233,44 @@ pub(crate) fn suits(
             return Err(format!("{key} is {value}"));
         }
     }
-    let must = spec
-        .rules
-        .where_rules
-        .iter()
-        .filter(|rule| rule.points.is_none());
-    for rule in must {
-        let value = node.attribute(described, &rule.attribute);
-        if !rule.test.passes(value) {
-            let (key, value) = (&rule.attribute, value.unwrap_or("not set"));
-            return Err(format!("{key} is {value}, not as asked for ({rule})"));
-        }
+    let mut must = musts_of(spec, RoleMeant::Any);
+    let value = |key: &str| node.attribute(described, key);
+    match must.find(|rule| !rule.passes(name, value)) {
+        Some(rule) => Err(rule.why_not(name, value)),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Whether the node is one where a copy of the service may be promoted; if not, why.
+pub(crate) fn suits_role(
+    input: &Input<'_>,
+    spec: &ServiceSpec,
+    name: &NodeName,
+) -> Result<(), String> {
+    let mut must = musts_of(spec, RoleMeant::Promoted);
+    let value = attributes_of(input, name);
+    match must.find(|rule| !rule.passes(name, &value)) {
+        Some(rule) => Err(rule.why_not(name, &value)),
+        None => Ok(()),
+    }
+}
+
+fn musts_of(spec: &ServiceSpec, role: RoleMeant) -> impl Iterator<Item = &WhereRule> {
+    let rules = spec.rules.where_rules.iter();
+    rules.filter(move |rule| rule.is_must_of(role))
+}
+
+/// The attributes of a node, whether it is there or not.
+pub(crate) fn attributes_of<'a>(
+    input: &Input<'a>,
+    name: &NodeName,
+) -> impl Fn(&str) -> Option<&'a str> {
+    let described = input.spec.nodes.get(name);
+    let seen = input.seen.nodes.get(name);
+    move |key: &str| match seen {
+        Some(seen) => seen.attribute(described, key),
+        None => described?.attributes.get(key).map(String::as_str),
+    }
 }
 
 /// Points for a node's place in `prefer`, and by wishes about it.
@@ -252,17 +288,19 @@ pub(crate) fn points(input: &Input<'_>, spec: &ServiceSpec, name: &NodeName) -> 
     } else {
         0
     };
-    let described = input.spec.nodes.get(name);
-    let seen = input.seen.nodes.get(name);
-    let wishes = rules.where_rules.iter().filter_map(|rule| {
-        let value = match seen {
-            Some(seen) => seen.attribute(described, &rule.attribute),
-            None => described?
-                .attributes
-                .get(&rule.attribute)
-                .map(String::as_str),
-        };
-        rule.test.passes(value).then_some(i64::from(rule.points?))
+    preferred + wishes(input, spec, (name, RoleMeant::Any)) - avoided
+}
+
+/// Points by wishes about the node, for copies in this role.
+pub(crate) fn wishes(
+    input: &Input<'_>,
+    spec: &ServiceSpec,
+    (name, role): (&NodeName, RoleMeant),
+) -> i64 {
+    let value = attributes_of(input, name);
+    let wishes = spec.rules.where_rules.iter().filter_map(|rule| {
+        let points = rule.points_of(role)?;
+        rule.passes(name, &value).then_some(i64::from(points))
     });
-    preferred + wishes.sum::<i64>() - avoided
+    wishes.sum()
 }

@@ -28,13 +28,15 @@ struct Targets {
     led: BTreeMap<ServiceName, Vec<NodeName>>,
     /// What runs or may run on each node now, wherever it should be.
     present: BTreeMap<NodeName, Vec<ServiceName>>,
+    /// Where services would be that are held where they are.
+    taken_back: BTreeSet<(ServiceName, NodeName)>,
     /// For each service, those that must be apart from it.
     kept_apart_by: BTreeMap<ServiceName, Vec<ServiceName>>,
 }
 
 /// Whether the place of some service depends on those of others.
 fn is_needed(spec: &Spec) -> bool {
-    spec.cluster.rules.placement != PlacementPolicy::FewestServices
+    spec.counts_room()
         || spec
             .services
             .values()
@@ -91,6 +93,13 @@ impl Places {
         self.0.as_ref()?.of.get(name)
     }
 
+    /// Whether the service would be on that node if the next plan did not take it back.
+    pub(crate) fn are_taken_back(&self, name: &ServiceName, node: &NodeName) -> bool {
+        let spot = (name.service(), node.clone());
+        let targets = self.0.as_ref();
+        targets.is_some_and(|targets| targets.taken_back.contains(&spot))
+    }
+
     /// A service that goes to the same node and must be where this one is.
     pub(crate) fn follower_to(
         &self,
@@ -121,7 +130,7 @@ impl Places {
 }
 
 /// Those that must, whichever copies are meant.
-fn musts_of_any_role(company: &[Company]) -> impl Iterator<Item = &Company> {
+pub(crate) fn musts_of_any_role(company: &[Company]) -> impl Iterator<Item = &Company> {
     company.iter().filter(|company| company.points.is_none())
 }
 
@@ -144,6 +153,7 @@ impl Targets {
             targets.name_copies(input, service, nodes);
         }
         targets.promoted = translation.promoted(&arranged);
+        targets.taken_back = translation.taken_back(&arranged);
         for (name, node) in &targets.of {
             targets
                 .on
@@ -153,9 +163,14 @@ impl Targets {
         }
         for (name, seen) in &input.seen.services {
             let claim = seen.claim.as_ref();
-            if let Some(claim) = claim.filter(|claim| claim.role.may_be_promoted()) {
+            // What was found may be promoted, until its node has said otherwise.
+            let spec = input.spec.service_of(name);
+            let may_lead = spec.is_some_and(|spec| spec.rules.roles.is_some());
+            let found = seen.strays.keys().filter(|_| may_lead);
+            let led = claim.filter(|claim| claim.role.may_be_promoted());
+            for node in led.map(|claim| &claim.node).into_iter().chain(found) {
                 let led = targets.led.entry(name.service()).or_default();
-                led.push(claim.node.clone());
+                led.push(node.clone());
             }
             // What was found without a claim runs, too.
             let claimed = seen.claim.iter().map(|claim| &claim.node);
@@ -376,6 +391,20 @@ impl Translation<'_> {
             }
         }
         promoted
+    }
+
+    /// Services that are held, with the nodes where they would be otherwise.
+    fn taken_back(
+        &self,
+        arranged: &crate::arrange::Arrangement,
+    ) -> BTreeSet<(ServiceName, NodeName)> {
+        let placed = arranged.taken_back.iter();
+        let spots = placed.filter_map(|placed| {
+            let mut services = self.services.iter();
+            let (service, _) = services.find(|(_, single)| *single == placed.resource)?;
+            Some(((*service).clone(), self.nodes[placed.node.0].clone()))
+        });
+        spots.collect()
     }
 
     /// For each service, the nodes where it should be.

@@ -10,15 +10,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::networks::Level;
 use model::plant::{self, Plant};
-use model::roles::{PROMOTION_SCORE_PREFIX, RoleSeen, Roles, promotion_score};
+use model::roles::{PROMOTION_SCORE_PREFIX, RoleMeant, RoleSeen, Roles, promotion_score};
 use model::rules::FailureAnswer;
 use model::seen::{Claim, Goal, MoveRequest, NodeState, Phase, ServiceSeen, Standby};
 use model::spec::{Failback, ResourceKind, ServiceSpec};
 use model::{NodeName, Reason, ServiceName};
 
+use crate::apart;
 use crate::moves::must_go;
 use crate::networks::{self, View};
-use crate::placement::points;
+use crate::placement::{points, suits_role, wishes};
 use crate::services::{Decision, unwanted};
 use crate::view::{Draft, waits_for};
 use crate::{Action, Input};
@@ -38,7 +39,7 @@ pub(crate) struct Holder<'a> {
     /// Why it cannot be promoted, or stay so.
     pub fit: Result<(), Unfit>,
     /// Of those that are fit: the smaller, the sooner.
-    rank: Rank,
+    pub rank: Rank,
 }
 
 /// Why a copy cannot be promoted, or stay so.
@@ -53,15 +54,23 @@ pub(crate) enum Unfit {
 }
 
 impl Unfit {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self {
             Self::Away(why) | Self::NotYet(why) => why.clone(),
+            Self::Role(Reason::UnfitToLead { why, .. }) => why.clone(),
             Self::Role(because) => because.to_string(),
         }
     }
 }
 
-type Rank = (
+impl Holder<'_> {
+    /// Whether an order that somebody can take sends the role elsewhere.
+    pub(crate) fn is_sent_away(&self) -> bool {
+        self.rank.0 || self.rank.1
+    }
+}
+
+pub(crate) type Rank = (
     bool,
     bool,
     bool,
@@ -101,7 +110,13 @@ pub(crate) fn decide(draft: &mut Draft<'_>) {
     let mut all = BTreeMap::new();
     for (service, spec) in &input.spec.services {
         if let Some(roles) = &spec.rules.roles {
-            all.extend(decide_one(draft, (service, spec), roles));
+            let steps = decide_one(draft, (service, spec), roles);
+            for (name, step) in &steps {
+                if let RoleStep::Wait(Reason::WaitsToBeApart { node, .. }) = step {
+                    apart::give_way(draft, &name.service(), node);
+                }
+            }
+            all.extend(steps);
         }
     }
     draft.roles = all;
@@ -173,7 +188,8 @@ fn rank(
     let from = moving.and_then(|moving| moving.from.as_ref());
     let is_led = claim.role.is_wished();
     let score = score_of(input, &name.service(), node).unwrap_or(0);
-    let own = score.saturating_add(points(input, spec, node));
+    let wished = wishes(input, spec, (node, RoleMeant::Promoted));
+    let own = score.saturating_add(points(input, spec, node) + wished);
     let (stays, own) = match spec.failback {
         Failback::Never => (is_led, own),
         Failback::WhenPossible if is_led => (false, own + i64::from(spec.stickiness)),
@@ -196,7 +212,7 @@ fn rank(
 }
 
 /// What the agent, or a person, says of being promoted there.
-fn score_of(input: &Input<'_>, service: &ServiceName, node: &NodeName) -> Option<i64> {
+pub(crate) fn score_of(input: &Input<'_>, service: &ServiceName, node: &NodeName) -> Option<i64> {
     let key = format!("{PROMOTION_SCORE_PREFIX}{service}");
     let seen = input.seen.nodes.get(node)?;
     promotion_score(seen.attribute(input.spec.nodes.get(node), &key)?)
@@ -227,7 +243,7 @@ fn fitness(
     if claim.goal == Goal::Stop || matches!(claim.phase, Phase::StopFailed(_)) {
         return away("it stops");
     }
-    if let Some(because) = must_go(input, (seen, spec), claim) {
+    if let Some(because) = must_go(input, (name, spec), (seen, claim)) {
         return away(&because.to_string());
     }
     if seen.moving.is_some() {
@@ -243,14 +259,20 @@ fn fitness_of_role(
 ) -> Result<(), Unfit> {
     let node = claim.node.clone();
     if let Phase::Failed(failure) = &claim.phase
-        && spec.rules.on_failure.answer_to(failure) == FailureAnswer::Demote
+        && spec.answer_to(failure) == FailureAnswer::Demote
     {
         let why = format!("{} failed ({})", failure.resource, failure.how);
         return Err(Unfit::Role(Reason::UnfitToLead { node, why }));
     }
+    if let Some(ticket) = input.missing_ticket_of_role(spec).cloned() {
+        return Err(Unfit::Role(Reason::NeedsTicket { ticket }));
+    }
     let score = score_of(input, &name.service(), &node);
     if let Some(score) = score.filter(|score| *score < 0) {
         let why = format!("its promotion score is {score}");
+        return Err(Unfit::Role(Reason::UnfitToLead { node, why }));
+    }
+    if let Err(why) = suits_role(input, spec, &node) {
         return Err(Unfit::Role(Reason::UnfitToLead { node, why }));
     }
     let is_led = claim.role.is_wished();
@@ -260,6 +282,9 @@ fn fitness_of_role(
     if score.is_none() && says_score(spec) {
         let why = "its agent has not said that it can be";
         return Err(Unfit::NotYet(why.to_string()));
+    }
+    if let Some(why) = apart::held_by(input, &name.service(), &node) {
+        return Err(Unfit::NotYet(why));
     }
     match &claim.phase {
         Phase::Running => Ok(()),
@@ -306,13 +331,16 @@ fn decide_one<'a>(
     let mut promoted = 0;
     for name in &chosen {
         let holder = holders.iter().find(|holder| holder.name == *name);
-        if holder.is_none_or(|holder| holder.claim.role.is_wished()) {
+        let Some(holder) = holder.filter(|holder| !holder.claim.role.is_wished()) else {
             continue;
-        }
+        };
         let (taken, first) = taken(draft, service, name);
         let step = if taken + promoted < wanted {
             promoted += 1;
-            RoleStep::Promote(why_promote(input, service))
+            match apart::wait(input, service, &holder.claim.node) {
+                Some(because) => RoleStep::Wait(because),
+                None => RoleStep::Promote(why_promote(input, service)),
+            }
         } else {
             RoleStep::Wait(first.unwrap_or(Reason::ShouldBePromoted))
         };
@@ -384,7 +412,7 @@ fn taken(draft: &Draft<'_>, service: &ServiceName, own: &ServiceName) -> (usize,
     let input = draft.input;
     let mut reasons = Vec::new();
     let state_of = |node: &NodeName| input.seen.nodes.get(node).map(|node| &node.state);
-    for (name, seen) in input.seen.services.range(service.copies_range()) {
+    for (name, seen) in apart::seen_of(input, service) {
         let claim = seen.claim.as_ref().filter(|_| name != own);
         if let Some(claim) = claim.filter(|claim| counts(input, claim)) {
             let node = claim.node.clone();
@@ -427,7 +455,16 @@ fn why_promote(input: &Input<'_>, service: &ServiceName) -> Reason {
             user: moving.by.clone(),
         };
     }
-    let ended = seen().find_map(|(_, seen)| seen.role_end.clone());
+    // What kept all of them demoted is over, and that there were too many once is no reason for
+    // one more.
+    let is_over = |end: &Reason| {
+        matches!(
+            end,
+            Reason::NeedsTicket { .. } | Reason::TooManyPromoted { .. }
+        )
+    };
+    let mut ends = seen().filter_map(|(_, seen)| seen.role_end.clone());
+    let ended = ends.find(|end| !is_over(end));
     ended.unwrap_or(Reason::ShouldBePromoted)
 }
 
@@ -447,9 +484,19 @@ fn what_is_missing<'a>(
             Some(to) => holder.claim.node == *to,
             None => holder.claim.node != led.claim.node,
         };
-        let why = holders.iter().find(there)?.fit.as_ref().err()?.text();
-        let node = to.unwrap_or_else(|| led.claim.node.clone());
-        return Some((led.name, Reason::UnfitToLead { node, why }));
+        let other = holders.iter().find(there)?;
+        let because = match &other.fit {
+            Err(unfit) => Reason::UnfitToLead {
+                node: other.claim.node.clone(),
+                why: unfit.text(),
+            },
+            Ok(()) if chosen.contains(&other.name) => return None,
+            // What must be with it cannot be there.
+            Ok(()) => Reason::BetterPlace {
+                node: led.claim.node.clone(),
+            },
+        };
+        return Some((led.name, because));
     }
     let is_led = holders
         .iter()

@@ -6,19 +6,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::command::BarNode;
 use model::plant::{self, Plant};
 use model::rules::{StopFailureAnswer, TicketLoss};
-use model::seen::{Claim, Goal, NodeState, Phase, ServiceSeen, TicketStanding, Wish};
+use model::seen::{
+    Claim, Goal, NodeState, Phase, ResourceFailure, RestartRequest, ServiceSeen, Wish,
+};
 use model::spec::{Autostart, ServiceSpec};
 use model::{Reason, ServiceName};
 
+use crate::apart::or_give_way;
 use crate::live::{go_live, under_way};
 use crate::mend::answer;
 use crate::moves::{arranged_elsewhere, carry_out_move, fail_back, leave_bad_networks, must_go};
 use crate::needs::Needs;
+use crate::one_by_one;
 use crate::reload::renew;
 use crate::roles::{self, role_step};
 use crate::starts::unclaimed;
-use crate::view::{Draft, waits_for};
-use crate::{Action, Input, Subject};
+use crate::view::{Draft, MissingTicket, waits_for};
+use crate::{Action, Input, Subject, twice};
 
 pub(crate) fn plan_services(draft: &mut Draft<'_>) {
     let input = draft.input;
@@ -53,12 +57,20 @@ pub(crate) fn plan_services(draft: &mut Draft<'_>) {
             decided.insert(name, Decision::Wait(because));
         } else if let Some((seen, claim)) = holder(input, name) {
             let decision = claimed(draft, &needs, (name, seen), claim);
-            if matches!(decision, Decision::Step(Action::Revoke { .. }, _)) {
-                draft.ending.insert(name.clone());
+            match &decision {
+                Decision::Step(Action::Revoke { .. }, _) => {
+                    draft.ending.insert(name.clone());
+                }
+                Decision::Step(Action::Restart { .. }, _) if name.copy().is_some() => {
+                    draft.begun.insert(name.clone());
+                }
+                Decision::Step(..) | Decision::Wait(_) | Decision::Nothing => {}
             }
             decided.insert(name, decision);
         }
     }
+    one_by_one::hold_back(draft, &needs, &mut decided);
+    stop_in_order(draft, &needs, &mut decided);
     // What starts is decided last: it must not start after something that stops meanwhile.
     let nobody = ServiceSeen::default();
     for name in ordered {
@@ -71,6 +83,30 @@ pub(crate) fn plan_services(draft: &mut Draft<'_>) {
             Decision::Nothing => {}
             Decision::Wait(because) => draft.wait(Subject::Service(name.clone()), because),
             Decision::Step(action, because) => draft.step(action, because),
+        }
+    }
+}
+
+/// Of services that stop at one time, for whatever reason, those that are after others stop
+/// before them: a file system is not taken away below what uses it.
+fn stop_in_order<'a>(
+    draft: &Draft<'a>,
+    needs: &Needs<'a>,
+    decided: &mut BTreeMap<&ServiceName, Decision>,
+) {
+    let revoked: BTreeSet<ServiceName> = decided
+        .iter()
+        .filter(|(_, decision)| matches!(decision, Decision::Step(Action::Revoke { .. }, _)))
+        .map(|(name, _)| (*name).clone())
+        .collect();
+    for name in &revoked {
+        let first = needs.stopping_dependents(draft, name, &revoked);
+        let mut claims = first.iter().filter_map(|first| draft.input.claim(first));
+        if let Some(claim) = claims.next() {
+            let node = claim.node.clone();
+            if let Some(decision) = decided.get_mut(name) {
+                *decision = Decision::Wait(Reason::WaitsForStop { node });
+            }
         }
     }
 }
@@ -116,17 +152,15 @@ pub(crate) fn unwanted(input: &Input<'_>, name: &ServiceName) -> Option<Reason> 
     if let Some(held) = seen.and_then(|seen| seen.held.as_ref()) {
         return Some(held.because.clone());
     }
-    let rule = input.missing_ticket(spec)?;
-    let standing = input
-        .seen
-        .tickets
-        .get(&rule.ticket)
-        .map(|seen| seen.standing);
+    if let Some(because) = twice::stops(input, name) {
+        return Some(because);
+    }
     // What a loss freezes stops all the same when the ticket is given away in peace.
-    let is_frozen = rule.on_loss == TicketLoss::Freeze && standing != Some(TicketStanding::Standby);
-    (!is_frozen).then(|| Reason::NeedsTicket {
-        ticket: rule.ticket.clone(),
-    })
+    let is_frozen = |it: MissingTicket| it.on_loss == TicketLoss::Freeze && !it.went_in_peace;
+    let mut missing = input.missing_tickets(spec);
+    let (ticket, _) = missing.find(|(_, missing)| !is_frozen(*missing))?;
+    let ticket = ticket.clone();
+    Some(Reason::NeedsTicket { ticket })
 }
 
 fn claimed<'a>(
@@ -154,6 +188,7 @@ fn claimed<'a>(
         return Decision::Wait(because);
     }
     let decision = settled(draft, (name, spec), (seen, claim));
+    let decision = or_give_way(draft, name, claim, decision);
     go_live(draft, (name, spec), (seen, claim), decision)
 }
 
@@ -164,19 +199,22 @@ fn settled(
     (seen, claim): (&ServiceSeen, &Claim),
 ) -> Decision {
     let input = draft.input;
-    if let Some(rule) = input.missing_ticket(spec) {
+    if let Some(because) = input.needs_ticket(spec) {
         // Frozen: all else that a missing ticket means was decided before.
-        return Decision::Wait(Reason::NeedsTicket {
-            ticket: rule.ticket.clone(),
-        });
+        return Decision::Wait(because);
     }
-    if let Some(because) = must_go(input, (seen, spec), claim) {
+    if let Some(because) = must_go(input, (name, spec), (seen, claim)) {
         return revoke(name, claim, because, BarNode::No);
     }
-    if let Some(decision) = renew(name, (seen, claim)) {
+    let turn = one_by_one::turn(input, (name, spec), (seen, claim));
+    if let Some(asked) = seen.restart.as_ref().filter(|_| turn.is_none()) {
+        return restart_as_asked(name, claim, asked);
+    }
+    let is_changed = claim.made_from < seen.changed_in;
+    if let Some(decision) = renew(name, (seen, claim)).filter(|_| !is_changed) {
         return decision;
     }
-    if let Some(moving) = &seen.moving {
+    if let Some(moving) = seen.moving.as_ref().filter(|_| turn.is_none()) {
         return carry_out_move(draft, (name, spec), claim, moving);
     }
     if let Some(decision) = arranged_elsewhere(draft, (name, spec), claim) {
@@ -190,6 +228,9 @@ fn settled(
     if let Some(decision) = role_step(draft, name, claim) {
         return decision;
     }
+    if let Some(because) = turn {
+        return Decision::Wait(because);
+    }
     match &claim.phase {
         Phase::Failed(failure) => answer(draft, (name, spec), claim, failure),
         Phase::Running if draft.places.are_common() => Decision::Nothing,
@@ -198,16 +239,33 @@ fn settled(
     }
 }
 
+/// A restart that a person ordered, when its turn has come.
+fn restart_as_asked(name: &ServiceName, claim: &Claim, asked: &RestartRequest) -> Decision {
+    if claim.phase == Phase::Starting {
+        return Decision::Nothing;
+    }
+    let action = Action::Restart {
+        service: name.clone(),
+        node: claim.node.clone(),
+        epoch: claim.epoch,
+        scope: asked.scope,
+    };
+    let user = asked.by.clone();
+    Decision::Step(action, Reason::AskedByOperator { user })
+}
+
 /// What has to happen at the holder before anything can be asked of it.
 fn waits_for_holder(draft: &Draft<'_>, (name, claim): (&ServiceName, &Claim)) -> Option<Reason> {
     let node = claim.node.clone();
     let state = draft.input.seen.nodes.get(&node).map(|node| &node.state);
     let stop_failed = matches!(claim.phase, Phase::StopFailed(_));
     let spec = draft.input.spec.service_of(name);
-    let answer = spec
-        .map(|spec| spec.rules.on_failure.stop)
-        .unwrap_or_default();
-    if let (Phase::StopFailed(failure), StopFailureAnswer::Block) = (&claim.phase, answer)
+    let blocks = |failure: &ResourceFailure| {
+        let answers = spec.map(|spec| spec.answers_of(&failure.resource));
+        answers.unwrap_or_default().stop == StopFailureAnswer::Block
+    };
+    if let Phase::StopFailed(failure) = &claim.phase
+        && blocks(failure)
         && matches!(
             state,
             Some(NodeState::Online { .. } | NodeState::Leaving { .. })

@@ -6,9 +6,11 @@ use model::seen::{Goal, MoveRequest, NodeState, Phase, ServiceSeen, Wish};
 use model::spec::ServiceSpec;
 use model::{BootId, NodeName, Reason, ServiceName};
 
+use crate::apart::why_not_beside;
 use crate::copies::{wait_for_other_name, why_without_node};
-use crate::needs::Needs;
+use crate::needs::{Needs, is_stopping};
 use crate::networks::{self, View};
+use crate::one_by_one::why_not_yet;
 use crate::placement::{Hinder, points};
 use crate::services::{Decision, unwanted};
 use crate::strays::adoptable;
@@ -25,15 +27,7 @@ pub(crate) fn unclaimed<'a>(
         return stray_wait(input, (name, seen)).map_or(Decision::Nothing, Decision::Wait);
     };
     if let Some(because) = unwanted(input, name) {
-        // Stopped is what is wished: what still runs somewhere is waited for, and what keeps
-        // it stopped is told where no person said so.
-        return match (stray_wait(input, (name, seen)), &because) {
-            (Some(because), _) => Decision::Wait(because),
-            (None, Reason::NeedsTicket { .. } | Reason::HeldAfterFailure { .. }) => {
-                Decision::Wait(because)
-            }
-            (None, _) => Decision::Nothing,
-        };
+        return not_wanted(input, (name, seen), because);
     }
     let adopted = adoptable(draft, (name, seen)).filter(|node| !draft.given_up.contains(node));
     if let Some(because) = obstacle(draft, (name, seen), adopted) {
@@ -60,18 +54,26 @@ pub(crate) fn unclaimed<'a>(
         }
         return Decision::Wait(no_node(draft, (name, spec)));
     };
+    if adopted.is_none()
+        && let Some(because) = why_not_yet(draft, (name, spec))
+    {
+        return Decision::Wait(because);
+    }
     if draft.places.must_leave_first(input, (name, spec), &node) {
         return Decision::Wait(Reason::WaitsForStop { node });
+    }
+    if let Some(because) = why_not_beside(draft, spec, (&node, adopted.is_some())) {
+        return Decision::Wait(because);
     }
     let because = match adopted {
         Some(node) => Reason::FoundRunning { node: node.clone() },
         None => why_start(seen),
     };
-    draft.load.add(&node);
-    *draft
-        .coming
-        .entry((name.service(), node.clone()))
-        .or_default() += 1;
+    match adopted {
+        Some(_) => draft.load.add(&node),
+        None => draft.load.place(&node),
+    }
+    draft.note_coming(name, &node);
     Decision::Step(
         Action::Grant {
             service: name.clone(),
@@ -82,6 +84,23 @@ pub(crate) fn unclaimed<'a>(
     )
 }
 
+/// Stopped is what is wished: what still runs somewhere is waited for, and what keeps it stopped
+/// is told where no person said so.
+fn not_wanted(
+    input: &Input<'_>,
+    (name, seen): (&ServiceName, &ServiceSeen),
+    because: Reason,
+) -> Decision {
+    match (stray_wait(input, (name, seen)), &because) {
+        (Some(Reason::FoundElsewhere { .. }), Reason::FoundTwice { .. }) => Decision::Wait(because),
+        (Some(because), _) => Decision::Wait(because),
+        (None, Reason::NeedsTicket { .. } | Reason::HeldAfterFailure { .. }) => {
+            Decision::Wait(because)
+        }
+        (None, _) => Decision::Nothing,
+    }
+}
+
 /// What other services, or a ticket, keep it from starting now.
 fn must_wait<'a>(
     draft: &Draft<'a>,
@@ -89,15 +108,11 @@ fn must_wait<'a>(
     (name, spec): (&ServiceName, &'a ServiceSpec),
 ) -> Option<Reason> {
     let input = draft.input;
-    if let Some(rule) = input.missing_ticket(spec) {
-        return Some(Reason::NeedsTicket {
-            ticket: rule.ticket.clone(),
-        });
+    if let Some(because) = input.needs_ticket(spec) {
+        return Some(because);
     }
-    if let Some(service) = needs.missing(draft, name) {
-        return Some(Reason::WaitsForService {
-            service: service.clone(),
-        });
+    if let Some(missing) = needs.missing(draft, name) {
+        return Some(missing);
     }
     let mut one_at_a_time = needs.one_at_a_time(name);
     if let Some(service) = one_at_a_time.find(|other| is_starting(draft, other)) {
@@ -114,7 +129,7 @@ fn must_wait<'a>(
 }
 
 /// Whether a start of the service, or of one of its copies, is under way or in this plan.
-fn is_starting(draft: &Draft<'_>, service: &ServiceName) -> bool {
+pub(crate) fn is_starting(draft: &Draft<'_>, service: &ServiceName) -> bool {
     let names = draft.input.spec.names_of(service);
     let is_claimed = names.iter().any(|name| {
         let claim = draft.input.claim(name);
@@ -123,8 +138,9 @@ fn is_starting(draft: &Draft<'_>, service: &ServiceName) -> bool {
     is_claimed || draft.coming.keys().any(|(coming, _)| coming == service)
 }
 
-/// Whether this plan can start the service, or one of its copies, later on.
-fn starts_now<'a>(draft: &Draft<'a>, needs: &Needs<'a>, service: &ServiceName) -> bool {
+/// Whether this plan, or one that follows when what is under way has ended, starts the service
+/// or one of its copies.
+pub(crate) fn starts_now<'a>(draft: &Draft<'a>, needs: &Needs<'a>, service: &ServiceName) -> bool {
     let input = draft.input;
     let nobody = ServiceSeen::default();
     input.spec.names_of(service).iter().any(|name| {
@@ -132,18 +148,31 @@ fn starts_now<'a>(draft: &Draft<'a>, needs: &Needs<'a>, service: &ServiceName) -
         let Some(spec) = input.spec.service_of(name) else {
             return false;
         };
-        seen.claim.is_none()
-            && input.hands_off(name).is_none()
-            && unwanted(input, name).is_none()
+        if input.hands_off(name).is_some() || unwanted(input, name).is_some() {
+            return false;
+        }
+        if seen.claim.is_some() {
+            // It stops where it is, and starts elsewhere.
+            return is_stopping(input, name) || draft.ending.contains(&**name);
+        }
+        let has_needed = match needs.missing(draft, name) {
+            None => true,
+            // Nobody waits for himself, so this ends.
+            Some(Reason::WaitsForService { service }) => {
+                is_starting(draft, &service) || starts_now(draft, needs, &service)
+            }
+            Some(Reason::WaitsForAllCopies { .. }) => true,
+            Some(_) => false,
+        };
+        has_needed
             && obstacle(draft, (name, seen), None).is_none()
-            && needs.missing(draft, name).is_none()
-            && input.missing_ticket(spec).is_none()
+            && input.needs_ticket(spec).is_none()
             && best_node(draft, (name, spec), seen.moving.as_ref()).is_some()
     })
 }
 
 /// What must end before the service may start anywhere but on `adopted`.
-fn obstacle(
+pub(crate) fn obstacle(
     draft: &Draft<'_>,
     (name, seen): (&ServiceName, &ServiceSeen),
     adopted: Option<&NodeName>,
@@ -156,7 +185,17 @@ fn obstacle(
     if let Some(because) = strays.map(|node| stray_reason(input, name, node)).next() {
         return Some(because);
     }
-    input.unproven_node()
+    sought(input, seen).or_else(|| input.unproven_node())
+}
+
+/// A node that has yet to tell whether a service runs there that is new in the configuration.
+fn sought(input: &Input<'_>, seen: &ServiceSeen) -> Option<Reason> {
+    let node = seen.sought.keys().next()?;
+    let known = input.seen.nodes.get(node);
+    Some(known.map_or_else(
+        || Reason::WaitsForProbe { node: node.clone() },
+        |known| waits_for(node, &known.state),
+    ))
 }
 
 fn stray_wait(input: &Input<'_>, (name, seen): (&ServiceName, &ServiceSeen)) -> Option<Reason> {
@@ -209,7 +248,8 @@ fn why_start(seen: &ServiceSeen) -> Reason {
 }
 
 /// Where the service starts: where an operator wants it, else the node with the most
-/// points; of equals the one that runs least, then the first by name.
+/// points; of equals the one that is least busy where that counts, then the one that runs
+/// least, then the first by name.
 pub(crate) fn best_node(
     draft: &Draft<'_>,
     (name, spec): (&ServiceName, &ServiceSpec),
@@ -238,7 +278,7 @@ pub(crate) fn best_node(
                     (node, View::Comes),
                 )),
                 Reverse(points(draft.input, spec, node)),
-                draft.load.on(node),
+                draft.load.rank(node),
                 *node,
             )
         })

@@ -7,11 +7,11 @@ use model::migration::{Migration, MigrationStage};
 use model::seen::{Maintenance, NodeState, ServiceSeen};
 use model::{NodeName, Reason, ServiceName};
 
-use crate::Input;
 use crate::copies::CopyMap;
 use crate::placement::{may_run, points};
 use crate::services::unwanted;
 use crate::view::{Draft, waits_for};
+use crate::{Input, twice};
 
 /// What becomes of a stray.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,9 @@ fn stray_verdict(
 ) -> StrayVerdict {
     let input = draft.input;
     if let Some(because) = input.hands_off(service) {
+        return StrayVerdict::Leave(because);
+    }
+    if let Some(because) = twice::holds_stray(input, service) {
         return StrayVerdict::Leave(because);
     }
     let there = input.seen.nodes.get(node);

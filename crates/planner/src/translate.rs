@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::networks::Level;
 use model::roles::RoleMeant;
 use model::rules::{Company, NodeHealthPolicy, PlacementPolicy};
 use model::seen::{Claim, Goal, Maintenance, NodeSeen, NodeState as Seen, Phase, Standby};
@@ -20,10 +19,12 @@ use crate::arrange::{
     NodeState, NodeWanted, Observed, Placement, Policy, PromotableRules, PromotionScore, Requires,
     Resource, ResourceIx, Role, Score, Settings, Target, Wanted,
 };
+use crate::busy::{Busy, NodeBusy};
 use crate::copies::CopyMap;
-use crate::networks::{self, View};
+use crate::network_draws::{Draws, draws, poor_nodes};
+use crate::networks;
 use crate::placement::{may_ever_run, points, suits};
-use crate::roles::holders;
+use crate::roles::{Holder, holders};
 use crate::services::unwanted;
 use crate::strays::best_stray;
 
@@ -49,8 +50,13 @@ const STAYS_PUT: i64 = 400_000;
 const SAY_OF_THOSE_APART: i64 = 2_500;
 /// So much of `STAYS_PUT` is left of it then.
 const AVOIDED_FOR_ONE: i64 = STAYS_PUT * SAY_OF_THOSE_APART / 1_000_000;
+/// An order about a role outweighs what would rather stay with it.
+const SENT_THERE: i64 = 2 * STAYS_PUT;
 /// Wishes about nodes weigh so much at most, so that they never become commands.
 const WISHES_MAX: i64 = 150_000;
+
+/// Where what must be with a service runs before it, of nodes that are equal otherwise.
+const COMPANY_THERE: i64 = 1;
 
 /// A node with better networks outweighs all wishes together; what stays put only by habit does
 /// not stay then.
@@ -99,12 +105,19 @@ struct Maker<'a, 'i> {
     /// Of each service, what others refer to: the clone where it has copies.
     whole: BTreeMap<&'a ServiceName, ResourceIx>,
     copies: CopyMap<'a>,
+    /// How busy nodes are, where that counts.
+    busy: Option<Busy>,
     /// Priorities in use, each with its rank.
     ranks: BTreeMap<i32, i64>,
     behind: &'i BTreeSet<ServiceName>,
     given_up: &'i BTreeSet<&'i NodeName>,
     /// For each service, how many must be apart from it.
     kept_apart: BTreeMap<&'a ServiceName, i64>,
+    /// Nodes whose networks lack something.
+    poor: BTreeSet<&'a NodeName>,
+    draws: Draws<'a>,
+    /// See `copies_beside`.
+    copies_beside: BTreeMap<&'a ServiceName, BTreeSet<NodeIx>>,
     pairs: BTreeSet<(ResourceIx, ResourceIx)>,
 }
 
@@ -123,6 +136,7 @@ impl<'a, 'i> Maker<'a, 'i> {
                 PlacementPolicy::Fits => Placement::Fits,
                 PlacementPolicy::MostRoom => Placement::Balanced,
                 PlacementPolicy::FewestNodes => Placement::Few,
+                PlacementPolicy::LeastLoad => Placement::LeastBusy,
             },
             ..Policy::default()
         };
@@ -145,10 +159,14 @@ impl<'a, 'i> Maker<'a, 'i> {
             off_network: BTreeMap::new(),
             whole: BTreeMap::new(),
             copies: CopyMap::of(input),
+            busy: Busy::of(input),
             ranks: ranks(input),
             behind,
             given_up,
             kept_apart: kept_apart(input),
+            poor: poor_nodes(input),
+            draws: Draws::default(),
+            copies_beside: BTreeMap::new(),
             pairs: BTreeSet::new(),
         };
         for (name, seen) in &input.seen.nodes {
@@ -162,6 +180,8 @@ impl<'a, 'i> Maker<'a, 'i> {
             let off = off.map(|(_, at)| *at).collect();
             maker.off_network.insert(network, off);
         }
+        maker.draws = draws(input, &maker.places, &maker.poor);
+        maker.copies_beside = copies_beside(input, &maker.places);
         maker
     }
 
@@ -210,6 +230,9 @@ impl<'a, 'i> Maker<'a, 'i> {
             standby: leaves,
             maintenance: is_left_alone,
             attributes: seen.all_attributes(spec),
+            busy: (self.busy.as_ref())
+                .and_then(|busy| busy.of_node(name))
+                .map_or(0, NodeBusy::counted),
             ..NodeObserved::default()
         });
     }
@@ -290,7 +313,7 @@ impl<'a, 'i> Maker<'a, 'i> {
             seen.is_some_and(|seen| seen.moving.is_some())
         });
         let stickiness = match spec.failback {
-            _ if is_moving || self.best_networks(name, spec).is_some() => 0,
+            _ if is_moving || self.draws.restless.contains(name) => 0,
             Failback::Never => STAYS_PUT,
             // What may go back does so for points, and not because another node runs less.
             Failback::WhenPossible => i64::from(spec.stickiness).clamp(1, STAYS_PUT),
@@ -369,6 +392,7 @@ impl<'a, 'i> Maker<'a, 'i> {
         single: ResourceIx,
     ) {
         let holders = holders(self.input, self.given_up, (name, spec));
+        let is_ordered = holders.iter().any(Holder::is_sent_away);
         for (place, holder) in holders.iter().enumerate() {
             let Some(node) = self.places.get(&holder.claim.node).copied() else {
                 continue;
@@ -377,6 +401,7 @@ impl<'a, 'i> Maker<'a, 'i> {
             let place = i64::try_from(place).unwrap_or(i64::MAX);
             let points = WISHES_MAX.saturating_sub(place.saturating_mul(100)).max(0);
             let score = match holder.fit {
+                Ok(()) if is_ordered && place == 0 => Score::new(SENT_THERE),
                 Ok(()) if stays && place == 0 => Score::new(STAYS_PUT),
                 Ok(()) => Score::new(points),
                 Err(_) => Score::MINUS_INFINITY,
@@ -399,8 +424,13 @@ impl<'a, 'i> Maker<'a, 'i> {
         found: &[Found],
     ) {
         let mut scores = self.wishes((name, spec));
-        for at in self.best_networks(name, spec).into_iter().flatten() {
-            *scores.entry(at).or_insert(Score::ZERO) += Score::new(BETTER_NETWORKS);
+        for at in self.draws.best.get(name).into_iter().flatten() {
+            *scores.entry(*at).or_insert(Score::ZERO) += Score::new(BETTER_NETWORKS);
+        }
+        if found.is_empty() {
+            for at in self.copies_beside.get(name).into_iter().flatten() {
+                *scores.entry(*at).or_insert(Score::ZERO) += Score::new(COMPANY_THERE);
+            }
         }
         let mut never: BTreeSet<NodeIx> = BTreeSet::new();
         for at in &self.untouched {
@@ -422,58 +452,12 @@ impl<'a, 'i> Maker<'a, 'i> {
         }
     }
 
-    /// Where a node that the service is on is worse by its networks than another, or it is
-    /// nowhere: the nodes where they are best.
-    fn best_networks(&self, name: &ServiceName, spec: &ServiceSpec) -> Option<Vec<NodeIx>> {
-        let is_here = |node: &NodeName| {
-            let names = self.input.spec.names_of(name).into_iter();
-            names
-                .into_iter()
-                .any(|name| networks::is_at(self.input, &name, node))
-        };
-        let level = |node: &NodeName| {
-            let view = match is_here(node) {
-                true => View::Stays,
-                false => View::Comes,
-            };
-            networks::level(self.input, (name, spec), (node, view))
-        };
-        let levels: Vec<_> = self
-            .places
-            .iter()
-            .map(|(node, at)| (*at, *node, level(node)))
-            .collect();
-        if levels.iter().all(|(_, _, level)| *level == Level::Full) {
-            return None;
-        }
-        let fits = |(_, node, _): &&(NodeIx, &NodeName, Level)| {
-            self.input.seen.nodes.get(*node).is_some_and(|seen| {
-                may_ever_run(self.input, spec, node).is_ok()
-                    && suits(self.input, spec, (node, seen)).is_ok()
-                    && matches!(seen.state, Seen::Online { .. })
-                    && seen.standby == Standby::Off
-            })
-        };
-        let best = levels
-            .iter()
-            .filter(fits)
-            .map(|(_, _, level)| *level)
-            .max()?;
-        let is_behind = levels
-            .iter()
-            .any(|(_, node, level)| *level < best && is_here(node));
-        let is_nowhere = !levels.iter().any(|(_, node, _)| is_here(node));
-        (is_behind || is_nowhere).then(|| {
-            let of_best = levels.into_iter().filter(|(_, _, level)| *level == best);
-            of_best.map(|(at, _, _)| at).collect()
-        })
-    }
-
     /// Points of nodes. Where none speaks against a node, only those of preferred ones.
     fn wishes(&self, (name, spec): (&'a ServiceName, &'a ServiceSpec)) -> BTreeMap<NodeIx, Score> {
         let rules = &spec.rules;
+        let mut wheres = rules.where_rules.iter();
         let may_dislike =
-            !rules.avoid.is_empty() || rules.where_rules.iter().any(|rule| rule.points.is_some());
+            !rules.avoid.is_empty() || wheres.any(|rule| rule.points_of(RoleMeant::Any).is_some());
         let apart = rules.apart_from.iter().any(|other| other.points.is_some());
         let kept_apart = self.kept_apart.get(name).copied().unwrap_or(0);
         let said = kept_apart.saturating_mul(AVOIDED_FOR_ONE).min(WISHES_MAX);
@@ -509,7 +493,10 @@ impl<'a, 'i> Maker<'a, 'i> {
         }
         let is_choosy = spec.elsewhere == Elsewhere::Never
             || !rules.never_on.is_empty()
-            || rules.where_rules.iter().any(|rule| rule.points.is_none());
+            || rules
+                .where_rules
+                .iter()
+                .any(|rule| rule.is_must_of(RoleMeant::Any));
         if is_choosy {
             for (node, at) in &self.places {
                 let seen = &self.input.seen.nodes[*node];
@@ -520,7 +507,8 @@ impl<'a, 'i> Maker<'a, 'i> {
                 }
             }
         }
-        for (node, at) in &self.places {
+        let poor = self.poor.iter();
+        for (node, at) in poor.filter_map(|node| Some((node, self.places.get(node)?))) {
             let names = self.input.spec.names_of(name).into_iter();
             if networks::without_link(self.input, spec, node).is_some()
                 && !names
@@ -603,9 +591,10 @@ impl<'a, 'i> Maker<'a, 'i> {
                 self.colocate(other, (name, RoleMeant::Any), Score::MINUS_INFINITY);
             }
         }
-        // A copy needs the copies of services that it is after on its own node.
+        // A copy needs the copies of services that it is after on its own node, unless it needs all.
         if rules.copies.is_some() {
-            for needed in &spec.after {
+            let all = &rules.after_all_copies;
+            for needed in spec.after.iter().filter(|needed| !all.contains(*needed)) {
                 let of = self.input.spec.services.get(needed);
                 if of.is_some_and(|of| of.rules.copies.is_some()) {
                     self.colocate(name, (needed, RoleMeant::Any), Score::INFINITY);
@@ -614,7 +603,7 @@ impl<'a, 'i> Maker<'a, 'i> {
         }
     }
 
-    /// Of two that each follow the other, one follows.
+    /// Of two that each follow the other, one follows: what each wants of the other may contradict.
     fn colocate(
         &mut self,
         dependent: &ServiceName,
@@ -629,6 +618,12 @@ impl<'a, 'i> Maker<'a, 'i> {
         let Some((dependent_ix, primary_ix)) = whole(dependent).zip(whole(primary)) else {
             return;
         };
+        // Nobody is where promoted copies are of what has none.
+        let spec = self.input.spec.services.get(primary);
+        let has_roles = spec.is_some_and(|spec| spec.rules.roles.is_some());
+        if role == RoleMeant::Promoted && !has_roles {
+            return;
+        }
         let is_known = self.pairs.contains(&(primary_ix, dependent_ix))
             || !self.pairs.insert((dependent_ix, primary_ix));
         if is_known || dependent_ix == primary_ix {
@@ -678,6 +673,27 @@ fn kept_apart<'a>(input: &Input<'a>) -> BTreeMap<&'a ServiceName, i64> {
         }
     }
     kept
+}
+
+/// For each service, the nodes of copies that run and must be with it. Copies have no say in its
+/// place otherwise, and count for their node: one that does not run would go to a node that runs
+/// less, they would be stopped to follow it, and their node would run less again.
+fn copies_beside<'a>(
+    input: &Input<'a>,
+    places: &BTreeMap<&NodeName, NodeIx>,
+) -> BTreeMap<&'a ServiceName, BTreeSet<NodeIx>> {
+    let mut beside: BTreeMap<&ServiceName, BTreeSet<NodeIx>> = BTreeMap::new();
+    for (follower, spec) in &input.spec.services {
+        let with = spec.rules.together_with.iter();
+        for with in with.filter(|with| spec.rules.copies.is_some() && with.points.is_none()) {
+            let copies = input.seen.services.range(follower.copies_range());
+            let claims = copies.filter_map(|(_, seen)| seen.claim.as_ref());
+            let running = claims.filter(|claim| claim.goal == Goal::Run);
+            let nodes = running.filter_map(|claim| places.get(&claim.node).copied());
+            beside.entry(&with.service).or_default().extend(nodes);
+        }
+    }
+    beside
 }
 
 fn ranks(input: &Input<'_>) -> BTreeMap<i32, i64> {

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::roles::{RoleMeant, RoleSeen};
-use model::rules::TicketRule;
+use model::rules::TicketLoss;
 use model::seen::{Claim, Goal, Maintenance, NodeState, Phase, ServiceSeen, TicketStanding};
 use model::spec::ServiceSpec;
-use model::{BootId, ClusterTime, NodeName, Reason, ServiceName, WallTime};
+use model::{BootId, ClusterTime, NodeName, Reason, ServiceName, TicketName, WallTime};
 
+use crate::busy::{Busy, NodeBusy};
 use crate::copies::CopyMap;
 use crate::placement::{Hinder, may_run};
 use crate::places::Places;
 use crate::roles::RoleStep;
-use crate::{Action, Input, Plan, Step, Subject, Wait};
+use crate::{Action, Input, Plan, Step, Subject, Wait, twice};
 
 pub(crate) struct Draft<'a> {
     pub(crate) input: &'a Input<'a>,
@@ -26,18 +27,28 @@ pub(crate) struct Draft<'a> {
     pub(crate) ending: BTreeSet<ServiceName>,
     /// Services without copies that this plan starts, and copies, by service and node.
     pub(crate) coming: BTreeMap<(ServiceName, NodeName), u32>,
+    /// Copies that this plan starts or restarts, by name.
+    pub(crate) begun: BTreeSet<ServiceName>,
     /// What this plan does about the roles of copies.
     pub(crate) roles: BTreeMap<ServiceName, RoleStep>,
+    /// What stops so that a copy can be promoted on its node, and why.
+    pub(crate) giving_way: BTreeMap<ServiceName, Reason>,
     plan: Plan,
 }
 
-/// How many services each node runs, for even shares.
+/// How many services each node runs, for even shares; and how busy it is, where that counts.
 #[derive(Debug, Default)]
-pub(crate) struct Load(BTreeMap<NodeName, usize>);
+pub(crate) struct Load {
+    services: BTreeMap<NodeName, usize>,
+    busy: Option<Busy>,
+}
 
 impl Load {
     pub(crate) fn of(input: &Input<'_>) -> Self {
-        let mut load = Self::default();
+        let mut load = Self {
+            services: BTreeMap::new(),
+            busy: Busy::of(input),
+        };
         let claims = input
             .seen
             .services
@@ -49,13 +60,42 @@ impl Load {
         load
     }
 
+    /// What runs there has one more, whose load is measured already.
     pub(crate) fn add(&mut self, node: &NodeName) {
-        *self.0.entry(node.clone()).or_default() += 1;
+        *self.services.entry(node.clone()).or_default() += 1;
     }
 
-    pub(crate) fn on(&self, node: &NodeName) -> usize {
-        self.0.get(node).copied().unwrap_or_default()
+    /// It gets one more.
+    pub(crate) fn place(&mut self, node: &NodeName) {
+        self.add(node);
+        if let Some(busy) = &mut self.busy {
+            busy.place(node);
+        }
     }
+
+    /// How many services run there.
+    pub(crate) fn on(&self, node: &NodeName) -> usize {
+        self.services.get(node).copied().unwrap_or_default()
+    }
+
+    /// How busy it is, where that counts.
+    pub(crate) fn busy(&self, node: &NodeName) -> Option<NodeBusy> {
+        self.busy.as_ref()?.of_node(node)
+    }
+
+    /// Of nodes that suit a service equally well, the lowest is chosen.
+    pub(crate) fn rank(&self, node: &NodeName) -> (u32, usize) {
+        let busy = self.busy(node).map_or(0, NodeBusy::counted);
+        (busy, self.on(node))
+    }
+}
+
+/// What a ticket that is not here means for a service that needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MissingTicket {
+    pub(crate) on_loss: TicketLoss,
+    /// It was given away, and not taken.
+    pub(crate) went_in_peace: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -68,7 +108,9 @@ impl<'a> Draft<'a> {
             places: Places::default(),
             ending: BTreeSet::new(),
             coming: BTreeMap::new(),
+            begun: BTreeSet::new(),
             roles: BTreeMap::new(),
+            giving_way: BTreeMap::new(),
             plan: Plan {
                 id: input.id,
                 steps: Vec::new(),
@@ -76,6 +118,15 @@ impl<'a> Draft<'a> {
                 again_at: None,
             },
         }
+    }
+
+    /// It starts there in this plan.
+    pub(crate) fn note_coming(&mut self, name: &ServiceName, node: &NodeName) {
+        if name.copy().is_some() {
+            self.begun.insert(name.clone());
+        }
+        let coming = self.coming.entry((name.service(), node.clone()));
+        *coming.or_default() += 1;
     }
 
     /// Places the services whose places depend on each other, once it is known which nodes
@@ -122,11 +173,13 @@ impl<'a> Draft<'a> {
         Ok(boot)
     }
 
-    /// A copy needs the copies of services that it is `after` on its own node.
+    /// A copy needs the copies of services that it is `after` on its own node, unless it needs
+    /// all of them, wherever they are.
     fn has_needed_copies(&self, spec: &ServiceSpec, node: &NodeName) -> Result<(), Hinder> {
         for needed in &spec.after {
             let of = self.input.spec.services.get(needed);
-            if of.is_none_or(|of| of.rules.copies.is_none()) {
+            let is_elsewhere = spec.rules.after_all_copies.contains(needed);
+            if is_elsewhere || of.is_none_or(|of| of.rules.copies.is_none()) {
                 continue;
             }
             let here = self.copies.on(needed, node);
@@ -170,6 +223,9 @@ impl<'a> Input<'a> {
         if seen.frozen == Maintenance::On {
             return Some(Reason::Frozen);
         }
+        if let Some(because) = twice::held(self, name) {
+            return Some(because);
+        }
         let node = &seen.claim.as_ref()?.node;
         let is_in_maintenance = self
             .seen
@@ -179,27 +235,80 @@ impl<'a> Input<'a> {
         is_in_maintenance.then(|| Reason::NodeMaintenance { node: node.clone() })
     }
 
-    /// Whether its ticket lets the service run; if not, which one is missing.
-    pub(crate) fn missing_ticket(&self, spec: &'a ServiceSpec) -> Option<&'a TicketRule> {
-        let rule = spec.rules.ticket.as_ref()?;
-        let standing = self
-            .seen
-            .tickets
-            .get(&rule.ticket)
-            .map(|seen| seen.standing);
-        (standing != Some(TicketStanding::Granted)).then_some(rule)
+    /// The tickets without which the service does not run, and that are not here.
+    pub(crate) fn missing_tickets(
+        &self,
+        spec: &'a ServiceSpec,
+    ) -> impl Iterator<Item = (&'a TicketName, MissingTicket)> {
+        let missing = self.absent_tickets(spec);
+        missing.filter(|(_, missing)| missing.on_loss != TicketLoss::Demote)
     }
 
-    /// The first service that must run before this one starts, and does not.
-    pub(crate) fn missing_dependency(&self, name: &ServiceName) -> Option<&'a ServiceName> {
+    /// The first of them, as what the service waits for.
+    pub(crate) fn needs_ticket(&self, spec: &'a ServiceSpec) -> Option<Reason> {
+        let (ticket, _) = self.missing_tickets(spec).next()?;
+        let ticket = ticket.clone();
+        Some(Reason::NeedsTicket { ticket })
+    }
+
+    /// A ticket without which no copy of the service is promoted, and that is not here.
+    pub(crate) fn missing_ticket_of_role(&self, spec: &'a ServiceSpec) -> Option<&'a TicketName> {
+        let mut missing = self.absent_tickets(spec);
+        let (ticket, _) = missing.find(|(_, it)| it.on_loss == TicketLoss::Demote)?;
+        Some(ticket)
+    }
+
+    fn absent_tickets(
+        &self,
+        spec: &'a ServiceSpec,
+    ) -> impl Iterator<Item = (&'a TicketName, MissingTicket)> {
+        let seen = self.seen;
+        spec.rules
+            .tickets
+            .iter()
+            .filter_map(move |(ticket, on_loss)| {
+                let standing = seen.tickets.get(ticket).map(|seen| seen.standing);
+                let missing = MissingTicket {
+                    on_loss: *on_loss,
+                    went_in_peace: standing == Some(TicketStanding::Standby),
+                };
+                (standing != Some(TicketStanding::Granted)).then_some((ticket, missing))
+            })
+    }
+
+    /// What must run before this one starts, and does not.
+    pub(crate) fn missing_dependency(&self, name: &ServiceName) -> Option<Reason> {
         let spec = self.spec.service_of(name)?;
         let dependent_has_copies = spec.rules.copies.is_some();
-        let after = spec.after.iter();
-        let mut missing = after.filter(|needed| {
-            let meant = (*needed, spec.role_needed(needed));
-            !self.serves(meant, |_| true, dependent_has_copies)
+        let missing = spec.after.iter().find_map(|needed| {
+            let service = needed.clone();
+            let is_there = match spec.rules.after_all_copies.contains(needed) {
+                true => self.some_copy_runs(needed, |_| true),
+                false => {
+                    let meant = (needed, spec.role_needed(needed));
+                    self.serves(meant, |_| true, dependent_has_copies)
+                }
+            };
+            if !is_there {
+                return Some(Reason::WaitsForService { service });
+            }
+            let all = &spec.rules.after_all_copies;
+            let copy = self.coming_copy(all.get(needed)?)?;
+            Some(Reason::WaitsForAllCopies { service, copy })
         });
-        missing.next()
+        missing.or_else(|| self.missing_one_of(spec, |_| true))
+    }
+
+    /// Whether a copy of the service runs, of those that count.
+    pub(crate) fn some_copy_runs(
+        &self,
+        service: &ServiceName,
+        counts: impl Fn(&ServiceName) -> bool,
+    ) -> bool {
+        self.spec.names_of(service).iter().any(|name| {
+            let claim = self.claim(name).filter(|_| counts(name));
+            claim.is_some_and(|claim| claim.goal == Goal::Run && claim.phase == Phase::Running)
+        })
     }
 
     /// Whether a service runs so that one that needs it may start, as far as `counts` says

@@ -200,8 +200,10 @@ fn what_cannot_start_takes_no_room_from_what_runs() {
          found kr on c #0
          found r on d",
         &expect![[r#"
+            1. stop r on d #0
+            1. start r on c #0 after 0
             is kr on c #0 started
-            is r on d #0 started
+            is r on c #0 started
         "#]],
     );
 }
@@ -438,4 +440,114 @@ fn what_needs_something_that_cannot_stop_starts_whatever_stands_first_in_the_fil
             );
         }
     }
+}
+
+/// `k` and `r` have no room beside each other, and `s` must be with both: what `s` asks for
+/// gives `k` no claim to the room that `r` holds. `q` and the stickiness make them take turns
+/// in being placed first.
+#[test]
+fn what_must_be_with_two_that_have_no_room_together_does_not_set_one_on_the_other() {
+    story(
+        "policy placement=few
+         node a capacity=cpu:2
+         single r sticky=1 uncritical uses=cpu:1
+         clone k uncritical uses=cpu:2
+         group kg in k uncritical uses=cpu:2
+         single k0 in kg uncritical uses=cpu:2
+         single k1 in kg uncritical uses=cpu:2
+         single q priority=10 uncritical
+         clone s priority=10 uncritical
+         single sr in s priority=10 uncritical
+         colocation s with k always
+         colocation q with r 2
+         colocation s with r always
+         found r on a
+         found q on a failed=watch/stop",
+        &expect![[r#"
+            1. stop q on a #0
+            is r on a #0 started
+        "#]],
+    );
+}
+
+#[test]
+fn what_nobody_may_touch_keeps_its_room_whatever_is_placed_before_it() {
+    story(
+        "policy placement=few
+         node a capacity=cpu:1
+         node b maintenance
+         single r uses=cpu:1
+         group g apart uncritical uses=cpu:1
+         single m0 in g uncritical uses=cpu:1
+         single m1 in g uncritical uses=cpu:1
+         found r on a
+         found r on b
+         found m1 on b",
+        &expect![[r#"
+            is m1 on b #0 started
+            is r on a #0 started
+            is r on b #0 started
+        "#]],
+    );
+}
+
+/// `p` cannot be proven stopped on `d`, so it goes nowhere; where it would go decides where
+/// the group of `m1`, which must be with it, may be.
+#[test]
+fn what_waits_for_a_proof_does_not_draw_others_to_and_fro() {
+    story(
+        "policy no-fencing
+         node a
+         node b
+         node c
+         node d unclean
+         single o
+         single q uncritical
+         single p priority=-5
+         single r
+         group g sticky=1 uncritical
+         single m0 in g sticky=1 uncritical
+         single m1 in g sticky=1 uncritical
+         colocation m1 with p always
+         colocation g with q 1
+         found p on d
+         found q on d",
+        &expect![[r#"
+            1. start o on a #0
+            1. start r on c #0
+            1. start m0 on a #0
+            is m0 on a #0 started
+            is o on a #0 started
+            is p on d #0 started
+            is q on d #0 started
+            is r on c #0 started
+        "#]],
+    );
+}
+
+#[test]
+fn what_waits_for_a_person_does_not_draw_others_to_and_fro() {
+    story(
+        "nodes a b c
+         group g uncritical
+         single m0 in g uncritical
+         single m1 in g uncritical
+         single q
+         single r
+         group h sticky=1 uncritical
+         single h0 in h sticky=1 uncritical
+         single h1 in h sticky=1 uncritical
+         colocation h with m0 -1
+         colocation h1 with m0 always
+         found m1 on a failed=start/block",
+        &expect![[r#"
+            1. start q on b #0
+            1. start r on c #0
+            1. start h0 on a #0
+            is h0 on a #0 started
+            is m1 on a #0 started
+            is q on b #0 started
+            is r on c #0 started
+        "#]],
+    );
 }

@@ -441,3 +441,45 @@ fn what_needs_a_service_that_moves_live_runs_on() {
         "#]],
     );
 }
+
+#[test]
+fn what_something_else_must_make_room_for_first_stops_and_does_not_go_live() {
+    check(
+        "nodes a b c
+        capacity a cpu=2
+        capacity b cpu=2
+        capacity c cpu=2
+        placement fits
+        service guest live prefer=a never=c priority=5 uses=cpu:2
+        service web prefer=b uses=cpu:2
+        operator standby a",
+        expect![[r#"
+            > capacity a cpu=2
+            configuration version 2 by ann
+            > capacity b cpu=2
+            configuration version 3 by ann
+            > capacity c cpu=2
+            configuration version 4 by ann
+            > placement fits
+            configuration version 5 by ann
+            > service guest live prefer=a never=c priority=5 uses=cpu:2
+            configuration version 6 by ann
+            plan 1: start guest on a: it should run and runs nowhere
+            guest runs on a
+            > service web prefer=b uses=cpu:2
+            configuration version 7 by ann
+            plan 2: start web on b: it should run and runs nowhere
+            web runs on b
+            > operator standby a
+            ann: standby a
+            plan 3: stop guest on a: a is on standby
+            plan 3: stop web on b: no room on b: cpu 2 needed, 0 left
+            guest stopped on a: a is on standby
+            web stopped on b: no room on b: cpu 2 needed, 0 left
+            plan 4: start guest on b: a is on standby
+            plan 4: start web on c: no room on b: cpu 2 needed, 0 left
+            guest runs on b
+            web runs on c
+        "#]],
+    );
+}

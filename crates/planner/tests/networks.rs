@@ -329,3 +329,152 @@ fn what_should_go_back_waits_for_the_network_there() {
         "#]],
     );
 }
+
+/// Services that must be with one whose address is on the network.
+const COMPANY: &str = "service app together=web
+    service log together=app
+    ";
+
+#[test]
+fn those_who_must_be_with_it_leave_with_it_and_do_not_come_back() {
+    check(
+        &format!("{COMPANY}{LOST}"),
+        expect![[r#"
+            > told a lan none full
+            > told a lan none
+            a: no card of network lan has a link
+            plan 4: stop app on a: it belongs where web is, on b
+            plan 4: stop log on a: it belongs where app is, on b
+            plan 4: stop web on a: network lan has no usable card on a
+            app stopped on a: it belongs where web is, on b
+            log stopped on a: it belongs where app is, on b
+            web stopped on a: network lan has no usable card on a
+            plan 5: start app on b: it belongs where web is, on b
+            plan 5: start log on b: it belongs where app is, on b
+            plan 5: start web on b: network lan has no usable card on a
+            app runs on b
+            log runs on b
+            web runs on b
+            > told a lan full none
+            > told a lan full
+            a: network lan has a usable card again
+        "#]],
+    );
+}
+
+#[test]
+fn one_that_follows_takes_the_one_it_must_be_with_along() {
+    let script = "service db
+        service page together=db address=lan
+        told b lan none full
+        told b lan none
+        told b lan full none
+        told b lan full";
+    check(
+        script,
+        expect![[r#"
+            > told b lan none full
+            > told b lan none
+            b: no card of network lan has a link
+            plan 4: stop db on b: it belongs where page is, on a
+            plan 4: stop page on b: network lan has no usable card on b
+            db stopped on b: it belongs where page is, on a
+            page stopped on b: network lan has no usable card on b
+            plan 5: start db on a: it belongs where page is, on a
+            plan 5: start page on a: network lan has no usable card on b
+            db runs on a
+            page runs on a
+            > told b lan full none
+            > told b lan full
+            b: network lan has a usable card again
+        "#]],
+    );
+}
+
+#[test]
+fn of_two_that_must_be_together_and_lack_different_networks_none_goes_to_and_fro() {
+    let script = "network san a b c
+        service disk together=web address=san
+        told c lan none none
+        told c san none none
+        told b san none none
+        told a lan none none";
+    check(
+        script,
+        expect![[r#"
+        > told c lan none none
+        c: no card of network lan has a link
+        > told c san none none
+        c: no card of network san has a link
+        > told b san none none
+        b: no card of network san has a link
+        > told a lan none none
+        a: no card of network lan has a link
+    "#]],
+    );
+}
+
+#[test]
+fn who_may_be_on_one_node_only_keeps_those_who_must_be_with_it() {
+    let script = "service page prefer=a only
+        service book together=page address=lan
+        told a lan none none";
+    check(
+        script,
+        expect![[r#"
+        > told a lan none none
+        a: no card of network lan has a link
+        plan 4: stop web on a: network lan has no usable card on a
+        web stopped on a: network lan has no usable card on a
+        plan 5: start web on b: network lan has no usable card on a
+        web runs on b
+    "#]],
+    );
+}
+
+#[test]
+fn of_two_that_must_be_together_and_use_poor_networks_none_goes_to_and_fro() {
+    let script = "network san a b c
+        service disk together=web address=san
+        told c lan none
+        told b san poor
+        told a lan poor
+        told a lan full";
+    check(
+        script,
+        expect![[r#"
+        > told c lan none
+        c: no card of network lan has a link
+        > told b san poor
+        b: only barred cards of network san have a link
+        > told a lan poor
+        a: only barred cards of network lan have a link
+        > told a lan full
+        a: network lan has a usable card again
+    "#]],
+    );
+}
+
+#[test]
+fn what_should_go_back_does_not_go_back_to_poor_networks() {
+    let script = "service web prefer=a,b address=lan failback
+        told a lan poor
+        told a lan full";
+    check_together(
+        script,
+        expect![[r#"
+        > told a lan poor
+        a: only barred cards of network lan have a link
+        plan 4: stop web on a: network lan has no usable card on a
+        web stopped on a: network lan has no usable card on a
+        plan 5: start web on b: network lan has no usable card on a
+        web runs on b
+        > told a lan full
+        a: network lan has a usable card again
+        plan 6: stop web on b: a is preferred and ready again
+        web stopped on b: a is preferred and ready again
+        plan 7: start web on a: a is preferred and ready again
+        web runs on a
+    "#]],
+    );
+}

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use model::{Instant, Lineage, NodeId};
-use wire::raft::{Configuration, Entry};
+use wire::raft::{Configuration, Entry, Payload};
 
 use crate::raft::State;
 use crate::{Counters, FollowerProgress, Raft, Role};
+
+/// Far more than the log takes within the time that anybody waits for an answer.
+const EARLIER_MAX: u64 = 4096;
 
 impl Raft {
     /// This node.
@@ -42,6 +45,22 @@ impl Raft {
     #[must_use]
     pub fn lineage(&self) -> Lineage {
         self.lineage
+    }
+
+    /// Where a command stands that an earlier term has left in the log: index and term of the
+    /// newest such entry. At a leader this is complete but for what its log no longer holds: what
+    /// was ever committed stands there. Looks at the last `EARLIER_MAX` entries.
+    #[must_use]
+    pub fn earlier_entry(&self, command: &[u8]) -> Option<(u64, u64)> {
+        let last = self.log.last_index();
+        let first = last.saturating_sub(EARLIER_MAX).max(self.log.base_index()) + 1;
+        let entries = (first..=last).rev().filter_map(|at| self.log.entry(at));
+        let earlier = entries.skip_while(|entry| entry.term == self.term);
+        let mut same = earlier.filter(|entry| match &entry.payload {
+            Payload::Command(data) => data == command,
+            Payload::Empty | Payload::Voters(_) | Payload::Forced(_) => false,
+        });
+        same.next().map(|entry| (entry.index, entry.term))
     }
 
     /// Up to here all entries are committed, as far as this node knows.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use model::duration::{format, parse};
 use model::networks::Link;
-use model::{CardName, LockName, NodeId, NodeName, ServiceName, SessionName};
+use model::seen::TicketStanding;
+use model::{CardName, LockName, NodeId, NodeName, ServiceName, SessionName, TicketName};
 
 use crate::cards::Cable;
 use crate::form::{node_id, node_name};
@@ -18,6 +19,8 @@ pub enum Wrong {
     StartFails,
     /// A start never ends by itself.
     StartHangs,
+    /// A start takes seconds, and nothing is up before its end.
+    StartSlow,
     /// A stop ends with an error and stops nothing.
     StopFails,
     /// A stop takes seconds.
@@ -153,6 +156,8 @@ pub enum Order {
     MaintenanceOn,
     /// End of that.
     MaintenanceOff,
+    /// Say how a ticket stands here.
+    Ticket(TicketStanding, TicketName),
     /// The node that is asked leaves.
     Leave,
     /// Vouch for a node to be off; given only when it is.
@@ -313,6 +318,7 @@ impl fmt::Display for Wrong {
         f.write_str(match self {
             Self::StartFails => "start-fails",
             Self::StartHangs => "start-hangs",
+            Self::StartSlow => "start-slow",
             Self::StopFails => "stop-fails",
             Self::StopSlow => "stop-slow",
             Self::StartLies => "start-lies",
@@ -395,6 +401,11 @@ impl fmt::Display for Order {
             Self::Online(node) => write!(f, "online {node}"),
             Self::MaintenanceOn => f.write_str("maintenance on"),
             Self::MaintenanceOff => f.write_str("maintenance off"),
+            Self::Ticket(standing, ticket) => {
+                let mut words = TICKET_WORDS.iter();
+                let word = words.find(|(_, known)| known == standing);
+                write!(f, "ticket {} {ticket}", word.map_or("", |(word, _)| word))
+            }
             Self::Leave => f.write_str("leave"),
             Self::Confirm(node) => write!(f, "confirm {node}"),
             Self::Configure(service, version) => write!(f, "configure {service} {version}"),
@@ -403,6 +414,13 @@ impl fmt::Display for Order {
         }
     }
 }
+
+/// What people say of tickets.
+const TICKET_WORDS: [(&str, TicketStanding); 3] = [
+    ("grant", TicketStanding::Granted),
+    ("standby", TicketStanding::Standby),
+    ("revoke", TicketStanding::Revoked),
+];
 
 /// A line that is no act.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -478,6 +496,7 @@ fn read_wrong(word: &str) -> Option<Wrong> {
     let all = [
         Wrong::StartFails,
         Wrong::StartHangs,
+        Wrong::StartSlow,
         Wrong::StopFails,
         Wrong::StopSlow,
         Wrong::StartLies,
@@ -504,6 +523,10 @@ fn read_order(words: &[&str]) -> Option<Order> {
         ["online", on] => Order::Online(node(on)?),
         ["maintenance", "on"] => Order::MaintenanceOn,
         ["maintenance", "off"] => Order::MaintenanceOff,
+        ["ticket", word, ticket] => {
+            let (_, standing) = TICKET_WORDS.iter().find(|(known, _)| known == word)?;
+            Order::Ticket(*standing, TicketName::new(*ticket).ok()?)
+        }
         ["leave"] => Order::Leave,
         ["confirm", on] => Order::Confirm(node(on)?),
         ["configure", of, version] => Order::Configure(service(of)?, version.parse().ok()?),

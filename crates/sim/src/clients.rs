@@ -116,8 +116,7 @@ impl World {
             Err(RequestError::Rejected(Rejected::StaleSpec { live, .. })) => {
                 Some(Answer::Stale(*live))
             }
-            // Nothing was changed for certain in some of these cases; to take it for unknown
-            // forgives nothing that matters.
+            Err(RequestError::NoLeader | RequestError::Busy) => Some(Answer::Nothing),
             Err(_) => None,
         };
         if let (Some(place), Some(answer)) = (pending.change, answer) {
@@ -131,6 +130,12 @@ impl World {
     /// told; and to that log every other is compared, before and after.
     fn invariant_acknowledged_is_kept(&mut self, at: NodeId, index: u64, command: &Command) {
         self.clients.acknowledged += 1;
+        // Who asks here for what follows must find it.
+        let daemon = self.machine(at).daemon.as_ref();
+        if daemon.is_some_and(|daemon| daemon.node.applied() < index) {
+            let what = format!("{} acknowledged entry {index} and lacks it", node_name(at));
+            return self.break_promise(Promise::Acknowledged, what);
+        }
         if self.record.is_before(index) {
             return;
         }

@@ -43,7 +43,8 @@ pub(crate) fn draw(setup: &mut Setup) {
 
 impl World {
     /// Whether no node is left for a service by its rules: all that are up have as many of its
-    /// copies as they take, or the only one has what it must be apart from.
+    /// copies as they take, the only one has what it must be apart from, or it needs a promoted
+    /// copy of another service, and that has none.
     pub(crate) fn has_no_place(&self, name: &ServiceName) -> bool {
         let state = self.record.state();
         let seen = state.seen();
@@ -62,7 +63,8 @@ impl World {
             .is_some_and(|seen| seen.claim.is_none());
         let takes = |copies: &Copies| up * copies.per_node as usize <= held;
         let is_full = spec.rules.copies.as_ref().is_some_and(takes);
-        waits && (is_full || (up < 2 && !spec.rules.apart_from.is_empty()))
+        let is_alone = up < 2 && !spec.rules.apart_from.is_empty();
+        waits && (is_full || is_alone || self.needs_a_leader_that_cannot_be(spec))
     }
 
     /// Copies of one service are so many on a node at most, and nothing runs beside them under

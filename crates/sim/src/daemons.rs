@@ -247,6 +247,10 @@ impl World {
                 }
             }
             Output::Operate(operation) => self.operate((id, run), *operation),
+            Output::Forget(address) => {
+                let machine = &mut self.machines[(id.0 - 1) as usize];
+                machine.recorded.remove(&address);
+            }
             // No service here asks for notices.
             Output::Tell(_) => {}
             // Services of the simulator have no checks.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use model::command::ServiceOrder;
-use model::seen::{Maintenance, NodeState};
-use model::{Command, NodeId, NodeName};
+use model::seen::{Maintenance, NodeState, TicketStanding};
+use model::{Command, NodeId, NodeName, TicketName};
 
 use crate::act::{Act, Order};
 use crate::disk::Health;
@@ -125,6 +125,7 @@ impl World {
             Order::Online(node) => aside(node, Maintenance::Off),
             Order::MaintenanceOn => maintenance(Maintenance::On),
             Order::MaintenanceOff => maintenance(Maintenance::Off),
+            Order::Ticket(standing, ticket) => says_of_ticket(ticket, *standing),
             Order::Leave => {
                 let machine = self.machine(at);
                 if let Some(daemon) = &mut machine.daemon {
@@ -187,5 +188,13 @@ impl World {
             spec: Box::new(spec),
             by: operator(),
         })
+    }
+}
+
+fn says_of_ticket(ticket: &TicketName, standing: TicketStanding) -> Command {
+    Command::SetTicket {
+        ticket: ticket.clone(),
+        standing,
+        by: operator(),
     }
 }

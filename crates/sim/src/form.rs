@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use model::roles::{RoleMeant, Roles};
-use model::rules::{Company, Copies, CopyCount, FailureAnswer};
+use model::rules::{
+    Company, Copies, CopiesStart, CopyCount, FailureAnswer, NodesMeant, StopFailureAnswer,
+    TicketLoss, WhereRule,
+};
 use model::spec::{
     Autostart, ClusterSpec, Elsewhere, FENCE_RACE_DELAY_DEFAULT, Failback, Limits, NoQuorumPolicy,
     NodeSpec, PORT_DEFAULT, ProcessSpec, Ready, ResourceKind, ResourceSpec, RestartPolicy,
@@ -12,7 +15,7 @@ use model::spec::{
 };
 use model::{
     ClusterTime, Command, Lineage, NodeId, NodeName, ResourceName, ServiceName, Spec, Stamped,
-    UserName, WallTime,
+    TicketName, UserName, WallTime,
 };
 use state::State;
 use wire::raft::{Configuration, HardState, SnapshotMeta};
@@ -76,10 +79,14 @@ fn process(resource: &str, program: &str) -> ResourceSpec {
     }
 }
 
+/// More than a node gains by its place in `prefer` among few.
+const POINTS_OF_WISH: i32 = 250;
+
 fn copies(spec: &mut ServiceSpec) -> &mut Copies {
     spec.rules.copies.get_or_insert(Copies {
         count: CopyCount::Number(1),
         per_node: 1,
+        start: CopiesStart::Together,
     })
 }
 
@@ -89,6 +96,38 @@ fn roles(spec: &mut ServiceSpec) -> &mut Roles {
 
 fn bad(word: &str) -> String {
     format!("`{word}` says nothing of a service")
+}
+
+/// What a resource says of its failures: `start=ignore,run=move,stop=block,restart=2`.
+///
+/// # Errors
+/// The word that is not understood.
+pub(crate) fn say(
+    spec: &mut ServiceSpec,
+    resource: &ResourceName,
+    said: &str,
+) -> Result<(), String> {
+    let within = spec.restart.within;
+    let answers = spec.rules.answers.entry(resource.clone()).or_default();
+    for word in said.split(',') {
+        let answer = |text: &str| {
+            let mut words = FailureAnswer::WORDS.into_iter();
+            let found = words.find(|(word, _)| *word == text);
+            found.map(|(_, answer)| answer).ok_or(bad(word))
+        };
+        match word.split_once('=').unwrap_or((word, "")) {
+            ("start", text) => answers.start = Some(answer(text)?),
+            ("run", text) => answers.run = Some(answer(text)?),
+            ("stop", "block") => answers.stop = Some(StopFailureAnswer::Block),
+            ("stop", "fence") => answers.stop = Some(StopFailureAnswer::Fence),
+            ("restart", times) => {
+                let times = times.parse().map_err(|_| bad(word))?;
+                answers.restart = Some(RestartPolicy { times, within });
+            }
+            _other => return Err(bad(word)),
+        }
+    }
+    Ok(())
 }
 
 /// What a word says of other services, and of roles.
@@ -123,11 +162,50 @@ fn relation_or_role(spec: &mut ServiceSpec, word: &str) -> Result<(), String> {
             let names = list.split(',').map(of).collect::<Result<_, _>>()?;
             roles(spec).while_promoted = names;
         }
+        ("promoted-on" | "rather-promoted-on", list) => {
+            let nodes = nodes(list, word)?;
+            let is_wish = word.starts_with("rather");
+            spec.rules.where_rules.push(WhereRule {
+                meant: NodesMeant::Named { nodes },
+                points: is_wish.then_some(POINTS_OF_WISH),
+                role: RoleMeant::Promoted,
+            });
+        }
+        _other => return answer_or_order(spec, word),
+    }
+    Ok(())
+}
+
+/// What a word says of failures, of tickets, and of the order of services.
+fn answer_or_order(spec: &mut ServiceSpec, word: &str) -> Result<(), String> {
+    match word.split_once('=').unwrap_or((word, "")) {
         ("on-failure", answer) => {
             let mut words = FailureAnswer::WORDS.into_iter();
             let (_, answer) = words.find(|(word, _)| *word == answer).ok_or(bad(word))?;
             spec.rules.on_failure.start = answer;
             spec.rules.on_failure.run = answer;
+        }
+        ("of", text) => {
+            let (resource, said) = text.split_once(':').ok_or(bad(word))?;
+            let resource = ResourceName::new(resource).map_err(|_| bad(word))?;
+            say(spec, &resource, said)?;
+        }
+        ("ticket", text) => ticket(spec, word, text)?,
+        ("one-of", list) => {
+            let of = |name: &str| ServiceName::new(name).map_err(|_| bad(word));
+            let list = list.split(',').map(of).collect::<Result<_, _>>()?;
+            spec.rules.after_one_of.push(list);
+        }
+        ("one-by-one", "") => copies(spec).start = CopiesStart::OneByOne,
+        ("after-all", name) => {
+            let name = ServiceName::new(name).map_err(|_| bad(word))?;
+            spec.after.push(name.clone());
+            spec.rules.after_all_copies.insert(name);
+        }
+        ("after-starts", name) => {
+            let name = ServiceName::new(name).map_err(|_| bad(word))?;
+            spec.after.push(name.clone());
+            spec.rules.after_starts.insert(name);
         }
         ("after-promoted", name) => {
             let name = ServiceName::new(name).map_err(|_| bad(word))?;
@@ -139,6 +217,16 @@ fn relation_or_role(spec: &mut ServiceSpec, word: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// `site`, or with what its loss does: `site:freeze`.
+fn ticket(spec: &mut ServiceSpec, word: &str, text: &str) -> Result<(), String> {
+    let (ticket, on_loss) = text.split_once(':').unwrap_or((text, "stop"));
+    let mut words = TicketLoss::WORDS.into_iter();
+    let (_, on_loss) = words.find(|(word, _)| *word == on_loss).ok_or(bad(word))?;
+    let ticket = TicketName::new(ticket).map_err(|_| bad(word))?;
+    spec.rules.tickets.insert(ticket, on_loss);
+    Ok(())
+}
+
 fn nodes<T: FromIterator<NodeName>>(list: &str, word: &str) -> Result<T, String> {
     let of = |name: &str| NodeName::new(name).map_err(|_| bad(word));
     list.split(',').map(of).collect()
@@ -146,7 +234,8 @@ fn nodes<T: FromIterator<NodeName>>(list: &str, word: &str) -> Result<T, String>
 
 /// A service as a line tells it: `web prefer=a,b after=db resources=disk,program restart=2
 /// runs=v2 failback manual live reloads priority=5 copies=every-node per-node=2 together=db apart=mail promoted=1
-/// while-promoted=front on-failure=demote after-promoted=db together-promoted=db`.
+/// while-promoted=front promoted-on=a,b rather-promoted-on=b on-failure=demote after-promoted=db together-promoted=db ticket=site:demote ticket=branch:stop
+/// one-of=a,b after-starts=db after-all=farm one-by-one of=disk:run=ignore,restart=2`.
 ///
 /// # Errors
 /// The word that is not understood.

@@ -14,6 +14,7 @@ use crate::form;
 use crate::machine::{Machine, Power};
 use crate::reloads;
 use crate::roles;
+use crate::starting::SLOW_START;
 use crate::world::{Event, World};
 
 /// A slow stop takes so long; far below its limit.
@@ -39,16 +40,19 @@ impl World {
             // What an earlier run has left at work is ended before anything is asked.
             machine.handing.remove(&operation.address);
         }
+        self.end_what_is_left((on, run), (operation.verb, &operation.address));
         let takes = jitter
             + hand_over
             + match (operation.verb, wrong) {
                 (Verb::Start | Verb::MigrateFrom, Some(Wrong::StartHangs)) => operation.limit,
+                (Verb::Start, Some(Wrong::StartSlow)) => SLOW_START,
                 (Verb::Stop, Some(Wrong::StopSlow)) => SLOW_STOP,
                 (Verb::Start, _) => Duration::from_millis(50),
                 (Verb::Stop, _) => Duration::from_millis(30),
                 (Verb::Promote | Verb::Demote | Verb::Reload, _) => Duration::from_millis(20),
                 (_question, _) => Duration::from_millis(5),
             };
+        let machine = self.machine(on);
         if operation.verb == Verb::Start && wrong == Some(Wrong::StartHangs) {
             let start = operation.clone();
             machine.hanging.insert(operation.address.clone(), start);
@@ -88,10 +92,21 @@ impl World {
         if !is_this_run || machine.gave_way.contains(&operation.id) {
             return;
         }
-        let (address, spec) = (operation.address, operation.spec);
         if operation.verb == Verb::Promote {
-            return self.begin_promotion((on, run), &address);
+            return self.begin_promotion((on, run), &operation.address);
         }
+        let service = operation.address.service.service();
+        let is_up = machine.running.contains_key(&operation.address);
+        if machine.wrongs.get(&service) == Some(&Wrong::StartSlow) && !is_up {
+            return self.begin_slowly((on, run), Box::new(operation));
+        }
+        self.bring_up(on, operation);
+    }
+
+    /// What a program starts is there.
+    pub(crate) fn bring_up(&mut self, on: NodeId, operation: Operation) {
+        let machine = self.machine(on);
+        let (address, spec) = (operation.address, operation.spec);
         machine.recorded.insert(address.clone(), spec.clone());
         let is_new = machine.running.insert(address.clone(), spec).is_none();
         if is_new {
@@ -114,6 +129,8 @@ impl World {
         }
         if operation.verb == Verb::Start {
             machine.hanging.remove(&operation.address);
+            // What has not come up by now does not come up any more.
+            machine.starting.remove(&operation.address);
         }
         let before = machine.running.len();
         let led = machine.promoted.contains(&operation.address);

@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 pub mod act;
+mod answers;
 mod ballots;
 pub mod cards;
 mod clients;
@@ -31,6 +32,7 @@ pub mod form;
 mod hands;
 pub mod linear;
 mod live;
+mod loads;
 mod lockers;
 mod machine;
 mod mender;
@@ -49,7 +51,10 @@ mod scene;
 pub mod schedule;
 mod shared;
 pub mod shrink;
+mod starting;
+mod tickets;
 pub mod trace;
+mod turns;
 mod wires;
 mod words;
 mod world;

@@ -130,6 +130,8 @@ pub enum Answer {
     Live,
     /// Another version was live.
     Stale(u64),
+    /// Nothing has changed, and nothing will.
+    Nothing,
     /// Nobody told.
     Unknown,
 }
@@ -143,7 +145,7 @@ impl Sequential for Version {
             Answer::Stale(live) => (self.0 == live && live != call.base).then_some(self.clone()),
             // It had no effect where it did not fit; and where it did, one.
             Answer::Unknown if self.0 == call.base => Some(Self(self.0 + 1)),
-            Answer::Unknown => Some(self.clone()),
+            Answer::Nothing | Answer::Unknown => Some(self.clone()),
         }
     }
 }
@@ -234,6 +236,15 @@ mod tests {
         let with = [before, change(3, 4, 9, Answer::Stale(2))];
         assert_eq!(check(&Version(1), &without), Verdict::Linearizable);
         assert_eq!(check(&Version(1), &with), Verdict::Linearizable);
+    }
+
+    #[test]
+    fn what_was_told_as_undone_is_never_seen() {
+        let undone = change(1, 2, 1, Answer::Nothing);
+        let without = [undone.clone(), change(3, 4, 9, Answer::Stale(1))];
+        let with = [undone, change(3, 4, 9, Answer::Stale(2))];
+        assert_eq!(check(&Version(1), &without), Verdict::Linearizable);
+        assert_eq!(check(&Version(1), &with), Verdict::Not);
     }
 
     #[test]

@@ -76,6 +76,8 @@ pub(crate) struct Machine {
     pub remains: BTreeSet<ResourceAddress>,
     /// Programs that hand over, by the run and the operation that began them.
     pub handing: BTreeMap<ResourceAddress, (u64, OperationId)>,
+    /// Programs that start something which is not up yet.
+    pub starting: BTreeMap<ResourceAddress, crate::starting::Starting>,
     /// Operations on one resource follow each other.
     pub busy_until: BTreeMap<ResourceAddress, Instant>,
     /// Starts that hang, until they end or a stop is asked for.
@@ -115,6 +117,7 @@ impl Machine {
             recorded: BTreeMap::new(),
             remains: BTreeSet::new(),
             handing: BTreeMap::new(),
+            starting: BTreeMap::new(),
             busy_until: BTreeMap::new(),
             hanging: BTreeMap::new(),
             gave_way: BTreeSet::new(),
@@ -159,6 +162,7 @@ impl Machine {
         self.recorded.clear();
         self.remains.clear();
         self.handing.clear();
+        self.starting.clear();
     }
 
     /// Begins a run of the daemon from what the disk holds.

@@ -1,5 +1,5 @@
 //! When the faults have ended: cables are whole, machines are switched on, and people take
-//! back what they ordered. Then everything that can run must run, within a bound (L1).
+//! back what they ordered and settle where tickets are. Then everything that can run must run, within a bound (L1).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -182,7 +182,7 @@ impl World {
     fn orders_to_take_back(&self) -> Vec<Order> {
         let state = self.record.state();
         let seen = state.seen();
-        let mut orders = Vec::new();
+        let mut orders = self.tickets_to_settle();
         if seen.maintenance == Maintenance::On {
             orders.push(Order::MaintenanceOff);
         }
@@ -207,7 +207,8 @@ impl World {
                 .is_some_and(|claim| matches!(claim.phase, Phase::StopFailed(_)));
             let is_slow =
                 self.mender.stage == Stage::Others && self.setup.slow.as_ref() == Some(name);
-            if (!service.barred.is_empty() || is_stuck) && !is_slow {
+            let is_left = self.waits_for_a_person(name, service);
+            if (!service.barred.is_empty() || is_stuck || is_left) && !is_slow {
                 orders.push(Order::Clear(name.clone()));
             }
         }

@@ -4,6 +4,7 @@
 use membership::Event;
 use model::operation::ResourceAddress;
 use model::roles::RoleSeen;
+use model::rules::TicketLoss;
 use model::{BootId, FenceId, Instant, NodeId, NodeName, ServiceName};
 use node::Lease;
 use wire::raft::{Configuration, Entry};
@@ -21,6 +22,8 @@ pub enum Promise {
     S1OneNodePerService,
     /// No more copies of a service are promoted than are wanted.
     S1PromotedAsWanted,
+    /// Nothing is beside a promoted copy from which it must be apart.
+    ApartFromPromoted,
     /// It starts only where the latest committed word allows it.
     S2StartsOnlyWhenProven,
     /// All nodes apply the same commands in the same order.
@@ -51,9 +54,10 @@ pub enum Promise {
 
 impl Promise {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::S1OneNodePerService,
         Self::S1PromotedAsWanted,
+        Self::ApartFromPromoted,
         Self::S2StartsOnlyWhenProven,
         Self::S5OneHistory,
         Self::S6NothingWithoutQuorum,
@@ -75,6 +79,7 @@ impl Promise {
         match self {
             Self::S1OneNodePerService => "invariant_s1_one_node_per_service",
             Self::S1PromotedAsWanted => "invariant_s1_promoted_as_wanted",
+            Self::ApartFromPromoted => "invariant_apart_from_promoted",
             Self::S2StartsOnlyWhenProven => "invariant_s2_starts_only_when_proven",
             Self::S5OneHistory => "invariant_s5_one_history",
             Self::S6NothingWithoutQuorum => "invariant_s6_nothing_without_quorum",
@@ -110,6 +115,7 @@ impl World {
     pub(crate) fn check_started(&mut self, on: NodeId, address: &ResourceAddress) {
         self.invariant_s1_one_node_per_service(on, address);
         self.invariant_s1_copies_on_one_node(on, address);
+        self.invariant_apart_from_promoted(on);
         self.invariant_s2_nothing_of_a_move_remains(address);
         self.invariant_s2_starts_only_when_proven(on, address);
     }
@@ -434,6 +440,13 @@ impl World {
         };
         for (name, wanted) in spec.running_names() {
             if Some(&*name) == without || self.has_no_place(&name) || self.waits_for_target(&name) {
+                continue;
+            }
+            if self
+                .lacks_ticket(wanted)
+                .is_some_and(|it| it != TicketLoss::Demote)
+            {
+                self.is_gone_without_ticket(&name)?;
                 continue;
             }
             let seen = state.seen().services.get(&*name);

@@ -3,10 +3,10 @@
 
 use model::operation::{Operation, Outcome, ResourceAddress, Verb};
 use model::plant::{self, Plant};
-use model::roles::RoleSeen;
+use model::roles::{RoleMeant, RoleSeen};
 use model::seen::Phase;
-use model::spec::NoQuorumPolicy;
-use model::{NodeId, ServiceName};
+use model::spec::{NoQuorumPolicy, ServiceSpec};
+use model::{NodeId, NodeName, ServiceName};
 
 use crate::act::Wrong;
 use crate::form::{node_id, node_name, service};
@@ -18,6 +18,7 @@ use crate::world::World;
 
 /// Streams of random numbers for the setup.
 const OF_ROLES: u64 = 23;
+const OF_PLACES: u64 = 42;
 
 /// Some clusters have a service with roles; always where a defect is planted that only these
 /// can show.
@@ -46,6 +47,7 @@ pub(crate) fn draw(setup: &mut Setup) {
         None,
         Some("reader together-promoted=data"),
         Some("reader apart-promoted=data"),
+        Some("reader apart-promoted=data live"),
         Some("reader after-promoted=data"),
     ]);
     // Where two copies are promoted on two nodes, nobody can be apart from them.
@@ -55,9 +57,34 @@ pub(crate) fn draw(setup: &mut Setup) {
         let (name, spec) = service(line).expect("these lines are right");
         setup.spec.services.insert(name, spec);
     }
+    draw_places(setup, line);
     if random.chance(500) && setup.spec.cluster.no_quorum == NoQuorumPolicy::Stop {
         setup.spec.cluster.no_quorum = NoQuorumPolicy::Demote;
     }
+}
+
+/// Some say where copies are promoted, or rather are. Where they must be there are copies in the
+/// end: there is one on every node.
+fn draw_places(setup: &mut Setup, line: &str) {
+    let mut random = Random::new(setup.seed, OF_PLACES);
+    let mut words = String::new();
+    let some_node = |random: &mut Random| node_name(NodeId(1 + random.below(setup.nodes)));
+    if random.chance(300) {
+        let node = some_node(&mut random);
+        words += &format!(" rather-promoted-on={node}");
+    }
+    if line.contains("every-node") && random.chance(200) {
+        let (one, other) = (some_node(&mut random), some_node(&mut random));
+        words += &format!(" promoted-on={one},{other}");
+    }
+    let (name, spec) = service(&(line.to_string() + &words)).expect("these lines are right");
+    setup.spec.services.insert(name, spec);
+}
+
+/// Whether the rules of a service let a copy be promoted there.
+fn may_lead_on(wanted: &ServiceSpec, node: &NodeName) -> bool {
+    let mut rules = wanted.rules.where_rules.iter();
+    rules.all(|rule| !rule.is_must_of(RoleMeant::Promoted) || rule.passes(node, |_| None))
 }
 
 /// What a promotion, or a demotion, finds or leaves behind at its end.
@@ -104,6 +131,7 @@ impl World {
                 .tale(self.now, Some(on), || format!("{address} is promoted"));
         }
         self.invariant_s1_promoted_as_wanted(on, address);
+        self.invariant_apart_from_promoted(on);
         self.invariant_s2_promoted_only_when_proven(on, address);
     }
 
@@ -139,6 +167,35 @@ impl World {
             }
         }
         led
+    }
+
+    /// After a resource has begun to live there, or to be promoted: nothing that must be apart
+    /// from a promoted copy is on one machine with it.
+    pub(crate) fn invariant_apart_from_promoted(&mut self, on: NodeId) {
+        let machine = &self.machines[(on.0 - 1) as usize];
+        let Some(spec) = self.record.state().spec() else {
+            return;
+        };
+        let must_be_apart = |one: &ServiceName, led: &ServiceName| {
+            let rules = spec.service_of(one).map(|spec| &spec.rules.apart_from);
+            let mut rules = rules.into_iter().flatten();
+            rules.any(|apart| {
+                let must = apart.role == RoleMeant::Promoted && apart.points.is_none();
+                must && apart.service == led.service()
+            })
+        };
+        let pairs = machine.promoted.iter().flat_map(|led| {
+            let running = machine.running.keys();
+            running.map(move |one| (&one.service, &led.service))
+        });
+        let wrong = pairs.into_iter().find(|(one, led)| must_be_apart(one, led));
+        if let Some((one, led)) = wrong {
+            let what = format!(
+                "{one} is on {} beside {led}, which is promoted",
+                machine.name
+            );
+            self.break_promise(Promise::ApartFromPromoted, what);
+        }
     }
 
     /// By the latest committed word this copy may be promoted.
@@ -183,6 +240,26 @@ impl World {
         }
     }
 
+    /// Whether a service needs a promoted copy of another, and that one has none to promote:
+    /// those that run are where none may be.
+    pub(crate) fn needs_a_leader_that_cannot_be(&self, needs: &ServiceSpec) -> bool {
+        let state = self.record.state();
+        let rules = &needs.rules;
+        let together = rules.together_with.iter();
+        let together =
+            together.filter(|with| with.role == RoleMeant::Promoted && with.points.is_none());
+        let of = together
+            .map(|with| &with.service)
+            .chain(&rules.after_promoted);
+        let cannot_be = |service: &&ServiceName| {
+            let wanted = state.spec().and_then(|spec| spec.services.get(*service));
+            let copies = state.seen().services.range(service.copies_range());
+            let mut claims = copies.filter_map(|(_, seen)| seen.claim.as_ref());
+            wanted.is_some_and(|wanted| !claims.any(|claim| may_lead_on(wanted, &claim.node)))
+        };
+        of.into_iter().any(|service| cannot_be(&service))
+    }
+
     /// Whether as many copies are promoted as are wanted, in the log and in truth, where so
     /// many run.
     pub(crate) fn roles_are_filled(&self, without: Option<&ServiceName>) -> Result<(), String> {
@@ -199,7 +276,23 @@ impl World {
             }
             let copies = state.seen().services.range(service.copies_range());
             let claims: Vec<_> = copies.filter_map(|(_, seen)| seen.claim.as_ref()).collect();
+            if self.lacks_ticket(wanted).is_some() {
+                let is_led = claims.iter().any(|claim| claim.role.may_be_promoted());
+                if is_led || !self.led(service).is_empty() {
+                    return Err(format!("{service} has no ticket, and is promoted"));
+                }
+                continue;
+            }
+            let may_lead = |node: &NodeName| may_lead_on(wanted, node);
+            let mut led = claims.iter().filter(|claim| claim.role.may_be_promoted());
+            if let Some(claim) = led.find(|claim| !may_lead(&claim.node)) {
+                return Err(format!(
+                    "{service} is promoted on {}, against a rule",
+                    claim.node
+                ));
+            }
             let running = claims.iter().filter(|claim| claim.phase == Phase::Running);
+            let running = running.filter(|claim| may_lead(&claim.node));
             let due = running.count().min(roles.promoted as usize);
             let told = claims
                 .iter()

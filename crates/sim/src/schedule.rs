@@ -178,10 +178,19 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
         crate::live::draw(&mut setup);
         crate::roles::draw(&mut setup);
         crate::cards::draw(&mut setup, faults);
+        crate::loads::draw(&mut setup);
     }
     crate::shared::draw(&mut setup, scene.is_none());
     crate::lockers::draw(&mut setup);
+    if scene.is_none() {
+        // No service that others need gets a ticket that is gone in the end, so these come first.
+        crate::turns::draw(&mut setup);
+        crate::tickets::draw(&mut setup);
+    }
     crate::reloads::draw(&mut setup);
+    if scene.is_none() {
+        crate::answers::draw(&mut setup);
+    }
     setup.older = older(seed, setup.nodes, &setup.spec);
     let kinds = kinds_of(faults, &mut random);
     let mut acts = Acts {
@@ -201,6 +210,8 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
     crate::dogs::draw_outage(&setup, &kinds, &mut acts);
     crate::cards::draw_acts(&setup, &mut acts);
     crate::reloads::draw_orders(&setup, &kinds, &mut acts);
+    crate::tickets::draw_acts(&setup, &kinds, &mut acts);
+    crate::starting::draw_acts(&setup, &kinds, &mut acts);
     let end = setup.faults_end;
     acts.retain(|(at, _)| *at < end);
     acts.sort_by_key(|(at, _)| *at);
@@ -593,6 +604,7 @@ impl Acts<'_> {
             | Order::Leave
             | Order::Confirm(_)
             | Order::Reload(_)
+            | Order::Ticket(..)
             | Order::Tune(..)
             | Order::Configure(..) => None,
         };

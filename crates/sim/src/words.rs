@@ -17,7 +17,9 @@ pub(crate) fn of_event(event: &Event, word: &str) -> String {
             let from = node_name(heartbeat.header.origin.node);
             format!("{word} from {from} over network {}", link.0)
         }
-        Event::Begun { operation, .. } | Event::Ended { operation, .. } => {
+        Event::Begun { operation, .. }
+        | Event::CameUp { operation, .. }
+        | Event::Ended { operation, .. } => {
             format!("{word}: {} {}", operation.verb, operation.address)
         }
         Event::Written { seq, .. } => format!("disk: order {} is carried out", seq.0),
@@ -36,6 +38,7 @@ pub(crate) fn of_event(event: &Event, word: &str) -> String {
         | Event::WitnessWritten { .. }
         | Event::Granted { .. }
         | Event::Echoes
+        | Event::Measures
         | Event::DiskPoll { .. }
         | Event::DiskDone { .. }
         | Event::DiskTime { .. }

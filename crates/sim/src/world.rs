@@ -62,6 +62,11 @@ pub(crate) enum Event {
         run: u64,
         operation: Box<Operation>,
     },
+    CameUp {
+        on: NodeId,
+        run: u64,
+        operation: Box<Operation>,
+    },
     Ended {
         on: NodeId,
         run: u64,
@@ -158,6 +163,8 @@ pub(crate) enum Event {
     },
     /// Ping targets answer, or not.
     Echoes,
+    /// Nodes look how busy they are.
+    Measures,
     /// A watchdog is fed, or bites.
     Dog {
         on: NodeId,
@@ -205,6 +212,7 @@ impl Event {
             }
             Self::Written { on, .. }
             | Self::Begun { on, .. }
+            | Self::CameUp { on, .. }
             | Self::Ended { on, .. }
             | Self::GaveWay { on, .. }
             | Self::DogNews { on, .. }
@@ -222,6 +230,7 @@ impl Event {
             | Self::DiskDone { .. }
             | Self::DiskTorn { .. }
             | Self::Echoes
+            | Self::Measures
             | Self::Pings
             | Self::WitnessTrap
             | Self::WitnessStart
@@ -244,6 +253,7 @@ impl Event {
             Self::Message { from, .. } => ("message", from.0),
             Self::Written { seq, .. } => ("written", seq.0),
             Self::Begun { operation, .. } => ("operation begun", operation.id.0),
+            Self::CameUp { operation, .. } => ("start is through", operation.id.0),
             Self::Ended { operation, .. } => ("operation ended", operation.id.0),
             Self::GaveWay { operation, .. } => ("start gave way", operation.id.0),
             Self::Failed { run, .. } => ("resource failed", *run),
@@ -264,6 +274,7 @@ impl Event {
             Self::DiskTorn { on, .. } => ("power lost in a write", on.0),
             Self::PillOver { by, .. } => ("time of a pill is over", by.0),
             Self::Echoes => ("echoes", 0),
+            Self::Measures => ("measures of loads", 0),
             Self::Dog { on, .. } => ("watchdog", on.0),
             Self::Locker { locker } => ("turn of a program with locks", *locker as u64),
             Self::DogNews { on, .. } => ("word of a watchdog", on.0),
@@ -397,6 +408,7 @@ impl World {
         if !setup.spec.cluster.ping_targets.is_empty() {
             world.put(Duration::from_millis(100), Event::Echoes);
         }
+        world.begin_measures();
         world.begin_lockers();
         if setup.witness || setup.shared {
             world.start_witness();
@@ -610,6 +622,7 @@ impl World {
             Event::Message { from, to, message } => self.message(from, to, *message),
             Event::Written { on, run, seq } => self.written((on, run), seq),
             Event::Begun { on, run, operation } => self.begin((on, run), *operation),
+            Event::CameUp { on, run, operation } => self.come_up((on, run), *operation),
             Event::Ended { on, run, operation } => self.end((on, run), &operation),
             Event::GaveWay { on, run, operation } => self.give_way((on, run), &operation),
             Event::Failed { on, run, address } => self.fail((on, run), &address),
@@ -646,7 +659,6 @@ impl World {
                 number,
                 answer,
             } => self.granted((by, run), (arbiter, number), answer),
-            Event::Echoes => self.echoes(),
             Event::Dog { on, number } => self.dog_turn(on, number),
             Event::Locker { locker } => self.locker_turn(locker),
             Event::DogNews { on, run, news } => self.take_dog_news(on, run, news),
@@ -659,12 +671,15 @@ impl World {
                 self.act(&act);
             }
             Event::Mend => self.mend(),
-            of_disk => self.deliver_of_disk(of_disk),
+            other => self.deliver_more(other),
         }
     }
 
-    fn deliver_of_disk(&mut self, event: Event) {
+    /// What hands and disks look at by themselves.
+    fn deliver_more(&mut self, event: Event) {
         match event {
+            Event::Echoes => self.echoes(),
+            Event::Measures => self.measures(),
             Event::DiskPoll { on, run } => self.disk_poll((on, run)),
             Event::DiskDone { number } => self.disk_done(number),
             Event::DiskTime { on, run } => self.disk_time((on, run)),
@@ -680,7 +695,7 @@ impl World {
             Event::Refused { .. } => 1,
             Event::Message { .. } => 2,
             Event::Written { .. } => 3,
-            Event::Begun { .. } => 4,
+            Event::Begun { .. } | Event::CameUp { .. } => 4,
             Event::Ended { .. } => 5,
             Event::GaveWay { .. } => 6,
             Event::Failed { .. } => 7,
@@ -694,6 +709,7 @@ impl World {
             Event::Dog { .. } | Event::DogNews { .. } | Event::Outlive { .. } => 16,
             Event::Locker { .. } => 17,
             Event::Echoes
+            | Event::Measures
             | Event::DiskPoll { .. }
             | Event::DiskDone { .. }
             | Event::DiskTime { .. }

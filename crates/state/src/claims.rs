@@ -7,15 +7,15 @@ use model::command::{BarNode, Report};
 use model::history::Happening;
 use model::plant::{self, Plant};
 use model::reload::ReloadSeen;
-use model::rules::FailureAnswer;
 use model::seen::{
     Bar, Claim, FAILURES_MAX, Failure, Goal, Maintenance, NodeState, Phase, ResourceFailure,
-    RestartScope, ServiceSeen, Standby, Wish,
+    RestartRequest, RestartScope, ServiceSeen, Standby, Wish,
 };
 use model::{
     BootId, ClaimEpoch, Command, Measured, NodeName, PlanId, Reason, Rejected, ServiceName,
 };
 
+use crate::ignored::shows_already;
 use crate::roles::role_at_grant;
 use crate::{Applied, Outcome, Place, State, not_ready};
 
@@ -42,15 +42,9 @@ impl State {
         let has_roles = wanted.is_some_and(|spec| spec.rules.roles.is_some());
         let made_from = self.spec_version;
         let epoch = ClaimEpoch(place.index);
+        let placed_at = self.placed_at(place, because);
         let seen = self.seen.services.entry(service.clone()).or_default();
-        if let Wish::Stop { by } = &seen.wish {
-            return Err(Rejected::Refused(format!("{by} wants {service} stopped")));
-        }
-        if seen.held.is_some() {
-            return Err(Rejected::Refused(format!(
-                "{service} is held after a failure"
-            )));
-        }
+        require_no_stop(service, seen)?;
         seen.barred.retain(|_, bar| bar.holds(expires, place.clock));
         let is_found = seen.strays.remove(name).is_some();
         let (role, turn) = role_at_grant(is_found && has_roles);
@@ -78,6 +72,7 @@ impl State {
             plan: *plan,
             because: because.clone(),
             since: place.at,
+            placed_at,
         });
         self.record(
             place,
@@ -151,6 +146,9 @@ impl State {
             }
             if let Some(stray) = seen.strays.keys().find(|stray| *stray != name) {
                 return Err(may_run_on(stray));
+            }
+            if let Some(node) = seen.sought.keys().next() {
+                return Err(may_run_on(node));
             }
         }
         let unproven = self
@@ -243,7 +241,9 @@ impl State {
         require_runs(service, claim)?;
         self.require_no_migration(service)?;
         // A restart that was asked for twice must not restart what has come up meanwhile.
-        if !matches!(claim.phase, Phase::Failed(_)) {
+        let seen = self.seen.services.get(service);
+        let is_ordered = seen.is_some_and(|seen| seen.restart.is_some());
+        if !is_ordered && !matches!(claim.phase, Phase::Failed(_)) {
             return Err(Rejected::Late(format!("the failure of {service}")));
         }
         let node = claim.node.clone();
@@ -273,6 +273,7 @@ impl State {
                 RestartScope::FailedOnward => seen.times.begin(Measured::Restart, place.clock),
                 RestartScope::All => seen.times.forget(),
             }
+            seen.restart = None;
             // What comes up next has all that was to be reloaded.
             claim.reload.settle();
             claim.incarnation = claim.incarnation.saturating_add(1);
@@ -293,6 +294,7 @@ impl State {
         because: &Reason,
     ) -> Result<(), Rejected> {
         self.require_hands_on(service)?;
+        self.require_one_place(service)?;
         let claim = self
             .seen
             .services
@@ -304,8 +306,33 @@ impl State {
         require_runs(service, claim)?;
         self.require_no_migration(service)?;
         let plan = claim.plan;
-        self.begin_restart(place, service, (plan, because), RestartScope::All);
+        self.restart_or_wait(place, service, (plan, because), RestartScope::All);
         Ok(())
+    }
+
+    /// What a person wants restarted restarts now; of copies that go one by one, when the planner
+    /// says that its turn has come, unless it is coming up anyway.
+    fn restart_or_wait(
+        &mut self,
+        place: Place,
+        service: &ServiceName,
+        (plan, because): (PlanId, &Reason),
+        scope: RestartScope,
+    ) {
+        let spec = self.wanted(service);
+        let takes_turns = spec.is_some_and(|spec| spec.rules.starts_one_by_one());
+        let seen = self.seen.services.get_mut(service);
+        let claimed = seen.filter(|seen| {
+            let claim = seen.claim.as_ref();
+            takes_turns && claim.is_some_and(|claim| claim.phase != Phase::Starting)
+        });
+        match (claimed, because) {
+            (Some(seen), Reason::AskedByOperator { user }) => {
+                let by = user.clone();
+                seen.restart = Some(RestartRequest { by, scope });
+            }
+            (Some(_) | None, _) => self.begin_restart(place, service, (plan, because), scope),
+        }
     }
 
     /// A person has mended what made a stop fail, or what was left failed for a person to
@@ -316,20 +343,8 @@ impl State {
         service: &ServiceName,
         because: &Reason,
     ) {
-        let answers = self.wanted(service).map(|spec| spec.rules.on_failure);
-        let seen = self.seen.services.get(service);
-        let is_left = seen.and_then(|seen| seen.claim.as_ref()).filter(|claim| {
-            let Phase::Failed(failure) = &claim.phase else {
-                return false;
-            };
-            let answer = answers.map(|answers| answers.answer_to(failure));
-            let is_for_a_person =
-                matches!(answer, Some(FailureAnswer::Block | FailureAnswer::Ignore));
-            let is_alone = self.require_no_migration(service).is_ok();
-            is_for_a_person && claim.goal == Goal::Run && is_alone
-        });
-        if let Some(plan) = is_left.map(|claim| claim.plan) {
-            return self.begin_restart(place, service, (plan, because), RestartScope::All);
+        if let Some((plan, scope)) = self.left_for_a_person(service) {
+            return self.restart_or_wait(place, service, (plan, because), scope);
         }
         self.change_claim(service, |seen, claim| {
             if matches!(claim.phase, Phase::StopFailed(_)) {
@@ -368,6 +383,7 @@ impl State {
         }
         let (goal, node) = (claim.goal, claim.node.clone());
         let stop_because = claim.because.clone();
+        let was_failed = shows_already(claim, report);
         self.change_claim(service, |_, claim| claim.resources.clone_from(resources));
         self.note_role(place, service, *role);
         match (report, goal) {
@@ -386,6 +402,9 @@ impl State {
             (Report::Running, Goal::Run) => {
                 self.now_running(place, service, &node);
                 self.note_arrival(place, service);
+            }
+            (Report::Failed(failure), Goal::Run) if self.ignores(service, failure) => {
+                self.goes_on_without(place, service, &node, (failure, was_failed));
             }
             (Report::Failed(failure), Goal::Run) => {
                 self.now_failed(place, service, &node, failure);
@@ -431,7 +450,7 @@ impl State {
         }
     }
 
-    fn now_failed(
+    pub(crate) fn now_failed(
         &mut self,
         place: Place,
         service: &ServiceName,
@@ -449,12 +468,7 @@ impl State {
                 claim.phase = Phase::Failed(failure.clone());
                 claim.since = place.at;
                 seen.since = place.at;
-                let entry = Failure {
-                    at: place.at,
-                    clock: place.clock,
-                    node: node.clone(),
-                    failure: failure.clone(),
-                };
+                let entry = failure_of(place, node, failure);
                 push_failure(&mut seen.failures, entry, window);
             }
         });
@@ -500,9 +514,16 @@ impl State {
         );
     }
 
-    fn restart_window(&self, service: &ServiceName) -> Duration {
-        let own = self.wanted(service).map(|spec| spec.restart.within);
-        own.unwrap_or_default().max(self.checks_window(service))
+    pub(crate) fn restart_window(&self, service: &ServiceName) -> Duration {
+        let spec = self.wanted(service);
+        let own = spec.map(|spec| spec.restart.within).unwrap_or_default();
+        let answers = spec
+            .into_iter()
+            .flat_map(|spec| spec.rules.answers.values());
+        let of_resources = answers.filter_map(|answers| answers.restart);
+        let longest = of_resources.map(|restart| restart.within).max();
+        own.max(longest.unwrap_or_default())
+            .max(self.checks_window(service))
     }
 
     /// Ends the claim on a service; the caller has the proof that nothing of it runs.
@@ -518,12 +539,14 @@ impl State {
         seen.last_end = Some(because.clone());
         Self::role_ends_with_claim(seen, claim.role, &because);
         seen.moving_role = None;
+        seen.restart = None;
         let what = Happening::Stopped {
             service: service.clone(),
             node: claim.node,
             because,
         };
         self.record(place, what);
+        self.settle_twice(service);
         self.forget_if_over(service);
     }
 
@@ -572,6 +595,7 @@ impl State {
             return;
         };
         if seen.strays.remove(node).is_some() {
+            self.settle_twice(service);
             self.forget_if_over(service);
         }
     }
@@ -611,10 +635,32 @@ fn require_runs(service: &ServiceName, claim: &Claim) -> Result<(), Rejected> {
     }
 }
 
-fn push_failure(failures: &mut Vec<Failure>, entry: Failure, window: Duration) {
+pub(crate) fn failure_of(place: Place, node: &NodeName, failure: &ResourceFailure) -> Failure {
+    Failure {
+        at: place.at,
+        clock: place.clock,
+        node: node.clone(),
+        failure: failure.clone(),
+    }
+}
+
+pub(crate) fn push_failure(failures: &mut Vec<Failure>, entry: Failure, window: Duration) {
     failures.retain(|old| entry.clock.saturating_duration_since(old.clock) < window);
     if FAILURES_MAX <= failures.len() {
         failures.remove(0);
     }
     failures.push(entry);
+}
+
+/// Nobody wants it stopped.
+fn require_no_stop(service: &ServiceName, seen: &ServiceSeen) -> Result<(), Rejected> {
+    if let Wish::Stop { by } = &seen.wish {
+        return Err(Rejected::Refused(format!("{by} wants {service} stopped")));
+    }
+    if seen.held.is_some() {
+        return Err(Rejected::Refused(format!(
+            "{service} is held after a failure"
+        )));
+    }
+    Ok(())
 }

@@ -14,19 +14,23 @@ mod claims;
 mod contests;
 mod copies;
 mod fences;
+mod ignored;
 mod levels;
 mod lies;
+mod load;
 mod locks;
 mod members;
 mod migrations;
 mod networks;
 mod node_checks;
 mod orders;
+mod orphans;
 mod reloads;
 mod roles;
 mod settings;
 mod snapshot;
 mod specs;
+mod twice;
 mod witnesses;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -229,6 +233,8 @@ impl State {
             Command::Reload { .. } => self.reload(place, command),
             Command::Report { .. } => self.report(place, command),
             Command::StrayStopped { .. } => self.stray_stopped(place, command),
+            Command::LetGo { .. } => self.let_go(place, command),
+            Command::Looked { .. } => self.looked(place, command),
             Command::Fence { .. } => self.fence(place, command),
             Command::FenceLied { node, boot } => self.fence_lied(place, node, *boot),
             Command::DeviceLied { device, node, boot } => {
@@ -248,6 +254,7 @@ impl State {
             | Command::RemoveWitness { .. }
             | Command::WatchdogArmed { .. }
             | Command::NetworksTold { .. }
+            | Command::LoadTold { .. }
             | Command::RearmCards { .. }
             | Command::SetNodeMaintenance { .. }
             | Command::SetAttribute { .. }
@@ -290,6 +297,7 @@ impl State {
                 self.rearm_cards(place, node, (card.as_ref(), by))
             }
             Command::NetworksTold { .. } => self.networks_told(place, command),
+            Command::LoadTold { .. } => self.load_told(command),
             Command::SetTicket {
                 ticket,
                 standing,

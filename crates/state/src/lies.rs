@@ -79,6 +79,7 @@ impl State {
             self.stop_newer_copy(place, (service, vouched.index), &because);
             let seen = self.seen.services.entry(service.clone()).or_default();
             seen.strays.insert(name.clone(), boot);
+            self.note_twice(service);
         }
         self.demote_newer(place, &vouched.services, &because);
         let state = NodeState::Lost {

@@ -105,6 +105,7 @@ impl State {
             maintenance: Maintenance::Off,
             networks: Box::default(),
             checks: Box::default(),
+            measured: BTreeMap::new(),
         };
         if self.seen.nodes.is_empty() {
             self.level = self.level.max(*level);
@@ -165,6 +166,7 @@ impl State {
         for service in self.seen.services.values_mut() {
             service.barred.remove(name);
         }
+        self.forget_question(name, |_| true);
         self.drop_moves_to(name);
         self.record_operator(place, by, format!("node remove {name}"));
         Ok(Applied::Done)
@@ -359,7 +361,13 @@ impl State {
         Ok(Applied::Done)
     }
 
-    fn note_stray(&mut self, place: Place, service: &ServiceName, name: &NodeName, boot: BootId) {
+    pub(crate) fn note_stray(
+        &mut self,
+        place: Place,
+        service: &ServiceName,
+        name: &NodeName,
+        boot: BootId,
+    ) {
         let seen = self.seen.services.entry(service.clone()).or_default();
         let own = seen.claim.as_ref().is_some_and(|claim| claim.node == *name);
         if own || seen.strays.insert(name.clone(), boot).is_some() {
@@ -370,6 +378,7 @@ impl State {
             node: name.clone(),
         };
         self.record(place, what);
+        self.note_twice(service);
     }
 
     pub(crate) fn strays_on(&self, name: &NodeName) -> Vec<ServiceName> {
@@ -512,8 +521,12 @@ impl State {
         if state.boot().is_none() || state.boot() != node.state.boot() {
             node.watchdog = None;
         }
+        let is_over = state.boot().is_none() || state.boot() != node.state.boot();
         node.state = state;
         node.since = place.at;
+        if is_over {
+            self.forget_question(name, |_| true);
+        }
         if !is_online {
             self.drop_moves_to(name);
             self.fail_fences_by(place, name);
@@ -562,6 +575,7 @@ impl State {
             return;
         };
         node.probed = None;
+        node.measured.clear();
         // What agents said of data that ran then says nothing of what runs next. Programs of the
         // first level keep it, so it goes where there are none.
         if LEVEL_FIRST < self.level {

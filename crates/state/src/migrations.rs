@@ -197,6 +197,7 @@ impl State {
         migration.sent = Some(place.index);
         migration.since = place.at;
         let (from, to) = (migration.from.clone(), migration.to.clone());
+        let placed_at = self.counts_load().then_some(place.clock);
         self.change_claim(service, |seen, claim| {
             seen.strays.remove(&to.node);
             seen.strays.insert(from.node.clone(), from.boot);
@@ -209,6 +210,7 @@ impl State {
             claim.scope = RestartScope::All;
             claim.resources = Vec::new();
             claim.since = place.at;
+            claim.placed_at = placed_at;
             seen.since = place.at;
         });
         let what = Happening::HandedOver {

@@ -114,6 +114,7 @@ impl State {
                 seen.dependencies = Dependencies::Kept;
                 seen.wish = Wish::Stop { by: by.clone() };
                 seen.moving = None;
+                seen.restart = None;
             }),
             ServiceOrder::Restart => self.order_restart(place, service, &because)?,
             ServiceOrder::Reload { resource } => {

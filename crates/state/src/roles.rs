@@ -8,8 +8,11 @@
 use model::history::Happening;
 use model::plant::{self, Plant};
 use model::roles::{RoleSeen, RoleStanding, RoleTold};
-use model::seen::{Goal, MoveRequest, NodeState, Phase, ServiceSeen};
-use model::{Command, Measured, NodeName, PlanId, Reason, Rejected, ServiceName, UserName};
+use model::rules::TicketLoss;
+use model::seen::{Goal, MoveRequest, NodeState, Phase, ServiceSeen, TicketStanding};
+use model::{
+    Command, Measured, NodeName, PlanId, Reason, Rejected, ServiceName, TicketName, UserName,
+};
 
 use crate::{Applied, Outcome, Place, State};
 
@@ -35,6 +38,7 @@ impl State {
         }
         self.require_ready(&node, boot)?;
         self.require_hands_on(service)?;
+        self.require_ticket_of_role(service)?;
         self.require_room_for_promoted(service)?;
         self.set_role(service, RoleSeen::Promoting, (*plan, because));
         self.change_claim(service, |seen, _| {
@@ -107,6 +111,21 @@ impl State {
             claim.plan = by.0;
             claim.because = by.1.clone();
         });
+    }
+
+    /// A plan may be older than the word that a ticket is gone; the other cluster may be
+    /// promoting by now.
+    fn require_ticket_of_role(&self, service: &ServiceName) -> Result<(), Rejected> {
+        let spec = self.wanted(service);
+        let mut tickets = spec.into_iter().flat_map(|spec| &spec.rules.tickets);
+        let is_missing = |ticket: &TicketName| {
+            let seen = self.seen.tickets.get(ticket);
+            seen.is_none_or(|seen| seen.standing != TicketStanding::Granted)
+        };
+        match tickets.find(|(ticket, it)| **it == TicketLoss::Demote && is_missing(ticket)) {
+            None => Ok(()),
+            Some((ticket, _)) => Err(Rejected::Refused(format!("ticket {ticket} is not here"))),
+        }
     }
 
     /// S1 and S2 for the role.

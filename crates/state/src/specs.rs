@@ -50,6 +50,7 @@ impl State {
         if let Some(old) = &old {
             self.forget_watchdogs((old.cluster.timings.lease, spec.cluster.timings.lease));
         }
+        self.forget_loads_unasked();
         self.spec_version = version;
         let entry = SpecVersion {
             version,
@@ -69,6 +70,7 @@ impl State {
             if !self.seen.services.contains_key(&*name) {
                 let newcomer = ServiceSeen {
                     since: place.at,
+                    sought: self.to_be_asked((&name, old.as_ref())),
                     ..self.newcomer(&name)
                 };
                 self.seen
@@ -87,8 +89,7 @@ impl State {
         self.seen
             .fence_times
             .retain(|device, _| devices.contains_key(device));
-        let names: Vec<ServiceName> = self.seen.services.keys().cloned().collect();
-        names.iter().for_each(|name| self.forget_if_over(name));
+        self.settle_services();
         self.record(
             place,
             Happening::Configured {
@@ -97,6 +98,16 @@ impl State {
             },
         );
         version
+    }
+
+    /// What follows at once for services of which the configuration says something else now.
+    fn settle_services(&mut self) {
+        let names: Vec<ServiceName> = self.seen.services.keys().cloned().collect();
+        for name in &names {
+            self.note_twice(name);
+            self.settle_twice(name);
+            self.forget_if_over(name);
+        }
     }
 
     /// Drops a service that is no longer wanted and proven to run nowhere.

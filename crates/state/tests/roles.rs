@@ -9,8 +9,8 @@ use cluster::*;
 use model::command::{Report, ServiceOrder};
 use model::operation::ResourceAddress;
 use model::roles::{RoleSeen, RoleStanding, RoleTold, Roles};
-use model::rules::{Copies, CopyCount};
-use model::seen::{Found, ResourceState};
+use model::rules::{Copies, CopiesStart, CopyCount, TicketLoss};
+use model::seen::{Found, ResourceState, TicketStanding};
 use model::*;
 use state::Applied;
 
@@ -22,6 +22,7 @@ fn three_copies(promoted: u32) -> (Cluster, [ClaimEpoch; 3]) {
     rules.copies = Some(Copies {
         count: CopyCount::EveryNode,
         per_node: 1,
+        start: CopiesStart::Together,
     });
     rules.roles = Some(Roles {
         promoted,
@@ -261,4 +262,41 @@ fn an_order_to_move_the_role_is_kept_with_the_promoted_copy() {
     cluster.done(told((0, "a", A1), a, Report::Running, told_role(2, false)));
     cluster.done(promote(1, b));
     assert_eq!(moving(&cluster), None);
+}
+
+/// A plan may be older than the word of a person that a ticket is gone.
+#[test]
+fn where_only_the_role_needs_tickets_nobody_is_promoted_without_them() {
+    let (mut cluster, [first, ..]) = three_copies(1);
+    let mut spec = cluster.state.spec().unwrap().clone();
+    let rules = &mut spec.services.get_mut(&name("db")).unwrap().rules;
+    rules.tickets = [
+        (name("branch"), TicketLoss::Stop),
+        (name("region"), TicketLoss::Demote),
+        (name("site"), TicketLoss::Demote),
+    ]
+    .into();
+    cluster.done(Command::SetSpec {
+        base: 2,
+        source: "z".into(),
+        spec: Box::new(spec),
+        by: name("ann"),
+    });
+    let missing = |ticket: &str| format!("ticket {ticket} is not here");
+    let stands = |cluster: &mut Cluster, ticket: &str, standing| {
+        cluster.done(Command::SetTicket {
+            ticket: name(ticket),
+            standing,
+            by: name("ann"),
+        });
+    };
+    assert_eq!(cluster.rejected(promote(0, first)), missing("region"));
+    stands(&mut cluster, "site", TicketStanding::Granted);
+    assert_eq!(cluster.rejected(promote(0, first)), missing("region"));
+    stands(&mut cluster, "region", TicketStanding::Granted);
+    stands(&mut cluster, "site", TicketStanding::Standby);
+    assert_eq!(cluster.rejected(promote(0, first)), missing("site"));
+    stands(&mut cluster, "site", TicketStanding::Granted);
+    cluster.done(promote(0, first));
+    assert_eq!(role_of(&cluster, 0), RoleSeen::Promoting);
 }

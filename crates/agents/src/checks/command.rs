@@ -12,6 +12,7 @@ use super::pattern::{compile, first_line};
 use super::{Ask, Beside, Found, Shared, keep};
 use crate::context::chain;
 use crate::members;
+use crate::note::{self, Note};
 use crate::program::{Launch, LaunchError};
 
 /// For a program that overran its limit to tidy up after TERM, before KILL.
@@ -87,55 +88,33 @@ async fn run(launch: Launch, limit: Duration) -> (Run, String) {
     let output = launch.output.clone();
     // What an earlier run has printed says nothing of this one.
     let _ = std::fs::remove_file(&output);
-    let run = match timeout(limit, launch.launch()).await {
+    // One that hangs would outlive a daemon that was killed, and the next would start another
+    // beside it.
+    let note = Note::begin(note_path(&output));
+    let run = match timeout(limit, note.launch(launch)).await {
         Err(_) => Run::TimedOut,
         Ok(Err(error)) => Run::NotStarted(error),
-        Ok(Ok(process)) => {
-            let note = Note::of(&output, &process);
-            let run = match timeout(limit, process.ended()).await {
-                Ok(ended) => Run::Ended(ended),
-                Err(_) => {
-                    members::end_session(&process, TERM_GRACE).await;
-                    Run::TimedOut
-                }
-            };
-            note.remove();
-            run
-        }
+        Ok(Ok(process)) => match timeout(limit, process.ended()).await {
+            Ok(ended) => Run::Ended(ended),
+            Err(_) => {
+                members::end_session(&process, TERM_GRACE).await;
+                Run::TimedOut
+            }
+        },
     };
+    note.remove();
     let mut printed = std::fs::read(&output).unwrap_or_default();
     printed.truncate(OUTPUT_MAX);
     (run, String::from_utf8_lossy(&printed).into_owned())
 }
 
-/// A file that names a program under way: without it, one that hangs would outlive a daemon
-/// that was killed, and the next would start another beside it.
-struct Note(PathBuf);
-
 /// How the files of notes end.
 const NOTE: &str = "pid";
 
-impl Note {
-    fn of(output: &Path, process: &Process) -> Self {
-        let mut path = output.as_os_str().to_owned();
-        path.push(format!(".{NOTE}"));
-        let path = PathBuf::from(path);
-        let text = format!("{} {}", process.pid(), process.started());
-        if let Err(error) = std::fs::write(&path, text) {
-            tracing::warn!(path = %path.display(), %error, "a check's program is not noted");
-        }
-        Self(path)
-    }
-
-    fn remove(self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-
-    fn read(path: &Path) -> Option<(i32, u64)> {
-        let text = std::fs::read_to_string(path).ok()?;
-        let (pid, started) = text.split_once(' ')?;
-        Some((pid.parse().ok()?, started.parse().ok()?))
-    }
+fn note_path(output: &Path) -> PathBuf {
+    let mut path = output.as_os_str().to_owned();
+    path.push(format!(".{NOTE}"));
+    PathBuf::from(path)
 }
 
 /// The programs that an earlier daemon may have left under way: number and start.
@@ -145,11 +124,11 @@ pub(super) fn left_behind(directory: &Path) -> Vec<(i32, u64)> {
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|end| end == NOTE));
     let read = |path: PathBuf| {
-        let process = Note::read(&path);
-        Note(path).remove();
-        process
+        let programs = note::left(&path);
+        let _gone = std::fs::remove_file(&path);
+        programs
     };
-    notes.filter_map(read).collect()
+    notes.flat_map(read).collect()
 }
 
 /// Ends a program that an earlier daemon has left under way, with all that it started.

@@ -220,8 +220,9 @@ fn a_program_that_an_earlier_daemon_has_left_is_ended() {
     until("it runs and is noted", || {
         let text = std::fs::read_to_string(&note).unwrap_or_default();
         number = text
-            .split_once(' ')
-            .map(|(pid, _)| pid.parse::<i32>().unwrap());
+            .split(' ')
+            .nth(1)
+            .map(|pid| pid.parse::<i32>().unwrap());
         number.is_some()
     });
     // The daemon is gone, and its program is not.

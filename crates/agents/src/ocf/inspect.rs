@@ -6,7 +6,7 @@ use std::path::Path;
 use model::spec::AgentSpec;
 
 use super::installed::{Installed, installed, path_of};
-use super::metadata::{Kind, Metadata, MetadataError, of_program, time};
+use super::metadata::{Kind, Metadata, MetadataError, Parameter, of_program, time};
 use super::script::is_executable;
 
 /// What is wrong with a resource that an agent operates.
@@ -107,7 +107,7 @@ pub fn check(spec: &AgentSpec, metadata: &Metadata) -> Vec<Finding> {
     for (name, value) in &spec.options {
         match metadata.parameter(name) {
             Some(parameter) => {
-                if let Some(wanted) = refusal(&parameter.kind, value) {
+                if let Some(wanted) = objection(parameter, value) {
                     findings.push(Finding::BadValue {
                         name: name.clone(),
                         value: value.clone(),
@@ -141,7 +141,17 @@ pub fn check(spec: &AgentSpec, metadata: &Metadata) -> Vec<Finding> {
     findings
 }
 
-/// What the value must be, if it is not.
+/// What the value must be, if it is not. An agent whose own default is not of the kind that it
+/// names (`ocf:pacemaker:ping`: an integer, `5s`) is not believed about the kind.
+fn objection(parameter: &Parameter, value: &str) -> Option<String> {
+    let default = parameter.default.as_deref().filter(|text| !text.is_empty());
+    if default.is_some_and(|default| refusal(&parameter.kind, default).is_some()) {
+        return None;
+    }
+    refusal(&parameter.kind, value)
+}
+
+/// What a value of this kind must be, if it is not.
 fn refusal(kind: &Kind, value: &str) -> Option<String> {
     /// What `ocf_is_true` of Debian's agents takes for yes, and the opposites.
     const TRUTHS: [&str; 12] = [
@@ -163,4 +173,36 @@ fn refusal(kind: &Kind, value: &str) -> Option<String> {
         Kind::Choice(choices) => format!("one of {}", choices.join(", ")),
     };
     Some(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameter(kind: Kind, default: Option<&str>) -> Parameter {
+        Parameter {
+            name: "dampen".to_owned(),
+            short: String::new(),
+            long: String::new(),
+            kind,
+            default: default.map(ToOwned::to_owned),
+            required: false,
+            unique: false,
+            deprecated: false,
+            reloadable: false,
+        }
+    }
+
+    #[test]
+    fn an_agent_whose_default_is_not_of_its_kind_is_not_believed_about_the_kind() {
+        let odd = parameter(Kind::Integer, Some("5s"));
+        assert_eq!(objection(&odd, "5s"), None);
+        assert_eq!(objection(&odd, "20s"), None);
+        for default in [Some("5"), Some(""), None] {
+            let plain = parameter(Kind::Integer, default);
+            let wanted = objection(&plain, "5s");
+            assert_eq!(wanted.as_deref(), Some("a whole number"), "{default:?}");
+            assert_eq!(objection(&plain, "7"), None);
+        }
+    }
 }

@@ -23,7 +23,7 @@ use crate::command::{REMNANTS_LIMIT, Running, STOP_AGAIN_PAUSE};
 use crate::context::{Context, Done};
 use crate::members::{self, Stage, end_all};
 use crate::record::Trace;
-use crate::{handover, log, role};
+use crate::{handover, log};
 
 /// What is known of something that an agent has up.
 pub(crate) struct Held {
@@ -71,7 +71,10 @@ pub(crate) async fn operate(
         spec,
         copies: operation.copies,
     };
-    if let Err(how) = end_leftovers(context, operation.verb).await {
+    // What handed over for an earlier daemon must be over before anything is believed.
+    if matches!(operation.verb, Verb::Probe | Verb::Stop)
+        && let Err(how) = handover::end_leftovers(context).await
+    {
         return Done::failed(how);
     }
     let is_lsb = spec.lsb().is_some();
@@ -93,20 +96,6 @@ pub(crate) async fn operate(
         Verb::Reload => reload(script, operation, held).await,
         Verb::MigrateTo => migrate_to(script, operation, held).await,
         Verb::MigrateFrom => migrate_from(script, operation, held).await,
-    }
-}
-
-/// What handed over, or changed the role, for an earlier daemon must be over before anything
-/// is believed.
-async fn end_leftovers(context: &Context, verb: Verb) -> Result<(), String> {
-    if matches!(verb, Verb::Probe | Verb::Stop) {
-        handover::end_leftovers(context).await?;
-    }
-    match verb {
-        Verb::Probe | Verb::Start | Verb::Stop | Verb::Promote | Verb::Demote => {
-            role::end_orphan(context).await
-        }
-        Verb::Status | Verb::Notify | Verb::Reload | Verb::MigrateTo | Verb::MigrateFrom => Ok(()),
     }
 }
 

@@ -11,11 +11,11 @@ use model::spec::AgentSpec;
 use super::code::{self, Answer, Found, lsb_words, ocf_words};
 use super::environment::{Call, environment};
 use super::tools_dir;
+use crate::change;
 use crate::command::{Run, run};
 use crate::context::{Context, MARKER, chain};
 use crate::handover::HANDOVER;
 use crate::program::Launch;
-use crate::role;
 
 /// Where what an action leaves behind belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -97,10 +97,9 @@ impl Script<'_> {
         }
         let limit = call.limit;
         let launch = self.launch(call, leaves);
-        // What changes the role and outlives this daemon is ended by the next one.
         let (run, output) = match action {
-            "promote" | "demote" => role::run_noted(self.context, launch, limit).await,
-            _ => run(self.context, launch, limit).await,
+            "monitor" | "status" | "notify" => run(self.context, launch, limit).await,
+            _changes => change::run(self.context, launch, limit).await,
         };
         let found = match run {
             Run::Ended(ended) => Found::Ended(ended),

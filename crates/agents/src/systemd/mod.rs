@@ -13,6 +13,7 @@ mod bus;
 mod reload;
 mod unit;
 
+use std::path::Path;
 use std::time::Duration;
 
 use model::operation::{Operation, Outcome, Verb};
@@ -24,12 +25,10 @@ use bus::{BusError, Changes, JobEnds, UnitProcess};
 use unit::{Activity, Unit};
 use zbus::OwnedObjectPath;
 
-use crate::context::{Context, Done, chain};
+use crate::context::{ASK_AGAIN, Context, Done, chain};
 use crate::record::Trace;
 use crate::worker::Stops;
 
-/// Before systemd is asked again after it did not answer: it reloads, or its bus restarts.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// For what systemd was told to end by TERM, beyond the stop that it did not manage.
 const TERM_GRACE: Duration = Duration::from_secs(2);
 /// Processes for people; more do not help whoever reads it.
@@ -185,7 +184,15 @@ async fn look(
     held: &mut Option<Held>,
 ) -> Result<Done, BusError> {
     let bus = &context.shared.systemd;
-    let path = bus.load(&spec.unit).await?;
+    let path = match bus.load(&spec.unit).await {
+        Err(BusError::Unreachable(_))
+            if operation.verb == Verb::Probe && cannot_be_here(context) =>
+        {
+            let done = Done::from(Outcome::Stopped);
+            return Ok(done.with_output("there is no systemd here\n".to_owned()));
+        }
+        loaded => loaded?,
+    };
     // Listen before looking, or a change in between is missed.
     let changes = bus.changes(&path).await?;
     let unit = Unit::look(bus, &path).await?;
@@ -207,6 +214,13 @@ async fn look(
         context.strike_out();
     }
     Ok(done)
+}
+
+/// Where systemd does not manage the machine (sd_booted(3)) no unit runs; and nothing is written
+/// down of one that was started.
+fn cannot_be_here(context: &Context) -> bool {
+    let is_managed = Path::new("/run/systemd/system").exists();
+    !is_managed && context.shared.records.read(&context.address).is_none()
 }
 
 async fn start(

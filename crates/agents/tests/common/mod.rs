@@ -97,6 +97,34 @@ pub fn run(program: &str, arguments: &[&str]) -> String {
     text
 }
 
+/// A daemon is killed in the midst of what `begin` has it do: nothing of it is dropped, and
+/// nobody drives it any more.
+pub fn killed_in_the_midst<T: Send + 'static>(
+    dir: &Path,
+    begin: impl AsyncFnOnce(&mut Node) -> T + Send + 'static,
+) -> T {
+    let dir = dir.to_owned();
+    let daemon = std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        let (node, begun) = runtime.block_on(async {
+            let mut node = Node::new(&dir, Grouping::Session);
+            let begun = begin(&mut node).await;
+            (node, begun)
+        });
+        std::mem::forget((node, runtime));
+        begun
+    });
+    daemon.join().unwrap()
+}
+
+/// How many processes have this command line.
+pub fn running(line: &str) -> usize {
+    let all = host::process::all();
+    let lines = all.iter().map(|stat| host::process::command_line(stat.pid));
+    lines.filter(|found| found == line).count()
+}
+
 /// Looks until `found` says yes.
 pub async fn eventually(what: &str, mut found: impl FnMut() -> bool) {
     let until = tokio::time::Instant::now() + PATIENCE;
@@ -305,4 +333,41 @@ pub fn strings(words: &[&str]) -> Vec<String> {
 
 pub fn failed(how: &str) -> Outcome {
     Outcome::Failed(how.to_owned())
+}
+
+/// A device whose writes wait: an image in a file system that is frozen.
+pub struct Frozen {
+    directory: String,
+    pub image: String,
+}
+
+impl Frozen {
+    pub fn new(node: &Node) -> Self {
+        let outer = node.dir.join("outer").to_str().unwrap().to_owned();
+        run("truncate", &["--size=64M", &outer]);
+        run("mkfs.ext4", &["-q", &outer]);
+        let directory = node.dir.join("frozen").to_str().unwrap().to_owned();
+        std::fs::create_dir(&directory).unwrap();
+        run("mount", &["-o", "loop", &outer, &directory]);
+        let image = format!("{directory}/image");
+        run("truncate", &["--size=16M", &image]);
+        run("mkfs.ext4", &["-q", &image]);
+        run("sync", &["--file-system", &image]);
+        run("fsfreeze", &["--freeze", &directory]);
+        Self { directory, image }
+    }
+
+    pub fn thaw(&self) {
+        run("fsfreeze", &["--unfreeze", &self.directory]);
+    }
+}
+
+impl Drop for Frozen {
+    /// Also when the test has failed: what is frozen keeps whoever wrote to it from ending.
+    fn drop(&mut self) {
+        let _thawed = Command::new("fsfreeze")
+            .args(["--unfreeze", &self.directory])
+            .output();
+        let _gone = Command::new("umount").arg(&self.directory).output();
+    }
 }

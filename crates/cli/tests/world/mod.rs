@@ -12,20 +12,25 @@
 //! What was ordered happens after the next status was answered, so that whoever waits sees
 //! the way as well as the end.
 
+mod failures;
+mod locks;
 mod networks;
+mod reasons;
+mod told;
 
-use api::lock::{LockPlaceView, LockReply, LockRequest, LockStanding, LockView, Locks};
+use api::lock::{LockView, Locks};
 use api::quorum::{ForceReply, ForceRequest};
 use api::{
-    ApiError, ApplyReply, BackView, ConfigVersion, ConfigVersions, DaemonLine, DaemonLog, DownView,
-    EnvironmentReport, EnvironmentRequest, ErrorCode, Explanation, FailureView, FenceRecordView,
-    FenceView, Fences, History, HistoryEntryView, Levels, LevelsChange, LinkState, LinkStatus,
-    LogLine, LogView, NodeQuestion, NodeStatus, NodeVerdict, NotOn, Order, OrderReply, OutageView,
-    PlanView, ResourceStatus, RuleView, ServiceOutage, ServiceState, ServiceStatus, Status,
-    StayView, StepView, TicketView, Timestamp, TokenReply, WaitView, WhatIfReply, WhatIfRequest,
+    ApiError, ApplyReply, ConfigVersions, EnvironmentRequest, ErrorCode, Explanation, FenceView,
+    History, HistoryEntryView, LinkState, LinkStatus, NodeQuestion, NodeStatus, NotOn, Order,
+    OrderReply, OutageView, PlanView, ResourceStatus, RuleView, ServiceOutage, ServiceState,
+    ServiceStatus, Status, StayView, StepView, TicketView, Timestamp, TokenReply, WaitView,
 };
 use model::{NodeName, WallTime};
 use server::{ControlRequest, Mode};
+
+use reasons::{explanation, role_verdicts};
+use told::{config, daemon_log, environment, fences, levels, log, news};
 
 /// What the clock of every test shows.
 pub const NOW: WallTime = WallTime(1_795_143_600_000);
@@ -36,6 +41,7 @@ pub struct World {
     pub status: Status,
     history: Vec<HistoryEntryView>,
     refusal: Option<ApiError>,
+    broken_rules: Vec<RuleView>,
     locks: Vec<LockView>,
     /// The state of a service after the order; running where the order says so otherwise.
     ends: Option<ServiceState>,
@@ -132,6 +138,7 @@ impl World {
                 let code = ErrorCode::ALL.iter().find(|each| each.code() == code);
                 self.refusal = Some(code.unwrap().error(message));
             }
+            "breaks" => self.add_broken_rule(rest),
             "ends" => self.ends = Some(state(rest)),
             other => panic!("unknown word `{other}`"),
         }
@@ -153,6 +160,7 @@ impl World {
 
     fn add_service(&mut self, rest: &str) {
         let (rest, reason) = cut(rest, "why");
+        let (rest, role) = cut(&rest, "as");
         let (rest, node) = cut(&rest, "on");
         let (name, word) = rest.split_once(' ').unwrap();
         let state: ServiceState = state(word);
@@ -171,6 +179,7 @@ impl World {
             copy_of: name.split_once(':').map(|(service, _)| service.into()),
             state,
             node,
+            role,
             since: ago(125),
             resources: vec![
                 resource("address-1", "address"),
@@ -251,56 +260,19 @@ impl World {
         });
     }
 
-    fn add_lock(&mut self, rest: &str) {
-        let words: Vec<&str> = rest.split(' ').collect();
-        let [name, "by", user, "on", node, "token", token] = words[..] else {
-            panic!("not a lock: {rest}");
-        };
-        self.locks.push(LockView {
-            name: name.into(),
-            token: token.parse().unwrap(),
-            holder: place(node, user),
-            waiting: vec![place("gamma", "cron")],
-            ..LockView::default()
+    /// `web any-node by node alpha because ...`: what any change would break.
+    fn add_broken_rule(&mut self, rest: &str) {
+        let (rest, because) = cut(rest, "because");
+        let (rest, by) = cut(&rest, "by");
+        let (service, rule) = rest.split_once(' ').unwrap();
+        self.broken_rules.push(RuleView {
+            service: service.into(),
+            rule: rule.into(),
+            broken_by: by.into_iter().collect(),
+            because,
+            times: 1,
+            ..RuleView::default()
         });
-    }
-
-    fn take_lock(&mut self, request: &LockRequest) -> Result<LockReply, ApiError> {
-        let name = request.lock().to_string();
-        let held = self.locks.iter_mut().find(|lock| lock.name == name);
-        let mut reply = LockReply {
-            lock: name.clone(),
-            session: "alpha-6f".into(),
-            lease_ms: 30_000,
-            index: 41,
-            ..LockReply::default()
-        };
-        match (request, held) {
-            (LockRequest::Take { wait: false, .. }, Some(held)) => {
-                let LockView { token, holder, .. } = held;
-                let (user, node) = (&holder.user, &holder.node);
-                let told = format!("lock {name} is held by {user} on {node}, token {token}");
-                return Err(ErrorCode::LockHeld.error(told));
-            }
-            (LockRequest::Take { .. }, Some(_)) => {
-                (reply.standing, reply.place) = (LockStanding::Waiting, Some(2));
-            }
-            (LockRequest::Take { .. } | LockRequest::Renew { .. }, None) => {
-                (reply.standing, reply.token) = (LockStanding::Held, Some(41));
-            }
-            (LockRequest::Recall { .. } | LockRequest::Renew { .. }, Some(_)) => {}
-            (LockRequest::Release { session, .. }, held) => {
-                reply.session.clone_from(session);
-                if held.is_none_or(|held| held.holder.session != *session) {
-                    let told = format!("{session} has lost lock {name}, or never had it");
-                    return Err(ErrorCode::LockLost.error(told));
-                }
-            }
-            (LockRequest::Recall { .. }, None) => {
-                return Err(ErrorCode::LockIsFree.error(format!("nobody holds lock {name}")));
-            }
-        }
-        Ok(reply)
     }
 
     fn add_link(&mut self, rest: &str) {
@@ -387,7 +359,7 @@ impl World {
                 let _ = reply.send(self.explain(&question));
             }
             ControlRequest::WhatIf { request, reply } => {
-                let _ = reply.send(what_if(&request));
+                let _ = reply.send(failures::what_if(&request));
             }
             ControlRequest::ForceQuorum { request, reply, .. } => {
                 let _ = reply.send(self.force(&request));
@@ -411,7 +383,14 @@ impl World {
 
     fn explain(&self, question: &server::ExplainQuestion) -> Result<Explanation, ApiError> {
         let mut answer = self.known(question.service.as_str()).map(explanation)?;
+        if let Some(node) = &question.not_on
+            && answer.nodes.iter().all(|known| known.node != node.as_str())
+        {
+            return Err(ErrorCode::NoSuchNode.error(format!("there is no node {node}")));
+        }
+        answer.roles = role_verdicts(&self.status.services, &question.service);
         if let Some(at) = question.at {
+            answer.roles.clear();
             answer.at = Some(Timestamp(at));
             let note = "the configuration of that time; the live one is used";
             answer.unknown = vec![note.into()];
@@ -527,6 +506,7 @@ impl World {
                     node: s.node.clone(),
                 })
                 .collect(),
+            left: Vec::new(),
             waits: Vec::new(),
             outages: self.outages(order),
         }
@@ -566,7 +546,10 @@ impl World {
             })),
             ..ApplyReply::default()
         };
+        reply.broken_rules.clone_from(&self.broken_rules);
         if mode == Mode::Commit {
+            let is_sound = reply.broken_rules.is_empty() || request.break_rules;
+            assert!(is_sound, "what breaks a rule is not even sent");
             assert_eq!(
                 request.base_version,
                 Some(4),
@@ -594,8 +577,9 @@ impl World {
                 ),
                 _others => (ServiceState::Running, Some("alpha".to_string())),
             };
+            // Copies, of which each is a service of its own, stay as they are.
             let service = self.status.services.iter_mut().find(|s| s.name == name);
-            let service = service.unwrap();
+            let Some(service) = service else { return };
             service.state = ends.unwrap_or(end);
             service.node.clone_from(&to);
             if ends.is_some() {
@@ -637,160 +621,6 @@ impl World {
     }
 }
 
-fn place(node: &str, user: &str) -> LockPlaceView {
-    LockPlaceView {
-        session: format!("{node}-5e"),
-        user: user.into(),
-        node: node.into(),
-        since: ago(90),
-        lease_ms: 30_000,
-        left_ms: 24_300,
-    }
-}
-
-fn config(version: u64) -> ConfigVersion {
-    ConfigVersion {
-        version,
-        at: ago(10_000 - version * 1000),
-        by: "ops".into(),
-        source: Some(format!("[cluster]\nname = \"shop\"\n# change {version}\n")),
-    }
-}
-
-fn fences() -> Fences {
-    let record = FenceRecordView {
-        id: 12,
-        target: "gamma".into(),
-        executor: "alpha".into(),
-        because: "gamma silent for 812 ms, agreed by alpha and beta".into(),
-        asked_at: ago(4000),
-        ended_at: Timestamp(WallTime(ago(4000).0.0 + 640)),
-        result: "confirmed".into(),
-        text: "confirmed off by power-gamma".into(),
-    };
-    Fences {
-        fences: vec![record],
-    }
-}
-
-fn log(service: &str) -> LogView {
-    let line = LogLine {
-        at: ago(125),
-        resource: "process-2".into(),
-        verb: "start".into(),
-        outcome: "running".into(),
-        took_ms: 18,
-        plan: Some(7),
-        output: "listening on 10.0.0.100:80\n".into(),
-    };
-    LogView {
-        service: service.into(),
-        node: "alpha".into(),
-        runs_on: Some("beta".into()),
-        lines: vec![line],
-        cursor: "process-2:80:0".into(),
-    }
-}
-
-/// What followed: then the daemon ends.
-fn news(service: &str) -> LogView {
-    let line = |verb: &str, outcome: &str, output: &str| LogLine {
-        at: ago(1),
-        resource: "process-2".into(),
-        verb: verb.into(),
-        outcome: outcome.into(),
-        took_ms: 3,
-        plan: None,
-        output: output.into(),
-    };
-    LogView {
-        lines: vec![
-            line("stop", "has not ended", ""),
-            line("", "", "closing\nclosed\n"),
-            line("stop", "stopped", ""),
-        ],
-        cursor: "end".into(),
-        ..log(service)
-    }
-}
-
-fn daemon_log(node: &str) -> DaemonLog {
-    let line = |level: &str, module: &str, text: &str| DaemonLine {
-        at: ago(60),
-        level: level.into(),
-        module: module.into(),
-        text: text.into(),
-    };
-    DaemonLog {
-        node: node.into(),
-        lines: vec![
-            line(
-                "info",
-                "mainstay::daemon",
-                "daemon started node=alpha incarnation=3",
-            ),
-            line(
-                "warn",
-                "mainstay::daemon::control",
-                "beta silent for 500 ms",
-            ),
-        ],
-        cursor: 2,
-        missed: 0,
-    }
-}
-
-fn levels(node: &str, set: Option<&LevelsChange>) -> Result<Levels, ApiError> {
-    let mut levels = Levels {
-        node: node.into(),
-        level: "info".into(),
-        modules: Default::default(),
-        at_start: "info".into(),
-    };
-    match set {
-        Some(LevelsChange::Set(text)) => match text.split_once('=') {
-            Some((module, level)) => {
-                levels.modules.insert(module.into(), level.into());
-            }
-            None if text == "loud" => {
-                return Err(ErrorCode::BadRequest.error("`loud` cannot be understood"));
-            }
-            None => levels.level.clone_from(text),
-        },
-        Some(LevelsChange::Reset) | None => {}
-    }
-    Ok(levels)
-}
-
-/// What the nodes lack for a file that asks for what is absent.
-fn environment(request: &EnvironmentRequest) -> EnvironmentReport {
-    let report = EnvironmentReport {
-        ok: true,
-        problems: serde_json::json!([]),
-        asked: vec!["alpha".into(), "beta".into(), "gamma".into()],
-        took_ms: 31,
-        ..EnvironmentReport::default()
-    };
-    match &request.source {
-        Some(source) if source.contains("/absent") => {
-            let name = &request.file_name;
-            let help = "install it on gamma";
-            EnvironmentReport {
-                ok: false,
-                text: format!(
-                    "error[E0901]: there is no program /usr/sbin/absent on gamma\n  --> {name}:9\n  = help: {help}\n"
-                ),
-                obstacles: vec![
-                    format!("E0901: there is no program /usr/sbin/absent on gamma ({name}:9)"),
-                    format!("  help: {help}"),
-                ],
-                ..report
-            }
-        }
-        Some(_) | None => report,
-    }
-}
-
 fn outage(about_ms: u64, measured: Option<usize>) -> OutageView {
     let times = measured.unwrap_or(0);
     OutageView {
@@ -799,171 +629,5 @@ fn outage(about_ms: u64, measured: Option<usize>) -> OutageView {
         at_most_ms: 2 * about_ms,
         measured,
         unmeasured: Vec::new(),
-    }
-}
-
-fn failure(names: &[&str], down: &[(&str, &str)], back: &[(&str, &str)]) -> FailureView {
-    FailureView {
-        failures: names.iter().map(ToString::to_string).collect(),
-        deciders: "majority".into(),
-        because: None,
-        down: down
-            .iter()
-            .map(|(service, because)| DownView {
-                service: (*service).into(),
-                because: (*because).into(),
-            })
-            .collect(),
-        back: back
-            .iter()
-            .map(|(service, node)| BackView {
-                service: (*service).into(),
-                node: (*node).into(),
-                equals: Vec::new(),
-                outage: outage(860, Some(7)),
-            })
-            .collect(),
-        ..FailureView::default()
-    }
-}
-
-fn alone(failure: FailureView) -> WhatIfReply {
-    WhatIfReply {
-        singles: vec![failure],
-        ..WhatIfReply::default()
-    }
-}
-
-fn a_card_of_alpha() -> FailureView {
-    let mut card = failure(&["card alpha/eth0"], &[], &[]);
-    card.carried.push(api::CarriedView {
-        service: "web".into(),
-        node: "alpha".into(),
-        card: "eth1".into(),
-        outage: api::OutageView {
-            text: "about 80 ms without answer; estimated".into(),
-            about_ms: 80,
-            ..api::OutageView::default()
-        },
-    });
-    card
-}
-
-fn beta_with_roles() -> FailureView {
-    let mut beta = failure(&["node beta"], &[], &[("db:1", "gamma")]);
-    beta.roles = vec![
-        api::RoleView {
-            service: "db".into(),
-            node: Some("alpha".into()),
-            because: None,
-            outage: Some(outage(910, Some(4))),
-        },
-        api::RoleView {
-            service: "mail".into(),
-            because: Some("no copy can be promoted".into()),
-            ..api::RoleView::default()
-        },
-    ];
-    beta
-}
-
-/// Three nodes with one network, as a daemon would tell of them.
-fn what_if(request: &WhatIfRequest) -> Result<WhatIfReply, ApiError> {
-    let unproven = "waits until alpha is proven off: power-alpha: it does not answer";
-    let no_quorum = "no quorum, so it stops (policy stop): 1 of 3 voters are left";
-    let rule = |holds: bool| RuleView {
-        service: "web".into(),
-        rule: "any-one".into(),
-        holds,
-        broken_by: vec!["network lan".into()],
-        because: Some(no_quorum.into()),
-        times: 1,
-        broken_before: false,
-    };
-    let alpha = failure(&["node alpha"], &[], &[("web", "beta")]);
-    match request.fail.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => {}
-        ["alpha"] => {
-            return Ok(WhatIfReply {
-                singles: vec![alpha],
-                rules: vec![rule(true)],
-                ..WhatIfReply::default()
-            });
-        }
-        ["card:alpha/eth0"] => return Ok(alone(a_card_of_alpha())),
-        ["beta"] => return Ok(alone(beta_with_roles())),
-        [other, ..] => {
-            let message = format!("there is no `{other}` that could fail");
-            return Err(ErrorCode::NoSuchFailure.error(message));
-        }
-    }
-    let nothing = |name: &str| failure(&[name], &[], &[]);
-    let lan = failure(
-        &["network lan"],
-        &[("db", no_quorum), ("web", no_quorum)],
-        &[],
-    );
-    Ok(WhatIfReply {
-        version: 4,
-        not_running: Vec::new(),
-        singles: vec![
-            alpha,
-            nothing("node beta"),
-            failure(&["node gamma"], &[], &[("db", "alpha")]),
-            lan,
-            nothing("fence power-alpha"),
-            nothing("fence power-beta"),
-            nothing("fence power-gamma"),
-            failure(&["resource web/process-2"], &[], &[("web", "beta")]),
-        ],
-        single_points: vec!["network lan".into()],
-        doubles_count: 28,
-        doubles: vec![
-            failure(
-                &["node alpha", "node beta"],
-                &[("db", no_quorum), ("web", no_quorum)],
-                &[],
-            ),
-            failure(
-                &["node alpha", "fence power-alpha"],
-                &[("web", unproven)],
-                &[],
-            ),
-        ],
-        left_out: 0,
-        rules: vec![rule(false)],
-        took_ms: 1,
-    })
-}
-
-fn explanation(service: &ServiceStatus) -> Explanation {
-    let verdict = |node: &str, score: Option<i64>, because: &str| NodeVerdict {
-        node: node.into(),
-        allowed: score.is_some(),
-        score,
-        because: vec![because.into()],
-    };
-    Explanation {
-        service: service.name.clone(),
-        state: service.state,
-        node: service.node.clone(),
-        because: service.reason.clone(),
-        nodes: vec![
-            verdict("alpha", Some(250), "first in prefer; it is there now"),
-            verdict("beta", Some(100), "second in prefer"),
-            verdict("gamma", None, "gamma is lost"),
-        ],
-        waits: Vec::new(),
-        since: Some(service.since),
-        happened: vec![HistoryEntryView {
-            index: 31,
-            at: ago(125),
-            kind: "granted".into(),
-            text: format!("plan 30: start {} on alpha: it should run", service.name),
-            ..HistoryEntryView::default()
-        }],
-        at: None,
-        unknown: Vec::new(),
-        not_on: None,
     }
 }

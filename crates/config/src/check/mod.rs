@@ -4,6 +4,7 @@
 //! only repeat what is wrong elsewhere stays silent.
 
 mod addresses;
+mod copies;
 mod live;
 mod machines;
 mod mounts;
@@ -27,6 +28,7 @@ pub(crate) fn check(context: &mut Context<'_>) {
     rules::check(context);
     live::check(context);
     roles::check(context);
+    copies::check(context);
 }
 
 /// What a reference can name.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::ServiceName;
-use model::rules::Company;
+use model::rules::{Company, NodesMeant};
 
 use super::{Named, unknown};
 use crate::read::Context;
@@ -32,11 +32,24 @@ fn check_references(context: &mut Context<'_>) {
                 problems.push(unknown(Named::Node, node, place(key, i), &nodes));
             }
         }
+        for (i, rule) in rules.where_rules.iter().enumerate() {
+            let NodesMeant::Named { nodes: named } = &rule.meant else {
+                continue;
+            };
+            for (j, node) in named.iter().enumerate() {
+                if !context.spec.nodes.contains_key(node) {
+                    let at = place(&format!("where/{i}/nodes"), j);
+                    problems.push(unknown(Named::Node, node, at, &nodes));
+                }
+            }
+        }
         let company = |list: &[Company]| list.iter().map(|c| c.service.clone()).collect();
         let (together, apart): (Vec<_>, Vec<_>) =
             (company(&rules.together_with), company(&rules.apart_from));
+        let one_of: Vec<ServiceName> = rules.after_one_of.iter().flatten().cloned().collect();
         let named_services = [
             ("after", &service.after),
+            ("after_one_of", &one_of),
             ("after_if_both", &rules.after_if_both),
             ("not_while_starting", &rules.not_while_starting),
             ("together_with", &together),
@@ -114,6 +127,8 @@ fn check_circles(context: &mut Context<'_>) {
         .map(|(name, service)| {
             let mut after = service.after.clone();
             after.extend(service.rules.after_if_both.iter().cloned());
+            // Of several one is enough; but who may wait for himself should not be one of them.
+            after.extend(service.rules.after_one_of.iter().flatten().cloned());
             (name.clone(), after)
         })
         .collect();
@@ -137,9 +152,11 @@ fn check_circles(context: &mut Context<'_>) {
 fn circle_problem(context: &Context<'_>, circle: &[&ServiceName]) -> Problem {
     let place_of = |name: &ServiceName, other: &ServiceName| {
         let spec = &context.spec.services[name];
+        let one_of: Vec<ServiceName> = spec.rules.after_one_of.iter().flatten().cloned().collect();
         let lists = [
             ("after", &spec.after),
             ("after_if_both", &spec.rules.after_if_both),
+            ("after_one_of", &one_of),
         ];
         let found = placed(lists).find(|(_, _, each)| *each == other);
         let (key, i) = found.map_or(("after", 0), |(key, i, _)| (key, i));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use model::environment::Question;
 use model::operation::ResourceAddress;
+use model::roles::RoleMeant;
 use model::spec::{AgentSpec, Attachment, Elsewhere, FenceDeviceSpec, ResourceKind, ServiceSpec};
 use model::{CardName, NetworkName, NodeName, ServiceName, Spec};
 
@@ -76,7 +77,7 @@ pub fn may_run(
     let mut musts = service.rules.where_rules.iter();
     is_named
         && !service.rules.never_on.contains(node)
-        && musts.all(|rule| rule.points.is_some() || rule.test.passes(value(&rule.attribute)))
+        && musts.all(|rule| !rule.is_must_of(RoleMeant::Any) || rule.passes(node, value))
 }
 
 /// The questions for one node, each once.

@@ -17,8 +17,8 @@ use model::spec::RestartPolicy;
 use model::{NodeName, ResourceName, ServiceName};
 use toml::de::DeValue;
 
+use super::answers::read_restart;
 use super::section::{Entry, Section};
-use super::service::read_restart;
 use super::value::TimeBounds;
 use super::{Context, Placed};
 use crate::{Code, Problem};
@@ -283,8 +283,7 @@ fn read_for_service(context: &mut Context<'_>, section: &mut Section<'_>, check:
     if let Some(entry) = section.get("restart")
         && let Some(table) = entry.table(context, "`restart` of a check".to_string())
     {
-        let mut policy = RestartPolicy::default();
-        read_restart(context, table, &mut policy);
+        let policy = read_restart(context, table).over(RestartPolicy::default());
         check.restart = Some(policy);
     }
     actions::read_for_service(context, section, check);

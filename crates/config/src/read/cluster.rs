@@ -89,6 +89,7 @@ fn read_rules(context: &mut Context<'_>, section: &mut Section<'_>) {
             PlacementPolicy::Fits,
             PlacementPolicy::MostRoom,
             PlacementPolicy::FewestNodes,
+            PlacementPolicy::LeastLoad,
         ]
         .map(|policy| (policy.word(), policy));
         if let Some(policy) = entry.word(context, &words) {

@@ -1,6 +1,8 @@
 //! From text to `Spec`: one reader per section, then the checks across sections.
 
+mod after;
 mod agent;
+mod answers;
 mod checks;
 mod cluster;
 mod kinds;
@@ -15,7 +17,9 @@ mod section;
 mod service;
 mod shared;
 mod syntax;
+mod tickets;
 mod value;
+mod wheres;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -178,6 +182,8 @@ pub(crate) struct Context<'a> {
     pub(crate) shared: BTreeMap<String, ResourceName>,
     /// What the resources of the service that is being read say of its role.
     pub(crate) given: BTreeMap<ResourceName, roles::Given>,
+    /// What the resources of the service that is being read say of their failures.
+    pub(crate) said: BTreeMap<ResourceName, answers::Said>,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -208,6 +214,7 @@ impl<'a> Context<'a> {
             definitions: BTreeMap::new(),
             shared: BTreeMap::new(),
             given: BTreeMap::new(),
+            said: BTreeMap::new(),
             problems: Vec::new(),
         }
     }

@@ -9,6 +9,7 @@ use model::spec::{
 };
 use model::{NetworkName, ResourceName, ServiceName};
 
+use super::answers::{self, Said};
 use super::roles::Given;
 use super::section::{Entry, Section};
 use super::value::TimeBounds;
@@ -56,9 +57,11 @@ pub(super) fn read(
     let title = format!("resource {place} of service {service}");
     let mut section = entry.table(context, title.clone())?;
     let given = Given::read(context, &mut section);
+    let said = Said::read(context, &mut section, &title);
     let read = read_one(context, section, (service, place), &title);
     if let Some(read) = &read {
         context.given.insert(read.value.name.clone(), given);
+        answers::note(context, (service, &read.value.name), said);
     }
     read
 }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use model::roles::{RoleMeant, Roles};
-use model::rules::{CopyCount, FailureAnswer};
+use model::rules::{CopyCount, FailureAnswer, TicketLoss};
 use model::spec::{ResourceKind, ResourceSpec, ServiceSpec};
 use model::{ResourceName, ServiceName};
 
-use super::Context;
 use super::section::{Entry, Section};
+use super::{Context, answers, wheres};
 use crate::{Code, Problem};
 
 /// As with copies: more would be on nodes that a cluster cannot have.
@@ -243,10 +243,42 @@ fn report_without(
             context.report(does_not(what, at));
         }
     }
-    let answers = service.rules.on_failure;
-    if [answers.start, answers.run].contains(&FailureAnswer::Demote) {
-        let at = context.places.of(&format!("service/{name}/on_failure"));
-        let what = format!("service {name} answers a failure by `demote`, and has no roles");
+    for (path, what) in demoting_answers((name, service)) {
+        let at = context.places.of(&path);
         context.report(does_not(what, at));
     }
+    for number in wheres::of_promoted(&service.rules.where_rules) {
+        let at = context
+            .places
+            .of(&format!("service/{name}/where/{number}/role"));
+        let what = format!("a rule of `where` speaks of roles, and service {name} has none");
+        context.report(does_not(what, at));
+    }
+    let mut losses = service.rules.tickets.values();
+    if losses.any(|on_loss| *on_loss == TicketLoss::Demote) {
+        let at = context.places.of(&format!("service/{name}/on_ticket_loss"));
+        let what = format!("service {name} is to be demoted without its ticket, and has no roles");
+        context.report(does_not(what, at));
+    }
+}
+
+/// Where a service that has no roles answers failures by `demote`, and what is to be said of it.
+fn demoting_answers((name, service): (&ServiceName, &ServiceSpec)) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let of_service = service.rules.on_failure;
+    if [of_service.start, of_service.run].contains(&FailureAnswer::Demote) {
+        found.push((
+            format!("service/{name}/on_failure"),
+            format!("service {name} answers a failure by `demote`, and has no roles"),
+        ));
+    }
+    for (resource, own) in &service.rules.answers {
+        if [own.start, own.run].contains(&Some(FailureAnswer::Demote)) {
+            let what = format!(
+                "service {name} answers a failure of {resource} by `demote`, and has no roles"
+            );
+            found.push((answers::place_of(name, resource), what));
+        }
+    }
+    found
 }

@@ -4,17 +4,14 @@
 use std::collections::BTreeMap;
 
 use model::roles::RoleMeant;
-use model::rules::{
-    AttributeTest, Company, Copies, CopyCount, FailureAnswer, ServiceRules, StopFailureAnswer,
-    TicketLoss, TicketRule, WhereRule,
-};
-use model::{NodeName, ServiceName, TicketName};
+use model::rules::{Company, Copies, CopiesStart, CopyCount, FoundTwice, ServiceRules};
+use model::{NodeName, ServiceName};
 use toml::de::DeValue;
 
 use super::roles::read_role;
 use super::section::{Entry, Section, bad_name};
 use super::value::TimeBounds;
-use super::{Context, Placed, pings};
+use super::{Context, Placed, answers, pings, tickets, wheres};
 use crate::{Code, Problem};
 
 /// More copies than this would be on nodes that a cluster cannot have.
@@ -22,7 +19,7 @@ const COPIES_MAX: i64 = 1000;
 /// More of one thing on one machine is better served by one that does more.
 const COPIES_PER_NODE_MAX: i64 = 100;
 /// As with `stickiness`: sums of such points stay exact.
-const POINTS_MAX: i64 = 1_000_000;
+pub(super) const POINTS_MAX: i64 = 1_000_000;
 /// Bytes of the largest machines, counted one by one, fit.
 pub(super) const GOODS_MAX: i64 = 1 << 60;
 
@@ -57,7 +54,7 @@ pub(super) fn read(
         rules.live = entry.truth(context) == Some(true);
     }
     if let Some(entry) = section.get("where") {
-        rules.where_rules = read_where(context, &entry, name);
+        rules.where_rules = wheres::read(context, &entry, name);
     }
     if let Some(entry) = section.get("uses") {
         context
@@ -68,7 +65,11 @@ pub(super) fn read(
     if let Some(entry) = section.get("exclusive") {
         rules.exclusive = entry.truth(context) == Some(true);
     }
-    rules.ticket = read_ticket(context, section, name);
+    rules.tickets = tickets::read(context, section, name);
+    if let Some(entry) = section.get("found_twice") {
+        let word = entry.word(context, &FoundTwice::WORDS);
+        rules.found_twice = word.unwrap_or_default();
+    }
     if let Some(entry) = section.get("bar_expires") {
         rules.bar_expires = read_bar_expires(context, &entry);
     }
@@ -78,7 +79,8 @@ pub(super) fn read(
     if let Some(entry) = section.get("on_failure") {
         let path = format!("service/{name}/on_failure");
         context.places.put(path, entry.key_at.clone());
-        read_on_failure(context, &entry, rules);
+        let said = answers::read_on_failure(context, &entry);
+        rules.on_failure = said.over(rules.on_failure);
     }
 }
 
@@ -103,20 +105,33 @@ fn read_copies(
         if let Some(number) = entry.number(context, 1..=COPIES_PER_NODE_MAX) {
             per_node = small(number);
         }
-        if !section.has("copies") {
-            let problem = Problem::new(
-                Code::DoesNotBelong,
-                format!("service {name} has `copies_per_node` and no `copies`"),
-            )
-            .at(entry.key_at.clone(), "of how many?")
-            .help("add `copies = 3` or `copies = \"every-node\"`, or remove the line");
-            context.report(problem);
-        }
+        refuse_without_copies(context, section, (name, &entry));
+    }
+    let mut start = CopiesStart::default();
+    if let Some(entry) = section.get("copies_start") {
+        start = entry.word(context, &CopiesStart::WORDS).unwrap_or_default();
+        refuse_without_copies(context, section, (name, &entry));
     }
     Some(Copies {
         count: count?,
         per_node,
+        start,
     })
+}
+
+fn refuse_without_copies(
+    context: &mut Context<'_>,
+    section: &Section<'_>,
+    (name, entry): (&ServiceName, &Entry<'_>),
+) {
+    if section.has("copies") {
+        return;
+    }
+    let message = format!("service {name} has `{}` and no `copies`", entry.key);
+    let problem = Problem::new(Code::DoesNotBelong, message)
+        .at(entry.key_at.clone(), "of how many?")
+        .help("add `copies = 3` or `copies = \"every-node\"`, or remove the line");
+    context.report(problem);
 }
 
 fn small(number: i64) -> u32 {
@@ -173,7 +188,7 @@ fn read_company(
     company
 }
 
-fn is_named_twice<'a>(
+pub(super) fn is_named_twice<'a>(
     context: &mut Context<'_>,
     list: &Entry<'_>,
     service: &Placed<ServiceName>,
@@ -238,95 +253,6 @@ pub(super) fn plain(text: &str) -> Result<ServiceName, model::id::NameError> {
     }
 }
 
-/// `[[service.X.where]]`: one rule each.
-fn read_where(context: &mut Context<'_>, entry: &Entry<'_>, name: &ServiceName) -> Vec<WhereRule> {
-    if let DeValue::Table(_) = entry.value.get_ref() {
-        let problem = entry
-            .wrong_type(context, "a list of tables")
-            .help(format!("write two brackets: `[[service.{name}.where]]`"));
-        context.report(problem);
-        return Vec::new();
-    }
-    let items = entry.items(context).unwrap_or_default();
-    let rules = items.iter().filter_map(|item| {
-        let table = item.table(context, format!("[[service.{name}.where]]"))?;
-        read_where_rule(context, table)
-    });
-    rules.collect()
-}
-
-/// The tests of an attribute, as the file calls them.
-const TESTS: &str = "`is`, `is_not`, `one_of`, `at_least`, `at_most` or `exists`";
-
-fn read_where_rule(context: &mut Context<'_>, mut table: Section<'_>) -> Option<WhereRule> {
-    let at = table.at();
-    let attribute = table
-        .require(context, "attribute", "attribute = \"rack\"")
-        .then(|| table.get("attribute")?.some_text(context))
-        .flatten();
-    let mut tests: Vec<(&'static str, Option<AttributeTest>)> = Vec::new();
-    let mut test = |key: &'static str,
-                    read: &mut dyn FnMut(&Entry<'_>) -> Option<AttributeTest>| {
-        if let Some(entry) = table.get(key) {
-            tests.push((key, read(&entry)));
-        }
-    };
-    let number = |context: &mut Context<'_>, entry: &Entry<'_>| {
-        entry.number(context, -GOODS_MAX..=GOODS_MAX)
-    };
-    test("is", &mut |e| {
-        e.text(context).map(|t| AttributeTest::Is(t.value))
-    });
-    test("is_not", &mut |e| {
-        e.text(context).map(|t| AttributeTest::IsNot(t.value))
-    });
-    test("one_of", &mut |e| {
-        let texts = e.items(context)?;
-        let texts = texts.iter().filter_map(|item| item.text(context));
-        Some(AttributeTest::OneOf(texts.map(|t| t.value).collect()))
-    });
-    test("at_least", &mut |e| {
-        number(context, e).map(AttributeTest::AtLeast)
-    });
-    test("at_most", &mut |e| {
-        number(context, e).map(AttributeTest::AtMost)
-    });
-    test("exists", &mut |e| {
-        e.truth(context).map(AttributeTest::Exists)
-    });
-    let points = table
-        .get("points")
-        .and_then(|entry| entry.number(context, -POINTS_MAX..=POINTS_MAX))
-        .map(|points| i32::try_from(points).expect("the bounds are within i32"));
-    table.finish(context, &[]);
-    let problem = match tests.as_slice() {
-        [_] => None,
-        [] => Some(
-            Problem::new(Code::MissingKey, "a rule of `where` tests nothing")
-                .at(at, format!("{TESTS} is missing"))
-                .help("add what the attribute must be, like `is = \"a\"`"),
-        ),
-        [(first, _), (second, _), ..] => Some(
-            Problem::new(
-                Code::DoesNotBelong,
-                format!("a rule of `where` has `{first}` and `{second}`"),
-            )
-            .at(at, "one test for each rule")
-            .help("write two rules; both must hold"),
-        ),
-    };
-    if let Some(problem) = problem {
-        context.report(problem);
-        return None;
-    }
-    let (_, test) = tests.pop()?;
-    Some(WhereRule {
-        attribute: attribute?.value,
-        test: test?,
-        points,
-    })
-}
-
 /// A table of whole numbers: `{ cpu = 2, memory_gib = 8 }`.
 pub(super) fn read_goods(context: &mut Context<'_>, entry: &Entry<'_>) -> BTreeMap<String, u64> {
     let Some(section) = entry.table(context, format!("`{}`", entry.key)) else {
@@ -340,37 +266,6 @@ pub(super) fn read_goods(context: &mut Context<'_>, entry: &Entry<'_>) -> BTreeM
         }
     }
     goods
-}
-
-/// `needs_ticket` and `on_ticket_loss`.
-fn read_ticket(
-    context: &mut Context<'_>,
-    section: &mut Section<'_>,
-    name: &ServiceName,
-) -> Option<TicketRule> {
-    let ticket = section
-        .get("needs_ticket")
-        .and_then(|entry| entry.name::<TicketName>(context));
-    let mut on_loss = TicketLoss::Stop;
-    if let Some(entry) = section.get("on_ticket_loss") {
-        let words = [
-            ("stop", TicketLoss::Stop),
-            ("freeze", TicketLoss::Freeze),
-            ("fence", TicketLoss::Fence),
-        ];
-        on_loss = entry.word(context, &words).unwrap_or_default();
-        if !section.has("needs_ticket") {
-            let problem = Problem::new(
-                Code::DoesNotBelong,
-                format!("service {name} has `on_ticket_loss` and no `needs_ticket`"),
-            )
-            .at(entry.key_at.clone(), "of which ticket?")
-            .help("add `needs_ticket = \"NAME\"`, or remove the line");
-            context.report(problem);
-        }
-    }
-    let ticket = ticket?.value;
-    Some(TicketRule { ticket, on_loss })
 }
 
 /// A bar that ends sooner than this ends before anybody has seen it; one that lasts for a
@@ -387,38 +282,4 @@ fn read_bar_expires(context: &mut Context<'_>, entry: &Entry<'_>) -> Option<std:
         return None;
     }
     entry.time(context, BAR_EXPIRES)
-}
-
-/// One word for all failures but those of stops, or a table.
-fn read_on_failure(context: &mut Context<'_>, entry: &Entry<'_>, rules: &mut ServiceRules) {
-    if let DeValue::String(_) = entry.value.get_ref() {
-        if let Some(answer) = entry.word(context, &FailureAnswer::WORDS) {
-            rules.on_failure.start = answer;
-            rules.on_failure.run = answer;
-        }
-        return;
-    }
-    let Some(mut table) = entry.table(context, "`on_failure`".to_string()) else {
-        return;
-    };
-    if let Some(entry) = table.get("start")
-        && let Some(answer) = entry.word(context, &FailureAnswer::WORDS)
-    {
-        rules.on_failure.start = answer;
-    }
-    if let Some(entry) = table.get("run")
-        && let Some(answer) = entry.word(context, &FailureAnswer::WORDS)
-    {
-        rules.on_failure.run = answer;
-    }
-    if let Some(entry) = table.get("stop") {
-        let words = [
-            ("fence", StopFailureAnswer::Fence),
-            ("block", StopFailureAnswer::Block),
-        ];
-        if let Some(answer) = entry.word(context, &words) {
-            rules.on_failure.stop = answer;
-        }
-    }
-    table.finish(context, &[]);
 }

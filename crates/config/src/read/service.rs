@@ -2,20 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use model::roles::RoleMeant;
 use model::spec::{Autostart, Elsewhere, Failback, RestartPolicy, ServiceSpec, Survive};
 use model::{NodeName, ResourceName, ServiceName};
 use toml::de::DeValue;
 
 use super::section::{Entry, Section};
-use super::value::TimeBounds;
-use super::{Context, checks, resource, roles, rules};
+use super::{Context, after, answers, checks, resource, roles, rules};
 use crate::{Code, Problem};
 
 /// Enough to order any number of services; small enough that sums of scores stay exact.
 const PRIORITY_MAX: i64 = 1_000_000;
-/// A program that was restarted this often in a window will not be mended by one more.
-const RESTARTS_MAX: i64 = 100;
 
 /// Keys that later versions read.
 const LATER: &[&str] = &["schedule", "owner"];
@@ -51,7 +47,7 @@ pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>, name: Se
     if let Some(entry) = section.get("restart")
         && let Some(table) = entry.table(context, format!("`restart` of [service.{name}]"))
     {
-        read_restart(context, table, &mut service.restart);
+        service.restart = answers::read_restart(context, table).over(service.restart);
     }
     if let Some(entry) = section.get("survive") {
         let words = Survive::ALL.map(|rule| (rule.word(), rule));
@@ -62,6 +58,7 @@ pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>, name: Se
         Some(entry) => service.resources = read_resources(context, &entry, &name),
         None => report_no_resources(context, &name, at),
     }
+    answers::take(context, &name, &mut service);
     let names: Vec<_> = service.resources.iter().map(|r| r.name.clone()).collect();
     service.rules.checks = checks::read_of_service(context, &mut section, &name, Some(&names));
     if let Some(entry) = section.get("check_owner") {
@@ -127,65 +124,6 @@ fn is_empty_list(entry: &Entry<'_>) -> bool {
 }
 
 /// Services that run before this one: alone, or in a table with `only_if_both`.
-fn read_after(
-    context: &mut Context<'_>,
-    entry: &Entry<'_>,
-    name: &ServiceName,
-    service: &mut ServiceSpec,
-) {
-    for item in entry.items(context).unwrap_or_default() {
-        let mut only_if_both = false;
-        let mut role = RoleMeant::Any;
-        let after = match item.value.get_ref() {
-            DeValue::Table(_) => {
-                let title = format!("`after` of [service.{name}]");
-                let Some(mut table) = item.table(context, title) else {
-                    continue;
-                };
-                let after = table
-                    .require(context, "service", "service = \"db\"")
-                    .then(|| rules::read_service(context, &table.get("service")?))
-                    .flatten();
-                if let Some(entry) = table.get("only_if_both") {
-                    only_if_both = entry.truth(context) == Some(true);
-                }
-                role = roles::read_role(context, &mut table);
-                table.finish(context, &[]);
-                after
-            }
-            _ => rules::read_service(context, &item),
-        };
-        let Some(after) = after else { continue };
-        let lists = [
-            ("after", &service.after),
-            ("after_if_both", &service.rules.after_if_both),
-        ];
-        let first = lists.into_iter().find_map(|(key, list)| {
-            let first = list.iter().position(|other| *other == after.value)?;
-            Some(context.places.of(&format!("service/{name}/{key}/{first}")))
-        });
-        if let Some(first) = first {
-            let message = format!("`after` names {} twice", after.value);
-            let problem = Problem::new(Code::Repeated, message)
-                .at(after.at, "again")
-                .at(first, "first here")
-                .help("remove the second");
-            context.report(problem);
-            continue;
-        }
-        let (key, list) = match only_if_both {
-            false => ("after", &mut service.after),
-            true => ("after_if_both", &mut service.rules.after_if_both),
-        };
-        let path = format!("service/{name}/{key}/{}", list.len());
-        context.places.put(path, after.at);
-        list.push(after.value.clone());
-        if role == RoleMeant::Promoted && !only_if_both {
-            service.rules.after_promoted.insert(after.value);
-        }
-    }
-}
-
 fn read_order(
     context: &mut Context<'_>,
     section: &mut Section<'_>,
@@ -193,7 +131,7 @@ fn read_order(
     service: &mut ServiceSpec,
 ) {
     if let Some(entry) = section.get("after") {
-        read_after(context, &entry, name, service);
+        after::read(context, &entry, name, service);
     }
     if let Some(entry) = section.get("autostart")
         && entry.truth(context) == Some(false)
@@ -205,26 +143,6 @@ fn read_order(
     {
         service.priority = i32::try_from(priority).expect("the bounds are within i32");
     }
-}
-
-pub(super) fn read_restart(
-    context: &mut Context<'_>,
-    mut section: Section<'_>,
-    policy: &mut RestartPolicy,
-) {
-    if let Some(entry) = section.get("times")
-        && let Some(times) = entry.number(context, 0..=RESTARTS_MAX)
-    {
-        policy.times = u32::try_from(times).expect("the bounds are within u32");
-    }
-    if let Some(entry) = section.get("within") {
-        let bounds = TimeBounds {
-            max: TimeBounds::POSITIVE.max * 30,
-            ..TimeBounds::POSITIVE
-        };
-        policy.within = entry.time(context, bounds).unwrap_or(policy.within);
-    }
-    section.finish(context, &[]);
 }
 
 fn read_resources(

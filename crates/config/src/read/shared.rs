@@ -6,6 +6,7 @@ use std::ops::Range;
 use model::spec::{Limits, ResourceKind, ResourceSpec};
 use model::{ResourceName, ServiceName};
 
+use super::answers::Said;
 use super::resource::{KINDS, LATER, read_body, read_limits};
 use super::section::{Entry, Section};
 use super::{Context, Placed};
@@ -19,6 +20,7 @@ pub(crate) struct Definition {
     /// What it is; nothing when that could not be read, which was reported at its place.
     pub(crate) kind: Option<ResourceKind>,
     limits: Limits,
+    pub(super) said: Said,
     /// How many resources refer to it, those with problems of their own included.
     pub(crate) uses: usize,
 }
@@ -28,7 +30,9 @@ pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>, name: Re
     let path = format!("resource/{name}");
     context.places.put(path.clone(), section.at());
     context.places.put(format!("{path}/header"), section.at());
+    let title = format!("[resource.{name}]");
     let limits = read_limits(context, &mut section, Limits::default());
+    let said = Said::read(context, &mut section, &title);
     let elsewhere = [
         (
             "name",
@@ -50,11 +54,11 @@ pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>, name: Re
             context.report(problem);
         }
     }
-    let title = format!("[resource.{name}]");
     let kind = read_body(context, section, (&title, &path));
     let definition = Definition {
         kind,
         limits,
+        said,
         uses: 0,
     };
     context.definitions.insert(name, definition);
@@ -160,7 +164,7 @@ fn refuse_other_keys(
         )
         .at(entry.key_at.clone(), "is as the definition says")
         .at(used.value.span(), "of this definition")
-        .help("write it into the definition, or a resource without `use`; `name`, `every` and the limits may differ");
+        .help("write it into the definition, or a resource without `use`; `name`, `every`, the limits, `on_failure` and `restart` may differ");
         context.report(problem);
     }
     keys.is_empty().then_some(())

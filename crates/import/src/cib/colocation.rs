@@ -42,9 +42,17 @@ fn one<'a>(draft: &mut Draft<'a>, element: Xml<'a>) {
     if shared.score == Score::ZERO {
         return;
     }
-    if element.attribute("rsc").is_some() {
-        let dependent = sets::from_attribute(draft, element, ["rsc", "rsc-role", ""]);
-        let primary = sets::from_attribute(draft, element, ["with-rsc", "with-rsc-role", ""]);
+    // The second pair of names is that of Heartbeat's time.
+    let ends = [
+        (["rsc", "rsc-role", ""], ["with-rsc", "with-rsc-role", ""]),
+        (["from", "from_role", ""], ["to", "to_role", ""]),
+    ];
+    let named = ends
+        .into_iter()
+        .find(|([of, ..], _)| element.has_attribute(*of));
+    if let Some((dependent, primary)) = named {
+        let dependent = sets::from_attribute(draft, element, dependent);
+        let primary = sets::from_attribute(draft, element, primary);
         if let (Some(dependent), Some(primary)) = (dependent, primary) {
             if 1 < dependent.members.len() && 1 < primary.members.len() {
                 let text = "of two tags or templates nobody can say who follows whom";

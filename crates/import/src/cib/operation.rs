@@ -3,7 +3,7 @@
 use planner::arrange::OnFail;
 use planner::rule::Facts as RuleFacts;
 
-use super::attributes;
+use super::attributes::{self, Values};
 use super::draft::{Draft, Facts};
 use super::options::Options;
 use super::source::Xml;
@@ -18,7 +18,14 @@ pub(super) struct Operation {
     pub role: Option<&'static str>,
     pub on_fail: Option<String>,
     pub enabled: bool,
+    /// How long it may take.
+    pub timeout_ms: Option<u64>,
+    /// How deep it looks: the level that it gives the agent.
+    pub level: u32,
 }
+
+/// Parameter of an operation by which an agent is asked to look deeper than usual.
+const LEVEL: &str = "OCF_CHECK_LEVEL";
 
 /// What stands in `<operations>`, and in that of the template.
 pub(super) fn read<'a>(
@@ -57,10 +64,7 @@ fn one<'a>(draft: &Draft<'a>, op: Xml<'a>, kind: (&str, &str, &str)) -> Operatio
     let mut meta = attributes::read(&draft.source, op, "meta_attributes", &facts);
     let more = attributes::read(&draft.source, op, "instance_attributes", &facts);
     attributes::merge(&mut meta, more);
-    if let Some(defaults) = draft.source.section("op_defaults") {
-        let defaults = attributes::read(&draft.source, defaults, "meta_attributes", &facts);
-        attributes::merge(&mut meta, defaults);
-    }
+    attributes::merge(&mut meta, defaults(draft, &facts));
     let get = |names: [&str; 2]| {
         let own = names.iter().find_map(|name| op.attribute(*name));
         own.or_else(|| {
@@ -78,7 +82,36 @@ fn one<'a>(draft: &Draft<'a>, op: Xml<'a>, kind: (&str, &str, &str)) -> Operatio
         enabled: get(["enabled", "enabled"])
             .and_then(|word| values::truth(&word))
             .unwrap_or(true),
+        timeout_ms: get(["timeout", "timeout"]).and_then(|span| values::milliseconds(&span)),
+        level: meta
+            .get(LEVEL)
+            .and_then(|level| level.trim().parse().ok())
+            .unwrap_or_default(),
     }
+}
+
+/// What `op_defaults` say for such an operation.
+fn defaults(draft: &Draft<'_>, facts: &RuleFacts<'_>) -> Values {
+    let section = draft.source.section("op_defaults");
+    section.map_or_else(Values::new, |section| {
+        attributes::read(&draft.source, section, "meta_attributes", facts)
+    })
+}
+
+/// How long an operation may take that does not stand at its resource.
+pub(super) fn default_timeout(
+    draft: &Draft<'_>,
+    kind: (&str, &str, &str),
+    verb: &str,
+) -> Option<u64> {
+    let facts = RuleFacts {
+        now: draft.now,
+        resource: Some(kind),
+        operation: Some((verb, 0)),
+        ..RuleFacts::default()
+    };
+    let timeout = defaults(draft, &facts).remove("timeout")?;
+    values::milliseconds(&timeout)
 }
 
 /// What is done when this operation fails.

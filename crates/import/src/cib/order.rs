@@ -41,14 +41,30 @@ fn strictness(element: Xml<'_>, above: Option<Strictness>) -> Strictness {
     }
 }
 
+/// The attributes that name both ends, with their actions. In Heartbeat's time the one that
+/// follows was named first, unless `type` said otherwise.
+fn ends(element: Xml<'_>) -> Option<([&'static str; 3], [&'static str; 3])> {
+    if element.has_attribute("first") {
+        return Some((["first", "", "first-action"], ["then", "", "then-action"]));
+    }
+    let (from, to) = (["from", "", "action"], ["to", "", "to_action"]);
+    element.has_attribute("from").then(|| {
+        let is_before = element.attribute("type") == Some("before");
+        if is_before { (from, to) } else { (to, from) }
+    })
+}
+
 fn one<'a>(draft: &mut Draft<'a>, element: Xml<'a>) {
     let whole = strictness(element, None);
-    if element.attribute("first").is_some() {
-        let first = sets::from_attribute(draft, element, ["first", "", "first-action"]);
-        let then = sets::from_attribute(draft, element, ["then", "", "then-action"]);
+    if let Some((first, then)) = ends(element) {
+        let first = sets::from_attribute(draft, element, first);
+        let then = sets::from_attribute(draft, element, then);
         let (Some(mut first), Some(mut then)) = (first, then) else {
             return;
         };
+        if element.has_attribute("from") {
+            first.action = first.action.or(then.action);
+        }
         then.action = then.action.or(first.action);
         first.action = first.action.or(Some("start"));
         let needs_all = element.attribute("require-all").and_then(values::truth);

@@ -41,7 +41,8 @@ fn one<'a>(draft: &mut Draft<'a>, element: Xml<'a>, parent: &Parent) -> Option<R
     match element.tag_name().name() {
         "primitive" => Some(single(draft, element, parent)),
         "group" => Some(group(draft, element, parent)),
-        "clone" | "master" => clone(draft, element),
+        "clone" => clone(draft, element),
+        tag if words::is_promotable_element(tag) => clone(draft, element),
         "template" => {
             let name = id(element).to_string();
             draft.bundles_of_names.entry(name).or_default();
@@ -217,7 +218,10 @@ fn clone<'a>(draft: &mut Draft<'a>, element: Xml<'a>) -> Option<ResourceIx> {
         return None;
     };
     let own = meta::own(draft, element, None);
-    let rules = clone_rules(&own, element.tag_name().name() == "master");
+    let rules = clone_rules(
+        &own,
+        words::is_promotable_element(element.tag_name().name()),
+    );
     let (is_promotable, is_unique) = (rules.promotable.is_some(), rules.unique);
     // The child follows; its place is known only then.
     let kind = Kind::Clone {

@@ -56,3 +56,16 @@ pub(super) fn role(name: &str) -> Option<&'static str> {
 pub(super) fn is_fence_word(word: &str) -> bool {
     ["fence", "suicide"].contains(&word)
 }
+
+/// Elements of a promotable clone before clones had an option for it.
+const PROMOTABLE: [&str; 2] = ["master", "master_slave"];
+
+/// Whether the element is a clone whose instances have roles without saying so.
+pub(super) fn is_promotable_element(tag: &str) -> bool {
+    PROMOTABLE.contains(&tag)
+}
+
+/// Whether a node of this type runs the cluster itself. Members were once `normal`.
+pub(super) fn is_member(kind: Option<&str>) -> bool {
+    kind.is_none_or(|kind| ["member", "normal"].contains(&kind))
+}

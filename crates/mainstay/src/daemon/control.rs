@@ -70,6 +70,8 @@ pub enum Input {
     Disk(model::WitnessId, super::disk::News),
     /// A disk was looked at, whether it can be a witness.
     Claimed(Box<super::disk::Claimed>),
+    /// How busy the processors are, in percent.
+    Load(u32),
     /// Flag files have come or gone.
     Flags(node::Flags),
     /// The time of a poison pill is over.
@@ -180,6 +182,8 @@ pub struct Control {
     pub pings: super::pings::Pings,
     /// The cards of this machine, and what should answer on their networks.
     pub cards: super::cards::KnownCards,
+    /// How busy the processors are, where that counts.
+    pub measuring: super::load::Measuring,
     /// Shared storage that votes.
     pub disks: super::disk::Disks,
     pub next_request: u64,
@@ -214,6 +218,7 @@ impl Control {
         self.follow_flags();
         self.follow_cards();
         self.follow_targets();
+        self.follow_load();
         loop {
             let deadline = self.sleep_until();
             // A sleeper that wakes late must notice that its lease is over before it reads
@@ -388,6 +393,7 @@ impl Control {
             Input::Watchdog(news) => self.take_dog_news(news),
             Input::Cards(news) => self.take_cards(news, now),
             Input::Asked(asked) => self.take_asked(&asked, now),
+            Input::Load(percent) => self.take_load(percent, now),
             Input::Wall(step) => self.take_jump(step, now),
             Input::Witness(notice) => self.take_witness(&notice),
             Input::Echoed(echo) => self.take_echo(&echo, now),
@@ -568,6 +574,7 @@ impl Control {
                 Output::Send { to, message } => self.transport.send(to, write(message)),
                 Output::Persist(persist) => self.driver.persist(persist),
                 Output::Operate(operation) => self.agents.execute(*operation),
+                Output::Forget(address) => self.agents.forget(&address),
                 Output::Tell(telling) => self.tell_peer(*telling),
                 Output::Check(question) => self.ask_check(*question),
                 Output::RunForCheck(run) => self.run_for_check(run),
@@ -594,7 +601,6 @@ impl Control {
                 Output::Reply { id, result } => self.answer(id, result),
                 Output::Changed { applied } => {
                     self.applied.send_replace(applied);
-                    self.answer_locks();
                     self.take_changes();
                     self.tidy();
                     self.follow_witnesses();
@@ -602,6 +608,7 @@ impl Control {
                     self.follow_flags();
                     self.follow_cards();
                     self.follow_targets();
+                    self.follow_load();
                 }
                 Output::Carry { network, card } => self.carry(&network, card.as_ref()),
                 Output::Leader(leader) => {

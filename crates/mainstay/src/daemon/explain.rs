@@ -1,13 +1,15 @@
 //! Why a service is where it is, now or at an earlier moment.
 
+use std::collections::BTreeMap;
+
 use api::{
-    ApiError, ErrorCode, Explanation, HistoryEntryView, NodeVerdict, NotOn, ServiceState, Status,
-    StatusExtra, Timestamp,
+    ApiError, ErrorCode, Explanation, HistoryEntryView, NodeVerdict, NotOn, RoleVerdict,
+    ServiceState, Status, StatusExtra, Timestamp,
 };
 use model::{Moment, NodeName, PlanId, Reason, Seen, ServiceName, Spec, WallTime};
 use node::Node;
 use node::past::{NoPast, Past, evidence, past};
-use planner::Verdict;
+use planner::{Weighed, WeighedRole};
 use server::ExplainQuestion;
 
 use super::what_if::outage_view;
@@ -63,26 +65,22 @@ fn explanation(
         wall: at.at,
     };
     let mut extra = StatusExtra::new(node.config().name.clone());
-    extra.waits = planner::plan(&input)
-        .waits
-        .into_iter()
-        .filter_map(|wait| match wait.subject {
-            planner::Subject::Service(service) => Some((service, wait.because)),
-            planner::Subject::Node(_) => None,
-        })
-        .collect();
+    extra.waits = waits(&input);
     let wait = extra.waits.get(service).map(Reason::to_string);
     let status = Status::from_seen(spec, seen, extra);
     let mut shown = status.services.into_iter();
     let shown = shown.find(|shown| shown.name == service.as_str());
     let shown = shown.ok_or_else(|| unknown(service))?;
-    let verdicts = planner::placement(&input, service);
+    let weighed = planner::weigh(&input, service);
+    let roles = planner::weigh_roles(&input, service);
     Ok(Explanation {
         service: service.to_string(),
         state: shown.state,
         node: shown.node,
+        role: shown.role,
         because: shown.reason,
-        nodes: verdicts.iter().map(verdict_view).collect(),
+        nodes: weighed.into_iter().map(verdict_view).collect(),
+        roles: roles.into_iter().map(role_view).collect(),
         waits: wait.into_iter().collect(),
         since: Some(shown.since),
         happened: Vec::new(),
@@ -92,20 +90,32 @@ fn explanation(
     })
 }
 
-fn verdict_view((node, verdict): &(NodeName, Verdict)) -> NodeVerdict {
-    let score = match verdict {
-        Verdict::Ready {
-            preference,
-            stickiness,
-            ..
-        } => Some(preference + stickiness),
-        Verdict::Not(_) => None,
-    };
+/// What services wait for.
+pub fn waits(input: &planner::Input<'_>) -> BTreeMap<ServiceName, Reason> {
+    let waits = planner::plan(input).waits.into_iter();
+    let of_services = waits.filter_map(|wait| match wait.subject {
+        planner::Subject::Service(service) => Some((service, wait.because)),
+        planner::Subject::Node(_) => None,
+    });
+    of_services.collect()
+}
+
+fn verdict_view(weighed: Weighed) -> NodeVerdict {
     NodeVerdict {
-        node: node.to_string(),
-        allowed: score.is_some(),
-        score,
-        because: vec![verdict.to_string()],
+        node: weighed.node.to_string(),
+        allowed: weighed.points.is_some(),
+        score: weighed.points,
+        because: weighed.because,
+    }
+}
+
+fn role_view(weighed: WeighedRole) -> RoleVerdict {
+    RoleVerdict {
+        copy: weighed.copy.to_string(),
+        node: weighed.node.map(|node| node.to_string()),
+        role: weighed.role.map(|role| role.word().to_string()),
+        score: weighed.points,
+        because: weighed.because,
     }
 }
 
@@ -125,6 +135,8 @@ fn explain_past(node: &Node, service: &ServiceName, at: WallTime) -> Result<Expl
     let moment = Moment { at, clock };
     let mut explanation = explanation(node, (service, &then.seen), (&spec, version, moment))?;
     explanation.at = Some(Timestamp(at));
+    // What agents said of their copies then is not kept.
+    explanation.roles.clear();
     for verdict in &mut explanation.nodes {
         if then
             .unknown_nodes
@@ -187,6 +199,19 @@ fn spec_of(node: &Node, then: &Past) -> Result<(Spec, Vec<String>), ApiError> {
     }
 }
 
+/// Of a promoted copy: why none is promoted on that other node, where a copy is.
+fn why_not_promoted(explanation: &Explanation, not_on: &NodeName) -> Option<String> {
+    explanation
+        .role
+        .as_ref()
+        .filter(|role| *role == "promoted")?;
+    let there = |verdict: &&RoleVerdict| verdict.node.as_deref() == Some(not_on.as_str());
+    let copy = explanation.roles.iter().find(there)?;
+    let role = copy.role.as_deref().unwrap_or_default();
+    let because = copy.because.join("; ");
+    Some(format!("{} is there, {role}: {because}", copy.copy))
+}
+
 fn why_not(
     node: &Node,
     explanation: &Explanation,
@@ -206,12 +231,10 @@ fn why_not(
         return Ok(answer);
     }
     answer.because.clone_from(&verdict.because);
-    match (explanation.state, here) {
-        (ServiceState::Running, Some(here)) if verdict.allowed => {
-            answer.because.push(stays_put(explanation, verdict, here));
-        }
-        (ServiceState::Running, _) => {}
-        (state, _) => {
+    answer.because.extend(why_not_promoted(explanation, not_on));
+    match explanation.state {
+        ServiceState::Running => {}
+        state => {
             let because = &explanation.because;
             answer
                 .because
@@ -226,18 +249,4 @@ fn why_not(
         answer.outage = ways.outage.as_ref().map(outage_view);
     }
     Ok(answer)
-}
-
-fn stays_put(explanation: &Explanation, verdict: &NodeVerdict, here: &str) -> String {
-    let score = explanation.nodes.iter().find(|v| v.node == here);
-    let score = score.and_then(|verdict| verdict.score);
-    let there = verdict.score.unwrap_or_default();
-    match score {
-        Some(score) if score < there => format!(
-            "it has more points than {here} ({there} against {score}), but a service stays where it \
-             is unless `failback` says otherwise"
-        ),
-        Some(score) => format!("{here} has no fewer points ({score} against {there})"),
-        None => format!("it is on {here}, and stays there while it can"),
-    }
 }

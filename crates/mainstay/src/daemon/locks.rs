@@ -1,5 +1,4 @@
-//! Locks at the socket: requests become commands, and an answer waits until this node has
-//! applied what it tells of.
+//! Locks at the socket: requests become commands, and what became of them is read from the state.
 
 use std::time::Duration;
 
@@ -11,14 +10,6 @@ use server::Reply;
 
 use super::control::Control;
 use super::pending::Pending;
-
-/// An answer that is decided, but not applied here yet.
-pub struct Decided {
-    index: u64,
-    lock: LockName,
-    session: Option<SessionName>,
-    reply: Reply<LockReply>,
-}
 
 impl Control {
     /// All locks, or one.
@@ -123,47 +114,29 @@ impl Control {
         Ok((command, named, session))
     }
 
-    /// The log has decided; what the session has is told once it is applied here too.
-    pub fn lock_decided(
-        &mut self,
+    /// What a session has of a lock, as the entry of this index has left it.
+    pub fn lock_reply(
+        &self,
         index: u64,
-        (lock, session): (LockName, Option<SessionName>),
-        reply: Reply<LockReply>,
-    ) {
-        self.pending.locks.push(Decided {
-            index,
-            lock,
-            session,
-            reply,
-        });
-        self.answer_locks();
-    }
-
-    /// Something was applied.
-    pub fn answer_locks(&mut self) {
-        let applied = self.node.applied();
-        let all = std::mem::take(&mut self.pending.locks);
-        let (ready, later): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| it.index <= applied);
-        self.pending.locks = later;
-        for decided in ready {
-            let seen = self.node.state().locks().held().get(&decided.lock);
-            let answer = reply_of(&decided, seen);
-            drop(decided.reply.send(Ok(answer)));
-        }
+        (lock, session): (&LockName, Option<&SessionName>),
+    ) -> LockReply {
+        let seen = self.node.state().locks().held().get(lock);
+        reply_of(index, (lock, session), seen)
     }
 }
 
-fn reply_of(decided: &Decided, seen: Option<&LockSeen>) -> LockReply {
+fn reply_of(
+    index: u64,
+    (lock, session): (&LockName, Option<&SessionName>),
+    seen: Option<&LockSeen>,
+) -> LockReply {
     let mut reply = LockReply {
-        lock: decided.lock.to_string(),
-        session: decided
-            .session
-            .as_ref()
-            .map_or_else(String::new, ToString::to_string),
-        index: decided.index,
+        lock: lock.to_string(),
+        session: session.map_or_else(String::new, ToString::to_string),
+        index,
         ..LockReply::default()
     };
-    let (Some(seen), Some(session)) = (seen, &decided.session) else {
+    let (Some(seen), Some(session)) = (seen, session) else {
         return reply;
     };
     if let Some(own) = seen.place_of(session) {

@@ -14,6 +14,7 @@ mod environment;
 mod explain;
 mod fences;
 mod joining;
+mod load;
 mod locks;
 mod members;
 mod network;
@@ -263,6 +264,7 @@ async fn serve(places: &Places) -> Result<ExitCode, DaemonError> {
         witnesses: witness::Links::default(),
         pings: pings::Pings::default(),
         cards: cards::KnownCards::default(),
+        measuring: load::Measuring::default(),
         disks: disk::Disks::default(),
         next_request: RequestId::first_of(run).0,
         spec_version: 0,

@@ -353,12 +353,12 @@ impl Control {
     /// What a service that starts without its dependencies does without.
     fn dependencies_note(&self, service: &ServiceName) -> Vec<String> {
         let spec = self.node.state().spec();
-        let after = spec.and_then(|spec| Some(&spec.services.get(&service.service())?.after));
-        let after: Vec<&str> = after
-            .into_iter()
-            .flatten()
-            .map(ServiceName::as_str)
-            .collect();
+        let spec = spec.and_then(|spec| spec.services.get(&service.service()));
+        let after = spec.into_iter().flat_map(|spec| {
+            let one_of = spec.rules.after_one_of.iter().flatten();
+            spec.after.iter().chain(one_of)
+        });
+        let after: Vec<&str> = after.map(ServiceName::as_str).collect();
         match after.as_slice() {
             [] => vec![format!("{service} waits for no other service anyway")],
             names => vec![format!(

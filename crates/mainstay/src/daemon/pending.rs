@@ -80,8 +80,6 @@ pub struct PendingMap {
     pub map: BTreeMap<RequestId, Pending>,
     /// The voters that the heartbeat thread was told last.
     pub voters: BTreeSet<NodeId>,
-    /// Answers about locks that wait until this node has applied what they tell of.
-    pub locks: Vec<super::locks::Decided>,
     /// Questions between nodes.
     pub asks: super::asks::Asks,
     /// The version of the spec and the number of services seen when what services have left
@@ -135,10 +133,10 @@ impl Control {
                 reply,
                 lock,
                 session,
-            } => match result {
-                Ok(index) => self.lock_decided(index, (lock, session), reply),
-                Err(error) => drop(reply.send(Err(to_error(error)))),
-            },
+            } => {
+                let answer = result.map(|index| self.lock_reply(index, (&lock, session.as_ref())));
+                drop(reply.send(answer.map_err(to_error)));
+            }
             Pending::Join { reply, name } => {
                 let answer = result
                     .map_err(to_refusal)

@@ -53,6 +53,7 @@ pub fn plan(preview: &Preview) -> PlanView {
         id: Some(preview.plan.0),
         steps: preview.steps.iter().map(step).collect(),
         stays: preview.stays.iter().map(stay).collect(),
+        left: preview.left.iter().map(stay).collect(),
         waits: preview
             .waits
             .iter()

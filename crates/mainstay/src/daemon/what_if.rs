@@ -16,6 +16,7 @@ use server::{Mode, Reply};
 use state::State;
 
 use super::control::{Control, Input};
+use super::explain::waits;
 
 /// Pairs that one answer lists: some megabytes. Whoever wants others asks with `fail`.
 const DOUBLES_MAX: usize = 10_000;
@@ -168,7 +169,7 @@ fn what_if(ground: &Ground, request: &WhatIfRequest) -> Result<WhatIfReply, ApiE
         [] => everything(&mut what_if, &all, request),
         asked => together(&mut what_if, (asked, &all), request),
     };
-    answer.not_running = not_running(&ground.state);
+    answer.not_running = not_running(ground);
     answer.rules = rules(&mut what_if, &ground.state);
     Ok(answer)
 }
@@ -316,15 +317,21 @@ fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn not_running(state: &State) -> Vec<DownView> {
+fn not_running(ground: &Ground) -> Vec<DownView> {
+    let state = &ground.state;
     let Some(spec) = state.spec() else {
         return Vec::new();
     };
-    let status = api::Status::from_seen(
+    let mut extra = api::StatusExtra::new("what-if".parse().expect("a plain word"));
+    extra.waits = waits(&planner::Input {
         spec,
-        state.seen(),
-        api::StatusExtra::new("what-if".parse().expect("a plain word")),
-    );
+        spec_version: state.spec_version(),
+        seen: state.seen(),
+        id: model::PlanId(ground.applied),
+        now: ground.at.clock,
+        wall: ground.at.at,
+    });
+    let status = api::Status::from_seen(spec, state.seen(), extra);
     status
         .services
         .into_iter()
@@ -338,22 +345,25 @@ fn not_running(state: &State) -> Vec<DownView> {
 
 fn rules(what_if: &mut WhatIf<'_>, state: &State) -> Vec<RuleView> {
     let broken = what_if.broken_rules();
+    let up = what_if.up();
     let services = state.spec().map(|spec| &spec.services);
     services
         .into_iter()
         .flatten()
         .filter_map(|(name, service)| Some((name, service.survive?)))
-        .map(|(name, rule)| {
+        .filter_map(|(name, rule)| {
             let mut broken = broken.iter();
             let found = broken.find(|broken| (&broken.service, broken.rule) == (name, rule));
             match found {
-                Some(broken) => rule_view(broken, false),
-                None => RuleView {
+                Some(broken) => Some(rule_view(broken, false)),
+                // Of what is stopped on purpose it cannot be said.
+                None if !up.contains(name) => None,
+                None => Some(RuleView {
                     service: name.to_string(),
                     rule: rule.word().to_string(),
                     holds: true,
                     ..RuleView::default()
-                },
+                }),
             }
         })
         .collect()

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::answers::Remainder;
 use model::command::Report;
 use model::operation::{CopiesTold, OperationReport, Outcome, Verb};
 use model::plant::{self, Plant};
@@ -55,6 +56,10 @@ pub(super) struct Local {
     pub undemoted: Option<Undemoted>,
     pub sent: Option<Told>,
     pub stray_told: Option<Instant>,
+    /// When the log was told last that it is left running and not watched any more.
+    pub let_go_at: Option<Instant>,
+    /// What was written down of it here is gone, and nothing is done to it any more.
+    pub is_let_go: bool,
     /// Where it stands in a live migration.
     pub passage: Passage,
     /// The node at the other end of that.
@@ -65,6 +70,8 @@ pub(super) struct Local {
     pub notices: Notices,
     /// The reloads under its claim.
     pub reloads: Reloads,
+    /// It has no claim, and is left as it is: whatever ended by itself is looked for anew.
+    pub is_left: bool,
 }
 
 #[derive(Debug)]
@@ -78,6 +85,8 @@ pub(super) struct LocalResource {
     pub lead: Lead,
     pub state: ResourceState,
     pub failure: Option<ResourceFailure>,
+    /// Of what failed: that the service goes on without it.
+    pub is_ignored: bool,
     pub status_due: Instant,
     /// A question for the state is out; it does not block other operations.
     pub asking: Option<OperationId>,
@@ -102,6 +111,7 @@ impl LocalResource {
             lead: Lead::No,
             state: ResourceState::Stopped,
             failure: None,
+            is_ignored: false,
             status_due: now + spec.limits.every,
             asking: None,
             due: Due::default(),
@@ -113,8 +123,29 @@ impl LocalResource {
         self.state == ResourceState::Running && self.asking.is_none() && self.lead != Lead::Perhaps
     }
 
+    /// Of what has no claim and is left as it is: it is not as it was, and may be gone.
+    pub fn is_asked_for_anew(&self) -> bool {
+        self.state == ResourceState::Failed && self.asking.is_none()
+    }
+
+    /// Failed, and the service goes on without it.
+    pub fn is_passed_over(&self) -> bool {
+        self.state == ResourceState::Failed && self.is_ignored
+    }
+
+    /// Failed, and somebody has to decide what follows.
+    pub fn is_missed(&self) -> bool {
+        self.state == ResourceState::Failed && !self.is_ignored
+    }
+
+    /// Up, or not missed.
+    pub fn is_up_or_ignored(&self) -> bool {
+        self.state == ResourceState::Running || self.is_passed_over()
+    }
+
     pub fn fail(&mut self, verb: Option<Verb>, how: String, output: String) {
         self.state = ResourceState::Failed;
+        self.is_ignored = false;
         self.failure = Some(ResourceFailure {
             resource: self.spec.name.clone(),
             verb,
@@ -235,11 +266,14 @@ impl Local {
             undemoted: None,
             sent: None,
             stray_told: None,
+            let_go_at: None,
+            is_let_go: false,
             passage: Passage::Stays,
             peer: None,
             copies: None,
             notices: Notices::default(),
             reloads: Reloads::default(),
+            is_left: false,
         }
     }
 
@@ -254,13 +288,28 @@ impl Local {
 
     /// Whether all of it is up and nothing is about to change that.
     pub fn serves(&self) -> bool {
-        let up = |r: &LocalResource| r.state == ResourceState::Running && !r.is_leftover;
+        let up = |r: &LocalResource| r.is_up_or_ignored() && !r.is_leftover;
         self.stop_from.is_none()
             && self.check_failure.is_none()
             && self.busy.is_none()
             && !self.given_back
-            && !self.resources.is_empty()
+            && self.left() == Remainder::Runs
             && self.resources.iter().all(up)
+    }
+
+    /// What is left of it beside what is passed over.
+    fn left(&self) -> Remainder {
+        Remainder::of(self.resources.iter().map(|r| (r.part, r.state)))
+    }
+
+    /// Which failures the service goes on without, as the spec says now.
+    pub fn take_answers(&mut self, service: Option<&model::spec::ServiceSpec>) {
+        for resource in &mut self.resources {
+            let failure = resource.failure.as_ref();
+            resource.is_ignored = service
+                .zip(failure)
+                .is_some_and(|(service, failure)| service.ignores(failure));
+        }
     }
 
     /// Where a restart for a check begins: at the resource that it watches, else at the first
@@ -449,14 +498,20 @@ impl Local {
         let is_meant = |r: &LocalResource| r.part != RolePart::WhilePromoted || self.lead_wished;
         let failed = self.resources.iter().position(|r| {
             let is_idle = r.state == ResourceState::Stopped && !is_meant(r);
-            r.state != ResourceState::Running && !is_idle
+            !r.is_up_or_ignored() && !is_idle
         });
         self.stop_from = match claim.scope {
             RestartScope::All => Some(0),
             RestartScope::FailedOnward => {
                 let by_check = self.check_failure.take().map(|_| self.restart_from);
                 let places = failed.into_iter().chain(by_check);
-                places.min()
+                // What is passed over is started anew when nothing else is meant.
+                let ignored = || {
+                    self.resources
+                        .iter()
+                        .position(LocalResource::is_passed_over)
+                };
+                places.min().or_else(ignored)
             }
         };
         self.check_failure = None;
@@ -467,15 +522,10 @@ impl Local {
         if self.stop_from.is_some() || self.undemoted.is_some() {
             return None;
         }
-        let is_due = |r: &LocalResource| {
-            r.part != RolePart::WhilePromoted && r.state != ResourceState::Running
-        };
+        let is_due = |r: &LocalResource| r.part != RolePart::WhilePromoted && !r.is_up_or_ignored();
         let place = self.resources.iter().position(is_due)?;
         (self.resources[place].state == ResourceState::Stopped
-            && self
-                .resources
-                .iter()
-                .all(|r| r.state != ResourceState::Failed))
+            && !self.resources.iter().any(LocalResource::is_missed))
         .then_some((place, Verb::Start))
     }
 
@@ -509,7 +559,8 @@ impl Local {
         self.next_up()
     }
 
-    pub fn report(&self, want: Want) -> Report {
+    /// What is to be told; `shown` is the claim as the log shows it.
+    pub fn report(&self, want: Want, shown: &Claim) -> Report {
         let failures = || {
             let failed = |r: &&LocalResource| r.state == ResourceState::Failed;
             let resources = self.resources.iter().filter(failed);
@@ -528,8 +579,10 @@ impl Local {
             };
         }
         let undemoted = self.undemoted.as_ref().map(|it| it.failure.clone());
-        let failure = undemoted.or_else(|| failures().next().cloned());
-        let failure = failure.or_else(|| self.check_failure.clone());
+        let failure = undemoted
+            .or_else(|| self.failure_where(LocalResource::is_missed))
+            .or_else(|| self.check_failure.clone())
+            .or_else(|| self.ignored_failure_to_tell(shown));
         match want {
             Want::Down
                 if self.is_down() && (self.busy.is_none() || plant::is(Plant::StopToldEarly)) =>
@@ -544,19 +597,31 @@ impl Local {
             Want::Up if self.stop_from.is_some() => Report::Progress,
             Want::Up => match failure {
                 Some(failure) => Report::Failed(failure),
-                None if self
-                    .resources
-                    .iter()
-                    .filter(|r| r.part != RolePart::WhilePromoted)
-                    .all(|r| r.state == ResourceState::Running) =>
-                {
-                    match self.told_reload() {
-                        Some(told) => Report::Reloaded(told),
-                        None => Report::Running,
-                    }
-                }
-                None => Report::Progress,
+                None if self.left() == Remainder::Comes => Report::Progress,
+                None => match self.told_reload() {
+                    Some(told) => Report::Reloaded(told),
+                    None => Report::Running,
+                },
             },
+        }
+    }
+
+    fn failure_where(&self, is_meant: fn(&LocalResource) -> bool) -> Option<ResourceFailure> {
+        let mut resources = self.resources.iter();
+        resources.find(|r| is_meant(r))?.failure.clone()
+    }
+
+    /// Of what is passed over: what the log does not show yet, and all of it where nothing
+    /// else is left.
+    fn ignored_failure_to_tell(&self, shown: &Claim) -> Option<ResourceFailure> {
+        let mut ignored = self.resources.iter().filter(|r| r.is_passed_over());
+        let new = ignored.find(|r| !shown.shows_failed(&r.spec.name));
+        if let Some(new) = new {
+            return new.failure.clone();
+        }
+        match self.left() {
+            Remainder::Nothing => self.failure_where(LocalResource::is_passed_over),
+            Remainder::Runs | Remainder::Comes => None,
         }
     }
 }

@@ -235,11 +235,10 @@ impl Local {
 
     /// The next reload, once all that should be up is up.
     pub fn next_reload(&self) -> Option<(usize, Verb)> {
-        let fails = |r: &LocalResource| r.state == ResourceState::Failed;
         if self.stop_from.is_some()
             || self.undemoted.is_some()
             || self.check_failure.is_some()
-            || self.resources.iter().any(fails)
+            || self.resources.iter().any(LocalResource::is_missed)
         {
             return None;
         }
@@ -259,7 +258,8 @@ impl Local {
 
     /// What is to be told of the reload that was ordered last, when it is over.
     pub fn told_reload(&self) -> Option<ReloadTold> {
-        let is_due = |r: &LocalResource| r.due.is_something();
+        // What is passed over has its new settings when it is started again.
+        let is_due = |r: &LocalResource| r.due.is_something() && !r.is_passed_over();
         let is_over = self.busy.is_none() && !self.resources.iter().any(is_due);
         (self.reloads.is_open && is_over).then(|| ReloadTold {
             turn: self.reloads.turn,

@@ -132,12 +132,13 @@ impl Local {
             resources.all(is)
         };
         let takers = |lead: Lead| all_are(RolePart::Taker, &|r| r.lead == lead);
-        let rest = |state: ResourceState| all_are(RolePart::WhilePromoted, &|r| r.state == state);
-        if (takers(Lead::No) || early) && rest(ResourceState::Stopped) {
+        let rest = |is: fn(&LocalResource) -> bool| all_are(RolePart::WhilePromoted, &is);
+        let is_down = |r: &LocalResource| r.state == ResourceState::Stopped;
+        if (takers(Lead::No) || early) && rest(is_down) {
             RoleStanding::Unpromoted
         } else if takers(Lead::Yes)
             && all_are(RolePart::Taker, &|r| r.state == ResourceState::Running)
-            && rest(ResourceState::Running)
+            && rest(LocalResource::is_up_or_ignored)
         {
             RoleStanding::Promoted
         } else {
@@ -176,12 +177,10 @@ impl Local {
             return None;
         }
         let is_due = |r: &LocalResource| match r.part {
-            RolePart::Ordinary => r.state != ResourceState::Running,
+            RolePart::Ordinary | RolePart::WhilePromoted => !r.is_up_or_ignored(),
             RolePart::Taker => r.state != ResourceState::Running || r.lead != Lead::Yes,
-            RolePart::WhilePromoted => r.state != ResourceState::Running,
         };
-        let is_failed = |r: &LocalResource| r.state == ResourceState::Failed;
-        if self.resources.iter().any(is_failed) {
+        if self.resources.iter().any(LocalResource::is_missed) {
             return None;
         }
         let place = self.resources.iter().position(is_due)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::command::Report;
 use model::operation::{CopiesTold, Operation, OperationReport, Outcome, Verb};
-use model::rules::{Copies, CopyCount};
+use model::rules::{Copies, CopiesStart, CopyCount};
 use model::seen::ResourceState;
 use model::spec::{
     Autostart, ClusterSpec, Elsewhere, Failback, Limits, NoQuorumPolicy, NodeSpec, ProcessSpec,
@@ -14,6 +14,10 @@ use model::spec::{
 };
 use model::{BootId, ClaimEpoch, ClusterTime, Command, Instant, PlanId, Reason, Stamped, WallTime};
 use state::State;
+
+mod ignored;
+mod left;
+mod orphans;
 
 use super::{Executor, Output, Permit};
 
@@ -156,7 +160,10 @@ impl Hands {
                     self.states
                         .extend(resources.into_iter().map(|(_, state)| state));
                 }
-                Output::Tell(_) | Output::StrayStopped(_) => {}
+                Output::Tell(_)
+                | Output::StrayStopped(_)
+                | Output::LetGo { .. }
+                | Output::Looked { .. } => {}
             }
         }
         operations
@@ -304,6 +311,7 @@ fn whoever_operates_a_copy_is_told_how_many_there_are_to_be() {
     web.rules.copies = Some(Copies {
         count: CopyCount::EveryNode,
         per_node: 2,
+        start: CopiesStart::Together,
     });
     let (state, index) = granted_of(spec, "web:0");
     let mut hands = Hands::new();
@@ -335,6 +343,7 @@ fn two_copies() -> (State, u64) {
     web.rules.copies = Some(Copies {
         count: CopyCount::Number(2),
         per_node: 1,
+        start: CopiesStart::Together,
     });
     web.resources = vec![resource("program")];
     web.rules.notified = [name("program")].into();
@@ -399,7 +408,10 @@ fn told_and_done(executor: &mut Executor) -> (Vec<super::Telling>, Vec<Operation
         match output {
             Output::Tell(telling) => told.push(*telling),
             Output::Operate(operation) => done.push(*operation),
-            Output::Report { .. } | Output::StrayStopped(_) => {}
+            Output::Report { .. }
+            | Output::StrayStopped(_)
+            | Output::LetGo { .. }
+            | Output::Looked { .. } => {}
         }
     }
     (told, done)

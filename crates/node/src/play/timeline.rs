@@ -87,6 +87,11 @@ impl Timeline {
             Some(Reason::WaitsForService { service }) => {
                 self.tracks.get(service).map(|track| &track.at)
             }
+            // The first of them to run; which, nobody knows ahead.
+            Some(Reason::WaitsForOneOf { services }) => {
+                let tracks = services.iter().filter_map(|one| self.tracks.get(one));
+                tracks.map(|track| &track.at).min_by_key(|at| at.about)
+            }
             Some(_a_pause_or_nothing_with_a_time) => None,
             None => None,
         };

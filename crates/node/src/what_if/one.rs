@@ -78,20 +78,25 @@ fn struck(what_if: &WhatIf<'_>, situation: &Situation) -> BTreeSet<usize> {
     families_of(what_if, struck.map(|(name, _)| name))
 }
 
-/// Whether nothing is under way, and nothing would be done if time passed.
-pub(crate) fn is_settled(cluster: &super::Cluster<'_>) -> bool {
+/// What would be done now, if nothing failed; nothing where no spec is live.
+pub(super) fn next_plan(cluster: &super::Cluster<'_>) -> Option<planner::Plan> {
     let state = cluster.state;
-    let Some(spec) = state.spec() else {
-        return false;
-    };
-    let plan = planner::plan(&planner::Input {
-        spec,
+    Some(planner::plan(&planner::Input {
+        spec: state.spec()?,
         spec_version: state.spec_version(),
         seen: state.seen(),
         id: model::PlanId(cluster.applied),
         now: cluster.at.clock,
         wall: cluster.at.at,
-    });
+    }))
+}
+
+/// Whether nothing is under way, and nothing would be done if time passed.
+pub(crate) fn is_settled(cluster: &super::Cluster<'_>) -> bool {
+    let state = cluster.state;
+    let Some(plan) = next_plan(cluster) else {
+        return false;
+    };
     let runs = |seen: &model::seen::ServiceSeen| {
         let claim = seen.claim.as_ref();
         seen.strays.is_empty()
@@ -282,6 +287,9 @@ fn cut_short(play: &mut Play, situation: &Situation, nowhere: &BTreeSet<ServiceN
         let node = here.filter(|node| !situation.lost.contains(*node)).or(left);
         if let (Some(service), Some(node)) = (spec.services.get_mut(name), node) {
             service.restart.times = 0;
+            for answers in service.rules.answers.values_mut() {
+                answers.restart = None;
+            }
             service.elsewhere = Elsewhere::Never;
             service.prefer = vec![node.clone()];
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::rules::{PlacementPolicy, ServiceRules};
+use model::rules::ServiceRules;
 use model::spec::ServiceSpec;
 use model::{ServiceName, Spec};
 
@@ -23,8 +23,7 @@ impl Families {
                 join(&mut families, name, related);
             }
         }
-        let counts_room = spec
-            .is_some_and(|spec| spec.cluster.rules.placement != PlacementPolicy::FewestServices);
+        let counts_room = spec.is_some_and(Spec::counts_room);
         let mut all = services.into_iter().flatten();
         if counts_room || all.any(|(_, spec)| spec.rules.exclusive) {
             // Each takes room that another one may need.
@@ -72,9 +71,10 @@ fn related(spec: &ServiceSpec) -> impl Iterator<Item = &ServiceName> {
         where_rules: _,
         uses: _,
         exclusive: _,
-        ticket: _,
+        tickets: _,
         bar_expires: _,
         on_failure: _,
+        answers: _,
         checks: _,
         check_owner: _,
         ping: _,
@@ -82,10 +82,15 @@ fn related(spec: &ServiceSpec) -> impl Iterator<Item = &ServiceName> {
         roles: _,
         // Those are in `after` as well.
         after_promoted: _,
+        after_starts: _,
+        after_all_copies: _,
+        after_one_of,
         notified: _,
+        found_twice: _,
     } = rules;
     let company = together_with.iter().chain(apart_from);
     let ordered = after.iter().chain(after_if_both).chain(not_while_starting);
+    let ordered = ordered.chain(after_one_of.iter().flatten());
     ordered.chain(company.map(|company| &company.service))
 }
 

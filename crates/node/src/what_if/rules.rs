@@ -1,9 +1,12 @@
 //! What services must come back after, and the failures after which they would not.
 
-use model::ServiceName;
-use model::spec::Survive;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Failure, Fate, Outcome, RoleFate, WhatIf};
+use model::spec::Survive;
+use model::{Reason, ServiceName};
+use planner::Subject;
+
+use super::{Failure, Fate, Outcome, RoleFate, WhatIf, one};
 
 /// A rule of the spec that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +15,8 @@ pub struct BrokenRule {
     pub service: ServiceName,
     /// Which rule.
     pub rule: Survive,
-    /// The first failure, or two, after which the service would be down.
+    /// The first failure, or two, after which the service would be down; none: it is down
+    /// before anything fails.
     pub by: Vec<Failure>,
     /// Why it would be, in words.
     pub because: String,
@@ -21,7 +25,8 @@ pub struct BrokenRule {
 }
 
 impl WhatIf<'_> {
-    /// The rules of the spec that do not hold for services that run.
+    /// The rules of the spec that do not hold: of services that run, and of those that should and
+    /// cannot. What is stopped on purpose is not judged.
     pub fn broken_rules(&mut self) -> Vec<BrokenRule> {
         let Some(spec) = self.cluster.state.spec() else {
             return Vec::new();
@@ -32,14 +37,50 @@ impl WhatIf<'_> {
         if rules.is_empty() {
             return Vec::new();
         }
-        let running = crate::play::running(self.bare.seen());
-        let running: std::collections::BTreeSet<ServiceName> =
-            running.iter().map(ServiceName::service).collect();
+        let up = self.up();
+        let cannot = self.cannot_run();
         rules
             .into_iter()
-            .filter(|(name, _)| running.contains(name))
-            .filter_map(|(name, rule)| self.broken_rule(name, rule))
+            .filter_map(|(name, rule)| match up.contains(&name) {
+                true => self.broken_rule(name, rule),
+                false => cannot.get(&name).map(|because| BrokenRule {
+                    because: because.clone(),
+                    by: Vec::new(),
+                    service: name,
+                    rule,
+                    times: 0,
+                }),
+            })
             .collect()
+    }
+
+    /// Services that run, or of which a copy runs.
+    #[must_use]
+    pub fn up(&self) -> BTreeSet<ServiceName> {
+        let running = crate::play::running(self.bare.seen());
+        running.iter().map(ServiceName::service).collect()
+    }
+
+    /// Services that are on no node, should be, and wait for something: for what, in words.
+    fn cannot_run(&self) -> BTreeMap<ServiceName, String> {
+        let Some(plan) = one::next_plan(&self.cluster) else {
+            return BTreeMap::new();
+        };
+        let seen = self.cluster.state.seen();
+        let is_nowhere = |name: &ServiceName| {
+            let seen = seen.services.get(name);
+            seen.is_none_or(|seen| seen.claim.is_none())
+        };
+        let waits = plan.waits.into_iter().filter_map(|wait| {
+            let is_purpose = matches!(wait.because, Reason::NeedsTicket { .. });
+            match wait.subject {
+                Subject::Service(name) if is_nowhere(&name) && !is_purpose => {
+                    Some((name.service(), wait.because.to_string()))
+                }
+                Subject::Service(_) | Subject::Node(_) => None,
+            }
+        });
+        waits.collect()
     }
 
     fn broken_rule(&mut self, service: ServiceName, rule: Survive) -> Option<BrokenRule> {

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::networks::{Link, NetworkSeen};
+use model::operation::ResourceAddress;
 use model::roles::RoleMeant;
+use model::rules::FailureAnswer;
 use model::seen::{NodeState, WitnessKind};
 use model::spec::ServiceSpec;
 use model::{DeviceName, NetworkName, NodeName, ServiceName};
@@ -75,7 +77,7 @@ struct Broken<'a> {
     cards: BTreeSet<(&'a NodeName, &'a Card)>,
     witnesses: BTreeSet<&'a model::WitnessName>,
     devices: BTreeSet<DeviceName>,
-    resources: Vec<&'a model::operation::ResourceAddress>,
+    resources: Vec<&'a ResourceAddress>,
 }
 
 impl<'a> Broken<'a> {
@@ -255,7 +257,8 @@ impl<'a> Broken<'a> {
             return failing;
         };
         let seen = cluster.state.seen();
-        for resource in &self.resources {
+        let missed = |resource: &&&ResourceAddress| !self.is_passed_over(spec, resource);
+        for resource in self.resources.iter().filter(missed) {
             let service = seen.services.get(&resource.service);
             let claim = service.and_then(|service| service.claim.as_ref());
             if let Some(claim) = claim.filter(|claim| !lost.contains(&claim.node)) {
@@ -264,6 +267,22 @@ impl<'a> Broken<'a> {
             }
         }
         failing
+    }
+
+    /// Whether a service runs on without this resource: something else of it is left.
+    fn is_passed_over(&self, spec: &model::Spec, address: &ResourceAddress) -> bool {
+        let Some(spec) = spec.services.get(&address.service.service()) else {
+            return false;
+        };
+        let fails = |name: &model::ResourceName| {
+            let mut failing = self.resources.iter();
+            failing.any(|other| other.service == address.service && other.resource == *name)
+        };
+        let roles = spec.rules.roles.as_ref();
+        let is_taker = roles.is_some_and(|roles| roles.takers.contains(&address.resource));
+        spec.answers_of(&address.resource).run == FailureAnswer::Ignore
+            && !is_taker
+            && spec.resources.iter().any(|other| !fails(&other.name))
     }
 }
 
@@ -277,23 +296,27 @@ fn told<'a>(
     seen.networks.networks.get(network)
 }
 
-/// Keeps the resource that is started first.
+/// Keeps the resource that is started first; one that the service goes on without only where
+/// no other fails.
 fn note_first(
     spec: &model::Spec,
     nodes: &mut BTreeMap<NodeName, model::ResourceName>,
-    (node, address): (&NodeName, &model::operation::ResourceAddress),
+    (node, address): (&NodeName, &ResourceAddress),
 ) {
-    let place = |name: &model::ResourceName| {
-        let resources = spec
-            .services
-            .get(&address.service.service())
-            .map(|s| &s.resources);
-        resources.and_then(|all| all.iter().position(|resource| resource.name == *name))
+    let described = spec.services.get(&address.service.service());
+    let rank = |name: &model::ResourceName| {
+        let spec = described?;
+        let is_ignored = spec.answers_of(name).run == FailureAnswer::Ignore;
+        let place = spec
+            .resources
+            .iter()
+            .position(|known| known.name == *name)?;
+        Some((is_ignored, place))
     };
     let known = nodes
         .entry(node.clone())
         .or_insert_with(|| address.resource.clone());
-    if place(&address.resource) < place(known) {
+    if rank(&address.resource) < rank(known) {
         known.clone_from(&address.resource);
     }
 }

@@ -148,7 +148,7 @@ pub struct Cluster {
     first: (State, u64),
     queue: BTreeMap<(Instant, u64), Event>,
     queued: u64,
-    requests: u64,
+    pub requests: u64,
     random: u64,
     /// A person will vouch falsely, or give entries up: promises hold in each history.
     pub is_torn: bool,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use membership::{Output as Heard, Path, Peer, Published, Voice};
 use model::NodeId;
+use model::operation::ResourceAddress;
 use node::{Output, PeerMessage};
 use wire::heartbeat::Heartbeat;
 
@@ -111,6 +112,11 @@ impl Cluster {
         }
     }
 
+    fn forget(&mut self, id: NodeId, address: &ResourceAddress) {
+        let machine = self.machines.get_mut(&id).unwrap();
+        machine.recorded.remove(address);
+    }
+
     fn carry_out_one(&mut self, (id, run): (NodeId, u64), output: Output) {
         match output {
             Output::Send { to, message } => {
@@ -134,6 +140,7 @@ impl Cluster {
                 );
             }
             Output::Operate(operation) => self.operate((id, run), operation),
+            Output::Forget(address) => self.forget(id, &address),
             Output::Check(question) => self.ask_check((id, run), question),
             // No service here asks for notices.
             Output::Tell(_) => {}
@@ -154,7 +161,14 @@ impl Cluster {
                     lineage.generation
                 ));
             }
-            Output::Reply { id, result } => self.answers.push((id, result)),
+            Output::Reply { id: asked, result } => {
+                let daemon = self.machine(id).daemon.as_ref();
+                let applied = daemon.map(|daemon| daemon.node.applied());
+                if let (Ok(index), Some(applied)) = (&result, applied) {
+                    assert!(*index <= applied, "done, and not applied here: {index}");
+                }
+                self.answers.push((asked, result));
+            }
             Output::Changed { .. } | Output::Leader(_) | Output::TooNew(_) => {}
             Output::Carry { .. } => self.carry(id, &output),
             Output::Left => {

@@ -1,5 +1,6 @@
 //! Stories: lines of text in, what an operator would see out.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use model::checks::CheckOrder;
@@ -7,6 +8,8 @@ use model::command::ServiceOrder;
 use model::seen::Maintenance;
 use model::spec::{NoQuorumPolicy, ServiceSpec};
 use model::{Command, Instant, UserName};
+
+use node::RequestId;
 
 use super::Cluster;
 use super::form::{self, name, span};
@@ -32,6 +35,8 @@ pub struct Story {
     pub cluster: Cluster,
     began: Instant,
     printed: u64,
+    /// Whoever asked waits for the answers to these.
+    asked: BTreeSet<RequestId>,
     out: Vec<(u64, String)>,
     text: String,
 }
@@ -82,6 +87,7 @@ pub fn play(script: &str) -> String {
         cluster,
         began,
         printed,
+        asked: BTreeSet::new(),
         out: Vec::new(),
         text: String::new(),
     };
@@ -229,7 +235,12 @@ impl Story {
         faults.insert(name(service), fault);
     }
 
+    /// People order it where the leader is, or where they are: `ask NODE …`, who are told an error.
     fn order(&mut self, words: &[&str]) {
+        let (place, words) = match words {
+            ["ask", node, order @ ..] => (Some(*node), order),
+            _ => (None, words),
+        };
         let by: UserName = name("ann");
         let of = |service: &str, order| Command::Service {
             service: name(service),
@@ -254,18 +265,7 @@ impl Story {
                 maintenance: Maintenance::Off,
                 by,
             },
-            ["leave", node] => {
-                let id = self.cluster.id(node);
-                let boot = self.cluster.machine(id).boot_id();
-                self.cluster.request(
-                    id,
-                    Command::Leave {
-                        node: name(node),
-                        boot,
-                    },
-                );
-                return;
-            }
+            ["leave", node] => return self.leave(node),
             ["join", node] => return self.join(node),
             ["lose", node] => {
                 let id = self.cluster.id(node);
@@ -292,8 +292,14 @@ impl Story {
             ["drop", service] => self.change_spec(service, None),
             other => panic!("no such order: {other:?}"),
         };
-        let contact = self.cluster.contact().unwrap();
-        self.cluster.request(contact, command);
+        let at = place.map_or_else(
+            || self.cluster.contact(),
+            |node| Some(self.cluster.id(node)),
+        );
+        self.cluster.request(at.unwrap(), command);
+        if place.is_some() {
+            self.asked.insert(RequestId(self.cluster.requests));
+        }
     }
 
     fn change_spec(&mut self, service: &str, to: Option<ServiceSpec>) -> Command {
@@ -310,6 +316,13 @@ impl Story {
             spec: Box::new(spec),
             by: name("ann"),
         }
+    }
+
+    fn leave(&mut self, node: &str) {
+        let id = self.cluster.id(node);
+        let boot = self.cluster.machine(id).boot_id();
+        let node = name(node);
+        self.cluster.request(id, Command::Leave { node, boot });
     }
 
     fn join(&mut self, node: &str) {
@@ -365,6 +378,12 @@ impl Story {
         let acts = std::mem::take(&mut self.cluster.acts);
         self.out
             .extend(acts.into_iter().map(|(at, act)| (at.0 / 1_000_000, act)));
+        let now = self.cluster.now.0 / 1_000_000;
+        for (id, result) in std::mem::take(&mut self.cluster.answers) {
+            if let (true, Err(error)) = (self.asked.remove(&id), result) {
+                self.out.push((now, format!("told by then: {error}")));
+            }
+        }
         self.out.sort_by_key(|(at, _)| *at);
         for (at, what) in std::mem::take(&mut self.out) {
             let at = at.saturating_sub(began) as f64 / 1000.0;

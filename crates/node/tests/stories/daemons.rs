@@ -244,3 +244,67 @@ fn a_daemon_that_returns_carries_out_nothing_that_only_its_disk_says() {
     assert!(cluster.machines[&first].running.is_empty());
     assert!(holder(&cluster).is_some_and(|other| other != first));
 }
+
+/// The follower still takes the old leader for the leader, and that one has begun anew.
+#[test]
+fn an_order_that_a_leader_no_longer_takes_waits_for_the_next_one() {
+    check(
+        "nodes a b c
+        service web
+        quiet 5s
+        daemon-kill leader
+        run 50ms
+        ask a stop web
+        daemon-start c
+        run 5s",
+        expect![[r#"
+            > quiet 5s
+            > daemon-kill leader
+            > run 50ms
+            > ask a stop web
+            > daemon-start c
+            > run 5s
+                5.05s  ann: stop web
+                5.09s  c is starting
+                5.10s  c is online
+                5.10s  plan 26: stop web on c: asked by ann
+                5.13s  web stopped on c: asked by ann
+                5.13s    web/program stops on c
+        "#]],
+    );
+}
+
+/// It may stand in a log all the same, by a copy that came before.
+#[test]
+fn an_order_that_nobody_takes_in_time_is_not_told_as_undone() {
+    check(
+        "nodes a b c
+        service web
+        quiet 5s
+        daemon-kill leader
+        run 50ms
+        ask a stop web
+        daemon-start c
+        run 10ms
+        cut b
+        cut c
+        run 10s
+        ask a stop web
+        run 10s",
+        expect![[r#"
+            > quiet 5s
+            > daemon-kill leader
+            > run 50ms
+            > ask a stop web
+            > daemon-start c
+            > run 10ms
+            > cut b
+            > cut c
+            > run 10s
+               15.06s  told by then: no answer in time; look at `mainstay history` before you try again
+            > ask a stop web
+            > run 10s
+               25.06s  told by then: the cluster has no quorate leader, so nothing can be decided now
+        "#]],
+    );
+}

@@ -10,8 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Action, Arrangement, FailedVerb, Found, Kind, NodeIx, NodeState, Observed, OnFail, Placed,
-    ResourceIx, Role, StepReason, Target, Wanted,
+    Action, Arrangement, BUSY_WITH_ONE_MORE, FailedVerb, Found, Kind, NodeIx, NodeState, Observed,
+    OnFail, Placed, ResourceIx, Role, StepReason, Target, Wanted,
 };
 
 /// Rounds that are played. A circle of three rounds after two that lead into it is the longest
@@ -56,6 +56,7 @@ pub(super) fn look_ahead(
             .collect(),
     };
     let now = future.facts(observed);
+    let mut first = None;
     for _ in 0..TRIES_MAX {
         let Some(circle) = future.circle(observed, &round, |later| decide(later, &held)) else {
             break;
@@ -71,9 +72,20 @@ pub(super) fn look_ahead(
             break;
         }
         held = more;
+        first.get_or_insert_with(|| round.placed.clone());
         round = decide(observed, &held);
     }
+    round.taken_back = taken_back(first.unwrap_or_default(), &held, &round.placed);
     round
+}
+
+/// The places that the first answer gave to what is held, and the last one does not.
+fn taken_back(mut first: Vec<Placed>, held: &Held, last: &[Placed]) -> Vec<Placed> {
+    first.retain(|placed| {
+        let mut facts = held.facts.iter();
+        facts.any(|(resource, ..)| *resource == placed.resource) && !last.contains(placed)
+    });
+    first
 }
 
 /// Whether a round stops or demotes something for a mere preference, or for the sake of
@@ -175,6 +187,10 @@ impl Future {
             node.asked_to_fence = false;
             node.shutdown = false;
         }
+        for placed in came(observed, round) {
+            let busy = &mut nodes[placed.node.0].busy;
+            *busy = busy.saturating_add(BUSY_WITH_ONE_MORE);
+        }
         let failures = observed.failures.iter();
         let wishes = observed.promotion_scores.iter();
         Observed {
@@ -246,6 +262,20 @@ impl Future {
     }
 }
 
+/// What was not on its node before a round, and is there afterwards.
+fn came<'a>(observed: &Observed, round: &'a Arrangement) -> Vec<&'a Placed> {
+    let mut there: BTreeMap<(ResourceIx, NodeIx), usize> = BTreeMap::new();
+    for found in observed.found.iter().filter(|found| found.role.is_some()) {
+        *there.entry((found.resource, found.node)).or_default() += 1;
+    }
+    let mut is_new = |placed: &&Placed| {
+        let spot = (placed.resource, placed.node);
+        let left = there.get_mut(&spot).filter(|left| 0 < **left);
+        left.map(|left| *left -= 1).is_none()
+    };
+    round.after.iter().filter(|placed| is_new(placed)).collect()
+}
+
 /// Whether the answer to a failure lasts when the thing is not active any more.
 fn lasts(found: &Found) -> bool {
     found.failed.is_some_and(|failed| {
@@ -268,3 +298,6 @@ fn changing(states: &[BTreeSet<Fact>]) -> BTreeSet<Fact> {
         .filter(|fact| !states.iter().all(|state| state.contains(fact)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,9 @@ pub struct Arrangement {
     pub after: Vec<Placed>,
     /// What stays undone in this round, and why.
     pub waits: Vec<Wait>,
+    /// Where something that is held would be if no round but this one were looked at: one of the
+    /// next would take it back.
+    pub taken_back: Vec<Placed>,
 }
 
 /// A node is fenced.

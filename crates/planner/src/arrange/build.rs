@@ -89,6 +89,7 @@ impl Builder<'_, '_> {
             managed: resource.settings.managed,
             surplus: resource.removed,
             held: None,
+            resides: None,
             busy: false,
             asked: false,
         });

@@ -3,12 +3,13 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::room::Asker;
 use super::scene::{PartIx, PartKind, Place, Scene};
 use super::{NodeIx, Placement, Score};
 
 impl Scene<'_> {
-    /// The best node for a single part by these scores: most points, then room, then fewest
-    /// resources, then where it is, then by name. A part that runs on one of several best
+    /// The best node for a single part by these scores: most points, then room or the
+    /// least busy one, then fewest resources, then where it is, then by name. A part that runs on one of several best
     /// nodes stays. With `wished`, that node or none.
     pub fn choose(&self, at: PartIx, scores: &[Score], wished: Option<NodeIx>) -> Option<NodeIx> {
         let mut scores = std::borrow::Cow::Borrowed(scores);
@@ -45,11 +46,24 @@ impl Scene<'_> {
         let placement = self.wanted.policy.placement;
         let by_room = || match placement {
             Placement::Balanced => self.compare_room(a, b),
-            Placement::Count | Placement::Fits | Placement::Few => Ordering::Equal,
+            Placement::Count | Placement::Fits | Placement::Few | Placement::LeastBusy => {
+                Ordering::Equal
+            }
+        };
+        let by_home = || Reverse(Some(a) == here).cmp(&Reverse(Some(b) == here));
+        // How busy nodes are changes all the time, and nothing moves for that.
+        let by_busy = || match placement {
+            Placement::LeastBusy => {
+                let busy = |node: NodeIx| self.nodes[node.0].busy;
+                by_home().then_with(|| busy(a).cmp(&busy(b)))
+            }
+            Placement::Count | Placement::Fits | Placement::Few | Placement::Balanced => {
+                Ordering::Equal
+            }
         };
         let by_count = || match placement {
             Placement::Few => Ordering::Equal,
-            Placement::Count | Placement::Fits | Placement::Balanced => {
+            Placement::Count | Placement::Fits | Placement::Balanced | Placement::LeastBusy => {
                 let count = |node: NodeIx| self.nodes[node.0].placed;
                 count(a).cmp(&count(b))
             }
@@ -61,8 +75,9 @@ impl Scene<'_> {
         };
         by_score
             .then_with(by_room)
+            .then_with(by_busy)
             .then_with(by_count)
-            .then_with(|| Reverse(Some(a) == here).cmp(&Reverse(Some(b) == here)))
+            .then_with(by_home)
             // Where the wishes of others have made two nodes equal, its own decide.
             .then_with(|| self.compare_own(at, a, b))
             .then_with(by_name)
@@ -122,7 +137,7 @@ impl Scene<'_> {
         self.collect_companions(at, &mut with_it);
         let mut needs: BTreeMap<&String, i64> = BTreeMap::new();
         for part in &with_it {
-            if self.part(*part).place == Place::Undecided {
+            if self.part(*part).place == Place::Undecided && self.is_free(*part) {
                 for (good, amount) in &self.settings(*part).utilization {
                     *needs.entry(good).or_default() += amount;
                 }
@@ -134,18 +149,29 @@ impl Scene<'_> {
             .iter()
             .map(|(good, amount)| (good, *amount))
             .collect();
-        let has_room = |node: usize, needs: &BTreeMap<&String, i64>| {
-            let left = |good: &String| self.room_left(NodeIx(node), good, (at, &with_it));
+        let is_sent_away = self.is_sent_away(at, scores);
+        let asker = |with_it| Asker {
+            of: at,
+            with_it,
+            is_sent_away,
+        };
+        let has_room = |node: usize, needs: &BTreeMap<&String, i64>, asker: &Asker<'_>| {
+            let left = |good: &String| self.room_left(NodeIx(node), good, asker);
             needs.iter().all(|(good, amount)| *amount <= left(good))
         };
         let open = |node: usize, scores: &[Score]| {
             self.nodes[node].usable() && Score::ZERO <= scores[node]
         };
+        let of_all = asker(&with_it);
         let any_for_all =
-            (0..scores.len()).any(|node| open(node, scores) && has_room(node, &needs));
-        let needs = if any_for_all { &needs } else { &own };
+            (0..scores.len()).any(|node| open(node, scores) && has_room(node, &needs, &of_all));
+        let alone = BTreeSet::from([at]);
+        let (needs, asker) = match any_for_all {
+            true => (&needs, of_all),
+            false => (&own, asker(&alone)),
+        };
         for (node, score) in scores.iter_mut().enumerate() {
-            if !has_room(node, needs) {
+            if !has_room(node, needs, &asker) {
                 *score = Score::MINUS_INFINITY;
             }
         }

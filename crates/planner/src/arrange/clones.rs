@@ -42,28 +42,19 @@ impl Scene<'_> {
 
     /// What nobody may touch, or can reach, stays and takes its share.
     fn count_what_is_stuck(&mut self, instances: &[PartIx], round: &mut Round) {
-        for instance in instances {
-            let mut nodes = self.active_nodes(*instance);
-            let is_out_of_reach = nodes.iter().any(|node| {
-                let facts = &self.nodes[node.0];
-                !facts.reachable() && !facts.fenced
-            });
-            if nodes.is_empty() || (self.is_managed_all(*instance) && !is_out_of_reach) {
-                continue;
+        let stuck = instances.iter().filter(|at| self.is_stuck(**at));
+        let stuck: Vec<(PartIx, Vec<NodeIx>)> =
+            stuck.map(|at| (*at, self.active_nodes(*at))).collect();
+        // All of them first: what is free in one has no place where others are anyway.
+        for node in stuck.iter().flat_map(|(_, nodes)| nodes) {
+            round.counts[node.0] += 1;
+        }
+        for (instance, mut nodes) in stuck {
+            for node in &nodes {
+                round.counts[node.0] -= 1;
             }
-            for single in self.singles(*instance) {
-                if is_out_of_reach && self.is_managed_all(single) {
-                    self.part_mut(single).place = Place::Nowhere;
-                }
-            }
-            // What is free in it does not go where the rest of it cannot be.
-            let nodes_all = (0..self.nodes.len()).map(NodeIx);
-            let elsewhere: Vec<NodeIx> = match self.is_torn_apart(*instance) {
-                true => Vec::new(),
-                false => nodes_all.filter(|node| !nodes.contains(node)).collect(),
-            };
-            self.try_instance(*instance, None, round, &elsewhere);
-            let singles = self.singles(*instance);
+            self.place_what_is_free(instance, &nodes, round);
+            let singles = self.singles(instance);
             nodes.extend(
                 singles
                     .iter()
@@ -76,6 +67,38 @@ impl Scene<'_> {
                 round.counts[node.0] += 1;
             }
         }
+    }
+
+    /// Whether an instance is active, and somebody keeps his hands on a part of it or nobody
+    /// can reach it.
+    fn is_stuck(&self, instance: PartIx) -> bool {
+        let nodes = self.active_nodes(instance);
+        !nodes.is_empty() && (!self.is_managed_all(instance) || self.is_out_of_reach(&nodes))
+    }
+
+    fn is_out_of_reach(&self, nodes: &[NodeIx]) -> bool {
+        nodes.iter().any(|node| {
+            let facts = &self.nodes[node.0];
+            !facts.reachable() && !facts.fenced
+        })
+    }
+
+    /// What is free in an instance does not go where the rest of it cannot be.
+    fn place_what_is_free(&mut self, instance: PartIx, nodes: &[NodeIx], round: &Round) {
+        if self.is_out_of_reach(nodes) {
+            for single in self.singles(instance) {
+                if self.is_managed_all(single) {
+                    self.settle(single, None);
+                }
+            }
+        }
+        let nodes_all = (0..self.nodes.len()).map(NodeIx);
+        let elsewhere: Vec<NodeIx> = match self.is_torn_apart(instance) {
+            true => Vec::new(),
+            false => nodes_all.filter(|node| !nodes.contains(node)).collect(),
+        };
+        self.mark_surplus(instance, round);
+        self.try_instance(instance, None, round, &elsewhere);
     }
 
     /// Whether the members of an instance need not be together.
@@ -128,10 +151,19 @@ impl Scene<'_> {
 
     fn is_managed_all(&self, instance: PartIx) -> bool {
         let singles = self.singles(instance);
-        singles.iter().all(|single| {
-            let part = self.part(*single);
-            part.managed && !part.blocked
-        })
+        singles.iter().all(|single| self.is_free(*single))
+    }
+
+    /// Once there are as many as wanted, what is free in another instance is too much.
+    fn mark_surplus(&mut self, instance: PartIx, round: &Round) {
+        if 0 < round.left {
+            return;
+        }
+        for single in self.singles(instance) {
+            if self.is_managed_all(single) {
+                self.part_mut(single).surplus = true;
+            }
+        }
     }
 
     fn place_instance(&mut self, instance: PartIx, round: &mut Round) {
@@ -139,13 +171,7 @@ impl Scene<'_> {
         if self.part(first).place != Place::Undecided {
             return;
         }
-        if round.left == 0 {
-            for single in self.singles(instance) {
-                if self.is_managed_all(single) {
-                    self.part_mut(single).surplus = true;
-                }
-            }
-        }
+        self.mark_surplus(instance, round);
         if let Some(node) = self.try_instance(instance, None, round, &[]) {
             round.count(node);
         }

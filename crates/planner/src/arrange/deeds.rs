@@ -392,7 +392,7 @@ fn needs(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx) {
         }
     }
     let Place::On(target) = part.place else {
-        if part.managed && !part.blocked && !scene.is_kept(at) {
+        if scene.is_free(at) && !scene.is_kept(at) {
             stop_all(deeds, at, StepReason::Unwanted);
         }
         return;
@@ -490,14 +490,6 @@ fn needs_to_be_alone(scene: &Scene<'_>, deeds: &mut Deeds, at: PartIx, stay: &He
     }
 }
 
-impl Scene<'_> {
-    /// Removed, but the policy is to leave such things as they are.
-    fn is_kept(&self, at: PartIx) -> bool {
-        let removed = self.wanted.resources[self.part(at).resource.0].removed;
-        removed && !self.wanted.policy.stop_removed
-    }
-}
-
 /// The deed that a verb means for a part: its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -586,7 +578,13 @@ fn group_edges(
         }
         in_order(deeds, members[place - 1], *member);
         // It needs all that stand before it, whatever the one just before it does.
-        for earlier in &members[..place - 1] {
+        for (standing, earlier) in members[..place].iter().enumerate() {
+            let mut between = members[standing + 1..place].iter();
+            // It stands right on the earlier one where nothing is active between them.
+            let back = match between.all(|member| deeds.own[member.0].stops.is_empty()) {
+                true => BACK,
+                false => Means::BLOCK,
+            };
             let first = deeds.starts(*earlier, End::Completion);
             let then = deeds.starts(*member, End::Beginning);
             deeds.edge(first, then, Means::BLOCK);
@@ -594,7 +592,7 @@ fn group_edges(
                 for first in deeds.stops(*earlier, End::Beginning) {
                     let means = match stands_on_another(deeds, *earlier, (then, first)) {
                         true => Means::ORDER,
-                        false => Means::BLOCK,
+                        false => back,
                     };
                     deeds.edge(then, first, means);
                 }
@@ -603,7 +601,7 @@ fn group_edges(
     }
 }
 
-/// A later member needs the earlier one.
+/// What a later member needs of the one just before it, beside what it needs of all.
 fn in_order(deeds: &mut Deeds, before: PartIx, after: PartIx) {
     let first = deeds.starts(before, End::Completion);
     let then = deeds.starts(after, End::Beginning);
@@ -612,16 +610,9 @@ fn in_order(deeds: &mut Deeds, before: PartIx, after: PartIx) {
     let first = deeds.promotes(before, End::Completion);
     let then = deeds.promotes(after, End::Beginning);
     deeds.edge(first, then, Means::ORDER);
+    // The later one is not left running while the earlier one starts below it.
+    let first = deeds.starts(before, End::Beginning);
     for then in deeds.stops(after, End::Completion) {
-        for first in deeds.stops(before, End::Beginning) {
-            let means = match stands_on_another(deeds, before, (then, first)) {
-                true => Means::ORDER,
-                false => BACK,
-            };
-            deeds.edge(then, first, means);
-        }
-        // The later one is not left running while the earlier one starts below it.
-        let first = deeds.starts(before, End::Beginning);
         deeds.edge(then, first, Means::BLOCK);
     }
     for then in deeds.demotes(after, End::Completion) {

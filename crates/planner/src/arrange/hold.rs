@@ -1,9 +1,7 @@
 //! What is held where it is, and what that means for other parts.
 
-use std::collections::BTreeSet;
-
 use super::ahead::{Held, is_unique};
-use super::scene::{Hold, PartIx, Place, Scene};
+use super::scene::{Hold, PartIx, PartKind, Scene};
 use super::{NodeIx, Role, Score};
 
 /// What is in one place, and may be moved at all, is held as it is asked for.
@@ -35,33 +33,11 @@ pub(super) fn hold(scene: &mut Scene<'_>, held: &Held) {
 impl Scene<'_> {
     /// Whether a part yields on a node to what is held there: unless it is active there at
     /// some time of the circle, and matters more.
-    fn yields(&self, at: PartIx, node: NodeIx, held: PartIx) -> bool {
+    pub fn yields(&self, at: PartIx, node: NodeIx, held: PartIx) -> bool {
         let asks = self.part(at);
         let number = is_unique(self.wanted, asks.resource).then_some(asks.instance);
         let is_rival = self.rivals.contains(&(asks.resource, number, node));
         !is_rival || self.settings(at).priority <= self.settings(held).priority
-    }
-
-    /// The room on a node for some parts. What is held there has its own.
-    pub fn room_left(
-        &self,
-        node: NodeIx,
-        good: &String,
-        (at, with_it): (PartIx, &BTreeSet<PartIx>),
-    ) -> i64 {
-        let room = self.nodes[node.0].room.get(good).copied().unwrap_or(0);
-        let held = self.held.iter().filter(|held| {
-            let part = self.part(**held);
-            part.held.is_some_and(|hold| hold.node == node)
-                && part.place == Place::Undecided
-                && !with_it.contains(held)
-                && self.yields(at, node, **held)
-        });
-        let taken = held.map(|held| {
-            let utilization = &self.settings(*held).utilization;
-            utilization.get(good).copied().unwrap_or(0)
-        });
-        room - taken.sum::<i64>()
     }
 
     /// What must not be with something that is held does not take its place.
@@ -90,7 +66,7 @@ impl Scene<'_> {
         }
     }
 
-    /// Where something is held that must be with a part.
+    /// Where something is held that must be with a part, or is in a group with what must be.
     pub fn held_followers(&self, at: PartIx) -> Vec<NodeIx> {
         if self.held.is_empty() {
             return Vec::new();
@@ -98,8 +74,18 @@ impl Scene<'_> {
         let links = self.links_following(at).into_iter();
         links
             .filter(|link| link.score.is_must() && link.attribute.is_none())
-            .flat_map(|link| self.singles(link.dependent))
+            .flat_map(|link| self.singles(self.group_around(link.dependent)))
             .filter_map(|single| self.part(single).held.map(|hold| hold.node))
             .collect()
+    }
+
+    /// The group that a member must be together with, or the part itself.
+    fn group_around(&self, at: PartIx) -> PartIx {
+        let group = self.part(at).parent;
+        let together = |group: &PartIx| {
+            let kind = &self.part(*group).kind;
+            matches!(kind, PartKind::Group { together: true, .. })
+        };
+        group.filter(together).unwrap_or(at)
     }
 }

@@ -27,6 +27,7 @@ mod place;
 mod promote;
 mod proof;
 mod relate;
+mod room;
 mod scene;
 mod score;
 mod scores;
@@ -37,8 +38,8 @@ pub use arrangement::{
     Action, Arrangement, Fence, FenceReason, Placed, Step, StepReason, Wait, WaitReason,
 };
 pub use observed::{
-    FailedVerb, FailureCount, Found, FoundFailed, NodeObserved, NodeState, Observed, OnFail,
-    PromotionScore, TicketState, UnderWay,
+    BUSY_WITH_ONE_MORE, FailedVerb, FailureCount, Found, FoundFailed, NodeObserved, NodeState,
+    Observed, OnFail, PromotionScore, TicketState, UnderWay,
 };
 pub use score::Score;
 pub use wanted::{

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::scene::Scene;
-use super::{FenceReason, NoQuorum, NodeIx, NodeState, Observed, OnFail, TicketLoss, Wanted};
+use super::{
+    FenceReason, NoQuorum, NodeIx, NodeState, Observed, OnFail, Score, TicketLoss, Wanted,
+};
 
 #[derive(Debug)]
 pub(super) struct NodeFacts {
@@ -16,8 +18,12 @@ pub(super) struct NodeFacts {
     pub maintenance: bool,
     /// Resources placed on it so far.
     pub placed: usize,
+    /// How busy it is, in percent, with what is placed on it and was not there before.
+    pub busy: u32,
     /// Room that is left, by kind of good.
     pub room: BTreeMap<String, i64>,
+    /// Room that what runs on it keeps against what comes, by its priority, until it is placed.
+    pub kept: BTreeMap<Score, BTreeMap<String, i64>>,
     /// Its place when all are sorted by name.
     pub rank: usize,
     leaving: bool,
@@ -81,8 +87,10 @@ pub(super) fn facts(wanted: &Wanted, observed: &Observed) -> Vec<NodeFacts> {
                 leaving: seen.shutdown,
                 runs_resources: node.runs_resources,
                 placed: 0,
+                busy: seen.busy,
                 rank,
                 room: node.capacity.clone(),
+                kept: BTreeMap::new(),
             }
         })
         .collect()

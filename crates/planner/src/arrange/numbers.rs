@@ -16,8 +16,8 @@ struct Change {
     ends: Vec<DeedIx>,
 }
 
-/// Where those that come and those that go would be too many together, what comes waits until
-/// all that go have gone. (What only moves waits for its own stop anyway.)
+/// Where those that come and those that go would be too many together, what comes to a node waits
+/// until all that go have gone.
 pub(super) fn numbers(scene: &Scene<'_>, deeds: &mut Deeds) {
     for part in &scene.parts {
         let PartKind::Clone { instances, max } = &part.kind else {
@@ -38,7 +38,11 @@ fn changes(scene: &Scene<'_>, deeds: &Deeds, instances: &[PartIx]) -> BTreeMap<R
         let change = changes.entry(part.resource).or_default();
         let is_placed = part.place.node().is_some();
         change.at_once += usize::from(is_placed || !part.here.is_empty());
-        if is_placed && part.here.is_empty() {
+        let stays = part
+            .here
+            .iter()
+            .any(|here| Some(here.node) == part.place.node());
+        if is_placed && !stays {
             change.begins.push(single);
         } else if !is_placed {
             change.ends.extend(deeds.stops(single, End::Completion));

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{NodeIx, ResourceIx, Role, Score};
 
+/// How much busier a node counts, in percent, with one more that was not there before: what
+/// it will cost is not known.
+pub const BUSY_WITH_ONE_MORE: u32 = model::load::STEP;
+
 /// Everything that is observed at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Observed {
@@ -43,6 +47,8 @@ pub struct NodeObserved {
     pub attributes: BTreeMap<String, String>,
     /// What its health adds to each resource's score there.
     pub health: Score,
+    /// How busy it is, in percent, for [`super::Placement::LeastBusy`].
+    pub busy: u32,
 }
 
 /// How a machine is.

@@ -4,10 +4,15 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::relate::Weighing;
+use super::room::Asker;
 use super::scene::{PartIx, PartKind, Place, Scene};
-use super::{MultipleActive, NodeIx, OnFail, OrderKind, Placement, Role, Score, Target, Verb};
+use super::{
+    BUSY_WITH_ONE_MORE, MultipleActive, NodeIx, OnFail, OrderKind, Placement, Role, Score, Target,
+    Verb,
+};
 
 pub(super) fn place(scene: &mut Scene<'_>) {
+    scene.keep_room();
     for root in order(scene) {
         scene.assign(root);
     }
@@ -178,7 +183,7 @@ impl Scene<'_> {
 
     fn decide(&self, at: PartIx, scores: &[Score], wished: Option<NodeIx>) -> Option<NodeIx> {
         let part = self.part(at);
-        if !part.managed || part.blocked {
+        if !self.is_free(at) {
             // Of several places the best counts as its place: not the first one in a list.
             let here = part.here.iter().map(|here| here.node);
             let held = self.held_followers(at);
@@ -197,16 +202,33 @@ impl Scene<'_> {
         {
             return Some(hold.node);
         }
-        self.choose(at, scores, wished)
+        self.beside_what_is_held(at, scores)
+            .or_else(|| self.choose(at, scores, wished))
     }
 
-    /// Whether a node is open to a part, and has room for it.
+    /// What runs nowhere goes where something is held that must be with it.
+    fn beside_what_is_held(&self, at: PartIx, scores: &[Score]) -> Option<NodeIx> {
+        let mut here = self.part(at).here.iter();
+        if here.any(|here| self.nodes[here.node.0].usable()) {
+            return None;
+        }
+        let followers = self.held_followers(at).into_iter();
+        followers
+            .filter(|node| self.may_stay(at, *node, scores))
+            .min_by_key(|node| self.nodes[node.0].rank)
+    }
+
+    /// Whether a node is open to a part for which wishes do not count, and has room for it.
     fn may_stay(&self, at: PartIx, node: NodeIx, scores: &[Score]) -> bool {
         let has_room = || {
-            let alone = BTreeSet::from([at]);
+            let asker = Asker {
+                of: at,
+                with_it: &BTreeSet::from([at]),
+                is_sent_away: false,
+            };
             let mut needs = self.settings(at).utilization.iter();
             self.wanted.policy.placement == Placement::Count
-                || needs.all(|(good, amount)| *amount <= self.room_left(node, good, (at, &alone)))
+                || needs.all(|(good, amount)| *amount <= self.room_left(node, good, &asker))
         };
         // Wishes have had their say: what is held hears only what must be.
         self.nodes[node.0].usable()
@@ -232,25 +254,21 @@ impl Scene<'_> {
             || stops_doubles
     }
 
-    fn settle(&mut self, at: PartIx, node: Option<NodeIx>) {
+    /// Decides where a single part goes.
+    pub fn settle(&mut self, at: PartIx, node: Option<NodeIx>) {
+        self.give_back_kept_room(at);
         let Some(node) = node else {
             self.part_mut(at).place = Place::Nowhere;
             return;
         };
         self.part_mut(at).place = Place::On(node);
-        let utilization = &self.settings(at).utilization;
         self.nodes[node.0].placed += 1;
-        let part = self.part(at);
-        let mut fills = vec![node];
-        if !part.managed || part.blocked {
-            // It stays wherever else it is, too.
-            let here = part.here.iter().map(|here| here.node);
-            fills.extend(here.filter(|other| *other != node));
+        if !self.part(at).here.iter().any(|here| here.node == node) {
+            let busy = &mut self.nodes[node.0].busy;
+            *busy = busy.saturating_add(BUSY_WITH_ONE_MORE);
         }
-        for node in fills {
-            for (good, amount) in utilization {
-                *self.nodes[node.0].room.entry(good.clone()).or_default() -= amount;
-            }
+        if self.is_free(at) {
+            self.take_room(at, node);
         }
     }
 }

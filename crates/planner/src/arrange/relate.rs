@@ -328,7 +328,7 @@ impl<'a> Scene<'a> {
         }
         let mut singles = self.singles(one);
         singles.extend(self.singles(other));
-        singles.retain(|single| self.part(*single).place == Place::Undecided);
+        singles.retain(|at| self.part(*at).place == Place::Undecided && self.is_free(*at));
         let mut needs: BTreeMap<&String, i64> = BTreeMap::new();
         for single in singles {
             for (good, amount) in &self.settings(single).utilization {

@@ -39,6 +39,8 @@ pub(super) struct Part {
     pub surplus: bool,
     /// It stays where it is if it may: a move would be taken back.
     pub held: Option<Hold>,
+    /// Where it runs and keeps its room until it is placed.
+    pub resides: Option<NodeIx>,
     /// A guard against relations that go in circles: it is being placed.
     pub busy: bool,
     /// The same, while the wishes of those that follow are added up.
@@ -215,6 +217,17 @@ impl<'a> Scene<'a> {
             PartKind::Group { members, .. } => members,
             PartKind::Single | PartKind::Clone { .. } => &[],
         }
+    }
+
+    /// Whether a part may be touched: nobody has taken it in hand, and it waits for no person.
+    pub fn is_free(&self, at: PartIx) -> bool {
+        self.part(at).managed && !self.part(at).blocked
+    }
+
+    /// Removed, but the policy is to leave such things as they are.
+    pub fn is_kept(&self, at: PartIx) -> bool {
+        let removed = self.wanted.resources[self.part(at).resource.0].removed;
+        removed && !self.wanted.policy.stop_removed
     }
 
     /// Nodes on which a part, or something in it, was found active.

@@ -22,7 +22,7 @@ pub(super) fn settle(scene: &Scene<'_>, deeds: &mut Deeds) {
         spread(scene, deeds, &idle);
         pass += 1;
         let new: Vec<usize> = (0..idle.len())
-            .filter(|at| !idle[*at] && deeds.deeds[*at].needed && !is_done(deeds, DeedIx(*at)))
+            .filter(|at| !idle[*at] && deeds.deeds[*at].needed && !deeds.deeds[*at].possible)
             .collect();
         // What cannot stop stays up, and what needs it may start beside it: whether that was
         // found out before or after its start was found impossible must not matter.
@@ -35,33 +35,13 @@ pub(super) fn settle(scene: &Scene<'_>, deeds: &mut Deeds) {
         for at in new.into_iter().filter(|at| !downs_only || is_down(at)) {
             let deed = &deeds.deeds[at];
             idle[at] = true;
-            // What could not be done cannot be done because nothing follows from it.
-            if !deed.possible {
-                fresh[at].possible = false;
-                fresh[at].hindered.clone_from(&deed.hindered);
-            }
+            // That nothing follows from it any more does not make it possible.
+            fresh[at].possible = false;
+            fresh[at].hindered.clone_from(&deed.hindered);
         }
         if is_known || pass == PASSES_MAX {
             return;
         }
-    }
-}
-
-/// Whether a needed deed is done in this round. Where something is active, it starts only
-/// after its stop.
-fn is_done(deeds: &Deeds, at: DeedIx) -> bool {
-    let deed = deeds.get(at);
-    match deed.what {
-        What::Start(part, Some(node)) => {
-            let mut stops = deeds.own[part.0].stops.iter();
-            let stays_up = stops.any(|(other, stop)| *other == node && !deeds.get(*stop).possible);
-            deed.possible && !stays_up
-        }
-        What::Start(_, None)
-        | What::Stop(..)
-        | What::Promote(..)
-        | What::Demote(..)
-        | What::Gate => deed.possible,
     }
 }
 

@@ -130,6 +130,8 @@ pub enum Placement {
     Balanced,
     /// A node must have room; as few nodes as possible are used.
     Few,
+    /// A node must have room; of equals, the one that is least busy.
+    LeastBusy,
 }
 
 /// A machine as it is configured.

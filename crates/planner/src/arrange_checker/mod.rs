@@ -21,6 +21,7 @@
 mod alone;
 mod ground;
 mod held;
+mod in_time;
 mod orders;
 mod places;
 mod room;

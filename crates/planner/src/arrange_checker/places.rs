@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use super::in_time;
 use super::scene::{Scene, Slot};
 use super::violation::{Rule, Violation};
 use crate::arrange::{
@@ -39,6 +40,7 @@ pub(super) fn check(scene: &Scene<'_>, violations: &mut Vec<Violation>) {
         }
         if colocation.score.is_never() {
             check_apart(scene, colocation, violations);
+            in_time::check(scene, colocation, violations);
         }
     }
 }

@@ -13,7 +13,7 @@ const STARTS_MAX: usize = 10;
 pub(super) fn check(scene: &Scene<'_>, violations: &mut Vec<Violation>) {
     match scene.wanted.policy.placement {
         Placement::Count => return,
-        Placement::Fits | Placement::Balanced | Placement::Few => {}
+        Placement::Fits | Placement::Balanced | Placement::Few | Placement::LeastBusy => {}
     }
     let goods: BTreeSet<&String> = scene
         .wanted
@@ -33,9 +33,8 @@ fn needs(scene: &Scene<'_>, slot: Slot, good: &str) -> i64 {
     utilization.get(good).copied().unwrap_or(0)
 }
 
-/// What is stuck on a node takes room that nobody gave it, so it is not counted: what comes
-/// is judged against the room that the configuration tells of. A node that tells of none
-/// has none.
+/// What is stuck on a node takes room that nobody gave it: it is no fault, but what comes must
+/// have room beside it. A node that tells of no room has none.
 fn check_good(scene: &Scene<'_>, (node, good): (NodeIx, &str), violations: &mut Vec<Violation>) {
     let capacity = scene.wanted.nodes[node.0].capacity.get(good);
     let capacity = capacity.copied().unwrap_or(0);
@@ -56,11 +55,7 @@ fn check_good(scene: &Scene<'_>, (node, good): (NodeIx, &str), violations: &mut 
     if capacity < sum(&meant) {
         complain("as placed", sum(&meant));
     }
-    let told: Vec<Slot> = scene
-        .free_after()
-        .map(|(slot, _)| slot)
-        .filter(here)
-        .collect();
+    let told: Vec<Slot> = scene.after.keys().copied().filter(here).collect();
     // What needs nothing of it may come to a node that is full beyond its room.
     let begun = told
         .iter()

@@ -1,10 +1,12 @@
 //! The second opinion on roles: nothing is promoted beside what may still be.
 
-use model::roles::RoleSeen;
+use model::roles::{RoleMeant, RoleSeen};
+use model::rules::TicketLoss;
 use model::seen::{Goal, NodeState, Phase};
 use model::{ClaimEpoch, NodeName, ServiceName};
 
-use super::{claim_of, complain, described, gives_up, is_of, is_unknown};
+use super::where_checks::forbids;
+use super::{claim_of, complain, described, gives_up, is_granted, is_of, is_unknown};
 use crate::{Action, Input, Plan, Step};
 
 /// A step that changes a role.
@@ -38,9 +40,13 @@ fn check_promote(
     (plan, before): (&Plan, &[Step]),
     (service, node, epoch): (&ServiceName, &NodeName, ClaimEpoch),
 ) -> Vec<String> {
-    let Some(roles) = described(input, service).and_then(|spec| spec.rules.roles.as_ref()) else {
+    let spec = described(input, service);
+    let Some(roles) = spec.and_then(|spec| spec.rules.roles.as_ref()) else {
         return vec!["promotes what has no roles".to_string()];
     };
+    let mut tickets = spec.iter().flat_map(|spec| &spec.rules.tickets);
+    let lacks_ticket = tickets
+        .any(|(ticket, on_loss)| *on_loss == TicketLoss::Demote && !is_granted(input, ticket));
     let claim = claim_of(input, service).filter(|claim| claim.epoch == epoch);
     let Some(claim) = claim.filter(|claim| claim.node == *node) else {
         return vec!["promotes under a claim that is not the present one".to_string()];
@@ -69,19 +75,86 @@ fn check_promote(
     count += u32::try_from(unknown.count()).unwrap_or(u32::MAX);
     for earlier in before {
         if let Action::Promote { service: other, .. } = &earlier.action {
-            count += u32::from(is_of(other, service));
+            // One that is on its way back from being demoted has been counted.
+            let claim = claim_of(input, other);
+            let is_new = claim.is_none_or(|claim| claim.role == RoleSeen::Unpromoted);
+            count += u32::from(is_new && is_of(other, service));
         }
     }
+    let unfit = spec.is_some_and(|spec| forbids(input, spec, (node, RoleMeant::Promoted)));
+    let beside = beside(input, plan, (service, node));
     complain(&[
+        (
+            beside,
+            "promotes beside what must be apart from what is promoted",
+        ),
         (!online, "promotes on a node that is not ready"),
+        (unfit, "promotes where the rules about nodes forbid it"),
         (gives_up(plan, node), "promotes on a node that is given up"),
         (!runs, "promotes what does not run"),
         (led, "promotes what is promoted"),
+        (lacks_ticket, "promotes without its ticket"),
         (
             roles.promoted <= count,
             "promotes beside what may still be promoted",
         ),
     ])
+}
+
+/// Whether the copy may be promoted on the node now, also one that was found there.
+pub(super) fn may_be_promoted(input: &Input<'_>, copy: &ServiceName, node: &NodeName) -> bool {
+    let seen = input.seen.services.get(copy);
+    let has_roles = described(input, copy).is_some_and(|spec| spec.rules.roles.is_some());
+    seen.is_some_and(|seen| {
+        let claim = seen.claim.as_ref().filter(|claim| claim.node == *node);
+        let found = has_roles && seen.strays.contains_key(node);
+        found || claim.is_some_and(|claim| claim.role != RoleSeen::Unpromoted)
+    })
+}
+
+/// Whether anything that must be apart from a promoted copy is on the node, may be there, is on
+/// its way there, or comes there by this plan.
+fn beside(input: &Input<'_>, plan: &Plan, (service, node): (&ServiceName, &NodeName)) -> bool {
+    let is_kept_apart = |name: &ServiceName| {
+        let rules = described(input, name).map(|spec| &spec.rules);
+        let mut apart = rules.into_iter().flat_map(|rules| &rules.apart_from);
+        !is_of(name, service)
+            && apart.any(|company| {
+                let must = company.points.is_none() && company.role == RoleMeant::Promoted;
+                must && is_of(service, &company.service)
+            })
+    };
+    let there = input.seen.services.iter().any(|(name, seen)| {
+        let claimed = seen.claim.as_ref().map(|claim| &claim.node);
+        let moves = input.seen.migrations.get(name);
+        let ends = moves.map(|moves| [&moves.from.node, &moves.to.node]);
+        let mut all = claimed
+            .into_iter()
+            .chain(seen.strays.keys())
+            .chain(ends.into_iter().flatten());
+        all.any(|place| place == node) && is_kept_apart(name)
+    });
+    let comes = plan.steps.iter().any(|step| match &step.action {
+        Action::Grant {
+            service: name,
+            node: place,
+            ..
+        }
+        | Action::Migrate {
+            service: name,
+            to: place,
+            ..
+        } => place == node && is_kept_apart(name),
+        Action::Lose { .. }
+        | Action::Fence { .. }
+        | Action::SetAside { .. }
+        | Action::Revoke { .. }
+        | Action::Promote { .. }
+        | Action::Demote { .. }
+        | Action::Reload { .. }
+        | Action::Restart { .. } => false,
+    });
+    there || comes
 }
 
 /// A demotion is of what shall be promoted.

@@ -158,4 +158,25 @@ mod tests {
     fn words_in_the_place_of_numbers_are_compared_as_words() {
         assert!(Comparison::Less.holds(Some("abc"), Some("abd"), Some(ValueKind::Integer)));
     }
+
+    #[test]
+    fn each_comparison_answers_for_less_for_the_same_and_for_more() {
+        let answers = |how: Comparison| {
+            ["1", "2", "3"].map(|left| how.holds(Some(left), Some("2"), Some(ValueKind::Integer)))
+        };
+        assert_eq!(answers(Comparison::Equal), [false, true, false]);
+        assert_eq!(answers(Comparison::NotEqual), [true, false, true]);
+        assert_eq!(answers(Comparison::Less), [true, false, false]);
+        assert_eq!(answers(Comparison::LessOrEqual), [true, true, false]);
+        assert_eq!(answers(Comparison::More), [false, false, true]);
+        assert_eq!(answers(Comparison::MoreOrEqual), [false, true, true]);
+    }
+
+    #[test]
+    fn two_values_that_are_not_there_are_the_same() {
+        assert!(Comparison::Equal.holds(None, None, None));
+        assert!(!Comparison::LessOrEqual.holds(None, None, None));
+        assert!(Comparison::NotEqual.holds(Some("NaN"), Some("1"), Some(ValueKind::Number)));
+        assert!(!Comparison::LessOrEqual.holds(Some("NaN"), Some("1"), Some(ValueKind::Number)));
+    }
 }

@@ -186,4 +186,39 @@ mod tests {
         };
         assert!(probes.holds(&asked));
     }
+
+    #[test]
+    fn a_kind_or_an_operation_must_agree_in_all_that_is_said_of_it() {
+        let kind = |class: Option<&str>, provider: Option<&str>, agent: Option<&str>| {
+            let condition = Condition::ResourceKind {
+                class: class.map(str::to_string),
+                provider: provider.map(str::to_string),
+                agent: agent.map(str::to_string),
+            };
+            condition.holds(&Facts {
+                resource: Some(("ocf", "heartbeat", "IPaddr2")),
+                ..Facts::default()
+            })
+        };
+        assert!(kind(None, None, None));
+        assert!(kind(Some("ocf"), Some("heartbeat"), Some("IPaddr2")));
+        assert!(!kind(Some("lsb"), None, None));
+        assert!(!kind(Some("ocf"), Some("other"), None));
+        assert!(!kind(None, Some("heartbeat"), Some("Filesystem")));
+        let operation = |name: Option<&str>, interval_ms: Option<u64>| {
+            let condition = Condition::Operation {
+                name: name.map(str::to_string),
+                interval_ms,
+            };
+            condition.holds(&Facts {
+                operation: Some(("monitor", 10_000)),
+                ..Facts::default()
+            })
+        };
+        assert!(operation(None, None));
+        assert!(operation(Some("monitor"), None));
+        assert!(operation(None, Some(10_000)));
+        assert!(!operation(Some("start"), Some(10_000)));
+        assert!(!operation(Some("monitor"), Some(0)));
+    }
 }

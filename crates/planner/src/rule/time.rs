@@ -140,6 +140,12 @@ mod tests {
     use super::*;
     use jiff::civil::date;
 
+    /// Sets one of the fields of a date.
+    type SetField = fn(&mut DateFields, (i64, i64));
+
+    /// Sets one of the parts of a period.
+    type SetPart = fn(&mut Period);
+
     fn at(year: i16, month: i8, day: i8, hour: i8) -> UnixSeconds {
         from_civil(date(year, month, day).at(hour, 0, 0, 0)).unwrap()
     }
@@ -190,5 +196,61 @@ mod tests {
         let span = TimeTest::Within(UnixSeconds(10), UnixSeconds(20));
         let answers = [9, 10, 20, 21].map(|now| span.holds(UnixSeconds(now)));
         assert_eq!(answers, [false, true, true, false]);
+    }
+
+    #[test]
+    fn from_and_until_take_their_own_moment_in_and_after_and_before_leave_it_out() {
+        let answers = |test: TimeTest| [9, 10, 11].map(|now| test.holds(UnixSeconds(now)));
+        let ten = UnixSeconds(10);
+        assert_eq!(answers(TimeTest::From(ten)), [false, true, true]);
+        assert_eq!(answers(TimeTest::Until(ten)), [true, true, false]);
+        assert_eq!(answers(TimeTest::After(ten)), [false, false, true]);
+        assert_eq!(answers(TimeTest::Before(ten)), [true, false, false]);
+    }
+
+    #[test]
+    fn each_field_of_a_date_must_be_within_its_span() {
+        // A Friday, the 331st day, in week 48.
+        let shown = from_civil(date(2026, 11, 27).at(9, 30, 15, 0)).unwrap();
+        let fields: [(&str, i64, SetField); 10] = [
+            ("seconds", 15, |it, span| it.seconds = Some(span)),
+            ("minutes", 30, |it, span| it.minutes = Some(span)),
+            ("hours", 9, |it, span| it.hours = Some(span)),
+            ("weekdays", 5, |it, span| it.weekdays = Some(span)),
+            ("monthdays", 27, |it, span| it.monthdays = Some(span)),
+            ("yeardays", 331, |it, span| it.yeardays = Some(span)),
+            ("months", 11, |it, span| it.months = Some(span)),
+            ("weeks", 48, |it, span| it.weeks = Some(span)),
+            ("years", 2026, |it, span| it.years = Some(span)),
+            ("weekyears", 2026, |it, span| it.weekyears = Some(span)),
+        ];
+        for (name, value, set) in fields {
+            let holds = |from: i64, to: i64| {
+                let mut wanted = DateFields::default();
+                set(&mut wanted, (from, to));
+                TimeTest::Shows(Box::new(wanted)).holds(shown)
+            };
+            assert!(holds(value, value), "{name}");
+            assert!(!holds(value + 1, value + 2), "{name}: later");
+            assert!(!holds(value - 2, value - 1), "{name}: earlier");
+        }
+    }
+
+    #[test]
+    fn each_part_of_a_period_is_added() {
+        let parts: [(SetPart, UnixSeconds); 7] = [
+            (|it| it.years = 1, at(2027, 1, 31, 0)),
+            (|it| it.months = 2, at(2026, 3, 31, 0)),
+            (|it| it.weeks = 1, at(2026, 2, 7, 0)),
+            (|it| it.days = 1, at(2026, 2, 1, 0)),
+            (|it| it.hours = 3, at(2026, 1, 31, 3)),
+            (|it| it.minutes = 120, at(2026, 1, 31, 2)),
+            (|it| it.seconds = 3600, at(2026, 1, 31, 1)),
+        ];
+        for (set, then) in parts {
+            let mut period = Period::default();
+            set(&mut period);
+            assert_eq!(add_period(at(2026, 1, 31, 0), period), Some(then));
+        }
     }
 }

@@ -84,6 +84,41 @@ fn what_must_be_apart_is_apart() {
 }
 
 #[test]
+fn what_must_be_apart_from_a_leader_is_so_at_every_moment() {
+    let world = "nodes a b
+                 clone k promoted=1
+                 single db in k
+                 single web
+                 colocation web with k never with-role=promoted
+                 location web b=100
+                 found db on a unpromoted
+                 found web on a\n";
+    let after = "is db on a promoted\nis web on b";
+    let stop = "stop web on a\nstart web on b after 0";
+    wrong(
+        &format!("{world}{stop}\npromote db on a\n{after}"),
+        expect![[r#"
+            apart: db on a comes to where web on a may still be (colocation web with k never with-role=promoted)
+        "#]],
+    );
+    right(&format!("{world}{stop}\npromote db on a after 0\n{after}"));
+    let world = world
+        .replace("db on a unpromoted", "db on a promoted")
+        .replace("web on a", "web on b");
+    let after = "is db on a\nis web on a";
+    let demote = "demote db on a\nstop web on b";
+    wrong(
+        &format!("{world}{demote}\nstart web on a after 1\n{after}"),
+        expect![[r#"
+            apart: web on a comes to where db on a may still be (colocation web with k never with-role=promoted)
+        "#]],
+    );
+    right(&format!(
+        "{world}{demote}\nstart web on a after 0 1\n{after}"
+    ));
+}
+
+#[test]
 fn a_node_has_room_for_what_it_runs() {
     let world = "policy placement=fits
                  node a capacity=cpu:4

@@ -81,6 +81,7 @@ fn policy(draft: &PolicyDraft) -> Policy {
             7 => Placement::Fits,
             6 => Placement::Balanced,
             5 => Placement::Few,
+            4 => Placement::LeastBusy,
             _ => Placement::Count,
         },
         ..Policy::default()
@@ -124,6 +125,7 @@ fn add_node(wanted: &mut Wanted, observed: &mut Observed, at: usize, draft: &Nod
         } else {
             Score::ZERO
         },
+        busy: u32::try_from(draft.capacity * 7 % 50).expect("few goods"),
     });
 }
 

@@ -8,6 +8,7 @@
 mod arrange_words;
 
 mod clones;
+mod edges;
 mod more_clones;
 mod more_company;
 mod more_nodes;
@@ -21,6 +22,7 @@ mod places;
 mod relations;
 mod repairs;
 mod roles;
+mod room;
 
 use std::fmt::Write;
 

@@ -330,16 +330,17 @@ fn a_thing_in_two_places_sticks_to_neither() {
 }
 
 #[test]
-fn a_thing_that_runs_on_one_of_several_best_nodes_stays_only_for_points() {
+fn a_thing_that_runs_on_one_of_several_best_nodes_stays_for_points_though_one_is_emptier() {
     story(
         "nodes a b
+         single q
          single r
-         single s
+         location q b=5
          location r a=5 b=5
+         found q on b
          found r on b",
         &expect![[r#"
-            1. start s on a (wanted)
-            then: r on b, s on a
+            then: q on b, r on b
         "#]],
     );
 }
@@ -764,4 +765,22 @@ fn scores_at_their_ends_are_told_in_words() {
     let told = |points| Score::new(points).to_string();
     let ends = [told(2_000_000), told(-2_000_000), told(-17)];
     assert_eq!(ends, ["always", "never", "-17"]);
+}
+
+#[test]
+fn a_companion_that_runs_there_keeps_no_room_against_those_that_come_to_it() {
+    story(
+        "policy placement=fits
+         node b capacity=cpu:3
+         node c capacity=cpu:4
+         single r uses=cpu:1
+         single m uses=cpu:2
+         colocation m with r always
+         location r b=5
+         found m on b",
+        &expect![[r#"
+            1. start r on b (wanted)
+            then: m on b, r on b
+        "#]],
+    );
 }

@@ -679,3 +679,38 @@ fn of_two_numbers_on_one_node_the_first_that_leads_is_not_forgotten() {
         "#]],
     );
 }
+
+#[test]
+fn of_equals_that_do_not_lead_the_first_number_does_though_another_runs() {
+    story(
+        "nodes a
+         clone k max=2 per-node=2 unique promoted=1
+         single m in k
+         found m on a #1 unpromoted
+         promotes m on a 5",
+        &expect![[r#"
+            1. start m on a (wanted)
+            2. promote m on a (role) after 1
+            then: m on a leads, m#1 on a follows
+        "#]],
+    );
+}
+
+#[test]
+fn who_leads_is_demoted_where_what_the_role_needs_is_stopped() {
+    story(
+        "nodes a
+         single db target=stopped
+         clone k promoted=1
+         single m in k
+         order db then m.promote
+         found m on a promoted
+         promotes m on a 5",
+        &expect![[r#"
+            1. demote m on a (role)
+            then: m on a follows
+            meant: m on a leads
+            wait m: needs db
+        "#]],
+    );
+}

@@ -183,6 +183,7 @@ impl Reader {
             Some("fits") => Placement::Fits,
             Some("balanced") => Placement::Balanced,
             Some("few") => Placement::Few,
+            Some("least-busy") => Placement::LeastBusy,
             Some(other) => panic!("{other}"),
         };
     }
@@ -223,6 +224,7 @@ impl Reader {
         seen.maintenance = line.has("maintenance");
         seen.shutdown = line.has("shutdown");
         seen.asked_to_fence = line.has("asked");
+        seen.busy = line.value("busy").map_or(0, |busy| busy.parse().unwrap());
         seen.health = line.value("health").map_or(Score::ZERO, score);
         if let Some(rack) = line.value("rack") {
             seen.attributes.insert("rack".to_string(), rack.to_string());

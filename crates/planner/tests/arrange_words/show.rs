@@ -171,6 +171,7 @@ fn policy(out: &mut String, wanted: &Wanted, observed: &Observed) {
         Placement::Fits => "fits",
         Placement::Balanced => "balanced",
         Placement::Few => "few",
+        Placement::LeastBusy => "least-busy",
     };
     let _ = write!(out, " no-quorum={no_quorum} placement={placement}");
     flag(out, !policy.fencing, "no-fencing");
@@ -202,6 +203,7 @@ fn nodes(out: &mut String, wanted: &Wanted, observed: &Observed) {
         flag(out, seen.asked_to_fence, "asked");
         let health = format!("health={}", score(seen.health));
         flag(out, seen.health != Score::ZERO, &health);
+        flag(out, seen.busy != 0, &format!("busy={}", seen.busy));
         for (key, value) in &seen.attributes {
             let _ = write!(out, " {key}={value}");
         }

@@ -4,13 +4,17 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod alone;
 mod bars;
+mod cards;
 mod copies;
 mod found;
+mod load;
 mod moves;
 mod orders;
 mod outliving;
 mod room;
+mod steps;
 mod told;
 mod wishes;
 

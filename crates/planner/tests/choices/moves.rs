@@ -289,8 +289,8 @@ fn a_copy_moves_to_where_it_is_asked_to() {
             plan 4: start web:0 on c: asked by ann
             web:0 runs on c
             > look web:1
-              a: 0 points (0 preference, 0 stickiness), runs 0
-              b: 0 points (0 preference, 0 stickiness), runs 1
+              a: 0 points; runs no other service; b has as many, and it is there
+              b: 0 points; runs no other service
               c: has its copy
             > look web
               a: web is not in the configuration

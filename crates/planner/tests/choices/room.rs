@@ -235,11 +235,11 @@ fn who_is_exclusive_keeps_everybody_away() {
             plan 3: start db on b: it should run and runs nowhere
             db runs on b
             > look db
-              c: 0 points (0 preference, 0 stickiness), runs 1
-              b: 0 points (0 preference, 0 stickiness), runs 2
+              c: 0 points; runs 1 other service; b has as many, and it is there
+              b: 0 points; runs 1 other service
               a: it must not be where top is, on a
             > look top
-              a: 0 points (0 preference, 0 stickiness), runs 1
+              a: 0 points; runs no other service
               b: it must not be where db is, on b
               c: it must not be where web is, on c
         "#]],
@@ -292,6 +292,48 @@ fn three_priorities_give_way_in_their_order() {
             mid stopped on a: asked by ann
             plan 9: start low on a: no room on a: cpu 3 needed, 1 left
             low runs on a
+        "#]],
+    );
+}
+
+#[test]
+fn who_comes_takes_no_room_from_what_runs_unless_it_matters_more() {
+    check(
+        "nodes a b
+        capacity a cpu=4
+        capacity b cpu=4
+        placement most-room
+        service q prefer=a uses=cpu:3
+        service r failback prefer=b uses=cpu:3
+        service t prefer=b together=q:100 uses=cpu:2
+        service u prefer=b priority=1 uses=cpu:2",
+        expect![[r#"
+            > capacity a cpu=4
+            configuration version 2 by ann
+            > capacity b cpu=4
+            configuration version 3 by ann
+            > placement most-room
+            configuration version 4 by ann
+            > service q prefer=a uses=cpu:3
+            configuration version 5 by ann
+            plan 1: start q on a: it should run and runs nowhere
+            q runs on a
+            > service r failback prefer=b uses=cpu:3
+            configuration version 6 by ann
+            plan 2: start r on b: it should run and runs nowhere
+            r runs on b
+            > service t prefer=b together=q:100 uses=cpu:2
+            configuration version 7 by ann
+              t: no node may run it: a: no room on a: cpu 2 needed, 1 left; b: no room on b: cpu 2 needed, 1 left
+            > service u prefer=b priority=1 uses=cpu:2
+            configuration version 8 by ann
+            plan 3: stop r on b: no room on b: cpu 3 needed, 0 left
+            r stopped on b: no room on b: cpu 3 needed, 0 left
+            plan 4: start u on b: it should run and runs nowhere
+            plan 4: start t on b: it should run and runs nowhere
+            t runs on b
+            u runs on b
+              r: no node may run it: a: no room on a: cpu 3 needed, 1 left; b: no room on b: cpu 3 needed, 0 left
         "#]],
     );
 }

@@ -34,10 +34,10 @@ fn what_each_node_is_worth_is_told() {
             > operator attr a rack=x
             ann: attr set a rack x
             > look db
-              b: 280 points (250 preference, 30 stickiness), runs 2
-              a: 93 points (93 preference, 0 stickiness), runs 1
-              d: 0 points (0 preference, 0 stickiness), runs 0
-              c: -10000000 points (-10000000 preference, 0 stickiness), runs 0
+              b: 280 points: first in prefer, disk is fast (50 points), stickiness (30 points); runs 1 other service
+              a: 93 points: second in prefer, rack is x (-7 points); runs 1 other service; b has 280
+              d: 0 points: not in prefer; runs no other service; b has 280
+              c: -10000000 points: not in prefer, in avoid; runs no other service; b has 280
             > operator attr b disk
             ann: attr unset b disk
             > operator move db to d
@@ -47,15 +47,15 @@ fn what_each_node_is_worth_is_told() {
             plan 5: start db on d: asked by ann
             db runs on d
             > look db
-              b: 200 points (200 preference, 0 stickiness), runs 1
-              a: 93 points (93 preference, 0 stickiness), runs 1
-              d: 30 points (0 preference, 30 stickiness), runs 1
-              c: -10000000 points (-10000000 preference, 0 stickiness), runs 0
+              b: 200 points: first in prefer; runs 1 other service; d has 30, but without `failback` it does not move for points
+              a: 93 points: second in prefer, rack is x (-7 points); runs 1 other service; d has 30, but without `failback` it does not move for points
+              d: 30 points: not in prefer, stickiness (30 points); runs no other service
+              c: -10000000 points: not in prefer, in avoid; runs no other service; d has 30
             > look mail
-              c: 0 points (0 preference, 0 stickiness), runs 0
-              a: 0 points (0 preference, 0 stickiness), runs 1
-              b: 0 points (0 preference, 0 stickiness), runs 1
-              d: 0 points (0 preference, 0 stickiness), runs 1
+              c: 0 points; runs no other service; a has as many, and it is there
+              a: 0 points; runs no other service
+              b: 0 points; runs 1 other service; a has as many, and it is there
+              d: 0 points; runs 1 other service; a has as many, and it is there
         "#]],
     );
 }
@@ -102,7 +102,7 @@ fn why_a_node_may_not_is_told() {
             fence 37: a fences e: e silent for 800 ms, agreed by a and b and c and d and f
               e: waits until e is proven off
             > look db
-              a: 0 points (0 preference, 0 stickiness), runs 1
+              a: 0 points; runs no other service
               b: not allowed by the configuration
               c: on standby
               d: in maintenance
@@ -144,20 +144,20 @@ fn a_bar_is_told_with_its_failure_and_its_end() {
             plan 3: start db on b: program failed once on a, which is barred for 1h
             db runs on b
             > look db
-              b: 0 points (0 preference, 0 stickiness), runs 1
+              b: 0 points: not in prefer; runs no other service
               a: barred since 00:00: program failed once (exit 1), until 1970-01-01T01:00
             > when
               plans again when something happens
             > wait 1800s
             > look db
-              b: 0 points (0 preference, 0 stickiness), runs 1
+              b: 0 points: not in prefer; runs no other service
               a: barred since 00:00: program failed once (exit 1), until 1970-01-01T01:00
             > when
               plans again when something happens
             > wait 1800s
             > look db
-              a: 100 points (100 preference, 0 stickiness), runs 0
-              b: 0 points (0 preference, 0 stickiness), runs 1
+              a: 100 points: first in prefer; runs no other service; b has 0, but without `failback` it does not move for points
+              b: 0 points: not in prefer; runs no other service
         "#]],
     );
 }
@@ -186,13 +186,13 @@ fn where_services_are_placed_together_a_node_objects_for_the_others() {
             plan 3: start mail on a: it should run and runs nowhere
             mail runs on a
             > look db
-              a: 0 points (0 preference, 0 stickiness), runs 2
+              a: 0 points; runs 1 other service
               b: it must not be where web is, on b
             > look web
-              b: 0 points (0 preference, 0 stickiness), runs 1
+              b: 0 points; runs no other service
               a: it must not be where db is, on a
             > look mail
-              a: 0 points (0 preference, 0 stickiness), runs 2
+              a: 0 points; runs 1 other service
               b: it belongs where db is, on a
         "#]],
     );
@@ -263,7 +263,7 @@ fn ill_nodes_are_left_and_told() {
             plan 3: start db on b: it may not be on a: health-disk is red
             db runs on b
             > look db
-              b: 0 points (0 preference, 0 stickiness), runs 1
+              b: 0 points: not in prefer; runs no other service
               a: health-disk is red
             > operator attr a health-disk=green
             ann: attr set a health-disk green
@@ -282,8 +282,150 @@ fn ill_nodes_are_left_and_told() {
             db runs on a
             web runs on a
             > look web
-              a: 0 points (0 preference, 0 stickiness), runs 2
+              a: 0 points; runs 1 other service
               b: health-disk is red
+        "#]],
+    );
+}
+
+#[test]
+fn a_move_for_which_there_is_no_room_with_all_the_others_says_so() {
+    check(
+        "nodes a b
+        capacity a cpu=4
+        capacity b cpu=4
+        placement most-room
+        service q failback prefer=a together=t:201 uses=cpu:1
+        service r prefer=b uses=cpu:3
+        service s failback prefer=a together=q uses=cpu:3
+        service t failback prefer=b,a together=q:301 apart=s:301 uses=cpu:2
+        operator move q to b
+        look q",
+        expect![[r#"
+            > capacity a cpu=4
+            configuration version 2 by ann
+            > capacity b cpu=4
+            configuration version 3 by ann
+            > placement most-room
+            configuration version 4 by ann
+            > service q failback prefer=a together=t:201 uses=cpu:1
+            configuration version 5 by ann
+            plan 1: start q on a: it should run and runs nowhere
+            q runs on a
+            > service r prefer=b uses=cpu:3
+            configuration version 6 by ann
+            plan 2: start r on b: it should run and runs nowhere
+            r runs on b
+            > service s failback prefer=a together=q uses=cpu:3
+            configuration version 7 by ann
+            plan 3: start s on a: it should run and runs nowhere
+            s runs on a
+            > service t failback prefer=b,a together=q:301 apart=s:301 uses=cpu:2
+            configuration version 8 by ann
+              t: no node may run it: a: no room on a: cpu 2 needed, 0 left; b: no room on b: cpu 2 needed, 1 left
+            > operator move q to b
+            ann: move q to b
+              q: with all others in view it belongs on a
+            > look q
+              a: 100 points: first in prefer; runs 1 other service
+              b: 0 points: not in prefer; runs 1 other service; a has 100
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_held_because_a_move_would_be_taken_back_says_so() {
+    check(
+        "nodes a b
+        capacity a cpu=4
+        capacity b cpu=4
+        placement most-room
+        service q failback prefer=b,a uses=cpu:1
+        service r failback prefer=b apart=q:301 uses=cpu:3
+        service s prefer=a uses=cpu:1
+        service t failback prefer=a together=r uses=cpu:2
+        operator move r to b
+        look r",
+        expect![[r#"
+            > capacity a cpu=4
+            configuration version 2 by ann
+            > capacity b cpu=4
+            configuration version 3 by ann
+            > placement most-room
+            configuration version 4 by ann
+            > service q failback prefer=b,a uses=cpu:1
+            configuration version 5 by ann
+            plan 1: start q on b: it should run and runs nowhere
+            q runs on b
+            > service r failback prefer=b apart=q:301 uses=cpu:3
+            configuration version 6 by ann
+            plan 2: start r on a: it should run and runs nowhere
+            r runs on a
+            > service s prefer=a uses=cpu:1
+            configuration version 7 by ann
+            plan 3: start s on a: it should run and runs nowhere
+            s runs on a
+            > service t failback prefer=a together=r uses=cpu:2
+            configuration version 8 by ann
+              t: no node may run it: a: no room on a: cpu 2 needed, 0 left; b: it belongs where r is, on a
+            > operator move r to b
+            ann: move r to b
+              r: a move to b would be taken back by the next plan
+            > look r
+              b: 100 points: first in prefer; runs 1 other service; it would go there, and the next plan would take it back: so it is held on a
+              a: 0 points: not in prefer; runs 1 other service
+        "#]],
+    );
+}
+
+#[test]
+fn what_would_go_back_but_for_the_others_says_where_it_belongs() {
+    check(
+        "nodes a b
+        service q prefer=b
+        service r failback prefer=a together=q
+        look r
+        look q",
+        expect![[r#"
+            > service q prefer=b
+            configuration version 2 by ann
+            plan 1: start q on b: it should run and runs nowhere
+            q runs on b
+            > service r failback prefer=a together=q
+            configuration version 3 by ann
+            plan 2: start r on b: it should run and runs nowhere
+            r runs on b
+            > look r
+              b: 0 points: not in prefer; runs 1 other service
+              a: it belongs where q is, on b
+            > look q
+              b: 100 points: first in prefer; runs 1 other service
+              a: 0 points: not in prefer; runs no other service; b has 100
+        "#]],
+    );
+}
+
+#[test]
+fn of_two_nodes_the_one_where_it_sticks_for_more_points_comes_first() {
+    check(
+        "nodes a b
+        service web failback prefer=a,b sticky=150
+        operator move web to b
+        look web",
+        expect![[r#"
+            > service web failback prefer=a,b sticky=150
+            configuration version 2 by ann
+            plan 1: start web on a: it should run and runs nowhere
+            web runs on a
+            > operator move web to b
+            ann: move web to b
+            plan 2: stop web on a: asked by ann
+            web stopped on a: asked by ann
+            plan 3: start web on b: asked by ann
+            web runs on b
+            > look web
+              b: 250 points: second in prefer, stickiness (150 points); runs no other service
+              a: 200 points: first in prefer; runs no other service; b has 250
         "#]],
     );
 }

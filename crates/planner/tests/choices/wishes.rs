@@ -281,9 +281,9 @@ fn the_wishes_for_company_are_weighed() {
             plan 3: start mail on b: it should run and runs nowhere
             mail runs on b
             > look mail
-              c: 0 points (0 preference, 0 stickiness), runs 0
-              b: 0 points (0 preference, 0 stickiness), runs 1
-              a: 0 points (0 preference, 0 stickiness), runs 2
+              c: 0 points; runs no other service; b has as many, and it is there
+              b: 0 points; runs no other service
+              a: 0 points; runs 2 other services; b has as many, and it is there
             > service news apart=db:100,mail:100
             configuration version 5 by ann
             plan 4: start news on c: it should run and runs nowhere

@@ -380,3 +380,106 @@ fn avoided_nodes_are_the_last_and_forbidden_ones_are_none() {
         "#]],
     );
 }
+
+#[test]
+fn branches_of_a_tree_fail_on_their_own_and_move_with_the_trunk() {
+    check(
+        "nodes a b
+        service store prefer=a
+        service web after=store together=store restart=1
+        service files after=store together=store
+        fails web
+        operator move store to b
+        fails web
+        fails web",
+        expect![[r#"
+            > service store prefer=a
+            configuration version 2 by ann
+            plan 1: start store on a: it should run and runs nowhere
+            store runs on a
+            > service web after=store together=store restart=1
+            configuration version 3 by ann
+            plan 2: start web on a: it should run and runs nowhere
+            web runs on a
+            > service files after=store together=store
+            configuration version 4 by ann
+            plan 3: start files on a: it should run and runs nowhere
+            files runs on a
+            > fails web
+            web failed on a: program: exit 1
+            plan 4: restart web on a: program failed (exit 1), failure 1, 1 allowed here
+            web runs on a
+            > operator move store to b
+            ann: move store to b
+            plan 5: stop files on a: it belongs where store is, on b
+            plan 5: stop web on a: it belongs where store is, on b
+            files stopped on a: it belongs where store is, on b
+            web stopped on a: it belongs where store is, on b
+            plan 6: stop store on a: asked by ann
+            store stopped on a: asked by ann
+            plan 7: start store on b: asked by ann
+            store runs on b
+            plan 8: start files on b: it belongs where store is, on b
+            plan 8: start web on b: it belongs where store is, on b
+            files runs on b
+            web runs on b
+            > fails web
+            web failed on b: program: exit 1
+            plan 9: restart web on b: program failed (exit 1), failure 1, 1 allowed here
+            web runs on b
+            > fails web
+            web failed on b: program: exit 1
+            plan 10: stop web on b: program failed 2 times on b, which is barred until cleared
+            web stopped on b: program failed 2 times on b, which is barred until cleared
+            plan 11: stop files on b: it belongs where store is, on a
+            files stopped on b: it belongs where store is, on a
+            plan 12: stop store on b: it belongs where files is, on a
+            store stopped on b: it belongs where files is, on a
+            plan 13: start store on a: it belongs where files is, on a
+            store runs on a
+            plan 14: start files on a: it belongs where store is, on a
+            plan 14: start web on a: program failed 2 times on b, which is barred until cleared
+            files runs on a
+            web runs on a
+        "#]],
+    );
+}
+
+#[test]
+fn one_point_of_a_copy_for_company_draws_nobody() {
+    check(
+        "nodes a b
+        service q
+        service web manual
+        service mail copies=1 together=web:1
+        operator move mail:0 to b
+        no-service q
+        operator start web",
+        expect![[r#"
+            > service q
+            configuration version 2 by ann
+            plan 1: start q on a: it should run and runs nowhere
+            q runs on a
+            > service web manual
+            configuration version 3 by ann
+            > service mail copies=1 together=web:1
+            configuration version 4 by ann
+            plan 2: start mail:0 on a: it should run and runs nowhere
+            mail:0 runs on a
+            > operator move mail:0 to b
+            ann: move mail:0 to b
+            plan 3: stop mail:0 on a: asked by ann
+            mail:0 stopped on a: asked by ann
+            plan 4: start mail:0 on b: asked by ann
+            mail:0 runs on b
+            > no-service q
+            configuration version 5 by ann
+            plan 5: stop q on a: configuration version 5
+            q stopped on a: configuration version 5
+            > operator start web
+            ann: start web
+            plan 6: start web on a: asked by ann
+            web runs on a
+        "#]],
+    );
+}

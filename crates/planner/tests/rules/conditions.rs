@@ -148,3 +148,67 @@ fn without_its_ticket_a_service_is_frozen_or_its_node_is_fenced() {
         "#]],
     );
 }
+
+#[test]
+fn a_service_needs_all_its_tickets_and_each_loss_has_its_own_answer() {
+    check(
+        "nodes a b
+        service web ticket=site:freeze ticket=branch:stop
+        operator ticket grant site
+        operator ticket grant branch
+        operator ticket revoke site
+        operator ticket revoke branch
+        operator ticket grant site
+        operator ticket grant branch
+        service web ticket=site:freeze ticket=branch:fence
+        operator ticket standby branch
+        operator ticket grant branch
+        operator ticket revoke site
+        operator ticket revoke branch",
+        expect![[r#"
+            > service web ticket=site:freeze ticket=branch:stop
+            configuration version 2 by ann
+              web: ticket branch is not here
+            > operator ticket grant site
+            ann: ticket grant site
+            > operator ticket grant branch
+            ann: ticket grant branch
+            plan 1: start web on a: it should run and runs nowhere
+            web runs on a
+            > operator ticket revoke site
+            ann: ticket revoke site
+              web: ticket site is not here
+            > operator ticket revoke branch
+            ann: ticket revoke branch
+            plan 2: stop web on a: ticket branch is not here
+            web stopped on a: ticket branch is not here
+              web: ticket branch is not here
+            > operator ticket grant site
+            ann: ticket grant site
+            > operator ticket grant branch
+            ann: ticket grant branch
+            plan 3: start web on a: it should run and runs nowhere
+            web runs on a
+            > service web ticket=site:freeze ticket=branch:fence
+            configuration version 3 by ann
+            > operator ticket standby branch
+            ann: ticket standby branch
+            plan 4: stop web on a: ticket branch is not here
+            web stopped on a: ticket branch is not here
+              web: ticket branch is not here
+            > operator ticket grant branch
+            ann: ticket grant branch
+            plan 5: start web on a: it should run and runs nowhere
+            web runs on a
+            > operator ticket revoke site
+            ann: ticket revoke site
+              web: ticket site is not here
+            > operator ticket revoke branch
+            ann: ticket revoke branch
+            a is lost: ticket branch is not here
+            fence 32: b fences a: ticket branch is not here
+              a: waits until a is proven off
+              web: waits until a is proven off
+        "#]],
+    );
+}

@@ -4,11 +4,16 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod all_copies;
 mod company;
 mod conditions;
 mod copies;
 mod failures;
+mod found_once;
+mod one_by_one;
 mod orders;
+mod parts;
+mod wheres;
 
 use expect_test::{Expect, expect};
 

@@ -8,8 +8,10 @@ mod world;
 mod failures;
 mod fences;
 mod found;
+mod orphans;
 mod people;
 mod places;
+mod twice;
 
 use expect_test::{Expect, expect};
 

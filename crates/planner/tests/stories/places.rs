@@ -305,18 +305,21 @@ fn a_service_without_any_node_says_why_for_each() {
     check(
         "nodes a b c d
         network lan a b
+        service db manual
         operator standby a
         lost b
         service db prefer=a,b,c only address=lan",
         expect![[r#"
+            > service db manual
+            configuration version 3 by ann
             > operator standby a
             ann: standby a
             > lost b
             b is lost: b silent for 800 ms, agreed by a and c and d
-            fence 20: a fences b: b silent for 800 ms, agreed by a and c and d
+            fence 21: a fences b: b silent for 800 ms, agreed by a and c and d
               b: waits until b is proven off
             > service db prefer=a,b,c only address=lan
-            configuration version 3 by ann
+            configuration version 4 by ann
               db: no node may run it: a: on standby; b: lost; c: not attached to network lan; d: not allowed by the configuration
         "#]],
     );

@@ -7,7 +7,7 @@ use planner::{Input, StrayVerdict};
 use super::{World, name};
 
 impl World {
-    /// `look SERVICE`, `strays-on NODE`, `when`.
+    /// `look SERVICE`, `look-roles SERVICE`, `strays-on NODE`, `when`.
     pub fn ask(&mut self, words: &[&str]) {
         let Some(spec) = self.state.spec().cloned() else {
             panic!("nothing is configured")
@@ -22,9 +22,22 @@ impl World {
             wall: WallTime(self.now),
         };
         let lines: Vec<String> = match words {
-            ["look", service] => planner::placement(&input, &name(service))
+            ["look", service] => planner::weigh(&input, &name(service))
                 .into_iter()
-                .map(|(node, verdict)| format!("{node}: {verdict}"))
+                .map(|weighed| format!("{}: {}", weighed.node, weighed.because.join("; ")))
+                .collect(),
+            ["look-roles", service] => planner::weigh_roles(&input, &name(service))
+                .into_iter()
+                .map(|weighed| {
+                    let node = weighed.node.map(|node| format!(" on {node}"));
+                    let role = weighed.role.map(|role| format!(", {}", role.word()));
+                    let (node, role) = (node.unwrap_or_default(), role.unwrap_or_default());
+                    format!(
+                        "{}{node}{role}: {}",
+                        weighed.copy,
+                        weighed.because.join("; ")
+                    )
+                })
                 .collect(),
             ["strays-on", node] => planner::strays(&input, &name(node))
                 .into_iter()
@@ -42,6 +55,17 @@ impl World {
         for line in lines {
             self.out += &format!("  {line}\n");
         }
+    }
+
+    /// `busy NODE PERCENT`: what a node tells of its processors.
+    pub fn busy(&mut self, node: &str, percent: &str) {
+        let boot = self.boot(node);
+        self.apply(model::Command::LoadTold {
+            node: name(node),
+            boot,
+            run: 0,
+            percent: percent.parse().unwrap(),
+        });
     }
 
     /// `armed NODE`, `disarmed NODE`: what a node tells of its watchdog.

@@ -4,6 +4,11 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 mod ask;
+mod more;
+mod orphans;
+mod parts;
+mod rounds;
+mod spec;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -12,12 +17,16 @@ use std::time::Duration;
 use model::command::{Report, ServiceOrder};
 use model::migration::MigrationStage;
 use model::operation::ResourceAddress;
+use model::roles::RoleTold;
 use model::rules::*;
 use model::seen::*;
 use model::spec::*;
 use model::*;
 use planner::{Input, Plan, StrayVerdict, checker};
 use state::{Applied, State};
+
+use spec::setting;
+pub use spec::{empty_spec, failure, process, service_spec};
 
 /// Far more plans than any story needs until nothing is left to do.
 const ROUNDS_MAX: usize = 60;
@@ -50,206 +59,13 @@ pub struct World {
     pub out: String,
     pub steps_rejected: Vec<String>,
     words_of_watchdogs: u64,
-}
-
-pub fn empty_spec() -> Spec {
-    Spec {
-        cluster: ClusterSpec {
-            name: "test".into(),
-            port: PORT_DEFAULT,
-            timings: Timings::DEFAULT,
-            fences_per_hour_max: 3,
-            no_quorum: NoQuorumPolicy::Stop,
-            fence_race_delay: model::spec::FENCE_RACE_DELAY_DEFAULT,
-            ping_targets: Vec::new(),
-            rules: Default::default(),
-        },
-        networks: BTreeMap::new(),
-        nodes: BTreeMap::new(),
-        fence_devices: BTreeMap::new(),
-        services: BTreeMap::new(),
-    }
-}
-
-pub fn process(text: &str) -> ResourceSpec {
-    ResourceSpec {
-        name: name("program"),
-        kind: ResourceKind::Process(ProcessSpec {
-            argv: vec![text.to_string()],
-            environment: BTreeMap::new(),
-            user: None,
-            directory: None,
-            ready: Ready::Executed,
-            ..ProcessSpec::default()
-        }),
-        limits: Limits::default(),
-    }
-}
-
-pub fn address(network: &str) -> ResourceSpec {
-    ResourceSpec {
-        name: name("address"),
-        kind: ResourceKind::Address(AddressSpec {
-            address: "10.0.0.100/24".parse().unwrap(),
-            network: name(network),
-            duplicate_wait: Duration::ZERO,
-        }),
-        limits: Limits::default(),
-    }
-}
-
-/// Reads `prefer=a,b only failback after=x priority=5 sticky=50 restart=1 manual`.
-pub fn service_spec(words: &[&str]) -> ServiceSpec {
-    let mut spec = ServiceSpec {
-        prefer: Vec::new(),
-        elsewhere: Elsewhere::Allowed,
-        failback: Failback::Never,
-        after: Vec::new(),
-        autostart: Autostart::Yes,
-        priority: 0,
-        stickiness: 0,
-        restart: RestartPolicy {
-            times: 1,
-            within: Duration::from_secs(3600),
-        },
-        rules: Default::default(),
-        resources: vec![process("/bin/true")],
-        survive: None,
-    };
-    for word in words {
-        match word.split_once('=').unwrap_or((word, "")) {
-            ("prefer", list) => spec.prefer = list.split(',').map(name).collect(),
-            ("only", _) => spec.elsewhere = Elsewhere::Never,
-            ("failback", _) => spec.failback = Failback::WhenPossible,
-            ("after", list) => spec.after = list.split(',').map(name).collect(),
-            ("manual", _) => spec.autostart = Autostart::No,
-            ("priority", number) => spec.priority = number.parse().unwrap(),
-            ("sticky", number) => spec.stickiness = number.parse().unwrap(),
-            ("restart", number) => spec.restart.times = number.parse().unwrap(),
-            ("runs", program) => spec.resources = vec![process(program)],
-            ("address", network) => spec.resources.insert(0, address(network)),
-            (word, value) if rule(&mut spec, word, value) => {}
-            other => panic!("a service cannot be {other:?}"),
-        }
-    }
-    spec
-}
-
-/// `name` alone must be so, `name:50` is a wish.
-fn company(list: &str) -> Vec<Company> {
-    list.split(',')
-        .map(|each| {
-            let (service, points) = each.split_once(':').unwrap_or((each, ""));
-            let points = (!points.is_empty()).then(|| points.parse().unwrap());
-            let service = name(service);
-            Company {
-                service,
-                points,
-                role: Default::default(),
-            }
-        })
-        .collect()
-}
-
-/// Reads `copies=3 per-node=2 together=db apart=mail:50 after-if-both=x not-while=x avoid=a
-/// never=b where=rack:a where=rack:a:50 uses=cpu:2 exclusive ticket=site:fence expires=1h
-/// on-failure=move stop-failure=block`.
-fn rule(spec: &mut ServiceSpec, word: &str, value: &str) -> bool {
-    let rules = &mut spec.rules;
-    let one = Copies {
-        count: CopyCount::Number(1),
-        per_node: 1,
-    };
-    match (word, value) {
-        ("copies", "every-node") => rules.copies.get_or_insert(one).count = CopyCount::EveryNode,
-        ("copies", number) => {
-            let count = CopyCount::Number(number.parse().unwrap());
-            rules.copies.get_or_insert(one).count = count;
-        }
-        ("per-node", number) => {
-            rules.copies.get_or_insert(one).per_node = number.parse().unwrap();
-        }
-        ("together", list) => rules.together_with = company(list),
-        ("apart", list) => rules.apart_from = company(list),
-        ("after-if-both", list) => rules.after_if_both = list.split(',').map(name).collect(),
-        ("not-while", list) => rules.not_while_starting = list.split(',').map(name).collect(),
-        ("avoid", list) => rules.avoid = list.split(',').map(name).collect(),
-        ("never", list) => rules.never_on = list.split(',').map(name).collect(),
-        ("where", text) => {
-            let parts: Vec<&str> = text.split(':').collect();
-            rules.where_rules.push(WhereRule {
-                attribute: parts[0].into(),
-                test: AttributeTest::Is(parts[1].into()),
-                points: parts.get(2).map(|points| points.parse().unwrap()),
-            });
-        }
-        ("uses", text) => {
-            let (good, amount) = text.split_once(':').unwrap();
-            rules.uses.insert(good.into(), amount.parse().unwrap());
-        }
-        ("exclusive", _) => rules.exclusive = true,
-        ("live", _) => rules.live = true,
-        ("ticket", text) => {
-            let (ticket, on_loss) = text.split_once(':').unwrap_or((text, "stop"));
-            let all = [TicketLoss::Stop, TicketLoss::Freeze, TicketLoss::Fence];
-            let on_loss = all.into_iter().find(|loss| loss.word() == on_loss).unwrap();
-            let ticket = name(ticket);
-            rules.ticket = Some(TicketRule { ticket, on_loss });
-        }
-        ("expires", span) => rules.bar_expires = Some(duration::parse(span).unwrap()),
-        ("on-failure", word) => {
-            let words = FailureAnswer::WORDS;
-            let answer = words.iter().find(|(known, _)| *known == word).unwrap().1;
-            rules.on_failure.start = answer;
-            rules.on_failure.run = answer;
-        }
-        ("stop-failure", "block") => rules.on_failure.stop = StopFailureAnswer::Block,
-        _ => return false,
-    }
-    true
-}
-
-pub fn failure(how: &str) -> ResourceFailure {
-    ResourceFailure {
-        resource: name("program"),
-        verb: None,
-        how: how.into(),
-        output: String::new(),
-    }
+    /// Nodes tell of what is new in the configuration only where a line says so.
+    is_silent_of_newcomers: bool,
 }
 
 /// Clocks of which each shows another decade.
 fn garbled_wall(index: u64) -> WallTime {
     WallTime(index.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20)
-}
-
-/// `attr NODE KEY=VALUE`, `attr NODE KEY`, `ticket grant|standby|revoke TICKET`.
-fn setting(words: &[&str], by: UserName) -> Command {
-    match words {
-        ["attr", node, set] => {
-            let (key, value) = set.split_once('=').unwrap_or((set, ""));
-            Command::SetAttribute {
-                node: name(node),
-                key: key.into(),
-                value: (!value.is_empty()).then(|| value.into()),
-                by,
-            }
-        }
-        ["ticket", word, ticket] => {
-            let standing = match *word {
-                "grant" => TicketStanding::Granted,
-                "standby" => TicketStanding::Standby,
-                _ => TicketStanding::Revoked,
-            };
-            let ticket = name(ticket);
-            Command::SetTicket {
-                ticket,
-                standing,
-                by,
-            }
-        }
-        other => panic!("nothing is set by {other:?}"),
-    }
 }
 
 impl World {
@@ -271,6 +87,7 @@ impl World {
             out: String::new(),
             steps_rejected: Vec::new(),
             words_of_watchdogs: 0,
+            is_silent_of_newcomers: false,
         }
     }
 
@@ -321,6 +138,15 @@ impl World {
                 self.spec.services.insert(name(service), service_spec(rest));
                 self.set_spec();
             }
+            // `many 9 s prefer=a`: nine services at once, s1 to s9.
+            ["many", count, service, rest @ ..] => {
+                let count: usize = count.parse().unwrap();
+                for number in 1..=count {
+                    let service = name(&format!("{service}{number}"));
+                    self.spec.services.insert(service, service_spec(rest));
+                }
+                self.set_spec();
+            }
             ["no-service", service] => {
                 self.spec.services.remove(&name::<ServiceName>(service));
                 self.set_spec();
@@ -334,10 +160,11 @@ impl World {
             ["wait", span] => {
                 self.now += duration::parse(span).unwrap().as_millis() as u64;
             }
-            ["look" | "strays-on" | "when", ..] => self.ask(words),
+            ["look" | "look-roles" | "strays-on" | "when", ..] => self.ask(words),
             ["armed", node] => self.watchdog(node, Some(Duration::from_secs(5))),
             ["disarmed", node] => self.watchdog(node, None),
             ["operator", rest @ ..] => self.operator(rest),
+            words if self.more(words) || self.part(words) || self.orphan(words) => {}
             [verb, rest @ ..] => self.event(verb, rest),
             [] => {}
         }
@@ -399,6 +226,8 @@ impl World {
             ("placement", "fits") => rules.placement = PlacementPolicy::Fits,
             ("placement", "most-room") => rules.placement = PlacementPolicy::MostRoom,
             ("placement", "fewest-nodes") => rules.placement = PlacementPolicy::FewestNodes,
+            ("placement", "least-load") => rules.placement = PlacementPolicy::LeastLoad,
+            ("placement", "fewest-services") => rules.placement = PlacementPolicy::FewestServices,
             ("health", "move-on-red") => rules.node_health = NodeHealthPolicy::MoveOnRed,
             other => panic!("{other:?} describes nothing"),
         }
@@ -546,6 +375,7 @@ impl World {
                 });
             }
             "told" => self.told(first, &words[1..]),
+            "busy" => self.busy(first, words[1]),
             other => self.word(other, words),
         }
     }
@@ -718,6 +548,19 @@ impl World {
 
     /// The holder of the claim reports.
     pub fn report(&mut self, service: &str, report: Report) {
+        self.report_with_role(service, report, Default::default());
+    }
+
+    fn report_with_role(&mut self, service: &str, report: Report, role: RoleTold) {
+        self.report_in_full(service, (report, Vec::new()), role);
+    }
+
+    fn report_in_full(
+        &mut self,
+        service: &str,
+        (report, resources): (Report, Vec<(ResourceName, ResourceState)>),
+        role: RoleTold,
+    ) {
         let service: ServiceName = name(service);
         let Some(claim) = self.claim(&service) else {
             self.out += &format!("{service} has no claim\n");
@@ -731,8 +574,8 @@ impl World {
             epoch: claim.epoch,
             incarnation: claim.incarnation,
             report,
-            resources: Vec::new(),
-            role: Default::default(),
+            resources,
+            role,
         });
     }
 
@@ -759,138 +602,5 @@ impl World {
                 None
             }
         }
-    }
-
-    fn flush(&mut self) {
-        let new: Vec<String> = self
-            .state
-            .history()
-            .iter()
-            .skip(self.printed)
-            .map(|e| e.what.to_string())
-            .collect();
-        new.iter().for_each(|line| self.out += &format!("{line}\n"));
-        self.printed = self.total();
-    }
-
-    fn settled(&mut self) -> bool {
-        let Some(spec) = self.state.spec().cloned() else {
-            return true;
-        };
-        let seen = self.state.seen().clone();
-        let input = Input {
-            spec: &spec,
-            spec_version: self.state.spec_version(),
-            seen: &seen,
-            id: PlanId(self.plan + 1),
-            now: ClusterTime(self.now),
-            wall: WallTime(self.now),
-        };
-        let plan = planner::plan(&input);
-        self.require_same_under_other_clocks(&input, &plan);
-        let violations = checker::check(&input, &plan);
-        assert!(
-            violations.is_empty(),
-            "{violations:?} in {plan:#?} for {seen:#?}\n{}",
-            self.out
-        );
-        if !plan.steps.is_empty() {
-            self.plan += 1;
-        }
-        for step in &plan.steps {
-            if self.apply(step.command(plan.id)).is_none() {
-                self.steps_rejected.push(step.sentence());
-            }
-        }
-        let mut waits: Vec<String> = plan.waits.iter().map(planner::Wait::sentence).collect();
-        waits.sort();
-        let acted = self.nodes_act();
-        self.flush();
-        if plan.steps.is_empty() && !acted {
-            for wait in waits.iter().filter(|wait| !self.waits.contains(wait)) {
-                self.out += &format!("  {wait}\n");
-            }
-            self.waits = waits;
-            return true;
-        }
-        false
-    }
-
-    /// Whatever wall clocks show, the plan is the same but for the times that it tells.
-    fn require_same_under_other_clocks(&self, input: &Input<'_>, plan: &Plan) {
-        let twin = planner::plan(&Input {
-            seen: self.garbled.seen(),
-            wall: garbled_wall(self.index + 1),
-            ..*input
-        });
-        assert_eq!(plan.steps, twin.steps, "wall clocks decide");
-        assert_eq!(plan.again_at, twin.again_at, "wall clocks decide");
-        let subjects = |plan: &Plan| -> Vec<_> {
-            let waits = plan.waits.iter();
-            waits.map(|wait| wait.subject.clone()).collect()
-        };
-        assert_eq!(subjects(plan), subjects(&twin), "wall clocks decide");
-    }
-
-    /// Plans until nothing is left to do.
-    pub fn settle(&mut self) {
-        let rounds = (0..ROUNDS_MAX).find(|_| self.settled());
-        assert!(
-            rounds.is_some(),
-            "planning does not come to rest:\n{}",
-            self.out
-        );
-    }
-
-    /// Each node that is online does what its claims ask, and stops what it must not run.
-    fn nodes_act(&mut self) -> bool {
-        let seen = self.state.seen().clone();
-        let mut acted = false;
-        for (service, of) in &seen.services {
-            let Some(claim) = of.claim.as_ref().filter(|_| !self.slow.contains(service)) else {
-                continue;
-            };
-            let able = matches!(
-                seen.nodes[&claim.node].state,
-                NodeState::Online { .. } | NodeState::Leaving { .. }
-            );
-            let leaves = seen.migrations.get(service).is_some_and(|migration| {
-                migration.stage == MigrationStage::Leaving && migration.from.node == claim.node
-            });
-            let report = match (claim.goal, &claim.phase) {
-                (Goal::Run, Phase::Running) if able && leaves => Report::HandedOver,
-                (Goal::Run, Phase::Starting) if able => Report::Running,
-                (Goal::Stop, Phase::Stopping) if able => Report::Stopped,
-                _ => continue,
-            };
-            self.report(service.as_str(), report);
-            acted = true;
-        }
-        acted | self.nodes_stop_strays(&seen)
-    }
-
-    fn nodes_stop_strays(&mut self, seen: &Seen) -> bool {
-        let Some(spec) = self.state.spec().cloned() else {
-            return false;
-        };
-        let mut acted = false;
-        for node in seen.nodes.keys() {
-            let now = self.state.seen().clone();
-            let input = Input {
-                spec: &spec,
-                spec_version: self.state.spec_version(),
-                seen: &now,
-                id: PlanId(0),
-                now: ClusterTime(self.now),
-                wall: WallTime(self.now),
-            };
-            for (service, verdict) in planner::strays(&input, node) {
-                if matches!(verdict, StrayVerdict::Stop(_)) && !self.slow.contains(&service) {
-                    self.event("stray-stops", &[service.as_str(), node.as_str()]);
-                    acted = true;
-                }
-            }
-        }
-        acted
     }
 }

@@ -1,11 +1,11 @@
 //! Colocations: services that belong together, or apart.
 
-use planner::arrange::{Colocation, ResourceIx, Role, Score};
+use planner::arrange::{Colocation, Kind, ResourceIx, Role, Score};
 
 use super::super::source::{Xml, id};
 use super::super::values;
 use super::Carry;
-use super::relations::{Part, Relations, Whom, end_of, has_roles, tell_part};
+use super::relations::{End, Part, Relations, Whom, end_of, has_roles, tell_part};
 
 pub(super) fn colocation<'a>(
     carry: &mut Carry<'_, 'a>,
@@ -57,6 +57,15 @@ fn one<'a>(
         carry.leave(element, text);
         return false;
     }
+    if let Some(turned) = turned(carry, relation, (dependent, primary)) {
+        let text = format!(
+            "{shown}: here {} goes where {} is promoted, there it is the other way round",
+            carry.draft.resource(primary.service).name,
+            carry.draft.resource(dependent.service).name
+        );
+        carry.leave(element, text);
+        return one(carry, element, &turned, relations);
+    }
     let role = relation.primary_role;
     if relation.dependent_role.is_some()
         || role.is_some_and(|role| role != Role::Promoted || !has_roles(carry, primary.service))
@@ -89,6 +98,29 @@ fn one<'a>(
         carry.leave(element, text);
     }
     is_said
+}
+
+/// A promoted copy that must be where, or must not be where, a service without copies is: the
+/// same said of the other, where our file can only say that.
+fn turned(
+    carry: &Carry<'_, '_>,
+    relation: &Colocation,
+    (dependent, primary): (End, End),
+) -> Option<Colocation> {
+    let is_single = match &carry.draft.resource(primary.service).kind {
+        Kind::Single | Kind::Group { .. } => true,
+        Kind::Clone { .. } => false,
+    };
+    let is_ours = relation.dependent_role == Some(Role::Promoted)
+        && matches!(relation.primary_role, None | Some(Role::Started))
+        && (relation.score.is_must() || relation.score.is_never());
+    (is_ours && is_single && has_roles(carry, dependent.service)).then(|| Colocation {
+        dependent: relation.primary,
+        dependent_role: None,
+        primary: relation.dependent,
+        primary_role: Some(Role::Promoted),
+        ..relation.clone()
+    })
 }
 
 /// Several wishes of the same two add up. Whether it could be said.

@@ -7,7 +7,7 @@ use planner::rule::Facts;
 
 use super::super::draft::Draft;
 use super::super::source::{Xml, id};
-use super::super::{attributes, values};
+use super::super::{attributes, values, words};
 use super::text::{key, list, name, numbers, table};
 use super::{Carry, fences};
 
@@ -30,6 +30,14 @@ const SILENT: &[&str] = &[
     "start-failure-is-fatal",
 ];
 
+/// Options that say nothing where they are on, as they are without a word.
+const ON_ANYWAY: &[&str] = &[
+    "cancel-removed-actions",
+    "concurrent-fencing",
+    "startup-fencing",
+    "stop-removed-resources",
+];
+
 pub(super) fn write(carry: &mut Carry<'_, '_>) {
     let options = &carry.draft.options;
     let cluster = options
@@ -50,6 +58,7 @@ pub(super) fn write(carry: &mut Carry<'_, '_>) {
         Placement::Fits => carry.out.text_key("placement", "fits"),
         Placement::Balanced => carry.out.text_key("placement", "most-room"),
         Placement::Few => carry.out.text_key("placement", "fewest-nodes"),
+        Placement::LeastBusy => carry.out.text_key("placement", "least-load"),
     }
     health(carry);
     carry.out.section("[network.lan]");
@@ -61,10 +70,7 @@ pub(super) fn write(carry: &mut Carry<'_, '_>) {
 fn nodes(carry: &mut Carry<'_, '_>) {
     for element in carry.draft.source.section_elements("nodes") {
         let node = element.attribute("uname").unwrap_or_else(|| id(element));
-        if element
-            .attribute("type")
-            .is_some_and(|kind| kind != "member")
-        {
+        if !words::is_member(element.attribute("type")) {
             carry.leave(
                 element,
                 format!("node {node} is no member of the cluster itself"),
@@ -170,11 +176,7 @@ fn health(carry: &mut Carry<'_, '_>) {
 pub(super) fn members(draft: &Draft<'_>) -> BTreeSet<NodeIx> {
     let elements = draft.source.section_elements("nodes").into_iter();
     elements
-        .filter(|element| {
-            element
-                .attribute("type")
-                .is_none_or(|kind| kind == "member")
-        })
+        .filter(|element| words::is_member(element.attribute("type")))
         .filter_map(|element| {
             let node = element.attribute("uname").unwrap_or_else(|| id(element));
             draft.nodes.get(node).copied()
@@ -227,6 +229,10 @@ fn leave_options(carry: &mut Carry<'_, '_>) {
         .names()
         .filter(|name| !SILENT.contains(name) && !known.contains(name))
         .filter(|name| !name.starts_with("node-health-"))
+        .filter(|name| {
+            let is_on = carry.draft.options.truth(name, false);
+            !(is_on && ON_ANYWAY.contains(name))
+        })
         .map(str::to_string)
         .collect();
     if !rest.is_empty() {
@@ -236,18 +242,33 @@ fn leave_options(carry: &mut Carry<'_, '_>) {
 
 /// Parts of the configuration that our file has no words for yet.
 fn leave_sections(carry: &mut Carry<'_, '_>) {
-    for (tag, text) in [
-        ("alerts", "alerts"),
-        ("acls", "who may do what"),
-        (
-            "op_defaults",
-            "defaults of operations, where none stand at an operation itself",
-        ),
-    ] {
+    leave_defaults(carry);
+    for (tag, text) in [("alerts", "alerts"), ("acls", "who may do what")] {
         let source = &carry.draft.source;
         let is_empty = source.section_elements(tag).is_empty();
         if let Some(section) = source.section(tag).filter(|_| !is_empty) {
             carry.leave(section, text);
         }
+    }
+}
+
+/// Of what holds for all operations, their times come over.
+fn leave_defaults(carry: &mut Carry<'_, '_>) {
+    let source = &carry.draft.source;
+    let Some(section) = source.section("op_defaults") else {
+        return;
+    };
+    let blocks = source.children(section, "meta_attributes").into_iter();
+    let names: BTreeSet<String> = blocks
+        .flat_map(|block| attributes::pairs(source, block).into_keys())
+        .filter(|name| !["timeout", "record-pending"].contains(&name.as_str()))
+        .collect();
+    if !names.is_empty() {
+        let names: Vec<String> = names.into_iter().collect();
+        let text = format!(
+            "defaults of operations, where none stand at an operation itself: {}",
+            names.join(", ")
+        );
+        carry.leave(section, text);
     }
 }

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use planner::arrange::ResourceIx;
+
 use super::super::attributes::Values;
+use super::super::operation::{self, Operation};
 use super::super::source::{Xml, id};
-use super::super::values;
+use super::super::{values, words};
 use super::Carry;
 use super::text::{list, quoted, table, time};
 
@@ -43,13 +46,13 @@ pub(super) fn lines(
     };
     let definition = carry.draft.definition(ix);
     let mut parameters = carry.draft.own_parameters(ix);
-    let mut lost = Vec::new();
+    let mut lost = misplaced(&mut parameters);
     let lines = match definition {
         ["ocf", "heartbeat", "IPaddr2" | "IPaddr"] => address(&mut parameters),
         ["ocf", "heartbeat", "Filesystem"] => mount(&mut parameters),
         ["ocf", provider, kind] if ![provider, kind].iter().any(|part| is_no_name(part)) => {
             let mut lines = agent((provider, kind), &mut parameters, &mut lost);
-            lines.extend(depth(carry, element));
+            lines.extend(depth(carry, ix));
             Ok(lines)
         }
         ["lsb", _, script] if !is_no_name(script) => Ok(vec![(
@@ -68,10 +71,34 @@ pub(super) fn lines(
     }
     let lines = lines.map(|mut lines| {
         lines.push(("name".to_string(), quoted(&super::text::name(id(element)))));
-        lines.extend(limits(carry, element));
+        lines.extend(limits(carry, ix));
         lines
     });
     (lines, lost)
+}
+
+/// Words about how a resource is treated that stand among the parameters of its agent, as in
+/// files of Heartbeat: nobody hears them there, and the agent does not know them.
+fn misplaced(parameters: &mut Values) -> Vec<String> {
+    const TREATMENT: [&str; 7] = [
+        "allow-migrate",
+        "failure-timeout",
+        "is-managed",
+        "migration-threshold",
+        "multiple-active",
+        "resource-stickiness",
+        "target-role",
+    ];
+    let (misplaced, rest): (Vec<_>, Vec<_>) = std::mem::take(parameters)
+        .into_iter()
+        .partition(|(name, _)| TREATMENT.contains(&words::meta_name(name).as_str()));
+    parameters.extend(rest);
+    let misplaced = misplaced.into_iter();
+    misplaced
+        .map(|(name, value)| {
+            format!("{name}={value} among its parameters, where it counts for nothing")
+        })
+        .collect()
 }
 
 /// Whether it cannot be part of the name of an agent.
@@ -143,6 +170,7 @@ fn mount(parameters: &mut Values) -> Result<Lines, String> {
     let directory = parameters
         .remove("directory")
         .ok_or("it has no `directory`")?;
+    let directory = without_end(&directory);
     let device = parameters.remove("device").ok_or("it has no `device`")?;
     let filesystem = parameters.remove("fstype").unwrap_or_default();
     let options = parameters.remove("options").unwrap_or_default();
@@ -150,13 +178,15 @@ fn mount(parameters: &mut Values) -> Result<Lines, String> {
         .split(',')
         .filter(|option| !option.is_empty())
         .collect();
-    let mut lines = vec![("mount".to_string(), quoted(&directory))];
+    let mut lines = vec![("mount".to_string(), quoted(directory))];
     let is_bind = options.contains(&"bind");
     if is_bind {
-        lines.push(("bind".to_string(), quoted(&device)));
+        lines.push(("bind".to_string(), quoted(without_end(&device))));
+    } else if is_nfs(&filesystem, &device) {
+        lines.push(("nfs".to_string(), quoted(&device)));
     } else {
         let path = device_path(&device).ok_or(format!(
-            "its device {device} is no block device or image file"
+            "its device {device} is no block device, image file or directory of an NFS server"
         ))?;
         if filesystem.is_empty() {
             return Err("it has no `fstype`".to_string());
@@ -164,10 +194,15 @@ fn mount(parameters: &mut Values) -> Result<Lines, String> {
         lines.push(("device".to_string(), quoted(&path)));
         lines.push(("filesystem".to_string(), quoted(&filesystem)));
     }
-    let rest: Vec<&str> = options
+    let mut rest: Vec<&str> = options
         .into_iter()
         .filter(|option| *option != "bind")
         .collect();
+    // There the name of the file system says the version; ours is the same for all.
+    let has_version = |option: &&str| option.starts_with("vers=") || option.starts_with("nfsvers=");
+    if filesystem == "nfs4" && !rest.iter().any(has_version) {
+        rest.push("vers=4");
+    }
     if !rest.is_empty() {
         lines.push(("options".to_string(), list(&rest)));
     }
@@ -180,6 +215,21 @@ fn mount(parameters: &mut Values) -> Result<Lines, String> {
         lines.push(("fsck".to_string(), quoted("never")));
     }
     Ok(lines)
+}
+
+/// `/srv/web/` is `/srv/web`.
+fn without_end(path: &str) -> &str {
+    match path.trim_end_matches('/') {
+        "" => path,
+        path => path,
+    }
+}
+
+/// `server:/path`, also where the file system is not named.
+fn is_nfs(filesystem: &str, device: &str) -> bool {
+    let server = device.split_once(":/").map(|(server, _)| server);
+    let is_server = server.is_some_and(|server| !server.is_empty() && !server.contains('/'));
+    is_server && ["nfs", "nfs4", ""].contains(&filesystem)
 }
 
 /// `-U x`, `UUID=x`, `-L x`, `LABEL=x`, or a path.
@@ -195,7 +245,9 @@ fn device_path(device: &str) -> Option<String> {
             return by(kind, rest);
         }
     }
-    device.starts_with('/').then(|| device.to_string())
+    // A share of another kind of server begins with two.
+    let is_path = device.starts_with('/') && !device.starts_with("//");
+    is_path.then(|| device.to_string())
 }
 
 /// A CIB may leave out that a unit is a service.
@@ -222,60 +274,46 @@ fn script_command(script: &str) -> String {
 }
 
 /// Times of the operations.
-fn limits(carry: &Carry<'_, '_>, element: Xml<'_>) -> Lines {
+fn limits(carry: &Carry<'_, '_>, ix: ResourceIx) -> Lines {
     let mut lines = Lines::new();
     let mut add = |name: &str, milliseconds: Option<u64>| {
         if let Some(milliseconds) = milliseconds.filter(|span| (1..=86_400_000).contains(span)) {
             lines.push((name.to_string(), quoted(&time(milliseconds))));
         }
     };
-    let mut ops = operations(carry, element);
+    let mut ops: Vec<&Operation> = operations(carry, ix).collect();
     // The usual question before the deeper ones, which have a rhythm of their own.
-    ops.sort_by_key(|op| level(carry, *op));
-    let find = |verb: &str| ops.iter().find(|op| op.attribute("name") == Some(verb));
-    let span = |verb: &str, attribute: &str| {
-        find(verb)
-            .and_then(|op| op.attribute(attribute))
-            .and_then(values::milliseconds)
+    ops.sort_by_key(|op| op.level);
+    let [class, provider, agent] = carry.draft.definition(ix);
+    let find = |verb: &str| ops.iter().find(|op| op.name == verb);
+    let timeout = |verb: &str| match find(verb) {
+        Some(op) => op.timeout_ms,
+        None => operation::default_timeout(carry.draft, (class, provider, agent), verb),
     };
     // One limit holds for both: an empty one is less than any.
-    let longer = |one: &str, other: &str| span(one, "timeout").max(span(other, "timeout"));
+    let longer = |one: &str, other: &str| match carry.draft.facts[ix.0].is_promotable {
+        true => timeout(one).max(timeout(other)),
+        false => timeout(one),
+    };
     add("start_limit", longer("start", "promote"));
     add("stop_limit", longer("stop", "demote"));
-    add("status_limit", span("monitor", "timeout"));
-    add("every", span("monitor", "interval"));
+    add("status_limit", timeout("monitor"));
+    add("every", find("monitor").map(|op| op.interval_ms));
     lines
 }
 
-fn operations<'a>(carry: &Carry<'_, 'a>, element: Xml<'a>) -> Vec<Xml<'a>> {
-    let lists = carry.draft.source.children(element, "operations");
-    let ops = lists
-        .into_iter()
-        .flat_map(|list| carry.draft.source.children(list, "op"));
-    ops.collect()
-}
-
-/// How deep a question looks: the level that it gives the agent.
-fn level(carry: &Carry<'_, '_>, op: Xml<'_>) -> u32 {
-    let source = &carry.draft.source;
-    let lists = source.children(op, "instance_attributes").into_iter();
-    let pairs = lists.flat_map(|list| source.children(list, "nvpair"));
-    let mut levels = pairs
-        .filter(|pair| pair.attribute("name") == Some("OCF_CHECK_LEVEL"))
-        .filter_map(|pair| pair.attribute("value")?.trim().parse().ok());
-    levels.next_back().unwrap_or_default()
+fn operations<'c>(carry: &'c Carry<'_, '_>, ix: ResourceIx) -> impl Iterator<Item = &'c Operation> {
+    let operations = carry.draft.facts[ix.0].operations.iter();
+    operations.filter(|operation| operation.enabled)
 }
 
 /// The deeper questions with their rhythm, each level once.
-fn depth(carry: &Carry<'_, '_>, element: Xml<'_>) -> Lines {
+fn depth(carry: &Carry<'_, '_>, ix: ResourceIx) -> Lines {
     let mut depth = BTreeMap::new();
-    for op in operations(carry, element) {
-        let level = level(carry, op);
-        let every = op.attribute("interval").and_then(values::milliseconds);
-        let every = every.filter(|every| (1..=86_400_000).contains(every));
-        if op.attribute("name") == Some("monitor") && (1..=DEPTH_MAX).contains(&level) {
-            let every = every.map(|every| (level, every));
-            depth.extend(every.filter(|(level, _)| !depth.contains_key(level)));
+    for op in operations(carry, ix).filter(|op| op.name == "monitor") {
+        let is_deeper = (1..=DEPTH_MAX).contains(&op.level);
+        if is_deeper && (1..=86_400_000).contains(&op.interval_ms) {
+            depth.entry(op.level).or_insert(op.interval_ms);
         }
     }
     if depth.is_empty() {

@@ -20,6 +20,7 @@ mod returning;
 mod sequence;
 mod services;
 mod text;
+mod twice;
 mod wheres;
 
 use std::collections::BTreeSet;

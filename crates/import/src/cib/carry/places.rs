@@ -9,8 +9,9 @@ use super::super::rules::{self, ValueSources};
 use super::super::source::{Xml, id};
 use super::super::{location, values, words};
 use super::Carry;
-use super::relations::{Part, Relations, Rules, end_of, tell_part};
-use super::wheres;
+use super::relations::{Part, Relations, Rules, end_of, has_roles, tell_part};
+use super::text::name;
+use super::wheres::{self, Asks, Where};
 
 /// What locations say of nodes by name, while they are read.
 #[derive(Default)]
@@ -68,41 +69,109 @@ fn one<'a>(
     let is_limit = element.attribute("resource-discovery") == Some("exclusive");
     let rules = carry.draft.source.children(element, "rule");
     let mut problem = None;
-    if has_role(element) {
-        return Some(
-            "a location for a role; here `prefer` and the promotion scores say who is promoted",
-        );
-    }
     if rules.is_empty() {
         let node = element.attribute("node");
         let node = *carry.draft.nodes.get(node?)?;
         let score = element.attribute("score").and_then(values::score);
-        let found = [(node, score.unwrap_or_default())];
-        return add(carry, services, &found, (places, is_limit));
+        let score = score.unwrap_or_default();
+        return match copies_meant(carry, services, (element, element), is_limit) {
+            Err(told) => Some(told),
+            Ok(Copies::All) => add(carry, services, &[(node, score)], (places, is_limit)),
+            Ok(Copies::Promoted) => {
+                promoted_on(carry, element, services, (relations, &[node], score))
+            }
+        };
     }
     for rule in rules {
-        let told = by_rule(carry, rule, services, (relations, places, is_limit));
+        let told = match copies_meant(carry, services, (element, rule), is_limit) {
+            Err(told) => Some(told),
+            Ok(copies) => by_rule(
+                carry,
+                rule,
+                (services, copies),
+                (relations, places, is_limit),
+            ),
+        };
         problem = problem.or(told);
     }
     problem
 }
 
-fn has_role(element: Xml<'_>) -> bool {
-    let role = element.attribute("role").and_then(words::role);
-    element.has_attribute("role") && role != Some("Started")
+/// Which copies of a service a location is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Copies {
+    All,
+    Promoted,
+}
+
+/// A rule may have a role of its own.
+fn copies_meant(
+    carry: &Carry<'_, '_>,
+    services: &[ResourceIx],
+    (element, rule): (Xml<'_>, Xml<'_>),
+    is_limit: bool,
+) -> Result<Copies, &'static str> {
+    let of_rule = rule.attribute("role").or(element.attribute("role"));
+    let role = of_rule.map(words::role);
+    match role {
+        None | Some(Some("Started")) => Ok(Copies::All),
+        Some(Some("Promoted")) if services.iter().all(|it| has_roles(carry, *it)) && !is_limit => {
+            Ok(Copies::Promoted)
+        }
+        Some(_) => Err(
+            "a location for a role; here `where` has the role `promoted`, of a service with roles",
+        ),
+    }
+}
+
+/// The promoted copy there, or not there: a rule about nodes by their names.
+fn promoted_on<'a>(
+    carry: &mut Carry<'_, 'a>,
+    element: Xml<'a>,
+    services: &[ResourceIx],
+    (relations, nodes, score): (&mut Relations, &[NodeIx], Score),
+) -> Option<&'static str> {
+    let is_meant = |node: &&NodeIx| nodes.contains(node) != score.is_never();
+    let names: Vec<String> = carry
+        .members
+        .iter()
+        .filter(is_meant)
+        .map(|node| name(&carry.draft.wanted.nodes[node.0].name))
+        .collect();
+    if nodes.is_empty() || score == Score::ZERO {
+        return None;
+    }
+    if names.is_empty() {
+        return Some("a location for a role that leaves it no node, or none of a member");
+    }
+    tell_points_against(carry, element, score);
+    for service in services {
+        let rules = relations.get_mut(service).expect("an end is a service");
+        rules.wheres.push(Where {
+            asks: Asks::Named(names.clone()),
+            points: (!score.is_never()).then(|| score.value()),
+            promoted: true,
+        });
+    }
+    None
+}
+
+fn tell_points_against<'a>(carry: &mut Carry<'_, 'a>, element: Xml<'a>, score: Score) {
+    if score < Score::ZERO && !score.is_never() {
+        let text = format!(
+            "{}: points against a node; here it is used when no other is left, there what is below zero is not",
+            id(element)
+        );
+        carry.leave(element, text);
+    }
 }
 
 fn by_rule<'a>(
     carry: &mut Carry<'_, 'a>,
     rule: Xml<'a>,
-    services: &[ResourceIx],
+    (services, copies): (&[ResourceIx], Copies),
     (relations, places, is_limit): (&mut Relations, &mut Places, bool),
 ) -> Option<&'static str> {
-    if has_role(rule) {
-        return Some(
-            "a location for a role; here `prefer` and the promotion scores say who is promoted",
-        );
-    }
     if rule.has_attribute("score-attribute") {
         return Some("a location whose score stands in an attribute of the node");
     }
@@ -116,27 +185,24 @@ fn by_rule<'a>(
     let score = rule.attribute("score").and_then(values::score)?;
     let condition = rules::condition(&carry.draft.source, rule, ValueSources::default());
     if is_about_names(&condition) {
-        let found: Vec<_> = nodes_where(carry, &condition)
-            .map(|node| (node, score))
-            .collect();
+        let found: Vec<NodeIx> = nodes_where(carry, &condition).collect();
+        if copies == Copies::Promoted {
+            return promoted_on(carry, rule, services, (relations, &found, score));
+        }
+        let found: Vec<_> = found.into_iter().map(|node| (node, score)).collect();
         return add(carry, services, &found, (places, is_limit));
     }
-    if is_limit || (!carry.draft.wanted.policy.opt_out && !score.is_never()) {
+    let is_allowing = !carry.draft.wanted.policy.opt_out && !score.is_never();
+    if is_limit || (is_allowing && copies == Copies::All) {
         return Some("a location that allows nodes by their attributes");
     }
     if score == Score::ZERO {
         return None;
     }
-    let Some(found) = wheres::of(&condition, score) else {
+    let Some(found) = wheres::of(&condition, score, copies == Copies::Promoted) else {
         return Some("a location by a rule that `where` cannot say");
     };
-    if score < Score::ZERO && !score.is_never() {
-        let text = format!(
-            "{}: points against a node; here it is used when no other is left, there what is below zero is not",
-            id(rule)
-        );
-        carry.leave(rule, text);
-    }
+    tell_points_against(carry, rule, score);
     if found.iter().any(wheres::forbids_unset) {
         let text = format!(
             "{}: here nodes without the attribute are forbidden as well",

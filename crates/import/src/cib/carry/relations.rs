@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use planner::arrange::{Kind, NodeIx, ResourceIx, Role, Score, TicketLoss};
+use planner::arrange::{Kind, NodeIx, ResourceIx, Role, Score, TicketLoss, TicketRule};
 
 use super::super::source::{Xml, id};
 use super::wheres::Where;
@@ -22,16 +22,24 @@ pub(super) struct Rules {
     pub together_with: Vec<(Whom, Score)>,
     pub apart_from: Vec<(Whom, Score)>,
     pub after: Vec<(ResourceIx, After)>,
+    /// Of each of these, one.
+    pub after_one_of: Vec<Vec<ResourceIx>>,
     pub not_while_starting: Vec<ResourceIx>,
-    /// The ticket, and what its loss does to the service.
-    pub ticket: Option<(String, TicketLoss)>,
+    /// The tickets, and what the loss of each does to the service.
+    pub tickets: BTreeMap<String, TicketLoss>,
 }
 
 /// How strictly a service follows another, the strictest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum After {
     OnlyIfBoth,
+    /// It starts after the other, and runs on when that stops.
+    StartsOnly,
+    /// After all copies of the other.
+    StartsOnlyAll,
     Always,
+    /// After all copies of the other, wherever they are.
+    AllCopies,
     /// Until a copy of it is promoted.
     Promoted,
 }
@@ -154,27 +162,41 @@ fn ticket<'a>(carry: &mut Carry<'_, 'a>, element: Xml<'a>, relations: &mut Relat
             );
             continue;
         };
-        if rule.role.is_some() || rule.on_loss == TicketLoss::Demote {
+        let Some(on_loss) = on_loss(carry, rule, end.service) else {
             carry.leave(
                 element,
-                format!("{shown}: a ticket for a role; here it is for all of the service, or none"),
+                format!("{shown}: a ticket for a role; here it is for all of the service, or for `promoted` with `demote`"),
             );
             continue;
-        }
+        };
         tell_part(carry, element, (end, rule.resource), Part::First);
         let name = super::text::name(&draft.wanted.tickets[rule.ticket.0]);
         let rules = relations
             .get_mut(&end.service)
             .expect("an end is a service");
-        match &rules.ticket {
-            None => rules.ticket = Some((name, rule.on_loss)),
-            Some((known, on_loss)) if (known, *on_loss) == (&name, rule.on_loss) => {}
-            Some((known, _)) => {
-                let text = format!(
-                    "{shown}: a second ticket; here a service needs one, and {known} is it"
-                );
-                carry.leave(element, text);
-            }
+        let known = *rules.tickets.entry(name.clone()).or_insert(on_loss);
+        if known != on_loss {
+            let text = format!(
+                "{shown}: another answer to the loss of {name}; here a service has one for each ticket, and it is `{}`",
+                super::services::word(known)
+            );
+            carry.leave(element, text);
         }
+    }
+}
+
+/// What the loss of a ticket does, in our words; none: we have none for it. Where the role needs
+/// the ticket and its loss stops what has it, nothing starts without it either; where all of
+/// the service needs it, what is demoted by its loss does not run on.
+fn on_loss(carry: &Carry<'_, '_>, rule: &TicketRule, service: ResourceIx) -> Option<TicketLoss> {
+    match (rule.role, rule.on_loss) {
+        (None | Some(Role::Started), TicketLoss::Demote) => Some(TicketLoss::Stop),
+        (None | Some(Role::Started), on_loss) => Some(on_loss),
+        (Some(Role::Promoted), TicketLoss::Stop) => Some(TicketLoss::Stop),
+        (Some(Role::Promoted), TicketLoss::Demote) if has_roles(carry, service) => {
+            Some(TicketLoss::Demote)
+        }
+        (Some(Role::Promoted), TicketLoss::Demote | TicketLoss::Fence | TicketLoss::Freeze)
+        | (Some(Role::Unpromoted), _) => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Orders: what starts before what.
 
-use planner::arrange::{Kind, Order, OrderKind, ResourceIx, Verb};
+use planner::arrange::{Kind, Order, OrderKind, ResourceIx, SomeBefore, Verb};
 
 use super::super::source::{Xml, id};
 use super::Carry;
@@ -10,20 +10,27 @@ pub(super) fn order<'a>(carry: &mut Carry<'_, 'a>, element: Xml<'a>, relations: 
     let shown = id(element);
     let draft = carry.draft;
     for order in draft.wanted.orders.iter().filter(|it| it.id == shown) {
-        one(carry, element, order, relations);
+        one(carry, element, (order, Copies::AsItSays), relations);
     }
     for some in draft.wanted.some_before.iter().filter(|it| it.id == shown) {
         let [(first, first_verb)] = some.firsts.as_slice() else {
-            carry.leave(
-                element,
-                format!("{shown}: one of several before another; here each is waited for, or none"),
-            );
+            if let Err(why) = one_of(carry, some, relations) {
+                carry.leave(
+                    element,
+                    format!("{shown}: one of several before another{why}"),
+                );
+            }
             continue;
         };
-        let text = format!(
-            "{shown}: one copy is enough; here copies that are starting are waited for as well"
-        );
-        carry.leave(element, text);
+        let then = some.thens.first();
+        let then = then.and_then(|(then, _)| end_of(carry, relations, *then));
+        let here = match then.map(|then| &draft.resource(then.service).kind) {
+            Some(Kind::Clone { .. }) => "each copy needs the one on its own node",
+            Some(Kind::Single | Kind::Group { .. }) | None => {
+                "copies that are starting are waited for as well"
+            }
+        };
+        carry.leave(element, format!("{shown}: one copy is enough; here {here}"));
         for (then, then_verb) in &some.thens {
             let order = Order {
                 id: some.id.clone(),
@@ -34,12 +41,57 @@ pub(super) fn order<'a>(carry: &mut Carry<'_, 'a>, element: Xml<'a>, relations: 
                 kind: some.kind,
                 symmetrical: some.symmetrical,
             };
-            one(carry, element, &order, relations);
+            one(carry, element, (&order, Copies::OneIsEnough), relations);
         }
     }
 }
 
-fn one<'a>(carry: &mut Carry<'_, 'a>, element: Xml<'a>, order: &Order, relations: &mut Relations) {
+/// "One of these before that"; where our file cannot say it, why.
+fn one_of(
+    carry: &Carry<'_, '_>,
+    some: &SomeBefore,
+    relations: &mut Relations,
+) -> Result<(), &'static str> {
+    let all = some.firsts.iter().chain(&some.thens);
+    let is_plain = some.enough == 1 && some.kind == OrderKind::Mandatory;
+    if !is_plain || !all.clone().all(|(_, verb)| *verb == Verb::Start) {
+        return Err("; here one is enough, all are starts, and it always holds");
+    }
+    let mut ends = all.map(|(resource, _)| end_of(carry, relations, *resource));
+    if ends.any(|end| end.is_none_or(|end| end.part != Part::Whole)) {
+        return Err(", and not all are services here");
+    }
+    let firsts: Vec<ResourceIx> = some.firsts.iter().map(|(first, _)| *first).collect();
+    for (then, _) in &some.thens {
+        if firsts
+            .iter()
+            .any(|first| waits_for(relations, *first, *then))
+        {
+            return Err(
+                "; with the orders before it, services would wait for each other in a circle",
+            );
+        }
+        let rules = relations.get_mut(then).expect("an end is a service");
+        rules.after_one_of.push(firsts.clone());
+    }
+    Ok(())
+}
+
+/// How many copies of the first are waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Copies {
+    /// As the clones say.
+    AsItSays,
+    /// `require-all=false`.
+    OneIsEnough,
+}
+
+fn one<'a>(
+    carry: &mut Carry<'_, 'a>,
+    element: Xml<'a>,
+    (order, copies): (&Order, Copies),
+    relations: &mut Relations,
+) {
     let shown = id(element);
     let first = end_of(carry, relations, order.first);
     let then = end_of(carry, relations, order.then);
@@ -68,12 +120,22 @@ fn one<'a>(carry: &mut Carry<'_, 'a>, element: Xml<'a>, order: &Order, relations
     tell_part(carry, element, (first, order.first), Part::Last);
     tell_part(carry, element, (then, order.then), Part::First);
     let ends = (first.service, then.service);
+    let needs_all = copies == Copies::AsItSays && needs_all_copies(carry, ends);
     match order.kind {
         OrderKind::Serialize => serialize(relations, ends),
-        OrderKind::Mandatory => follow(carry, element, relations, (ends, always)),
+        OrderKind::Mandatory => {
+            let how = match (always, order.symmetrical) {
+                (After::Always, true) if needs_all => After::AllCopies,
+                (After::Always, false) if needs_all => After::StartsOnlyAll,
+                (After::Always, false) => After::StartsOnly,
+                (always, _) => always,
+            };
+            follow(carry, element, relations, (ends, how));
+        }
         OrderKind::Optional => follow(carry, element, relations, (ends, After::OnlyIfBoth)),
     }
-    if !order.symmetrical && order.kind != OrderKind::Serialize {
+    let is_told = order.kind == OrderKind::Mandatory && always == After::Always;
+    if !order.symmetrical && order.kind != OrderKind::Serialize && !is_told {
         let text = format!("{shown}: an order of starts alone; here stops follow it in reverse");
         carry.leave(element, text);
     }
@@ -152,7 +214,9 @@ fn waits_for(relations: &Relations, who: ResourceIx, whom: ResourceIx) -> bool {
     let mut seen = vec![who];
     let mut next = 0;
     while let Some(&service) = seen.get(next) {
-        for (other, _) in &relations[&service].after {
+        let rules = &relations[&service];
+        let several = rules.after_one_of.iter().flatten();
+        for other in rules.after.iter().map(|(other, _)| other).chain(several) {
             if !seen.contains(other) {
                 seen.push(*other);
             }
@@ -162,28 +226,33 @@ fn waits_for(relations: &Relations, who: ResourceIx, whom: ResourceIx) -> bool {
     seen.contains(&whom)
 }
 
-/// Where both have copies, each follows the one on its own node.
+/// Whether each copy of the second waits for all of the first: both have copies, and those of the
+/// second are not interleaved.
+fn needs_all_copies(carry: &Carry<'_, '_>, (first, then): (ResourceIx, ResourceIx)) -> bool {
+    let rules = |service: ResourceIx| match &carry.draft.resource(service).kind {
+        Kind::Clone { rules, .. } => Some(rules),
+        Kind::Single | Kind::Group { .. } => None,
+    };
+    let pair = rules(first).zip(rules(then));
+    pair.is_some_and(|(first, then)| first.enough == 0 && !then.interleave)
+}
+
+/// Where so many copies are enough, they are counted otherwise here.
 fn tell_copies<'a>(carry: &mut Carry<'_, 'a>, element: Xml<'a>, order: &Order) {
     let kind = |resource: ResourceIx| &carry.draft.resource(resource).kind;
     if (order.kind, order.first_verb) != (OrderKind::Mandatory, Verb::Start) {
         return;
     }
-    let (Kind::Clone { rules: first, .. }, then) = (kind(order.first), kind(order.then)) else {
+    let Kind::Clone { rules: first, .. } = kind(order.first) else {
         return;
     };
-    let shown = id(element);
-    let text = match then {
-        Kind::Clone { rules, .. } if !rules.interleave => Some(format!(
-            "{shown}: each copy waits for all of the other there; here it needs the one on its own node"
-        )),
-        Kind::Clone { .. } => None,
-        Kind::Single | Kind::Group { .. } if 1 < first.enough => Some(format!(
-            "{shown}: {} copies must run there; here one is enough when no other is starting",
-            first.enough
-        )),
-        Kind::Single | Kind::Group { .. } => None,
+    let (few, here) = match kind(order.then) {
+        Kind::Clone { .. } => (1, "each copy needs the one on its own node"),
+        Kind::Single | Kind::Group { .. } => (2, "one is enough when no other is starting"),
     };
-    if let Some(text) = text {
+    if few <= first.enough {
+        let (shown, enough) = (id(element), first.enough);
+        let text = format!("{shown}: {enough} of the copies must run there; here {here}");
         carry.leave(element, text);
     }
 }

@@ -1,18 +1,20 @@
 //! Services: groups, resources that stand alone, and clones of either.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use planner::arrange::{
     CloneRules, Kind, Placement, Requires, ResourceIx, Score, Target, TicketLoss,
 };
 
+use super::super::draft::Draft;
 use super::super::source::{Xml, elements, id};
 use super::super::{values, words};
+use super::answers::Answers;
 use super::frame::GOODS_MAX;
 use super::relations::{self, After, Relations, Rules};
 use super::returning::{self, Return};
 use super::text::{key, list, name, numbers, quoted};
-use super::{Carry, answers, kinds};
+use super::{Carry, answers, kinds, twice};
 
 /// What becomes a service.
 struct Service<'a> {
@@ -29,7 +31,8 @@ pub(super) fn write(carry: &mut Carry<'_, '_>) {
     for element in carry.draft.source.section_elements("resources") {
         services.extend(match element.tag_name().name() {
             "primitive" | "group" => body(carry, element, element),
-            "clone" | "master" => copied(carry, element),
+            "clone" => copied(carry, element),
+            tag if words::is_promotable_element(tag) => copied(carry, element),
             _ => None,
         });
     }
@@ -131,7 +134,10 @@ fn tell_clone<'a>(
     let settings = &carry.draft.resource(ix).settings;
     let stays_unpromoted = roles.is_some() && settings.target == Target::Unpromoted;
     for (is_so, text) in [
-        (rules.ordered, "that its copies start one after the other"),
+        (
+            rules.ordered,
+            "that its copies also stop one after the other",
+        ),
         (rules.unique, "that its copies know their numbers"),
         (
             roles.is_some_and(|roles| 1 < roles.per_node),
@@ -180,13 +186,11 @@ fn one<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, relations: &Relatio
         carry
             .out
             .section(&format!("[[service.{service_name}.where]]"));
-        carry.out.text_key("attribute", &rule.attribute);
-        carry.out.key(rule.test.0, &rule.test.1);
-        if let Some(points) = rule.points {
-            carry.out.key("points", &points.to_string());
+        for (name, value) in rule.lines() {
+            carry.out.key(name, &value);
         }
     }
-    for (_, lines) in &service.resources {
+    for (part, lines) in &service.resources {
         carry
             .out
             .section(&format!("[[service.{service_name}.resource]]"));
@@ -199,8 +203,13 @@ fn one<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, relations: &Relatio
         if notify && kinds::is_ocf(lines) {
             carry.out.key("notify", "true");
         }
+        let part = carry.draft.resources.get(id(*part));
+        let own = part.and_then(|part| answers.of_parts.get(part));
+        for (key, value) in own.into_iter().flatten() {
+            carry.out.key(key, value);
+        }
     }
-    answers
+    answers.mends_for_ever
 }
 
 /// More copies than there are places are one on every node.
@@ -221,6 +230,9 @@ fn copies<'a>(
     }
     if 1 < per_node {
         carry.out.key("copies_per_node", &per_node.to_string());
+    }
+    if clone.ordered {
+        carry.out.text_key("copies_start", "one-by-one");
     }
     if let Some(roles) = &clone.promotable {
         let most = clone.max.map_or(1000, |max| max.min(1000));
@@ -319,6 +331,38 @@ fn stickiness(carry: &Carry<'_, '_>, ix: ResourceIx) -> Score {
     }
 }
 
+/// The members of `after`.
+fn after(draft: &Draft<'_>, rules: &Rules) -> Vec<String> {
+    let name_of = |ix: ResourceIx| quoted(&name(&draft.resource(ix).name));
+    let one_of = rules.after_one_of.iter().map(|several| {
+        let names: Vec<String> = several.iter().map(|one| name_of(*one)).collect();
+        format!("{{ one_of = [{}] }}", names.join(", "))
+    });
+    let after = rules.after.iter();
+    after
+        .map(|(first, how)| match how {
+            After::Always => name_of(*first),
+            After::StartsOnly => {
+                format!("{{ service = {}, starts_only = true }}", name_of(*first))
+            }
+            After::StartsOnlyAll => {
+                let name = name_of(*first);
+                format!("{{ service = {name}, all_copies = true, starts_only = true }}")
+            }
+            After::AllCopies => {
+                format!("{{ service = {}, all_copies = true }}", name_of(*first))
+            }
+            After::OnlyIfBoth => {
+                format!("{{ service = {}, only_if_both = true }}", name_of(*first))
+            }
+            After::Promoted => {
+                format!("{{ service = {}, role = \"promoted\" }}", name_of(*first))
+            }
+        })
+        .chain(one_of)
+        .collect()
+}
+
 /// What other services, and tickets, have to do with it.
 fn company(carry: &mut Carry<'_, '_>, rules: &Rules) {
     let draft = carry.draft;
@@ -349,19 +393,7 @@ fn company(carry: &mut Carry<'_, '_>, rules: &Rules) {
             carry.out.key(key, &format!("[{}]", items.join(", ")));
         }
     }
-    let after: Vec<String> = rules
-        .after
-        .iter()
-        .map(|(first, how)| match how {
-            After::Always => name_of(*first),
-            After::OnlyIfBoth => {
-                format!("{{ service = {}, only_if_both = true }}", name_of(*first))
-            }
-            After::Promoted => {
-                format!("{{ service = {}, role = \"promoted\" }}", name_of(*first))
-            }
-        })
-        .collect();
+    let after = after(draft, rules);
     if !after.is_empty() {
         carry.out.key("after", &format!("[{}]", after.join(", ")));
     }
@@ -374,17 +406,42 @@ fn company(carry: &mut Carry<'_, '_>, rules: &Rules) {
         let others = format!("[{}]", others.join(", "));
         carry.out.key("not_while_starting", &others);
     }
-    if let Some((ticket, on_loss)) = &rules.ticket {
-        carry.out.text_key("needs_ticket", ticket);
-        match on_loss {
-            TicketLoss::Stop | TicketLoss::Demote => {}
-            TicketLoss::Freeze => carry.out.text_key("on_ticket_loss", "freeze"),
-            TicketLoss::Fence => carry.out.text_key("on_ticket_loss", "fence"),
+    tickets(carry, rules);
+}
+
+/// One alone as a name, several as a list, and as one word what is the same for all.
+fn tickets(carry: &mut Carry<'_, '_>, rules: &Rules) {
+    let names: Vec<&String> = rules.tickets.keys().collect();
+    match names.as_slice() {
+        [] => return,
+        [one] => carry.out.text_key("needs_ticket", one),
+        several => carry.out.key("needs_ticket", &list(several)),
+    }
+    let losses: BTreeSet<&str> = rules.tickets.values().map(|loss| word(*loss)).collect();
+    match losses.into_iter().collect::<Vec<_>>().as_slice() {
+        ["stop"] => {}
+        [all] => carry.out.text_key("on_ticket_loss", all),
+        _ => {
+            let each = rules.tickets.iter();
+            let each =
+                each.map(|(ticket, loss)| format!("{} = {}", key(ticket), quoted(word(*loss))));
+            let each = each.collect::<Vec<_>>().join(", ");
+            carry.out.key("on_ticket_loss", &format!("{{ {each} }}"));
         }
     }
 }
 
-fn treatment<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, rules: &Rules) -> bool {
+/// Our word for what the loss of a ticket does.
+pub(super) fn word(on_loss: TicketLoss) -> &'static str {
+    match on_loss {
+        TicketLoss::Stop => "stop",
+        TicketLoss::Demote => "demote",
+        TicketLoss::Freeze => "freeze",
+        TicketLoss::Fence => "fence",
+    }
+}
+
+fn treatment<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, rules: &Rules) -> Answers {
     let draft = carry.draft;
     let settings = &draft.resource(service.body).settings;
     let shown = id(service.element);
@@ -415,7 +472,10 @@ fn treatment<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, rules: &Rules
             format!("{shown} is not managed: `mainstay freeze {}`", name(shown)),
         );
     }
-    let mut lost: Vec<&str> = Vec::new();
+    let (found_twice, mut lost) = twice::of(draft, &parts);
+    if let Some(word) = found_twice {
+        carry.out.text_key("found_twice", word);
+    }
     if let Kind::Group {
         ordered, together, ..
     } = &draft.resource(service.body).kind
@@ -435,13 +495,13 @@ fn treatment<'a>(carry: &mut Carry<'_, 'a>, service: &Service<'a>, rules: &Rules
         lost.extend(is_careless.then_some("that it starts before lost nodes are fenced"));
     }
     let mut lost: Vec<String> = lost.into_iter().map(str::to_string).collect();
-    lost.extend(answers.lost);
+    lost.extend(answers.lost.iter().cloned());
     lost.sort_unstable();
     lost.dedup();
     for lost in lost {
         carry.leave(service.element, format!("{shown}: {lost}"));
     }
-    answers.mends_for_ever
+    answers
 }
 
 /// Whether it is one agent that is to move live, without copies.

@@ -8,25 +8,89 @@ use super::text::{list, quoted};
 /// One rule of our file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Where {
-    pub attribute: String,
-    /// A test and what it compares with, as in the file.
-    pub test: (&'static str, String),
+    pub asks: Asks,
     /// None: nodes that do not pass are never used.
     pub points: Option<i32>,
+    /// Whether it holds for promoted copies only.
+    pub promoted: bool,
+}
+
+/// What a rule asks of nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Asks {
+    One(Asked),
+    All(Vec<Asked>),
+    Any(Vec<Asked>),
+    /// Their names, as in the file.
+    Named(Vec<String>),
+}
+
+/// A test of one attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Asked {
+    attribute: String,
+    /// A test and what it compares with, as in the file.
+    test: (&'static str, String),
+}
+
+impl Where {
+    /// Its keys, with their values as in the file.
+    pub fn lines(&self) -> Vec<(&'static str, String)> {
+        let table = |asked: &Asked| {
+            let (test, with) = &asked.test;
+            format!(
+                "{{ attribute = {}, {test} = {with} }}",
+                quoted(&asked.attribute)
+            )
+        };
+        let tables = |all: &[Asked]| {
+            let tables: Vec<String> = all.iter().map(table).collect();
+            format!("[{}]", tables.join(", "))
+        };
+        let mut lines = match &self.asks {
+            Asks::One(asked) => {
+                let (test, with) = &asked.test;
+                vec![
+                    ("attribute", quoted(&asked.attribute)),
+                    (*test, with.clone()),
+                ]
+            }
+            Asks::All(all) => vec![("all", tables(all))],
+            Asks::Any(any) => vec![("any", tables(any))],
+            Asks::Named(nodes) => vec![("nodes", list(nodes))],
+        };
+        if self.promoted {
+            lines.push(("role", quoted("promoted")));
+        }
+        lines.extend(self.points.map(|points| ("points", points.to_string())));
+        lines
+    }
 }
 
 /// What a condition says with this score; none: our file has no words for it.
-pub(super) fn of(condition: &Condition, score: Score) -> Option<Vec<Where>> {
-    match score.is_never() {
-        true => unless(condition),
-        false => Some(vec![wish(condition, score.value())?]),
-    }
+pub(super) fn of(condition: &Condition, score: Score, promoted: bool) -> Option<Vec<Where>> {
+    let (asks, points) = match score.is_never() {
+        true => (unless(condition)?, None),
+        false => (vec![wish(condition)?], Some(score.value())),
+    };
+    let rules = asks.into_iter().map(|asks| Where {
+        asks,
+        points,
+        promoted,
+    });
+    Some(rules.collect())
 }
 
 /// A rule that forbids nodes where a bound holds also forbids those without the attribute
 /// here, but not there.
 pub(super) fn forbids_unset(rule: &Where) -> bool {
-    rule.points.is_none() && ["at_least", "at_most"].contains(&rule.test.0)
+    let is_bound = |asked: &Asked| ["at_least", "at_most"].contains(&asked.test.0);
+    let has_bound = match &rule.asks {
+        Asks::One(asked) => is_bound(asked),
+        Asks::All(all) | Asks::Any(all) => all.iter().any(is_bound),
+        Asks::Named(_) => false,
+    };
+    rule.points.is_none() && has_bound
 }
 
 fn single(condition: &Condition) -> &Condition {
@@ -44,25 +108,43 @@ fn single(condition: &Condition) -> &Condition {
 }
 
 /// Rules that all hold where the condition does not.
-fn unless(condition: &Condition) -> Option<Vec<Where>> {
+fn unless(condition: &Condition) -> Option<Vec<Asks>> {
     match single(condition) {
         Condition::Any(parts) => {
-            let rules: Option<Vec<Vec<Where>>> = parts.iter().map(unless).collect();
+            let rules: Option<Vec<Vec<Asks>>> = parts.iter().map(unless).collect();
             Some(rules?.concat())
         }
-        Condition::All(parts) => Some(vec![one_of(parts, Comparison::NotEqual, None)?]),
-        Condition::Attribute { name, test } => Some(vec![rule(name, opposite(test)?, None)?]),
-        Condition::Time(_)
-        | Condition::ResourceKind { .. }
-        | Condition::Operation { .. }
-        | Condition::Fixed(_) => None,
+        Condition::All(parts) => Some(vec![match one_of(parts, Comparison::NotEqual) {
+            Some(asked) => Asks::One(asked),
+            None => Asks::Any(each(parts, not_asked)?),
+        }]),
+        alone => Some(vec![Asks::One(not_asked(alone)?)]),
     }
 }
 
-fn wish(condition: &Condition, points: i32) -> Option<Where> {
+/// What holds where the condition does.
+fn wish(condition: &Condition) -> Option<Asks> {
     match single(condition) {
-        Condition::Any(parts) => one_of(parts, Comparison::Equal, Some(points)),
-        Condition::Attribute { name, test } => rule(name, same(test)?, Some(points)),
+        Condition::Any(parts) => Some(match one_of(parts, Comparison::Equal) {
+            Some(asked) => Asks::One(asked),
+            None => Asks::Any(each(parts, asked)?),
+        }),
+        Condition::All(parts) => Some(Asks::All(each(parts, asked)?)),
+        alone => Some(Asks::One(asked(alone)?)),
+    }
+}
+
+/// Each of several; of none, nothing can be said.
+fn each(parts: &[Condition], said: impl Fn(&Condition) -> Option<Asked>) -> Option<Vec<Asked>> {
+    let all: Vec<Asked> = parts.iter().map(said).collect::<Option<_>>()?;
+    (!all.is_empty()).then_some(all)
+}
+
+/// What one test asks that passes where the condition holds.
+fn asked(condition: &Condition) -> Option<Asked> {
+    match single(condition) {
+        Condition::Attribute { name, test } => of_attribute(name, same(test)?),
+        Condition::Any(parts) => one_of(parts, Comparison::Equal),
         Condition::All(_)
         | Condition::Time(_)
         | Condition::ResourceKind { .. }
@@ -71,17 +153,29 @@ fn wish(condition: &Condition, points: i32) -> Option<Where> {
     }
 }
 
-fn rule(name: &str, test: (&'static str, String), points: Option<i32>) -> Option<Where> {
+/// What one test asks that passes where the condition does not hold.
+fn not_asked(condition: &Condition) -> Option<Asked> {
+    match single(condition) {
+        Condition::Attribute { name, test } => of_attribute(name, opposite(test)?),
+        Condition::All(parts) => one_of(parts, Comparison::NotEqual),
+        Condition::Any(_)
+        | Condition::Time(_)
+        | Condition::ResourceKind { .. }
+        | Condition::Operation { .. }
+        | Condition::Fixed(_) => None,
+    }
+}
+
+fn of_attribute(name: &str, test: (&'static str, String)) -> Option<Asked> {
     // Names that begin so are made by the cluster there; nobody makes them here.
-    (!name.starts_with('#')).then(|| Where {
+    (!name.starts_with('#')).then(|| Asked {
         attribute: name.to_string(),
         test,
-        points,
     })
 }
 
 /// Several comparisons of one attribute with texts.
-fn one_of(parts: &[Condition], wanted: Comparison, points: Option<i32>) -> Option<Where> {
+fn one_of(parts: &[Condition], wanted: Comparison) -> Option<Asked> {
     let mut found: Option<&str> = None;
     let mut values = Vec::new();
     for part in parts {
@@ -97,7 +191,7 @@ fn one_of(parts: &[Condition], wanted: Comparison, points: Option<i32>) -> Optio
         found = Some(name);
         values.push(with.clone()?);
     }
-    rule(found?, ("one_of", list(&values)), points)
+    of_attribute(found?, ("one_of", list(&values)))
 }
 
 fn is_text(kind: Option<ValueKind>) -> bool {
@@ -178,10 +272,11 @@ mod tests {
     }
 
     fn said(condition: &Condition, score: Score) -> Option<String> {
-        let rules = of(condition, score)?;
-        let lines = rules
-            .iter()
-            .map(|rule| format!("{} {} {}", rule.attribute, rule.test.0, rule.test.1));
+        let rules = of(condition, score, false)?;
+        let lines = rules.iter().map(|rule| match &rule.asks {
+            Asks::One(Asked { attribute, test }) => format!("{attribute} {} {}", test.0, test.1),
+            _ => rule.lines()[0].0.to_string() + " " + &rule.lines()[0].1,
+        });
         Some(lines.collect::<Vec<_>>().join("; "))
     }
 
@@ -197,7 +292,15 @@ mod tests {
         assert_eq!(never(&either).unwrap(), r#"rack is "a"; disks at_least 4"#);
         let both = Condition::All(vec![not_a.clone(), not_b]);
         assert_eq!(never(&both).unwrap(), r#"rack one_of ["a", "b"]"#);
-        assert_eq!(never(&Condition::All(vec![not_a, few])), None);
+        let few_elsewhere = Condition::All(vec![not_a, few]);
+        assert_eq!(
+            never(&few_elsewhere).unwrap(),
+            r#"any [{ attribute = "rack", is = "a" }, { attribute = "disks", at_least = 4 }]"#
+        );
+        assert_eq!(
+            never(&Condition::All(vec![few_elsewhere.clone(), either])),
+            None
+        );
         assert_eq!(never(&Condition::All(vec![])), None);
     }
 
@@ -210,7 +313,16 @@ mod tests {
         assert_eq!(wish(&many).unwrap(), "disks at_least 5");
         let either = Condition::Any(vec![a.clone(), b]);
         assert_eq!(wish(&either).unwrap(), r#"rack one_of ["a", "b"]"#);
-        assert_eq!(wish(&Condition::All(vec![a, many])), None);
+        assert_eq!(
+            wish(&Condition::All(vec![either.clone(), many.clone()])).unwrap(),
+            r#"all [{ attribute = "rack", one_of = ["a", "b"] }, { attribute = "disks", at_least = 5 }]"#
+        );
+        assert_eq!(
+            wish(&Condition::Any(vec![a.clone(), many.clone()])).unwrap(),
+            r#"any [{ attribute = "rack", is = "a" }, { attribute = "disks", at_least = 5 }]"#
+        );
+        let both = Condition::All(vec![a, many]);
+        assert_eq!(wish(&Condition::Any(vec![both, either])), None);
         assert_eq!(wish(&compares("disks", Comparison::More, "4.5")), None);
         assert_eq!(wish(&compares("#is_dc", Comparison::Equal, "true")), None);
     }

@@ -1,10 +1,12 @@
 //! What random clusters found: each was wrong once. The checker must have nothing to say of
 //! the arrangement, and it must come to rest.
 
-#[path = "arrange_random/advance.rs"]
+#[path = "../arrange_random/advance.rs"]
 mod advance;
+#[path = "../arrange_words/mod.rs"]
 mod arrange_words;
-#[path = "arrange_random/tree.rs"]
+mod clones;
+#[path = "../arrange_random/tree.rs"]
 mod tree;
 
 use advance::advance;
@@ -96,117 +98,6 @@ fn a_lost_node_is_dead_where_there_is_no_fencing() {
          found r on a",
     );
     assert_eq!(arrangement.steps.len(), 1, "it starts on b");
-}
-
-#[test]
-fn the_old_leader_steps_down_before_another_leads() {
-    sound(
-        "nodes a b c
-         clone k promoted=1
-         single r in k
-         found r on c #0 promoted
-         promotes r on a 0",
-    );
-}
-
-#[test]
-fn a_leader_that_cannot_step_down_remains_the_only_one() {
-    sound(
-        "nodes a
-         node b maintenance
-         clone k promoted=1
-         single r in k
-         found r on b #0 promoted
-         promotes r on a 0",
-    );
-}
-
-#[test]
-fn an_instance_does_not_start_beside_another_on_the_same_node() {
-    sound("nodes a\nclone k max=2\nsingle r in k\nfound r on a #0 failed=watch/stop");
-    sound(
-        "nodes a b
-         clone k promoted=1
-         single r in k
-         found r on a #0 unpromoted failed=stop/block
-         found r on b #1 unpromoted
-         promotes r on a 1",
-    );
-    sound(
-        "nodes a b
-         clone k max=4 per-node=2 unique
-         single r in k
-         found r on b #2
-         found r on a #2",
-    );
-}
-
-#[test]
-fn half_an_instance_of_a_group_does_not_make_a_clone_too_large() {
-    sound(
-        "nodes a b
-         clone k max=1
-         group g in k
-         single m0 in g
-         single m1 in g
-         found m0 on b #0
-         found m1 on a #1",
-    );
-}
-
-#[test]
-fn a_clone_that_is_full_with_what_cannot_be_stopped_starts_nothing() {
-    sound(
-        "policy placement=few
-         node a maintenance
-         nodes b
-         node c capacity=cpu:2
-         node d capacity=cpu:2
-         clone k max=2 uses=cpu:1
-         single r in k uses=cpu:1
-         found r on c #0
-         found r on a #1
-         found r on b #2",
-    );
-    sound(
-        "nodes a b
-         clone k max=2 unique twice=block
-         single r in k twice=block
-         found r on b #1
-         found r on a #1",
-    );
-}
-
-#[test]
-fn live_migration_keeps_orders() {
-    sound(
-        "nodes a b
-         single r0 live
-         single r1
-         order r0 then r1
-         found r1 on a
-         found r0 on b
-         failures r0 on b 6 hopeless",
-    );
-    sound(
-        "nodes a b
-         group g live
-         single m0 in g live
-         single m1 in g live
-         location g b=100
-         found m0 on a
-         found m1 on a",
-    );
-    sound(
-        "node a standby
-         nodes b
-         single r live
-         clone k promoted=1
-         single m in k
-         order r then k.promote
-         found m on a #0 promoted
-         found r on a",
-    );
 }
 
 #[test]
@@ -307,31 +198,6 @@ fn what_should_go_and_stays_has_a_reason() {
 }
 
 #[test]
-fn what_cannot_be_done_is_not_followed_round_after_round() {
-    sound(
-        "nodes a b
-         node c maintenance
-         single r1
-         single r2
-         single r5
-         order r2 then r5
-         order r1 then r2
-         found r1 on a failed=watch/move
-         found r2 on c
-         found r5 on a",
-    );
-    sound(
-        "node a pending
-         nodes b
-         clone k max=2 per-node=2 unique
-         single r in k
-         single s
-         order k then s
-         found r on a #0",
-    );
-}
-
-#[test]
 fn what_cannot_be_done_asks_nothing_of_what_comes_before_it() {
     sound(
         "nodes a b
@@ -341,18 +207,6 @@ fn what_cannot_be_done_asks_nothing_of_what_comes_before_it() {
          single r
          order m1.stop then r
          found m0 on a failed=watch/block",
-    );
-}
-
-#[test]
-fn a_failed_promotion_that_nobody_can_undo_takes_its_share() {
-    sound(
-        "nodes a
-         node b maintenance
-         clone k promoted=1
-         single r in k
-         found r on b #0 unpromoted failed=promote/restart
-         promotes r on a 0",
     );
 }
 
@@ -368,52 +222,6 @@ fn a_member_is_not_taken_away_beneath_one_that_stays_on_another_node() {
          single m2 in g
          found m0 on b
          found m2 on a",
-    );
-}
-
-#[test]
-fn copies_of_a_group_on_two_nodes_do_not_hold_each_other_up() {
-    sound(
-        "policy stop-all
-         node a standby
-         node b pending
-         clone k unique
-         group g in k
-         single m0 in g
-         single m1 in g
-         found m0 on b #1
-         found m1 on b #1
-         found m0 on a #1
-         found m1 on a #1",
-    );
-}
-
-#[test]
-fn instances_do_not_swap_their_numbers_for_ever() {
-    sound(
-        "nodes a b c
-         clone j max=1
-         single l in j
-         clone k max=4 per-node=2 unique interleave
-         single r in k failures-max=1
-         order j then k
-         failures r on b 1",
-    );
-}
-
-#[test]
-fn a_leader_in_two_places_is_not_promoted_because_a_part_of_it_is_blocked() {
-    sound(
-        "nodes a b
-         clone k max=1 unique promoted=1
-         group g in k
-         single m0 in g
-         single m1 in g
-         found m0 on b #0 unpromoted
-         found m1 on b #0 unpromoted failed=stop/block
-         found m0 on a #0 promoted
-         found m1 on a #0 promoted
-         promotes m0 on b 1",
     );
 }
 
@@ -442,20 +250,6 @@ fn of_two_that_change_places_where_room_counts_one_moves_with_a_stop() {
          single r live uses=cpu:4
          found r on a
          found m0 on b",
-    );
-}
-
-#[test]
-fn a_leader_that_is_not_wanted_in_vain_is_not_demoted_and_promoted_for_ever() {
-    sound(
-        "nodes a
-         clone k promoted=1
-         group g in k
-         single m0 in g
-         single m1 in g
-         single m2 in g
-         found m2 on a #0 promoted failed=start/block
-         found m1 on a #0 promoted",
     );
 }
 
@@ -513,87 +307,6 @@ fn nothing_starts_in_a_rack_while_what_it_must_be_apart_from_stays_there() {
 }
 
 #[test]
-fn where_nobody_can_be_fenced_nothing_starts_beside_a_lost_node() {
-    let arrangement = sound(
-        "policy no-fence-device
-         node a offline unclean
-         nodes b
-         single r
-         single s
-         clone k unique
-         single m in k
-         found s on b",
-    );
-    assert_eq!(arrangement.steps, [], "what runs goes on");
-    let arrangement = sound(
-        "policy no-fence-device
-         node a offline unseen
-         nodes b
-         single r requires=quorum
-         single s requires=nothing",
-    );
-    assert_eq!(arrangement.steps.len(), 1, "what asks for nothing starts");
-}
-
-#[test]
-fn a_leader_that_should_start_anew_and_cannot_stop_is_not_promoted_again() {
-    sound(
-        "nodes a b c
-         clone k unique promoted=1
-         single m in k
-         single r
-         order k then r
-         found m on a #2 unpromoted
-         found m on b #2 promoted
-         found r on b failed=stop/block
-         promotes m on b 0",
-    );
-}
-
-#[test]
-fn what_is_frozen_in_one_of_two_places_is_left_in_both() {
-    sound(
-        "policy stop-all
-         nodes a b
-         clone k unique promoted=1
-         single m in k
-         ticket t lost
-         needs-ticket k t role=promoted loss=freeze
-         found m on b #1 promoted
-         found m on a #1 unpromoted",
-    );
-}
-
-#[test]
-fn what_leads_beside_what_is_blocked_does_not_lead_on_where_it_must_not() {
-    sound(
-        "nodes a b
-         single r
-         location r a=10
-         clone k promoted=1
-         group g in k
-         single m0 in g
-         single m1 in g
-         colocation m1 with r always role=promoted
-         found m0 on b #0 unpromoted failed=stop/block
-         found m1 on b #0 promoted",
-    );
-}
-
-#[test]
-fn a_leader_that_is_stuck_in_two_places_takes_two() {
-    sound(
-        "node a maintenance
-         nodes b c
-         clone k max=2 unique promoted=2
-         single m in k
-         found m on a #1 promoted
-         found m on c #1 unpromoted failed=promote/restart
-         promotes m on b 0",
-    );
-}
-
-#[test]
 fn what_comes_live_waits_for_the_room_that_another_leaves_live() {
     sound(
         "policy placement=balanced
@@ -605,33 +318,6 @@ fn what_comes_live_waits_for_the_room_that_another_leaves_live() {
          location r1 a=1
          found r1 on c
          found r3 on b",
-    );
-}
-
-#[test]
-fn who_runs_already_may_lead_without_what_its_start_would_have_waited_for() {
-    sound(
-        "nodes a b
-         clone j promoted=1 target=unpromoted
-         single l in j target=unpromoted
-         clone k promoted=1
-         single m in k
-         order j.promote then k one-way
-         found m on b #0 unpromoted
-         promotes m on b 0",
-    );
-}
-
-#[test]
-fn exclusive_discovery_of_two_members_of_a_clone_adds_up() {
-    sound(
-        "nodes a b
-         clone k
-         group g in k
-         single m0 in g
-         single m1 in g
-         location m0 a=always exclusive
-         location m1 b=never exclusive",
     );
 }
 
@@ -663,4 +349,33 @@ fn who_wishes_to_be_with_something_does_not_draw_it_where_both_have_no_room() {
          single s sticky=1 live uses=cpu:2
          colocation s with r 1",
     );
+}
+
+#[test]
+fn what_was_removed_and_runs_on_keeps_its_room() {
+    sound(
+        "policy placement=few keep-removed
+         node a capacity=cpu:1
+         single r uses=cpu:1
+         single s removed uses=cpu:1
+         found s on a",
+    );
+}
+
+/// `m1` is not there, so `m2` stands right on `m0`.
+#[test]
+fn nothing_is_taken_away_beneath_what_cannot_stop_though_what_is_between_is_gone() {
+    for elsewhere in ["", "\nfound m2 on b"] {
+        let arrangement = sound(&format!(
+            "policy stop-all
+             nodes a b
+             group g
+             single m0 in g
+             single m1 in g
+             single m2 in g
+             found m2 on a failed=stop/block{elsewhere}
+             found m0 on a"
+        ));
+        assert_eq!(arrangement.steps, []);
+    }
 }
