@@ -25,7 +25,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use disk::{Disk, Files};
+pub use disk::{Disk, Files, wait_until_free};
 pub use driver::{Driver, Report, spawn_driver};
 pub use error::LogError;
 pub use recover::Cut;

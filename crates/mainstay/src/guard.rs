@@ -35,6 +35,10 @@ const HEALTHY: Duration = Duration::from_secs(60);
 /// guard that is killed first would leave a daemon that hangs.
 const STOP_MAX: Duration = Duration::from_secs(8);
 
+/// How long the daemon of an earlier guard may take to end. One that takes longer was not
+/// started by a guard, or hangs: then a new one says what is in its way.
+const FORMER_MAX: Duration = STOP_MAX;
+
 /// Why there is no guard.
 #[derive(Debug, thiserror::Error)]
 pub enum GuardError {
@@ -117,6 +121,11 @@ fn lock(state_dir: &Path) -> Result<Option<File>, GuardError> {
 async fn guard(places: &Places) -> std::io::Result<ExitCode> {
     let mut terminate = unix::signal(SignalKind::terminate())?;
     let mut interrupt = unix::signal(SignalKind::interrupt())?;
+    tokio::select! {
+        () = former_ended(places) => {}
+        _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
+        _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
+    }
     let mut pauses = Pauses::new();
     loop {
         let began = Instant::now();
@@ -141,6 +150,21 @@ async fn guard(places: &Places) -> std::io::Result<ExitCode> {
             _ = interrupt.recv() => return Ok(code(status)),
         }
     }
+}
+
+/// Waits for the daemon of a guard that was killed: it says goodbye to the others first, and
+/// the log is its own until then.
+async fn former_ended(places: &Places) {
+    let log = places.state_dir.join(consensus::identity::LOG_DIRECTORY);
+    let (ended, heard) = tokio::sync::oneshot::channel();
+    // A thread of its own: nothing waits for it when the guard is told to end meanwhile.
+    std::thread::spawn(move || {
+        if let Err(error) = consensus::log::wait_until_free(&log) {
+            tracing::warn!("the end of an earlier daemon will not be noticed: {error}");
+        }
+        let _told = ended.send(());
+    });
+    let _given_up = tokio::time::timeout(FORMER_MAX, heard).await;
 }
 
 fn start() -> std::io::Result<Child> {

@@ -57,6 +57,28 @@ pub trait Disk {
     fn remove(&mut self, name: &str) -> io::Result<()>;
 }
 
+fn open_lock(directory: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(directory.join(LOCK_FILE))
+}
+
+/// Waits until no process has the log in `directory`, which may be absent.
+///
+/// It blocks for as long as the log is in use, and takes nothing: another process may be first.
+///
+/// # Errors
+/// When the lock cannot be asked for.
+pub fn wait_until_free(directory: &Path) -> io::Result<()> {
+    if !directory.exists() {
+        return Ok(());
+    }
+    Ok(flock(open_lock(directory)?, FlockOperation::LockExclusive)?)
+}
+
 /// Real files in a directory that is locked against other processes.
 #[derive(Debug)]
 pub struct Files {
@@ -80,10 +102,7 @@ impl Files {
         };
         fs::create_dir_all(directory)
             .map_err(|source| refused("make the directory for", source))?;
-        let path = directory.join(LOCK_FILE);
-        let mut options = OpenOptions::new();
-        let lock = options.write(true).create(true).truncate(false).open(path);
-        let lock = lock.map_err(|source| refused("open", source))?;
+        let lock = open_lock(directory).map_err(|source| refused("open", source))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use membership::{Output as Heard, Path, Peer, Published, Voice};
 use model::NodeId;
 use model::operation::ResourceAddress;
-use node::{Output, PeerMessage};
+use node::{Output, PeerMessage, RequestError, RequestId};
 use wire::heartbeat::Heartbeat;
 
 use super::machine::{Daemon, LINK, Power};
@@ -161,37 +161,41 @@ impl Cluster {
                     lineage.generation
                 ));
             }
-            Output::Reply { id: asked, result } => {
-                let daemon = self.machine(id).daemon.as_ref();
-                let applied = daemon.map(|daemon| daemon.node.applied());
-                if let (Ok(index), Some(applied)) = (&result, applied) {
-                    assert!(*index <= applied, "done, and not applied here: {index}");
-                }
-                self.answers.push((asked, result));
-            }
+            Output::Reply { id: asked, result } => self.answer(id, asked, result),
             Output::Changed { .. } | Output::Leader(_) | Output::TooNew(_) => {}
             Output::Carry { .. } => self.carry(id, &output),
-            Output::Left => {
-                let now = self.now;
-                if let Some(mut daemon) = self.machine(id).daemon.take() {
-                    daemon.detector.leave(now);
-                    while let Some(output) = daemon.detector.poll_output() {
-                        if let Heard::Send {
-                            peer, heartbeat, ..
-                        } = output
-                        {
-                            let event = Event::Heartbeat {
-                                from: id,
-                                to: peer,
-                                heartbeat,
-                            };
-                            self.post((id, peer), event);
-                        }
-                    }
-                    self.note(format!("{} ends its daemon", self.machines[&id].name));
-                }
+            Output::Left => self.leave(id),
+        }
+    }
+    fn answer(&mut self, id: NodeId, asked: RequestId, result: Result<u64, RequestError>) {
+        let daemon = self.machine(id).daemon.as_ref();
+        let applied = daemon.map(|daemon| daemon.node.applied());
+        if let (Ok(index), Some(applied)) = (&result, applied) {
+            assert!(*index <= applied, "done, and not applied here: {index}");
+        }
+        self.answers.push((asked, result));
+    }
+
+    fn leave(&mut self, id: NodeId) {
+        let now = self.now;
+        let Some(mut daemon) = self.machine(id).daemon.take() else {
+            return;
+        };
+        daemon.detector.leave(now);
+        while let Some(output) = daemon.detector.poll_output() {
+            if let Heard::Send {
+                peer, heartbeat, ..
+            } = output
+            {
+                let event = Event::Heartbeat {
+                    from: id,
+                    to: peer,
+                    heartbeat,
+                };
+                self.post((id, peer), event);
             }
         }
+        self.note(format!("{} ends its daemon", self.machines[&id].name));
     }
 
     fn update_peers(&mut self, id: NodeId) {
