@@ -66,6 +66,26 @@ pub(super) fn read(
     read
 }
 
+/// What a resource is, written into the section of its service.
+pub(super) fn report_misplaced(
+    context: &mut Context<'_>,
+    section: &mut Section<'_>,
+    service: &ServiceName,
+) {
+    for (kind, _) in KINDS {
+        let Some(entry) = section.has(kind).then(|| section.get(kind)).flatten() else {
+            continue;
+        };
+        let what = format!("[service.{service}] has no key `{kind}`");
+        let problem = Problem::new(Code::UnknownKey, what)
+            .at(entry.key_at, "a key of a resource")
+            .help(format!(
+                "write `[[service.{service}.resource]]`, and it below that line"
+            ));
+        context.report(problem);
+    }
+}
+
 fn read_one(
     context: &mut Context<'_>,
     mut section: Section<'_>,

@@ -71,6 +71,7 @@ pub(super) fn read(context: &mut Context<'_>, mut section: Section<'_>, name: Se
     }
     let given = std::mem::take(&mut context.given);
     roles::read(context, &mut section, (&name, &mut service), &given);
+    resource::report_misplaced(context, &mut section, &name);
     section.finish(context, LATER);
     context.spec.services.insert(name, service);
 }
