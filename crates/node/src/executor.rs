@@ -267,12 +267,17 @@ impl Executor {
         let Some(local) = self.services.get_mut(&address.service) else {
             return;
         };
+        let is_left = local.is_left;
         let Some(resource) = local.resource_mut(&address.resource) else {
             return;
         };
         match resource.state {
             ResourceState::Running => {
                 resource.fail(None, how, output);
+                if is_left {
+                    // A person may have ended it just now, and waits for what follows.
+                    resource.status_due = Instant::ZERO;
+                }
             }
             // The operation that is under way will tell.
             ResourceState::Starting

@@ -105,6 +105,8 @@ pub enum Act {
     Right(NodeId),
     /// A program ends by itself.
     Die(NodeId, ServiceName),
+    /// A person starts a service where no daemon sees it.
+    ByHand(NodeId, ServiceName),
     /// The program of the witness ends.
     WitnessKill,
     /// It ends in the middle of its next write, and starts again.
@@ -292,7 +294,7 @@ impl Act {
             Self::Liar(_) => Some(Kind::Liar),
             Self::Wrong(..) => Some(Kind::Agent),
             Self::Die(..) => Some(Kind::Death),
-            Self::Order(..) => Some(Kind::Operator),
+            Self::Order(..) | Self::ByHand(..) => Some(Kind::Operator),
             Self::Replay(_) => Some(Kind::Replay),
             Self::Card(_, _, cable) if cable.0 != Link::Up => Some(Kind::Card),
             Self::WitnessKill | Self::WitnessTrap | Self::WitnessCut(_) => Some(Kind::Witness),
@@ -371,6 +373,7 @@ impl fmt::Display for Act {
             Self::Wrong(on, service, wrong) => write!(f, "wrong {} {service} {wrong}", name(on)),
             Self::Right(on) => write!(f, "right {}", name(on)),
             Self::Die(on, service) => write!(f, "die {} {service}", name(on)),
+            Self::ByHand(on, service) => write!(f, "by-hand {} {service}", name(on)),
             Self::WitnessKill => f.write_str("witness-kill"),
             Self::WitnessStart => f.write_str("witness-start"),
             Self::WitnessCut(on) => write!(f, "witness-cut {}", name(on)),
@@ -471,6 +474,7 @@ fn read(line: &str) -> Option<Act> {
         ["wrong", on, of, wrong] => Act::Wrong(node_id(on)?, service(of)?, read_wrong(wrong)?),
         ["right", on] => Act::Right(node_id(on)?),
         ["die", on, of] => Act::Die(node_id(on)?, service(of)?),
+        ["by-hand", on, of] => Act::ByHand(node_id(on)?, service(of)?),
         ["witness-kill"] => Act::WitnessKill,
         ["witness-start"] => Act::WitnessStart,
         ["witness-cut", on] => Act::WitnessCut(node_id(on)?),

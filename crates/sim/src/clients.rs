@@ -158,7 +158,7 @@ impl World {
     pub(crate) fn watch_claims(&mut self) {
         let now = self.now;
         let clients = &mut self.clients;
-        let mut ended = Vec::new();
+        let (mut ended, mut taken_by) = (Vec::new(), Vec::new());
         for (name, seen) in &self.record.state().seen().services {
             let claim = seen.claim.as_ref();
             let held = clients.held.get(name);
@@ -195,10 +195,14 @@ impl World {
                     taken,
                 };
                 clients.held.insert(name.clone(), held);
+                taken_by.push((name.clone(), node));
             }
         }
         for (service, holder) in ended {
             self.check_claim_ended(&service, holder);
+        }
+        for (service, by) in taken_by {
+            self.check_claim_taken(&service, by);
         }
     }
 

@@ -64,6 +64,7 @@ impl World {
             }
             Act::Right(on) => self.machine(*on).wrongs.clear(),
             Act::Die(on, service) => self.kill_service(*on, service),
+            Act::ByHand(on, service) => self.start_by_hand(*on, service),
             Act::WitnessKill => {
                 self.kill_witness();
                 self.shared.is_lost = true;

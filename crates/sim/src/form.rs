@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use model::roles::{RoleMeant, Roles};
 use model::rules::{
-    Company, Copies, CopiesStart, CopyCount, FailureAnswer, NodesMeant, StopFailureAnswer,
-    TicketLoss, WhereRule,
+    Company, Copies, CopiesStart, CopyCount, FailureAnswer, FoundTwice, NodesMeant,
+    StopFailureAnswer, TicketLoss, WhereRule,
 };
 use model::spec::{
     Autostart, ClusterSpec, Elsewhere, FENCE_RACE_DELAY_DEFAULT, Failback, Limits, NoQuorumPolicy,
@@ -235,7 +235,7 @@ fn nodes<T: FromIterator<NodeName>>(list: &str, word: &str) -> Result<T, String>
 /// A service as a line tells it: `web prefer=a,b after=db resources=disk,program restart=2
 /// runs=v2 failback manual live reloads priority=5 copies=every-node per-node=2 together=db apart=mail promoted=1
 /// while-promoted=front promoted-on=a,b rather-promoted-on=b on-failure=demote after-promoted=db together-promoted=db ticket=site:demote ticket=branch:stop
-/// one-of=a,b after-starts=db after-all=farm one-by-one of=disk:run=ignore,restart=2`.
+/// found-twice=hold one-of=a,b after-starts=db after-all=farm one-by-one of=disk:run=ignore,restart=2`.
 ///
 /// # Errors
 /// The word that is not understood.
@@ -281,6 +281,11 @@ pub fn service(line: &str) -> Result<(ServiceName, ServiceSpec), String> {
             ("live", "") => spec.rules.live = true,
             ("reloads", "") => reloads = true,
             ("manual", "") => spec.autostart = Autostart::No,
+            ("found-twice", text) => {
+                let mut words = FoundTwice::WORDS.into_iter();
+                let found = words.find(|(word, _)| *word == text).ok_or(bad(word))?;
+                spec.rules.found_twice = found.1;
+            }
             ("failback", "") => spec.failback = Failback::WhenPossible,
             _other => relation_or_role(&mut spec, word)?,
         }

@@ -110,6 +110,7 @@ impl World {
         machine.recorded.insert(address.clone(), spec.clone());
         let is_new = machine.running.insert(address.clone(), spec).is_none();
         if is_new {
+            machine.by_hand.remove(&address.service);
             self.trace
                 .tale(self.now, Some(on), || format!("{address} starts"));
         }

@@ -20,6 +20,7 @@
 pub mod act;
 mod answers;
 mod ballots;
+mod by_hand;
 pub mod cards;
 mod clients;
 mod clock;

@@ -68,6 +68,8 @@ pub(crate) struct Machine {
     pub known: Vec<NodeId>,
     /// What really runs in this boot.
     pub running: BTreeMap<ResourceAddress, ResourceSpec>,
+    /// Services of which people have started what runs, and nobody has the claim here yet.
+    pub by_hand: BTreeSet<ServiceName>,
     /// What of it is promoted.
     pub promoted: BTreeSet<ResourceAddress>,
     /// What the hands noted as started; gone with the boot.
@@ -113,6 +115,7 @@ impl Machine {
             disk: Disk::new(disk),
             known: Vec::new(),
             running: BTreeMap::new(),
+            by_hand: BTreeSet::new(),
             promoted: BTreeSet::new(),
             recorded: BTreeMap::new(),
             remains: BTreeSet::new(),
@@ -158,6 +161,7 @@ impl Machine {
         self.dog = None;
         self.dog_record = None;
         self.running.clear();
+        self.by_hand.clear();
         self.promoted.clear();
         self.recorded.clear();
         self.remains.clear();

@@ -101,6 +101,7 @@ impl World {
     pub(crate) fn mend(&mut self) {
         self.mender.looks += 1;
         self.switch_on();
+        self.end_what_waits();
         self.judge_recovery();
         if matches!(self.mender.stage, Stage::Recovered | Stage::Hopeless) {
             return;

@@ -128,7 +128,7 @@ impl World {
     ) {
         let machine = self.machine(on);
         let runs = machine.running.keys().any(|it| it.service == *service);
-        if machine.boot_id() == boot && runs {
+        if machine.boot_id() == boot && runs && !machine.by_hand.contains(service) {
             let what = format!(
                 "the claim of {} on {service} has ended, and it still runs there",
                 node_name(on)
@@ -197,6 +197,7 @@ impl World {
     ) {
         let other = self.machines.iter().find(|machine| {
             machine.id != on
+                && !machine.by_hand.contains(&address.service)
                 && machine
                     .running
                     .keys()
@@ -471,6 +472,7 @@ impl World {
             if running != wanted.resources.len() - apart {
                 return Err(format!("{name} runs on {} in the log only", claim.node));
             }
+            self.runs_nowhere_else(&name, id)?;
         }
         self.settings_are_live(without)?;
         self.roles_are_filled(without)

@@ -130,7 +130,7 @@ pub(crate) fn draw_orders(setup: &Setup, kinds: &[Kind], acts: &mut Vec<(Instant
     }
 }
 
-fn is_tuned(spec: &ServiceSpec) -> bool {
+pub(crate) fn is_tuned(spec: &ServiceSpec) -> bool {
     let is_agent = |resource: &ResourceSpec| matches!(resource.kind, ResourceKind::Agent(_));
     spec.resources.iter().any(is_agent)
 }

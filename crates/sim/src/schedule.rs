@@ -190,6 +190,7 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
     crate::reloads::draw(&mut setup);
     if scene.is_none() {
         crate::answers::draw(&mut setup);
+        crate::by_hand::draw(&mut setup);
     }
     setup.older = older(seed, setup.nodes, &setup.spec);
     let kinds = kinds_of(faults, &mut random);
@@ -212,6 +213,7 @@ pub fn of_seed(seed: u64, faults: &Faults) -> (Setup, Vec<(Instant, Act)>) {
     crate::reloads::draw_orders(&setup, &kinds, &mut acts);
     crate::tickets::draw_acts(&setup, &kinds, &mut acts);
     crate::starting::draw_acts(&setup, &kinds, &mut acts);
+    crate::by_hand::draw_acts(&setup, &kinds, &mut acts);
     let end = setup.faults_end;
     acts.retain(|(at, _)| *at < end);
     acts.sort_by_key(|(at, _)| *at);

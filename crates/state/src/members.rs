@@ -370,7 +370,10 @@ impl State {
     ) {
         let seen = self.seen.services.entry(service.clone()).or_default();
         let own = seen.claim.as_ref().is_some_and(|claim| claim.node == *name);
-        if own || seen.strays.insert(name.clone(), boot).is_some() {
+        if own
+            || plant::is(Plant::StrayForgotten)
+            || seen.strays.insert(name.clone(), boot).is_some()
+        {
             return;
         }
         let what = Happening::StrayFound {

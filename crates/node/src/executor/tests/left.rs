@@ -109,3 +109,36 @@ fn what_a_person_has_ended_by_hand_is_looked_for_and_told() {
     let told = hands.executor.poll_output();
     assert_eq!(told, Some(Output::StrayStopped(name("web"))));
 }
+
+#[test]
+fn what_ends_by_itself_is_asked_for_at_once_and_not_when_its_next_check_is_due() {
+    let (state, index) = found_on_both();
+    let mut hands = Hands::new();
+    hands.executor.begin_probes(&state, &[], Instant::ZERO);
+    for probe in hands.operations() {
+        hands.answer(&probe, Outcome::Running);
+    }
+    let asked = |hands: &mut Hands, now: u64| {
+        hands.executor.advance(&state, index, Instant(now));
+        let asked = hands.operations();
+        let words = asked.iter().map(|o| format!("{} {}", o.verb, o.address));
+        let words: Vec<String> = words.collect();
+        for question in asked {
+            hands.answer(&question, Outcome::Stopped);
+        }
+        words
+    };
+    assert!(asked(&mut hands, 1).is_empty());
+    for (resource, now) in [("program", 2), ("disk", 3)] {
+        let ended = ResourceAddress {
+            service: name("web"),
+            resource: name(resource),
+        };
+        let executor = &mut hands.executor;
+        executor.handle_failure(&ended, "exit 0".to_string(), String::new());
+        assert_eq!(asked(&mut hands, now), [format!("probe web/{resource}")]);
+    }
+    hands.executor.advance(&state, index, Instant(4));
+    let told = hands.executor.poll_output();
+    assert_eq!(told, Some(Output::StrayStopped(name("web"))));
+}
