@@ -178,7 +178,9 @@ fn one_service(
 ) -> ServiceStatus {
     let (state, reason) = match &service.claim {
         Some(claim) => match extra.waits.get(name) {
-            Some(turn @ Reason::RestartsAfter { .. }) if claim.phase == Phase::Running => {
+            Some(turn @ (Reason::RestartsAfter { .. } | Reason::KeptFromChange { .. }))
+                if claim.phase == Phase::Running =>
+            {
                 (ServiceState::Running, turn.to_string())
             }
             Some(_) | None => with_claim(claim, (spec, service), seen),

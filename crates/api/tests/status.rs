@@ -301,7 +301,15 @@ fn failures_bars_freezes_and_standby_are_told_with_the_way_out() {
     };
     let at = WallTime(1);
     let clock = model::ClusterTime(1);
-    web.barred.insert(name("b"), Bar { at, clock, because });
+    web.barred.insert(
+        name("b"),
+        Bar {
+            at,
+            clock,
+            because,
+            made_from: 0,
+        },
+    );
     web.failures.extend([
         past("a", "ip", "exit 1"),
         past("b", "ip", "exit 7"),

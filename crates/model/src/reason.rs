@@ -296,6 +296,11 @@ pub enum Reason {
         /// Which copy goes before it.
         copy: ServiceName,
     },
+    /// It is to change, and a copy of its service has failed with a later configuration.
+    KeptFromChange {
+        /// Which copy failed.
+        copy: ServiceName,
+    },
     /// A failure holds it until a person has looked.
     HeldAfterFailure {
         /// Which resource failed.
@@ -530,6 +535,13 @@ impl Reason {
             }
             Self::RestartsAfter { copy } => {
                 write!(f, "restarts once {copy} runs: its copies go one by one")
+            }
+            Self::KeptFromChange { copy } => {
+                write!(
+                    f,
+                    "runs on as it was configured before: {copy} has failed since; \
+                     `mainstay clear {copy}` lets it try again"
+                )
             }
             other => other.fmt_role(f),
         }

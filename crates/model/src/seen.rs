@@ -659,6 +659,9 @@ pub struct Bar {
     pub clock: ClusterTime,
     /// Why.
     pub because: Reason,
+    /// The version of the configuration with which it failed; 0 where that is not known.
+    #[serde(default)]
+    pub made_from: u64,
 }
 
 impl Bar {
@@ -809,6 +812,7 @@ mod tests {
                 count: 4,
                 barred_for: None,
             },
+            made_from: 0,
         };
         let told = |hours: u64| bar.clause(WallTime(bar.at.0 + hours * 3_600_000));
         assert_eq!(told(0), "barred since 22:01: process-1 failed 4 times");

@@ -270,6 +270,7 @@ fn follow(then: &mut ServiceSeen, entry: &HistoryEntry) {
                     at: entry.at,
                     clock: ClusterTime(0),
                     because: because.clone(),
+                    made_from: 0,
                 };
                 then.barred.insert(node.clone(), bar);
             }

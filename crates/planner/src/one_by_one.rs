@@ -1,6 +1,8 @@
 //! Copies that start one by one: no copy starts while another one does, and a change of the
 //! configuration or a restart by order goes from one to the next, so that one is down at a time.
 //!
+//! A change goes no further when a copy has failed for good with it.
+//!
 //! What is down already, or must leave its node anyway, waits for no turn to stop. Those that
 //! are promoted come last, so that the role moves once.
 
@@ -103,7 +105,7 @@ pub(crate) fn turn(
         return None;
     }
     let own = (claim.role.may_be_promoted(), name.copy());
-    let (first, _) = others(input, name).find(|(other, seen)| {
+    let first = others(input, name).find(|(other, seen)| {
         let Some(claim) = &seen.claim else {
             return false;
         };
@@ -114,9 +116,41 @@ pub(crate) fn turn(
             Way::Up => goes_first && is_due(input, other, seen),
             Way::Free | Way::Out => false,
         }
-    })?;
-    let copy = first.clone();
-    Some(Reason::RestartsAfter { copy })
+    });
+    if let Some((first, _)) = first {
+        let copy = first.clone();
+        return Some(Reason::RestartsAfter { copy });
+    }
+    // Who orders a restart has said that it shall go on.
+    if seen.restart.is_some() {
+        return None;
+    }
+    let has_failed = |(name, seen): &(&ServiceName, &ServiceSeen)| {
+        has_failed_since(input, (name, seen), claim.made_from)
+    };
+    let (failed, _) = others(input, name).find(has_failed)?;
+    let copy = failed.clone();
+    Some(Reason::KeptFromChange { copy })
+}
+
+/// Whether it is down and waits for a person, since it failed with a later configuration.
+fn has_failed_since(
+    input: &Input<'_>,
+    (name, seen): (&ServiceName, &ServiceSeen),
+    made_from: u64,
+) -> bool {
+    let is_down = matches!(way(input, name), Way::Free | Way::Out);
+    let of_hold = |because: &Reason| seen.held.as_ref().map(|held| &held.because) == Some(because);
+    let is_wanted = unwanted(input, name).as_ref().is_none_or(of_hold);
+    let claim = seen.claim.as_ref().filter(|claim| is_failed(Some(claim)));
+    let bars = seen.barred.values().chain(&seen.held);
+    let mut failed = bars
+        .map(|bar| bar.made_from)
+        .chain(claim.map(|claim| claim.made_from));
+    is_down
+        && is_wanted
+        && input.hands_off(name).is_none()
+        && failed.any(|failed_with| made_from < failed_with)
 }
 
 /// Takes back what would start a copy beside another one, or take one down while another is.

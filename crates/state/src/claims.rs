@@ -205,6 +205,7 @@ impl State {
                 at: place.at,
                 clock: place.clock,
                 because: because.clone(),
+                made_from: claim.made_from,
             };
             match bar {
                 BarNode::No => {}

@@ -2,7 +2,7 @@
 //! copy where they start one by one.
 
 use model::rules::CopiesStart;
-use model::seen::{Goal, NodeState, Phase, Wish};
+use model::seen::{Goal, Maintenance, NodeState, Phase, Wish};
 use model::spec::Autostart;
 use model::{Reason, ServiceName};
 
@@ -57,7 +57,33 @@ pub(super) fn check_one_by_one(input: &Input<'_>, plan: &Plan, step: &Step) -> V
             is_taken_down && beside(&is_down),
             "takes down a copy while another is down, and they restart one by one",
         ),
+        (
+            is_taken_down && beside(&|name| has_failed_since(input, name, step)),
+            "takes down a copy for a change with which another has failed",
+        ),
     ])
+}
+
+/// Whether a copy is down, although it should run, since it failed with a later configuration than
+/// that which this step ends, and nobody ordered the step.
+fn has_failed_since(input: &Input<'_>, copy: &ServiceName, step: &Step) -> bool {
+    let own = step.action.service().and_then(|own| {
+        let seen = input.seen.services.get(own)?;
+        let is_ordered = seen.restart.is_some();
+        seen.claim.as_ref().filter(|_| !is_ordered)
+    });
+    let (Some(seen), Some(own)) = (input.seen.services.get(copy), own) else {
+        return false;
+    };
+    let is_wanted = match &seen.held {
+        Some(_) => !matches!(seen.wish, Wish::Stop { .. }),
+        None => is_wanted(input, copy),
+    };
+    let bars = seen.barred.values().chain(&seen.held);
+    let mut versions = bars.map(|bar| bar.made_from);
+    let has_failed = versions.any(|version| own.made_from < version);
+    let is_touched = seen.frozen == Maintenance::Off && input.seen.maintenance == Maintenance::Off;
+    is_wanted && is_touched && has_failed && seen.claim.is_none()
 }
 
 /// Whether it was there before, without a claim.

@@ -529,3 +529,183 @@ fn what_must_be_where_it_is_not_waits_for_no_turn() {
         "#]],
     );
 }
+
+#[test]
+fn a_change_with_which_a_copy_fails_for_good_goes_no_further() {
+    check(
+        "nodes a b
+        service web copies=2 one-by-one restart=0
+        slow web:0
+        service web copies=2 one-by-one restart=0 runs=bad
+        stopped web:0
+        start-fails web:0
+        stopped web:0
+        service web copies=2 one-by-one restart=0 runs=mended
+        operator clear web:0
+        runs web:0",
+        expect![[r#"
+            > service web copies=2 one-by-one restart=0
+            configuration version 2 by ann
+            plan 1: start web:0 on a: it should run and runs nowhere
+            web:0 runs on a
+            plan 2: start web:1 on b: it should run and runs nowhere
+            web:1 runs on b
+            > slow web:0
+            > service web copies=2 one-by-one restart=0 runs=bad
+            configuration version 3 by ann
+            plan 3: stop web:0 on a: configuration version 3
+              web:0: waits for the stop on a
+              web:1: restarts once web:0 runs: its copies go one by one
+            > stopped web:0
+            web:0 stopped on a: configuration version 3
+            plan 4: start web:0 on a: configuration version 3
+            > start-fails web:0
+            web:0 failed on a: program in start: exit 7
+            plan 5: stop web:0 on a: program failed once on a, which is barred until cleared
+              web:0: waits for the stop on a
+            > stopped web:0
+            web:0 stopped on a: program failed once on a, which is barred until cleared
+              web:0: no node may run it: a: barred since 00:00: program failed once (exit 7); b: has its copy
+              web:1: runs on as it was configured before: web:0 has failed since; `mainstay clear web:0` lets it try again
+            > service web copies=2 one-by-one restart=0 runs=mended
+            configuration version 4 by ann
+            > operator clear web:0
+            ann: clear web:0
+            plan 6: start web:0 on a: program failed once on a, which is barred until cleared
+              web:1: restarts once web:0 runs: its copies go one by one
+            > runs web:0
+            web:0 runs on a
+            plan 7: stop web:1 on b: configuration version 4
+            web:1 stopped on b: configuration version 4
+            plan 8: start web:1 on b: configuration version 4
+            web:1 runs on b
+        "#]],
+    );
+}
+
+#[test]
+fn an_order_to_restart_goes_on_where_a_change_does_not() {
+    check(
+        "nodes a b
+        service web copies=2 one-by-one restart=0
+        slow web:0
+        service web copies=2 one-by-one restart=0 runs=bad
+        stopped web:0
+        start-fails web:0
+        stopped web:0
+        operator restart web:1",
+        expect![[r#"
+            > service web copies=2 one-by-one restart=0
+            configuration version 2 by ann
+            plan 1: start web:0 on a: it should run and runs nowhere
+            web:0 runs on a
+            plan 2: start web:1 on b: it should run and runs nowhere
+            web:1 runs on b
+            > slow web:0
+            > service web copies=2 one-by-one restart=0 runs=bad
+            configuration version 3 by ann
+            plan 3: stop web:0 on a: configuration version 3
+              web:0: waits for the stop on a
+              web:1: restarts once web:0 runs: its copies go one by one
+            > stopped web:0
+            web:0 stopped on a: configuration version 3
+            plan 4: start web:0 on a: configuration version 3
+            > start-fails web:0
+            web:0 failed on a: program in start: exit 7
+            plan 5: stop web:0 on a: program failed once on a, which is barred until cleared
+              web:0: waits for the stop on a
+            > stopped web:0
+            web:0 stopped on a: program failed once on a, which is barred until cleared
+              web:0: no node may run it: a: barred since 00:00: program failed once (exit 7); b: has its copy
+              web:1: runs on as it was configured before: web:0 has failed since; `mainstay clear web:0` lets it try again
+            > operator restart web:1
+            ann: restart web:1
+            plan 6: stop web:1 on b: configuration version 3
+            web:1 stopped on b: configuration version 3
+            plan 7: start web:0 on b: program failed once on a, which is barred until cleared
+              web:1: no node may run it: a: barred since 00:00: program failed once (exit 7); b: has its copy
+        "#]],
+    );
+}
+
+#[test]
+fn what_failed_before_a_change_does_not_hold_it_up() {
+    check(
+        "nodes a b
+        slow web:0
+        service web copies=2 one-by-one restart=0
+        start-fails web:0
+        stopped web:0
+        service web copies=2 one-by-one restart=0 runs=new
+        runs web:0",
+        expect![[r#"
+            > slow web:0
+            > service web copies=2 one-by-one restart=0
+            configuration version 2 by ann
+            plan 1: start web:0 on a: it should run and runs nowhere
+              web:1: waits until web:0 has started
+            > start-fails web:0
+            web:0 failed on a: program in start: exit 7
+            plan 2: stop web:0 on a: program failed once on a, which is barred until cleared
+            plan 3: start web:1 on b: it should run and runs nowhere
+            web:1 runs on b
+              web:0: waits for the stop on a
+            > stopped web:0
+            web:0 stopped on a: program failed once on a, which is barred until cleared
+              web:0: no node may run it: a: barred since 00:00: program failed once (exit 7); b: has its copy
+            > service web copies=2 one-by-one restart=0 runs=new
+            configuration version 3 by ann
+            plan 4: stop web:1 on b: configuration version 3
+            web:1 stopped on b: configuration version 3
+            plan 5: start web:0 on b: program failed once on a, which is barred until cleared
+              web:1: no node may run it: a: barred since 00:00: program failed once (exit 7); b: has its copy
+            > runs web:0
+            web:0 runs on b
+        "#]],
+    );
+}
+
+#[test]
+fn what_has_failed_and_is_stopped_by_order_does_not_hold_up_a_change() {
+    check(
+        "nodes a b
+        service web copies=2 one-by-one restart=0
+        slow web:0
+        service web copies=2 one-by-one restart=0 runs=bad
+        stopped web:0
+        start-fails web:0
+        stopped web:0
+        operator stop web:0",
+        expect![[r#"
+            > service web copies=2 one-by-one restart=0
+            configuration version 2 by ann
+            plan 1: start web:0 on a: it should run and runs nowhere
+            web:0 runs on a
+            plan 2: start web:1 on b: it should run and runs nowhere
+            web:1 runs on b
+            > slow web:0
+            > service web copies=2 one-by-one restart=0 runs=bad
+            configuration version 3 by ann
+            plan 3: stop web:0 on a: configuration version 3
+              web:0: waits for the stop on a
+              web:1: restarts once web:0 runs: its copies go one by one
+            > stopped web:0
+            web:0 stopped on a: configuration version 3
+            plan 4: start web:0 on a: configuration version 3
+            > start-fails web:0
+            web:0 failed on a: program in start: exit 7
+            plan 5: stop web:0 on a: program failed once on a, which is barred until cleared
+              web:0: waits for the stop on a
+            > stopped web:0
+            web:0 stopped on a: program failed once on a, which is barred until cleared
+              web:0: no node may run it: a: barred since 00:00: program failed once (exit 7); b: has its copy
+              web:1: runs on as it was configured before: web:0 has failed since; `mainstay clear web:0` lets it try again
+            > operator stop web:0
+            ann: stop web:0
+            plan 6: stop web:1 on b: configuration version 3
+            web:1 stopped on b: configuration version 3
+            plan 7: start web:1 on b: configuration version 3
+            web:1 runs on b
+        "#]],
+    );
+}
