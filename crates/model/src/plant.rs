@@ -84,7 +84,6 @@ plants! {
     PromoteBesideLost "promote-beside-lost" "Who was promoted on a lost node does not count, before the node is fenced."
     RoleForgotten "role-forgotten" "A daemon that starts again takes what it finds promoted for an ordinary copy."
     DemoteToldEarly "demote-told-early" "A copy is told as demoted while its demotion is still under way."
-    StrayForgotten "stray-forgotten" "What a daemon finds running beside the claim of another node is not written down."
     StartLeftAtWork "start-left-at-work" "A start that an earlier run of a daemon has left at work is not ended before anything is asked (in the simulated hands)."
     BoundNotAwaited "bound-not-awaited" "A lost node counts as ended when its lease is over, not its watchdog."
 }

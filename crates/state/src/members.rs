@@ -370,10 +370,7 @@ impl State {
     ) {
         let seen = self.seen.services.entry(service.clone()).or_default();
         let own = seen.claim.as_ref().is_some_and(|claim| claim.node == *name);
-        if own
-            || plant::is(Plant::StrayForgotten)
-            || seen.strays.insert(name.clone(), boot).is_some()
-        {
+        if own || seen.strays.insert(name.clone(), boot).is_some() {
             return;
         }
         let what = Happening::StrayFound {
