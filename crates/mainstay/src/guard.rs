@@ -35,9 +35,12 @@ const HEALTHY: Duration = Duration::from_secs(60);
 /// guard that is killed first would leave a daemon that hangs.
 const STOP_MAX: Duration = Duration::from_secs(8);
 
-/// How long the daemon of an earlier guard may take to end. One that takes longer was not
+/// By then the daemon of an earlier guard has usually ended, and nobody wonders about the wait.
+const FORMER_USUAL: Duration = Duration::from_secs(1);
+
+/// How long the daemon of an earlier guard may take to end after that. One that takes longer was not
 /// started by a guard, or hangs: then a new one says what is in its way.
-const FORMER_MAX: Duration = STOP_MAX;
+const FORMER_MAX: Duration = Duration::from_secs(7);
 
 /// Why there is no guard.
 #[derive(Debug, thiserror::Error)]
@@ -156,7 +159,7 @@ async fn guard(places: &Places) -> std::io::Result<ExitCode> {
 /// the log is its own until then.
 async fn former_ended(places: &Places) {
     let log = places.state_dir.join(consensus::identity::LOG_DIRECTORY);
-    let (ended, heard) = tokio::sync::oneshot::channel();
+    let (ended, mut heard) = tokio::sync::oneshot::channel();
     // A thread of its own: nothing waits for it when the guard is told to end meanwhile.
     std::thread::spawn(move || {
         if let Err(error) = consensus::log::wait_until_free(&log) {
@@ -164,7 +167,15 @@ async fn former_ended(places: &Places) {
         }
         let _told = ended.send(());
     });
-    let _given_up = tokio::time::timeout(FORMER_MAX, heard).await;
+    if tokio::time::timeout(FORMER_USUAL, &mut heard)
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "another daemon still has the log; its end is waited for, {FORMER_MAX:?} more at most"
+        );
+        let _given_up = tokio::time::timeout(FORMER_MAX, heard).await;
+    }
 }
 
 fn start() -> std::io::Result<Child> {
